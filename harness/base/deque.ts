@@ -1,0 +1,71 @@
+/** Double-ended queue over a ring buffer: O(1) at both ends, indexable, removal from the middle O(n). */
+export class Deque<T> {
+  #items: (T | undefined)[] = Array.from({ length: 16 }, () => undefined);
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  at(index: number): T | undefined {
+    if (index < 0 || index >= this.#length) return undefined;
+    return this.#items[(this.#head + index) & (this.#items.length - 1)];
+  }
+
+  pushBack(item: T): void {
+    this.#reserve();
+    this.#items[(this.#head + this.#length) & (this.#items.length - 1)] = item;
+    this.#length += 1;
+  }
+
+  pushFront(item: T): void {
+    this.#reserve();
+    this.#head = (this.#head - 1) & (this.#items.length - 1);
+    this.#items[this.#head] = item;
+    this.#length += 1;
+  }
+
+  popFront(): T | undefined {
+    if (this.#length === 0) return undefined;
+    const item = this.#items[this.#head];
+    this.#items[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#items.length - 1);
+    this.#length -= 1;
+    return item;
+  }
+
+  /** Whether the item was there. */
+  remove(item: T): boolean {
+    for (let index = 0; index < this.#length; index += 1) {
+      if (this.at(index) !== item) continue;
+      if (index === 0) {
+        this.popFront();
+        return true;
+      }
+      this.replaceAll([...this].filter((other) => other !== item));
+      return true;
+    }
+    return false;
+  }
+
+  replaceAll(items: Iterable<T>): void {
+    const next = [...items];
+    this.#items = Array.from({ length: 16 }, () => undefined);
+    this.#head = 0;
+    this.#length = 0;
+    for (const item of next) this.pushBack(item);
+  }
+
+  *[Symbol.iterator](): IterableIterator<T> {
+    for (let index = 0; index < this.#length; index += 1) yield this.at(index) as T;
+  }
+
+  #reserve(): void {
+    if (this.#length < this.#items.length) return;
+    const ordered: (T | undefined)[] = [...this];
+    while (ordered.length < this.#items.length * 2) ordered.push(undefined);
+    this.#items = ordered;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,150 @@
+import { PolicyError } from '../base/errors.ts';
+import type {
+  Decision,
+  Limits,
+  PreemptDecision,
+  SetLimitsDecision,
+  SwapInDecision,
+} from '../policy/decisions.ts';
+import type { Answer } from '../policy/stack.ts';
+import type { Cluster } from './cluster.ts';
+import { logDecision } from './decision-log.ts';
+import { type InstanceGroup, removeFrom } from './group.ts';
+import { freeKv } from './lifecycle.ts';
+import { type Request, requestStatus } from './request.ts';
+import { hostBytes, swapIn, swapOut } from './swap.ts';
+
+/** Checks, applies and logs each decision of an answer; how many were applied. */
+export function applyDecisions(
+  cluster: Cluster,
+  moment: string,
+  answer: Answer<readonly Decision[]>,
+): number {
+  let numApplied = 0;
+  for (const decision of answer.value) {
+    const source = { policy: answer.policy, moment };
+    checkShape(source, decision);
+    if (decision.kind === 'wait' && moment === 'onMemoryPressure') continue;
+    const error = apply(cluster, source, decision);
+    logDecision(cluster, source, decision, error);
+    if (error === undefined) numApplied += 1;
+  }
+  return numApplied;
+}
+
+/** Nonsense fails the cell: a decision that cannot even be read is a bug of the policy, not a refused wish. */
+function checkShape(source: { policy: string; moment: string }, decision: Decision): void {
+  const isReadable = typeof decision === 'object' && decision !== null && typeof decision.reason === 'string';
+  if (isReadable) return;
+  const got = JSON.stringify(decision) ?? typeof decision;
+  throw new PolicyError(source.policy, source.moment, `expected { kind, reason: string, ... }, got ${got}`);
+}
+
+/** Applies one decision whole, or says why not and changes nothing. */
+function apply(
+  cluster: Cluster,
+  source: { policy: string; moment: string },
+  decision: Decision,
+): string | undefined {
+  switch (decision.kind) {
+    case 'preempt':
+      return preempt(cluster, decision);
+    case 'swapIn':
+      return bringBack(cluster, decision);
+    case 'setLimits':
+      return setLimits(cluster, decision);
+    case 'wait':
+    case 'dispatch':
+    case 'hold':
+    case 'reject':
+      return `"${decision.kind}" is no answer to ${source.moment}`;
+    default:
+      throw new PolicyError(source.policy, source.moment, `unknown decision ${JSON.stringify(decision)}`);
+  }
+}
+
+function preempt(cluster: Cluster, decision: PreemptDecision): string | undefined {
+  const request = cluster.live.get(decision.requestId);
+  const group = request === undefined ? undefined : cluster.groupOf(request);
+  if (request === undefined || group === undefined) return `there is no live request ${decision.requestId}`;
+  const { kind } = request.status;
+  if (kind !== 'prefilling' && kind !== 'decoding') return `request ${request.id} is ${kind}, not running`;
+  if (request.numInFlight > (group.forming?.countOf(request) ?? 0)) {
+    return `request ${request.id} is in a step that has not come back`;
+  }
+  switch (decision.mode) {
+    case 'recompute':
+      return preemptByRecompute(cluster, group, request);
+    case 'swap':
+      return preemptBySwap(cluster, group, request);
+    default:
+      return `there is no preemption mode ${JSON.stringify(decision.mode)}`;
+  }
+}
+
+/** Frees its KV; prompt and generated tokens become the new prompt, at the front of the queue (POLICIES 4.1). */
+function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Request): undefined {
+  notePreemption(cluster, group, request);
+  removeFrom(group.running, request);
+  freeKv(cluster, group, request);
+  request.computedTokens = 0;
+  request.scheduledTokens = 0;
+  request.status = requestStatus.preempted;
+  group.enqueue(request, 'front');
+}
+
+function preemptBySwap(cluster: Cluster, group: InstanceGroup, request: Request): string | undefined {
+  if (request.computedTokens === 0) return `request ${request.id} has no KV to swap`;
+  for (const part of group.layout.parts) {
+    const { hostKvBytes, hostMemoryBytes, id } = part.instance;
+    if (hostKvBytes + hostBytes(cluster, request, part) > hostMemoryBytes)
+      return `host memory of instance ${id} is full`;
+  }
+  notePreemption(cluster, group, request);
+  swapOut(cluster, group, request);
+  return undefined;
+}
+
+function notePreemption(cluster: Cluster, group: InstanceGroup, request: Request): void {
+  group.forming?.remove(request);
+  request.numPreemptions += 1;
+  request.preemptedAtUs = cluster.nowUs;
+}
+
+function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefined {
+  const request = cluster.live.get(decision.requestId);
+  const group = request === undefined ? undefined : cluster.groupOf(request);
+  if (request === undefined || group === undefined) return `there is no live request ${decision.requestId}`;
+  if (request.status.kind !== 'swapped')
+    return `request ${request.id} is ${request.status.kind}, not swapped`;
+  const blocks = group.blocksFor(request.computedTokens);
+  if (blocks > group.freeBlocks) return `${blocks} blocks needed, ${group.freeBlocks} free`;
+  swapIn(cluster, group, request);
+  return undefined;
+}
+
+function setLimits(cluster: Cluster, decision: SetLimitsDecision): string | undefined {
+  const group = cluster.groups[decision.groupId];
+  if (group === undefined) return `there is no group ${decision.groupId}`;
+  const problem = limitsProblem(decision.limits);
+  if (problem !== undefined) return problem;
+  group.limits = { ...group.limits, ...decision.limits };
+  cluster.wake(group);
+  return undefined;
+}
+
+/** What is wrong with limits that a policy gave, if anything. */
+export function limitsProblem(limits: Partial<Limits>): string | undefined {
+  const { maxRunning, maxBatchTokens, watermarkRatio, admits } = limits;
+  if (maxRunning !== undefined && !(maxRunning >= 1))
+    return `maxRunning must be at least 1, got ${maxRunning}`;
+  if (maxBatchTokens !== undefined && !(maxBatchTokens >= 1)) {
+    return `maxBatchTokens must be at least 1, got ${maxBatchTokens}`;
+  }
+  if (watermarkRatio !== undefined && !(watermarkRatio >= 0 && watermarkRatio < 1)) {
+    return `watermarkRatio must be in [0, 1), got ${watermarkRatio}`;
+  }
+  if (admits !== undefined && typeof admits !== 'boolean')
+    return `admits must be true or false, got ${String(admits)}`;
+  return undefined;
+}

@@ -1,0 +1,33 @@
+/** One device with its links, as the configuration describes it. Bytes, bytes per second, microseconds. */
+export interface Hardware {
+  readonly name: string;
+  /** Device memory that one instance may use for weights, KV cells and the reserve. */
+  readonly memoryBytes: number;
+  /** Kept free for activations and fragmentation. */
+  readonly reserveBytes: number;
+  readonly compute: ComputeProfile;
+  /** Device to host and back (PCIe), each direction on its own. */
+  readonly hostLink: LinkProfile;
+  readonly hostMemoryBytes: number;
+  /** Instance to instance, each direction on its own. */
+  readonly network: LinkProfile;
+  readonly diskBytesPerSecond: number;
+  /** From asking for an instance until it starts to load weights. */
+  readonly provisioningUs: number;
+  /** Changing what device memory is mapped to (drop, restore): a fixed cost. */
+  readonly remapUs: number;
+}
+
+export interface LinkProfile {
+  readonly bytesPerSecond: number;
+  readonly latencyUs: number;
+}
+
+/** Roofline of one device: what `simulate` charges for a step (harness/executors/roofline.ts). */
+export interface ComputeProfile {
+  readonly flopsPerSecond: number;
+  readonly memoryBytesPerSecond: number;
+  /** Fixed cost of one layer's kernels, and of one step. */
+  readonly layerOverheadUs: number;
+  readonly stepOverheadUs: number;
+}

@@ -1,0 +1,52 @@
+import type { InstanceView } from '../policy/views.ts';
+import type { Hardware } from './hardware.ts';
+import type { MemoryLedger } from './ledger.ts';
+import type { LayerRange } from './model-shape.ts';
+import type { InstanceState } from './observer.ts';
+
+/** One device's worth of memory, with the host memory beside it. Which requests it serves is its group's business. */
+export class Instance implements InstanceView {
+  readonly id: number;
+  readonly ledger: MemoryLedger;
+  readonly hostMemoryBytes: number;
+  layers: LayerRange;
+  state: InstanceState = 'ready';
+  role = 'mixed';
+  hostKvBytes = 0;
+  /** Since when it is held, and until when: instance-seconds count from asking to release. */
+  readonly requestedAtUs: number;
+  releasedAtUs: number | undefined;
+  /** End of the stage that runs on it now; earlier than now when it is idle. */
+  busyUntilUs = 0;
+  isBusy = false;
+  /** Since the last sample. */
+  busyUs = 0;
+  prefillTokens = 0;
+  decodeTokens = 0;
+
+  constructor(init: {
+    id: number;
+    ledger: MemoryLedger;
+    layers: LayerRange;
+    hardware: Hardware;
+    nowUs: number;
+  }) {
+    this.id = init.id;
+    this.ledger = init.ledger;
+    this.layers = init.layers;
+    this.hostMemoryBytes = init.hardware.hostMemoryBytes;
+    this.requestedAtUs = init.nowUs;
+  }
+
+  get weightBytes(): number {
+    return this.ledger.weightBytes;
+  }
+
+  get totalCells(): number {
+    return this.ledger.totalCells;
+  }
+
+  get usedCells(): number {
+    return this.ledger.usedCells;
+  }
+}

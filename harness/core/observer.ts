@@ -1,0 +1,110 @@
+/**
+ * What the core tells whoever records a run. Calls are synchronous and in order of virtual time; records are reused
+ * between calls, so an observer copies what it keeps.
+ */
+export interface Observer {
+  /** A request finished, failed, was rejected or aborted, or the run ended with it unfinished. */
+  requestEnded(record: RequestRecord): void;
+  /** A token after a request's first: time since the one before. Called once a token: keep it cheap. */
+  tokenGap(gapUs: number): void;
+  /** One micro-batch left one stage. */
+  stageEnded(record: StageRecord): void;
+  decision(record: DecisionRecord): void;
+  /** Once per instance every sampling period, and once at the end. */
+  sample(record: InstanceSample): void;
+  transferEnded(record: TransferRecord): void;
+  /** Moments that matter to a reader: instance ready, failed, group merged or split. */
+  clusterEvent(record: ClusterEventRecord): void;
+}
+
+export type EndStatus = 'finished' | 'failed' | 'rejected' | 'aborted' | 'unfinished';
+
+export interface RequestRecord {
+  readonly id: number;
+  readonly className: string;
+  readonly status: EndStatus;
+  readonly endReason: string | undefined;
+  readonly arrivedAtUs: number;
+  readonly firstScheduledAtUs: number | undefined;
+  readonly firstTokenAtUs: number | undefined;
+  readonly endedAtUs: number | undefined;
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  readonly generatedTokens: number;
+  readonly maxTokenGapUs: number;
+  readonly groupId: number | undefined;
+  readonly numPreemptions: number;
+  readonly numSwaps: number;
+  readonly numMigrations: number;
+  readonly preemptedUs: number;
+  readonly stalledUs: number;
+}
+
+export interface StageRecord {
+  readonly instance: number;
+  readonly groupId: number;
+  readonly stageIndex: number;
+  readonly startedAtUs: number;
+  readonly endedAtUs: number;
+  readonly numRequests: number;
+  readonly prefillTokens: number;
+  readonly decodeTokens: number;
+  /** Time that the stage stood idle between two micro-batches of the same busy period (pipelines only). */
+  readonly bubbleUs: number;
+}
+
+export interface DecisionRecord {
+  readonly timeUs: number;
+  readonly policy: string;
+  readonly moment: string;
+  readonly kind: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly reason: string;
+  readonly outcome: 'applied' | 'rejected';
+  readonly error?: string;
+}
+
+export type InstanceState = 'provisioning' | 'loading' | 'ready' | 'draining' | 'stopped' | 'failed';
+
+export interface InstanceSample {
+  readonly timeUs: number;
+  readonly instance: number;
+  readonly groupId: number;
+  readonly role: string;
+  readonly state: InstanceState;
+  readonly weightBytes: number;
+  readonly kvUsedBytes: number;
+  readonly kvFreeBytes: number;
+  readonly reserveBytes: number;
+  readonly hostKvBytes: number;
+  /** Requests of the group, told on its first member only (0 on the others). */
+  readonly numWaiting: number;
+  readonly numRunning: number;
+  readonly numSwapped: number;
+  /** Since the last sample. */
+  readonly prefillTokens: number;
+  readonly decodeTokens: number;
+  readonly busyUs: number;
+}
+
+export type TransferKind = 'activations' | 'exchange' | 'migration' | 'swap-out' | 'swap-in' | 'weights';
+
+export interface TransferRecord {
+  readonly kind: TransferKind;
+  readonly requestId: number | undefined;
+  /** `host` is the memory beside the same instance. */
+  readonly source: number | 'host' | 'disk';
+  readonly target: number | 'host';
+  readonly bytes: number;
+  readonly requestedAtUs: number;
+  readonly startedAtUs: number;
+  readonly endedAtUs: number;
+}
+
+export interface ClusterEventRecord {
+  readonly timeUs: number;
+  readonly kind: string;
+  readonly instance: number | undefined;
+  readonly groupId: number | undefined;
+  readonly detail: string;
+}

@@ -1,0 +1,155 @@
+import { applyDecisions } from './apply-decision.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
+import { eventPriority } from './events.ts';
+import { checkInvariants } from './invariants.ts';
+import { endIfAborted, endRequest, planArrivals, retryHeld } from './lifecycle.ts';
+import { step } from './step-loop.ts';
+import type { StackMember } from '../policy/stack.ts';
+import type { PolicyEvent } from '../policy/views.ts';
+
+export interface RunOptions extends ClusterOptions {
+  readonly sampleIntervalUs: number;
+  /** The run is cut off here; requests that are still open count as unfinished. */
+  readonly maxDurationUs: number;
+  /** Checks every invariant after so many events; 0 for never. */
+  readonly checkEvery: number;
+  readonly onProgress?: (progress: { readonly ended: number; readonly nowUs: number }) => void;
+}
+
+export interface RunTotals {
+  readonly durationUs: number;
+  /** Sum over instances of the time from asking for one to its release, or to the end of the run. */
+  readonly instanceUs: number;
+  readonly generatedTokens: number;
+  readonly swappedBytes: number;
+  readonly numRejectedDecisions: number;
+  readonly wasCutOff: boolean;
+}
+
+/** Nothing can happen any more, but requests are waiting: the policies have left them without a way on. */
+export class StuckError extends Error {
+  readonly code = 'stuck';
+
+  constructor(cluster: Cluster) {
+    const groups = cluster.groups
+      .filter((group) => group.numRequests > 0)
+      .map(
+        (group) =>
+          `group ${group.id}: ${group.waiting.length} waiting, ${group.running.length} running, ` +
+          `${group.swapped.length} swapped, ${group.freeBlocks} of ${group.totalBlocks} KV blocks free`,
+      );
+    super(
+      `at ${cluster.nowUs} us nothing is left to happen, but ${cluster.live.size} requests are still open ` +
+        `(${[`${cluster.held.length} held at the cluster`, ...groups].join('; ')}). ` +
+        'No policy of the stack made room or placed them; add one that does, recompute for example.' +
+        (cluster.lastRefusal === undefined ? '' : ` The last decision refused was ${cluster.lastRefusal}.`),
+    );
+    this.name = 'StuckError';
+  }
+}
+
+/** Runs a workload through a cluster to its end, in virtual time. Synchronous and deterministic. */
+export function runCluster(options: RunOptions): RunTotals {
+  const cluster: Cluster = new Cluster(options, {
+    step: (group) => step(cluster, group),
+    notify: (event) => notify(cluster, event),
+    endIfAborted: (request) => endIfAborted(cluster, request),
+  });
+  planArrivals(cluster);
+  for (const member of options.stack.members) planTicks(cluster, member);
+  planSamples(cluster, options.sampleIntervalUs);
+  const wasCutOff = drainEvents(cluster, options);
+  for (const request of cluster.live.values()) endRequest(cluster, request, 'unfinished');
+  sample(cluster);
+  checkInvariants(cluster);
+  return {
+    durationUs: cluster.nowUs,
+    instanceUs: cluster.instances.reduce(
+      (sum, instance) => sum + (instance.releasedAtUs ?? cluster.nowUs) - instance.requestedAtUs,
+      0,
+    ),
+    generatedTokens: cluster.generatedTokens,
+    swappedBytes: cluster.swappedBytes,
+    numRejectedDecisions: cluster.numRejectedDecisions,
+    wasCutOff,
+  };
+}
+
+/** Fires events until nothing can make progress; whether the time limit ended the run. */
+function drainEvents(cluster: Cluster, options: RunOptions): boolean {
+  const { events } = cluster;
+  let numEvents = 0;
+  while (events.hasProgress || hasHopeInTicks(cluster)) {
+    const event = events.next(options.maxDurationUs);
+    if (event === undefined) return true;
+    event.fire();
+    numEvents += 1;
+    if (options.checkEvery > 0 && numEvents % options.checkEvery === 0) checkInvariants(cluster);
+    if (numEvents % progressEvery === 0)
+      options.onProgress?.({ ended: cluster.numEnded, nowUs: cluster.nowUs });
+  }
+  if (cluster.live.size > 0) throw new StuckError(cluster);
+  return false;
+}
+
+const progressEvery = 256;
+
+/** With requests open and a policy that ticks, time goes on: the policy may yet act, up to the time limit. */
+function hasHopeInTicks(cluster: Cluster): boolean {
+  return cluster.live.size > 0 && cluster.stack.can('tickUs');
+}
+
+function notify(cluster: Cluster, event: PolicyEvent): void {
+  for (const answer of cluster.stack.onEvent(event, cluster)) applyDecisions(cluster, 'onEvent', answer);
+  if (cluster.held.length > 0) retryHeld(cluster);
+}
+
+function planTicks(cluster: Cluster, member: StackMember): void {
+  const { tickUs } = member.capabilities;
+  if (tickUs === undefined || member.policy.onTick === undefined) return;
+  const tick = (): void => {
+    const value = cluster.stack.onTick(member, cluster);
+    applyDecisions(cluster, 'onTick', { policy: member.name, value });
+    if (cluster.held.length > 0) retryHeld(cluster);
+    cluster.events.scheduleCall(cluster.nowUs + tickUs, eventPriority.tick, tick);
+  };
+  cluster.events.scheduleCall(tickUs, eventPriority.tick, tick);
+}
+
+function planSamples(cluster: Cluster, intervalUs: number): void {
+  const next = (): void => {
+    sample(cluster);
+    cluster.events.scheduleCall(cluster.nowUs + intervalUs, eventPriority.sample, next);
+  };
+  cluster.events.scheduleCall(0, eventPriority.sample, next);
+}
+
+function sample(cluster: Cluster): void {
+  for (const group of cluster.groups) {
+    for (const [index, { member }] of group.pipeline.entries()) {
+      const isFirst = index === 0;
+      const { ledger } = member;
+      cluster.observer.sample({
+        timeUs: cluster.nowUs,
+        instance: member.id,
+        groupId: group.id,
+        role: member.role,
+        state: member.state,
+        weightBytes: ledger.weightBytes,
+        kvUsedBytes: ledger.usedCells * ledger.cellBytes,
+        kvFreeBytes: ledger.freeCells * ledger.cellBytes,
+        reserveBytes: ledger.reserveBytes,
+        hostKvBytes: member.hostKvBytes,
+        numWaiting: isFirst ? group.waiting.length : 0,
+        numRunning: isFirst ? group.running.length : 0,
+        numSwapped: isFirst ? group.swapped.length : 0,
+        prefillTokens: member.prefillTokens,
+        decodeTokens: member.decodeTokens,
+        busyUs: member.busyUs,
+      });
+      member.prefillTokens = 0;
+      member.decodeTokens = 0;
+      member.busyUs = 0;
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { PolicyError } from '../base/errors.ts';
+import type { Limits } from '../policy/decisions.ts';
+import { applyDecisions, limitsProblem } from './apply-decision.ts';
+import type { Cluster } from './cluster.ts';
+import type { InstanceGroup } from './group.ts';
+import { endRequest } from './lifecycle.ts';
+import { type Request, requestStatus } from './request.ts';
+import type { StepBatch } from './step-batch.ts';
+
+/** What is left to give in the step that is being formed. */
+interface StepBudget {
+  readonly limits: Limits;
+  tokens: number;
+  /** Requests that this micro-batch may still take: an even share, so that a pipeline's micro-batches are alike. */
+  requests: number;
+  isUnderPressure: boolean;
+}
+
+/**
+ * Continuous batching with chunked prefill in vLLM V1's order: running requests first, in order of admission, then
+ * waiting ones, all out of one token budget; no admission in a step that ran out of memory. Fills `batch` and takes blocks.
+ */
+export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
+  const answer = cluster.stack.answers('onSchedule') ? cluster.stack.onSchedule(group, cluster) : undefined;
+  if (answer !== undefined) applyDecisions(cluster, 'onSchedule', answer);
+  const limits = limitsOf(cluster, group);
+  const isSplitByPolicy = group.pipeline.length === 1 || cluster.stack.answers('formMicroBatches');
+  const budget: StepBudget = {
+    limits,
+    tokens: limits.maxBatchTokens,
+    requests: isSplitByPolicy
+      ? Infinity
+      : Math.max(1, Math.ceil(group.running.length / group.pipeline.length)),
+    isUnderPressure: false,
+  };
+  group.forming = batch;
+  scheduleRunning(cluster, group, batch, budget);
+  if (!budget.isUnderPressure && limits.admits) admitWaiting(cluster, group, batch, budget);
+  group.forming = undefined;
+}
+
+function limitsOf(cluster: Cluster, group: InstanceGroup): Limits {
+  const answer = cluster.stack.answers('limits') ? cluster.stack.limits(group, cluster) : undefined;
+  if (answer === undefined) return group.limits;
+  const problem = limitsProblem(answer.value);
+  if (problem !== undefined) throw new PolicyError(answer.policy, 'limits', problem);
+  return { ...group.limits, ...answer.value };
+}
+
+function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatch, budget: StepBudget): void {
+  const { running } = group;
+  for (let index = 0; index < running.length; index += 1) {
+    if (budget.tokens <= 0 || budget.requests <= 0) return;
+    const request = running[index] as Request;
+    const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
+    if (count <= 0) continue;
+    if (request.scheduledTokens + count > request.kvBlocks * group.blockSizeTokens) {
+      const hasBlocks = reserveBlocks(cluster, group, request, {
+        tokens: request.scheduledTokens + count,
+        budget,
+      });
+      // Giving requests up may have moved this one, or taken it out: go on behind it, or with what stands in its place.
+      if (running[index] !== request) index = isRunning(request) ? running.indexOf(request) : index - 1;
+      if (!hasBlocks) continue;
+    }
+    addToBatch(cluster, batch, request, count);
+    budget.tokens -= count;
+    budget.requests -= 1;
+  }
+}
+
+function addToBatch(cluster: Cluster, batch: StepBatch, request: Request, count: number): void {
+  if (request.preemptedAtUs !== undefined) {
+    request.preemptedUs += cluster.nowUs - request.preemptedAtUs;
+    request.preemptedAtUs = undefined;
+  }
+  batch.add(request, count);
+}
+
+/**
+ * Blocks for the request's first `tokens` tokens, asking the policies to make room while there is not enough. False when
+ * there is still too little, or when the request itself has been given up.
+ */
+function reserveBlocks(
+  cluster: Cluster,
+  group: InstanceGroup,
+  request: Request,
+  { tokens, budget }: { tokens: number; budget: StepBudget },
+): boolean {
+  const missing = (): number => group.blocksFor(tokens) - request.kvBlocks - group.freeBlocks;
+  // More answers than there are requests to give up cannot be progress.
+  let answersLeft = group.running.length + 8;
+  while (missing() > 0) {
+    if (cluster.stack.can('unlimitedMemory')) {
+      cluster.growMemory(group, missing());
+      continue;
+    }
+    if (cannotEverFit(cluster, group, request, tokens)) return false;
+    const answer = cluster.stack.onMemoryPressure(
+      group,
+      { requestId: request.id, blocks: missing() },
+      cluster,
+    );
+    if (answer === undefined) return false;
+    budget.isUnderPressure = true;
+    if (applyDecisions(cluster, 'onMemoryPressure', answer) === 0) return false;
+    if (!isRunning(request)) return false;
+    answersLeft -= 1;
+    if (answersLeft === 0) {
+      throw new PolicyError(
+        answer.policy,
+        'onMemoryPressure',
+        'its decisions were applied again and again, but free nothing',
+      );
+    }
+  }
+  group.takeBlocks(request, group.blocksFor(tokens) - request.kvBlocks);
+  return true;
+}
+
+function isRunning(request: Request): boolean {
+  return request.status.kind === 'prefilling' || request.status.kind === 'decoding';
+}
+
+/** A request larger than the whole group would be given up and started again for ever: it fails instead. */
+function cannotEverFit(cluster: Cluster, group: InstanceGroup, request: Request, tokens: number): boolean {
+  const needed = group.blocksFor(tokens);
+  if (needed <= group.totalBlocks || cluster.stack.can('dropsParameters') || request.isInFlight) return false;
+  endRequest(cluster, request, 'failed', `needs ${needed} KV blocks, its group has ${group.totalBlocks}`);
+  return true;
+}
+
+function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, budget: StepBudget): void {
+  if (group.waiting.length === 0) return;
+  if (cluster.stack.answers('order')) reorder(cluster, group);
+  const { limits } = budget;
+  for (;;) {
+    const request = group.waiting.at(0);
+    if (request === undefined || budget.tokens <= 0 || group.running.length >= limits.maxRunning) return;
+    const count = Math.min(request.tokens, budget.tokens);
+    const blocks = group.blocksFor(count);
+    if (!hasRoomFor(cluster, group, blocks, limits)) return;
+    group.dequeue(request);
+    group.takeBlocks(request, blocks);
+    group.running.push(request);
+    request.status = requestStatus.prefilling;
+    request.firstScheduledAtUs ??= cluster.nowUs;
+    addToBatch(cluster, batch, request, count);
+    budget.tokens -= count;
+  }
+}
+
+/** The watermark keeps a share of the blocks for the growth of running requests; an empty group needs none. */
+function hasRoomFor(cluster: Cluster, group: InstanceGroup, blocks: number, limits: Limits): boolean {
+  const isEmpty = group.running.length === 0;
+  const watermarkBlocks = isEmpty ? 0 : Math.floor(limits.watermarkRatio * group.totalBlocks);
+  const missing = blocks + watermarkBlocks - group.freeBlocks;
+  if (missing <= 0) return true;
+  if (!cluster.stack.can('unlimitedMemory')) return false;
+  cluster.growMemory(group, missing);
+  return hasRoomFor(cluster, group, blocks, limits);
+}
+
+/** Puts the waiting queue in the policy's order; requests that it does not name keep their order behind the others. */
+function reorder(cluster: Cluster, group: InstanceGroup): void {
+  const answer = cluster.stack.order(group, cluster);
+  if (answer === undefined) return;
+  const rank = new Map(answer.value.map((id, index) => [id, index]));
+  const rankOf = (request: Request): number => rank.get(request.id) ?? rank.size;
+  group.waiting.replaceAll([...group.waiting].toSorted((a, b) => rankOf(a) - rankOf(b)));
+}

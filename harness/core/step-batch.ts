@@ -1,0 +1,102 @@
+import type { MicroBatch } from '../executors/executor.ts';
+import { type EventPriority, eventPriority, type SimEvent } from './events.ts';
+import type { InstanceGroup } from './group.ts';
+import type { Request } from './request.ts';
+
+/**
+ * A micro-batch on its way through a group's stages. It is the event of its own stage end, and is used again when it
+ * has come back, so that a step allocates nothing.
+ */
+export class StepBatch implements MicroBatch, SimEvent {
+  timeUs = 0;
+  priority: EventPriority = eventPriority.completion;
+  sequence = 0;
+
+  id = 0;
+  size = 0;
+  readonly requests: Request[] = [];
+  readonly requestIds: number[] = [];
+  readonly numTokens: number[] = [];
+  readonly pastTokens: number[] = [];
+  readonly samples: number[] = [];
+  totalTokens = 0;
+  attentionPairs = 0;
+  contextTokens = 0;
+  decodeTokens = 0;
+
+  stageIndex = 0;
+  startedAtUs = 0;
+  stageStartedAtUs = 0;
+  bubbleUs = 0;
+
+  readonly group: InstanceGroup;
+  readonly #onStageEnd: (batch: StepBatch) => void;
+
+  constructor(group: InstanceGroup, onStageEnd: (batch: StepBatch) => void) {
+    this.group = group;
+    this.#onStageEnd = onStageEnd;
+  }
+
+  reset(id: number, nowUs: number): void {
+    this.id = id;
+    this.size = 0;
+    this.totalTokens = 0;
+    this.attentionPairs = 0;
+    this.contextTokens = 0;
+    this.decodeTokens = 0;
+    this.stageIndex = 0;
+    this.startedAtUs = nowUs;
+  }
+
+  /** Adds the next `count` tokens of the request, whose blocks have been taken. */
+  add(request: Request, count: number): void {
+    const past = request.scheduledTokens;
+    const index = this.size;
+    const samples = past + count === request.tokens;
+    this.size += 1;
+    this.requests[index] = request;
+    this.requestIds[index] = request.id;
+    this.numTokens[index] = count;
+    this.pastTokens[index] = past;
+    this.samples[index] = samples ? 1 : 0;
+    this.totalTokens += count;
+    this.attentionPairs += count * past + (count * (count + 1)) / 2;
+    this.contextTokens += past + count;
+    if (samples && count === 1) this.decodeTokens += 1;
+    request.scheduledTokens = past + count;
+    request.numInFlight += 1;
+  }
+
+  /** Takes an entry out again: its request was given up while the batch was being formed. */
+  remove(request: Request): void {
+    for (let index = this.size - 1; index >= 0; index -= 1) {
+      if (this.requests[index] === request) this.#removeAt(index);
+    }
+  }
+
+  countOf(request: Request): number {
+    let count = 0;
+    for (let index = 0; index < this.size; index += 1) if (this.requests[index] === request) count += 1;
+    return count;
+  }
+
+  fire(): void {
+    this.#onStageEnd(this);
+  }
+
+  #removeAt(index: number): void {
+    const count = this.numTokens[index] as number;
+    const past = this.pastTokens[index] as number;
+    const request = this.requests[index] as Request;
+    request.scheduledTokens -= count;
+    request.numInFlight -= 1;
+    this.totalTokens -= count;
+    this.attentionPairs -= count * past + (count * (count + 1)) / 2;
+    this.contextTokens -= past + count;
+    if (this.samples[index] === 1 && count === 1) this.decodeTokens -= 1;
+    for (const column of [this.requests, this.requestIds, this.numTokens, this.pastTokens, this.samples]) {
+      column.splice(index, 1);
+    }
+    this.size -= 1;
+  }
+}

@@ -1,0 +1,84 @@
+import type { LayerRange } from '../core/model-shape.ts';
+import type { RequestSpec } from '../core/workload.ts';
+
+export type InstanceId = number;
+
+/** Where KV of a request lies: on an instance's device, or in the host memory beside it. */
+export interface KvStore {
+  readonly instance: InstanceId;
+  readonly tier: 'device' | 'host';
+}
+
+/**
+ * One micro-batch as a ragged batch: entry i computes `numTokens[i]` new tokens of request `requestIds[i]` after
+ * `pastTokens[i]` tokens whose KV exists. The arrays are reused between steps: read them, never keep them.
+ */
+export interface MicroBatch {
+  /** Tells micro-batches in flight apart: those of a pipeline interleave stage by stage. */
+  readonly id: number;
+  readonly size: number;
+  readonly requestIds: ArrayLike<number>;
+  readonly numTokens: ArrayLike<number>;
+  readonly pastTokens: ArrayLike<number>;
+  /** 1 where the entry reaches the end of the known tokens, so that a new token is sampled from it. */
+  readonly samples: ArrayLike<number>;
+  readonly totalTokens: number;
+  /** Sum over entries of tokens attended to: numTokens * pastTokens + numTokens * (numTokens + 1) / 2. */
+  readonly attentionPairs: number;
+  /** Sum over entries of pastTokens + numTokens: KV rows that one layer reads. */
+  readonly contextTokens: number;
+}
+
+/** The part of a forward pass that one member of a group runs. */
+export interface Stage {
+  readonly instance: InstanceId;
+  readonly stageIndex: number;
+  readonly layers: LayerRange;
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+}
+
+/**
+ * Runs steps and holds memory; decides nothing. Synchronous, because TensorFlow's binding runs an op synchronously
+ * and the core has no `await`. Every call is made by the core in an order that is the same for every executor.
+ */
+export interface Executor {
+  /** Makes an instance: weights of `layers` plus the resident ones, and `numCells` KV cells. */
+  startInstance(instance: InstanceId, layers: LayerRange, numCells: number): void;
+  /** Frees everything that the instance holds. */
+  stopInstance(instance: InstanceId): void;
+  /** Changes which layers and how many KV cells an instance holds (drop, restore, elastic memory); KV in use stays. */
+  reshapeInstance(instance: InstanceId, layers: LayerRange, numCells: number): void;
+
+  /** A request is about to be scheduled for the first time. */
+  admitRequest(spec: RequestSpec): void;
+  /** A request has ended: its KV is gone; `kept` says whether its tokens are checked afterwards (finished requests). */
+  endRequest(requestId: number, kept: boolean): void;
+
+  /**
+   * Runs the micro-batch through one stage and returns how long it took, in whole microseconds (at least 1). Stages of
+   * a micro-batch run in order, and micro-batches pass each stage in the same order, but other micro-batches may run
+   * between two stages of one. KV blocks for `pastTokens + numTokens` are taken on the stage's instance.
+   */
+  runStage(batch: MicroBatch, stage: Stage): number;
+
+  /** Copies KV of the first `numTokens` tokens of `layers`; the source keeps its copy until `releaseKv`. */
+  copyKv(
+    requestId: number,
+    layers: LayerRange,
+    move: { from: KvStore; to: KvStore; numTokens: number },
+  ): void;
+  /** Gives back the cells (or host memory) that hold KV of `layers` of the request. */
+  releaseKv(requestId: number, layers: LayerRange, store: KvStore): void;
+
+  /** Cells in use on an instance's device, for the audit against the core's ledger; `undefined` where none are kept. */
+  audit(instance: InstanceId): ExecutorAudit | undefined;
+  close(): void;
+}
+
+/** What the executor really holds for one instance, counted from its own tensors. */
+export interface ExecutorAudit {
+  readonly weightBytes: number;
+  readonly usedCells: number;
+  readonly totalCells: number;
+}

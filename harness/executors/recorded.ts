@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import { wallClockUs } from '../base/clock.ts';
+import { InputError, messageOf } from '../base/errors.ts';
+import type { Executor, MicroBatch, Stage } from './executor.ts';
+
+/** Name of a cell's recording: one line of JSON per executed stage, then one with what the token check found. */
+export const recordingFile = 'steps.jsonl';
+
+/** `[instance, stageIndex, requests, tokens, contextTokens, durationUs]`: what ran, and how long it took. */
+type RecordedStage = readonly [number, number, number, number, number, number];
+
+/** Passes every call on, writes down what each stage took, and adds up the wall time that the executor used. */
+export function recordExecutor(executor: Executor, write: (line: string) => void): RecordedRun {
+  const run = { executorUs: 0 };
+  const timed = <Args extends readonly unknown[], T>(call: (...args: Args) => T) => {
+    return (...args: Args): T => {
+      const startUs = wallClockUs();
+      try {
+        return call(...args);
+      } finally {
+        run.executorUs += wallClockUs() - startUs;
+      }
+    };
+  };
+  const runStage = (batch: MicroBatch, stage: Stage): number => {
+    const durationUs = executor.runStage(batch, stage);
+    write(`${JSON.stringify(stageLine(batch, stage, durationUs))}\n`);
+    return durationUs;
+  };
+  return {
+    executor: {
+      startInstance: timed((...args) => executor.startInstance(...args)),
+      stopInstance: timed((...args) => executor.stopInstance(...args)),
+      reshapeInstance: timed((...args) => executor.reshapeInstance(...args)),
+      admitRequest: timed((...args) => executor.admitRequest(...args)),
+      endRequest: timed((...args) => executor.endRequest(...args)),
+      runStage: timed(runStage),
+      copyKv: timed((...args) => executor.copyKv(...args)),
+      releaseKv: timed((...args) => executor.releaseKv(...args)),
+      audit: (instance) => executor.audit(instance),
+      close: () => executor.close(),
+    },
+    get executorUs() {
+      return run.executorUs;
+    },
+  };
+}
+
+export interface RecordedRun {
+  readonly executor: Executor;
+  /** Wall time spent in the executor so far, microseconds. */
+  readonly executorUs: number;
+}
+
+function stageLine(batch: MicroBatch, stage: Stage, durationUs: number): RecordedStage {
+  return [stage.instance, stage.stageIndex, batch.size, batch.totalTokens, batch.contextTokens, durationUs];
+}
+
+/** The line that closes a recording. */
+export function closingLine(verifiedTokens: number | null): string {
+  return `${JSON.stringify({ verified_tokens: verifiedTokens })}\n`;
+}
+
+/**
+ * Charges each stage what the recorded run measured, in order. The replay must ask for the same stages with the same
+ * batches: a recording of another configuration or another version of a policy is refused at the first difference.
+ */
+export class ReplayExecutor implements Executor {
+  readonly verifiedTokens: number | null;
+  readonly #file: string;
+  readonly #stages: RecordedStage[] = [];
+  #next = 0;
+
+  /** Throws `InputError` when the file is missing or not a complete recording. */
+  constructor(file: string) {
+    this.#file = file;
+    let verifiedTokens: number | null | undefined;
+    for (const line of readLines(file)) {
+      const entry = JSON.parse(line) as RecordedStage | { verified_tokens: number | null };
+      if ('verified_tokens' in entry) verifiedTokens = entry.verified_tokens;
+      else this.#stages.push(entry);
+    }
+    if (verifiedTokens === undefined) {
+      throw new InputError({ source: file, path: '', message: 'the recording is not complete' });
+    }
+    this.verifiedTokens = verifiedTokens;
+  }
+
+  runStage(batch: MicroBatch, stage: Stage): number {
+    const recorded = this.#stages[this.#next];
+    const durationUs = recorded?.[5] ?? 0;
+    const asked = stageLine(batch, stage, durationUs);
+    if (recorded === undefined || asked.some((value, index) => value !== recorded[index])) {
+      throw new InputError({
+        source: this.#file,
+        path: '',
+        line: this.#next + 1,
+        message: `expected ${JSON.stringify(asked.slice(0, 5))}, the recording has ${JSON.stringify(recorded?.slice(0, 5) ?? 'ended')}`,
+        hint: 'it was made with another configuration or another version of a policy',
+      });
+    }
+    this.#next += 1;
+    return durationUs;
+  }
+
+  startInstance(): void {}
+  stopInstance(): void {}
+  reshapeInstance(): void {}
+  admitRequest(): void {}
+  endRequest(): void {}
+  copyKv(): void {}
+  releaseKv(): void {}
+  audit(): undefined {}
+  close(): void {}
+}
+
+function readLines(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+  } catch (error) {
+    throw new InputError(
+      { source: file, path: '', message: `cannot read the recording: ${messageOf(error)}` },
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,92 @@
+import type { z } from 'zod';
+import type { Hardware } from '../core/hardware.ts';
+import type { ModelShape } from '../core/model-shape.ts';
+import type { Rng } from '../base/rng.ts';
+import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
+import type { Decision, DispatchDecision, Limits } from './decisions.ts';
+
+/** The family that a report files a policy under; a dispatcher belongs to none (`support`). */
+export type PolicyFamily = 'kv-centric' | 'parameter-centric' | 'autoscaling' | 'bound' | 'support' | 'other';
+
+/**
+ * What a policy can do. The core asks for these, never for names, and refuses a stack that cannot serve a
+ * configuration before anything has run.
+ */
+export interface Capabilities {
+  /** Chooses a group for every request. */
+  readonly dispatches?: boolean;
+  /** Answers memory pressure by giving up running requests in these ways. */
+  readonly preempts?: readonly ('recompute' | 'swap')[];
+  readonly migrates?: boolean;
+  readonly dropsParameters?: boolean;
+  readonly scales?: boolean;
+  /** Bound, not a policy: instances get as much KV memory as the load asks for. */
+  readonly unlimitedMemory?: boolean;
+  /** Asks for true output lengths (`PolicyDeps.trueOutputTokens`); every report says so. */
+  readonly isOracle?: boolean;
+  /** `onTick` is called this often, in microseconds of virtual time. */
+  readonly tickUs?: number;
+}
+
+/** What `create` gets besides its parameters. */
+export interface PolicyDeps {
+  /** A stream of the policy's own: drawing from it never shifts the workload. */
+  readonly rng: Rng;
+  readonly model: ModelShape;
+  readonly hardware: Hardware;
+  readonly blockSizeTokens: number;
+  /** True answer length by request id; there only for a policy that declares itself an oracle. */
+  readonly trueOutputTokens?: (requestId: number) => number;
+}
+
+/**
+ * The moments at which the core asks. All are optional; a stack is asked in order, and the first policy that answers
+ * (anything but `undefined` or an empty list) decides. Answers are plain data; the core checks and applies them.
+ */
+export interface Policy {
+  /** A request has arrived, or was held and may be placed now. */
+  dispatch?(request: RequestView, view: ClusterView): DispatchDecision | undefined;
+  /** Order of a group's waiting queue, by request id, asked before each step. First come first served without it. */
+  order?(group: GroupView, view: ClusterView): readonly number[] | undefined;
+  /** Limits of the next step. */
+  limits?(group: GroupView, view: ClusterView): Partial<Limits> | undefined;
+  /** Before each step: bring swapped requests back, move others. */
+  onSchedule?(group: GroupView, view: ClusterView): readonly Decision[] | undefined;
+  /** Splits the next batch of a pipeline: for each micro-batch, tokens by request id. Even split without it. */
+  formMicroBatches?(batch: BatchView, group: GroupView): readonly MicroBatchPlan[] | undefined;
+  /**
+   * A running request needs a block and there is none. Asked again until the need is met, the answer is `wait` or the
+   * request itself has been given up; without an answer, or when all of it is refused, the request waits as well.
+   */
+  onMemoryPressure?(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined;
+  /** Every `capabilities.tickUs`. */
+  onTick?(view: ClusterView): readonly Decision[] | undefined;
+  onEvent?(event: PolicyEvent, view: ClusterView): readonly Decision[] | undefined;
+}
+
+export interface BatchView {
+  readonly entries: readonly { readonly request: RequestView; readonly numTokens: number }[];
+  readonly totalTokens: number;
+}
+
+export interface MicroBatchPlan {
+  readonly entries: readonly { readonly requestId: number; readonly numTokens: number }[];
+}
+
+/** A policy as a plug-in: its name, what it can do, its parameters, and how to make one for a run. */
+export interface PolicyDefinition<Name extends string = string, Params extends z.ZodType = z.ZodType> {
+  readonly name: Name;
+  readonly family: PolicyFamily;
+  /** One sentence for `bench list` and the report. */
+  readonly summary: string;
+  readonly params: Params;
+  readonly capabilities: Capabilities;
+  create(params: z.output<Params>, deps: PolicyDeps): Policy;
+}
+
+/** Declares a policy; the default export of a plug-in file is what this returns. */
+export function definePolicy<const Name extends string, Params extends z.ZodType>(
+  definition: PolicyDefinition<Name, Params>,
+): PolicyDefinition<Name, Params> {
+  return definition;
+}

@@ -1,0 +1,145 @@
+import { messageOf, PolicyError } from '../base/errors.ts';
+import type { BatchView, Capabilities, MicroBatchPlan, Policy } from './contract.ts';
+import type { Decision, DispatchDecision, Limits } from './decisions.ts';
+import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
+
+/** One policy of a stack, made and ready to be asked. */
+export interface StackMember {
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  readonly policy: Policy;
+}
+
+/** Told around every call, so that a watchdog can end a policy that never comes back. */
+export interface CallGuard {
+  enter(policy: string, moment: string): void;
+  leave(): void;
+}
+
+/** An answer with the name of the policy that gave it. */
+export interface Answer<T> {
+  readonly policy: string;
+  readonly value: T;
+}
+
+type Moment = keyof Policy;
+
+/**
+ * Policies asked in order until one answers. Whatever a policy throws becomes a `PolicyError` with its name, the moment
+ * and what it was asked about, so that it fails its own cell and no other.
+ */
+export class PolicyStack {
+  readonly members: readonly StackMember[];
+  readonly #guard: CallGuard;
+  readonly #byMoment: Readonly<Record<Moment, readonly StackMember[]>>;
+
+  constructor(members: readonly StackMember[], guard: CallGuard) {
+    this.members = members;
+    this.#guard = guard;
+    const having = (moment: Moment) => members.filter((member) => member.policy[moment] !== undefined);
+    this.#byMoment = {
+      dispatch: having('dispatch'),
+      order: having('order'),
+      limits: having('limits'),
+      onSchedule: having('onSchedule'),
+      formMicroBatches: having('formMicroBatches'),
+      onMemoryPressure: having('onMemoryPressure'),
+      onTick: having('onTick'),
+      onEvent: having('onEvent'),
+    };
+  }
+
+  /** Whether any member can do it. */
+  can(capability: keyof Capabilities): boolean {
+    return this.members.some(({ capabilities }) => Boolean(capabilities[capability]));
+  }
+
+  answers(moment: Moment): boolean {
+    return this.#byMoment[moment].length > 0;
+  }
+
+  dispatch(request: RequestView, view: ClusterView): Answer<DispatchDecision> | undefined {
+    return this.#first('dispatch', `request ${request.id}`, ({ policy }) => policy.dispatch?.(request, view));
+  }
+
+  order(group: GroupView, view: ClusterView): Answer<readonly number[]> | undefined {
+    return this.#first('order', `group ${group.id}`, ({ policy }) => policy.order?.(group, view));
+  }
+
+  limits(group: GroupView, view: ClusterView): Answer<Partial<Limits>> | undefined {
+    return this.#first('limits', `group ${group.id}`, ({ policy }) => policy.limits?.(group, view));
+  }
+
+  onSchedule(group: GroupView, view: ClusterView): Answer<readonly Decision[]> | undefined {
+    return this.#first('onSchedule', `group ${group.id}`, ({ policy }) =>
+      nonEmpty(policy.onSchedule?.(group, view)),
+    );
+  }
+
+  formMicroBatches(batch: BatchView, group: GroupView): Answer<readonly MicroBatchPlan[]> | undefined {
+    return this.#first('formMicroBatches', `group ${group.id}`, ({ policy }) =>
+      nonEmpty(policy.formMicroBatches?.(batch, group)),
+    );
+  }
+
+  onMemoryPressure(
+    group: GroupView,
+    need: MemoryNeed,
+    view: ClusterView,
+  ): Answer<readonly Decision[]> | undefined {
+    const about = `group ${group.id}, request ${need.requestId} needs ${need.blocks} blocks`;
+    return this.#first('onMemoryPressure', about, ({ policy }) =>
+      nonEmpty(policy.onMemoryPressure?.(group, need, view)),
+    );
+  }
+
+  onTick(member: StackMember, view: ClusterView): readonly Decision[] {
+    return (
+      this.#call(member, 'onTick', `t = ${view.nowUs} us`, () => nonEmpty(member.policy.onTick?.(view))) ?? []
+    );
+  }
+
+  /** Every member hears of an event, and each may answer. */
+  onEvent(event: PolicyEvent, view: ClusterView): readonly Answer<readonly Decision[]>[] {
+    const answers: Answer<readonly Decision[]>[] = [];
+    for (const member of this.#byMoment.onEvent) {
+      const value = this.#call(member, 'onEvent', event.kind, () =>
+        nonEmpty(member.policy.onEvent?.(event, view)),
+      );
+      if (value !== undefined) answers.push({ policy: member.name, value });
+    }
+    return answers;
+  }
+
+  #first<T>(
+    moment: Moment,
+    about: string,
+    ask: (member: StackMember) => T | undefined,
+  ): Answer<T> | undefined {
+    for (const member of this.#byMoment[moment]) {
+      const value = this.#call(member, moment, about, () => ask(member));
+      if (value !== undefined) return { policy: member.name, value };
+    }
+    return undefined;
+  }
+
+  #call<T>(member: StackMember, moment: Moment, about: string, ask: () => T): T {
+    this.#guard.enter(member.name, moment);
+    try {
+      return ask();
+    } catch (error) {
+      throw new PolicyError(member.name, moment, `${messageOf(error)} (asked about ${about})`, {
+        cause: error,
+      });
+    } finally {
+      this.#guard.leave();
+    }
+  }
+}
+
+function nonEmpty<T>(list: readonly T[] | undefined): readonly T[] | undefined {
+  if (list === undefined) return undefined;
+  if (!Array.isArray(list))
+    throw new TypeError(`expected a list of decisions or nothing, got ${typeof list}`);
+  return list.length === 0 ? undefined : list;
+}

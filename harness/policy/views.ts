@@ -1,0 +1,113 @@
+import type { InstanceState } from '../core/observer.ts';
+import type { Limits } from './decisions.ts';
+
+/** Read-only windows on the core's state. They hold ids and numbers, and never a request's true output length. */
+export interface RequestView {
+  readonly id: number;
+  readonly className: string;
+  readonly priority: number;
+  readonly arrivedAtUs: number;
+  readonly status: RequestStatus;
+  readonly promptTokens: number;
+  /** The most that the client asked for; the real length is known only when the request ends. */
+  readonly outputLimitTokens: number;
+  readonly generatedTokens: number;
+  /** Prompt and generated tokens: what has to be in KV before the next token. */
+  readonly tokens: number;
+  /** Tokens whose KV exists. */
+  readonly computedTokens: number;
+  /** KV blocks held on the device. */
+  readonly kvBlocks: number;
+  readonly numPreemptions: number;
+  /** In a micro-batch that has not come back: it can be neither preempted nor moved now. */
+  readonly isInFlight: boolean;
+}
+
+export type RequestStatus =
+  | { readonly kind: 'held' }
+  | { readonly kind: 'queued' }
+  | { readonly kind: 'prefilling' }
+  | { readonly kind: 'decoding' }
+  /** KV given up; waits at the front of the queue to be computed again. */
+  | { readonly kind: 'preempted' }
+  | { readonly kind: 'swapping-out' }
+  | { readonly kind: 'swapped' }
+  | { readonly kind: 'swapping-in' }
+  | { readonly kind: 'migrating' }
+  | { readonly kind: 'exchanging' }
+  | { readonly kind: 'finished' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'rejected'; readonly reason: string }
+  | { readonly kind: 'aborted' };
+
+/** A read-only list that can be walked and indexed without being copied. */
+export interface ViewList<T> extends Iterable<T> {
+  readonly length: number;
+  at(index: number): T | undefined;
+}
+
+export interface InstanceView {
+  readonly id: number;
+  readonly state: InstanceState;
+  readonly weightBytes: number;
+  readonly totalCells: number;
+  readonly usedCells: number;
+  readonly hostKvBytes: number;
+  readonly hostMemoryBytes: number;
+}
+
+export interface StageView {
+  readonly instance: InstanceView;
+  readonly firstLayer: number;
+  readonly numLayers: number;
+}
+
+export interface GroupView {
+  readonly id: number;
+  readonly stages: readonly StageView[];
+  /** Queued and preempted requests, in the order in which they will be admitted. */
+  readonly waiting: ViewList<RequestView>;
+  /** Requests that hold device KV and take part in steps, in order of admission. */
+  readonly running: ViewList<RequestView>;
+  /** Requests whose KV is in host memory or on its way there or back. */
+  readonly swapped: ViewList<RequestView>;
+  readonly limits: Limits;
+  /** KV blocks that the group can hold: the minimum over its members. */
+  readonly totalBlocks: number;
+  readonly freeBlocks: number;
+  /** Blocks that swap-outs under way will free. */
+  readonly pendingFreeBlocks: number;
+  /** Blocks that all waiting requests need for the tokens that they have now. */
+  readonly waitingBlocks: number;
+  /** The same for every request of the group: waiting, running and swapped. */
+  readonly demandBlocks: number;
+  /** Whether new requests may be sent here. */
+  readonly acceptsRequests: boolean;
+  /** Duration of the last step, 0 before the first. */
+  readonly lastStepUs: number;
+}
+
+export interface ClusterView {
+  readonly nowUs: number;
+  /** When the numbers below were true; equal to `nowUs` unless a configuration adds staleness. */
+  readonly observedAtUs: number;
+  readonly blockSizeTokens: number;
+  readonly groups: readonly GroupView[];
+  readonly instances: readonly InstanceView[];
+  /** Requests that `hold` has kept at the cluster. */
+  readonly held: ViewList<RequestView>;
+}
+
+/** What a request needs that the group does not have. */
+export interface MemoryNeed {
+  readonly requestId: number;
+  /** Blocks missing. */
+  readonly blocks: number;
+}
+
+export type PolicyEvent =
+  | { readonly kind: 'requestEnded'; readonly requestId: number; readonly groupId: number | undefined }
+  | { readonly kind: 'swapOutDone'; readonly requestId: number; readonly groupId: number }
+  | { readonly kind: 'swapInDone'; readonly requestId: number; readonly groupId: number }
+  | { readonly kind: 'instanceReady'; readonly instanceId: number; readonly groupId: number }
+  | { readonly kind: 'instanceFailed'; readonly instanceId: number; readonly groupId: number };

@@ -1,0 +1,36 @@
+import type { CellSummary } from '../metrics/results.ts';
+import type { ResolvedConfig } from '../spec/resolved.ts';
+
+/** One cell of the matrix: one policy stack on one seed. Plain data, so that it travels to a worker process. */
+export interface CellJob {
+  readonly id: string;
+  readonly config: ResolvedConfig;
+  readonly stackName: string;
+  readonly seed: number;
+  /** An existing, empty folder that the cell's files are written into. */
+  readonly dir: string;
+}
+
+export interface CellProgress {
+  readonly phase: 'prepare' | 'run' | 'verify';
+  /** Requests that have ended, of those planned. */
+  readonly ended: number;
+  readonly planned: number;
+  readonly virtualUs: number;
+}
+
+export interface CellOutcome {
+  readonly summary: CellSummary;
+  readonly wall: WallFigures;
+  readonly warnings: readonly string[];
+}
+
+/** Wall-clock figures for the manifest, in milliseconds; never part of the results that must repeat to the byte. */
+export interface WallFigures {
+  readonly wall_ms: number;
+  readonly step_wall_ms: number;
+  readonly overhead_wall_ms: number;
+  readonly verify_wall_ms: number;
+}
+
+export type { CallGuard } from '../policy/stack.ts';

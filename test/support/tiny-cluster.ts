@@ -1,0 +1,156 @@
+import type { z } from 'zod';
+import { createRng } from '../../harness/base/rng.ts';
+import type { Hardware } from '../../harness/core/hardware.ts';
+import {
+  kvCellBytes,
+  layerWeightBytes,
+  type ModelShape,
+  residentWeightBytes,
+} from '../../harness/core/model-shape.ts';
+import type {
+  DecisionRecord,
+  InstanceSample,
+  Observer,
+  RequestRecord,
+  StageRecord,
+  TransferRecord,
+} from '../../harness/core/observer.ts';
+import { type RunTotals, runCluster } from '../../harness/core/run.ts';
+import type { RequestSpec, Workload } from '../../harness/core/workload.ts';
+import type { Executor } from '../../harness/executors/executor.ts';
+import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
+import type { PolicyDefinition } from '../../harness/policy/index.ts';
+import { PolicyStack } from '../../harness/policy/stack.ts';
+
+/** A model and a device small enough that a handful of requests fills the memory. */
+export const tinyModel: ModelShape = {
+  name: 'test',
+  numLayers: 4,
+  hiddenSize: 32,
+  numHeads: 4,
+  numKvHeads: 2,
+  headDim: 8,
+  ffnSize: 64,
+  vocabSize: 64,
+  bytesPerWeight: 4,
+  bytesPerKvElement: 4,
+  ropeTheta: 10000,
+};
+
+export const blockSizeTokens = 16;
+
+/** Memory for exactly `blocks` KV blocks beside the whole model. */
+export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
+  const weights = residentWeightBytes(tinyModel) + tinyModel.numLayers * layerWeightBytes(tinyModel);
+  const blockBytes = tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens);
+  return {
+    name: 'test',
+    memoryBytes: weights + 1000 + blocks * blockBytes,
+    reserveBytes: 1000,
+    compute: { flopsPerSecond: 1e9, memoryBytesPerSecond: 1e9, layerOverheadUs: 50, stepOverheadUs: 100 },
+    hostLink: { bytesPerSecond: 50e6, latencyUs: 10 },
+    hostMemoryBytes: hostBlocks * blockBytes,
+    network: { bytesPerSecond: 100e6, latencyUs: 10 },
+    diskBytesPerSecond: 1e8,
+    provisioningUs: 0,
+    remapUs: 100,
+  };
+}
+
+/** A plain request arriving at `timeUs`. */
+export function request(id: number, timeUs: number, promptTokens: number, outputTokens: number): RequestSpec {
+  return {
+    id,
+    className: 'default',
+    promptTokens,
+    outputTokens,
+    outputLimitTokens: outputTokens,
+    arrival: { kind: 'at', timeUs },
+  };
+}
+
+export function workloadOf(specs: readonly RequestSpec[]): Workload {
+  const initial = specs.filter(({ arrival }) => arrival.kind === 'at');
+  return {
+    numRequests: specs.length,
+    classes: [{ name: 'default', priority: 0, slo: {} }],
+    arrivals: () => initial[Symbol.iterator](),
+    followers: (id) => specs.filter(({ arrival }) => arrival.kind === 'after' && arrival.requestId === id),
+  };
+}
+
+/** Keeps everything that the core reports. */
+export class Collector implements Observer {
+  readonly requests: RequestRecord[] = [];
+  readonly decisions: DecisionRecord[] = [];
+  readonly stages: StageRecord[] = [];
+  readonly samples: InstanceSample[] = [];
+  readonly transfers: TransferRecord[] = [];
+  numGaps = 0;
+
+  requestEnded(record: RequestRecord): void {
+    this.requests.push(record);
+  }
+  tokenGap(): void {
+    this.numGaps += 1;
+  }
+  stageEnded(record: StageRecord): void {
+    this.stages.push(record);
+  }
+  decision(record: DecisionRecord): void {
+    this.decisions.push(record);
+  }
+  sample(record: InstanceSample): void {
+    this.samples.push(record);
+  }
+  transferEnded(record: TransferRecord): void {
+    this.transfers.push(record);
+  }
+  clusterEvent(): void {}
+}
+
+export interface TinyRun {
+  readonly specs: readonly RequestSpec[];
+  readonly policies: readonly PolicyDefinition[];
+  readonly blocks?: number;
+  readonly hostBlocks?: number;
+  readonly numInstances?: number;
+  readonly stagesPerGroup?: number;
+  readonly maxBatchTokens?: number;
+  readonly executor?: Executor;
+  readonly maxDurationUs?: number;
+  readonly checkEvery?: number;
+}
+
+/** Runs requests through a tiny cluster with every invariant checked after every event. */
+export function runTiny(run: TinyRun): { seen: Collector; totals: RunTotals } {
+  const hardware = tinyHardware(run.blocks ?? 20, run.hostBlocks);
+  const seen = new Collector();
+  const totals = runCluster({
+    model: tinyModel,
+    hardware,
+    numInstances: run.numInstances ?? 1,
+    stagesPerGroup: run.stagesPerGroup ?? 1,
+    blockSizeTokens,
+    limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0.01, admits: true },
+    workload: workloadOf(run.specs),
+    stack: stackOf(run.policies, hardware),
+    executor: run.executor ?? new SimulatedExecutor(tinyModel, hardware),
+    observer: seen,
+    sampleIntervalUs: 10_000,
+    maxDurationUs: run.maxDurationUs ?? 1e10,
+    checkEvery: run.checkEvery ?? 1,
+  });
+  return { seen, totals };
+}
+
+/** A stack of policies with default parameters. */
+export function stackOf(definitions: readonly PolicyDefinition[], hardware: Hardware): PolicyStack {
+  const deps = { rng: createRng(1, 'policy'), model: tinyModel, hardware, blockSizeTokens };
+  const members = definitions.map((definition) => ({
+    name: definition.name,
+    capabilities: definition.capabilities,
+    policy: definition.create(definition.params.parse({}) as z.output<z.ZodType>, deps),
+  }));
+  return new PolicyStack(members, { enter() {}, leave() {} });
+}

@@ -139,7 +139,10 @@ function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, 
     if (request === undefined || budget.tokens <= 0 || group.running.length >= limits.maxRunning) return;
     const count = Math.min(request.tokens, budget.tokens);
     const blocks = group.blocksFor(count);
-    if (!hasRoomFor(cluster, group, blocks, limits)) return;
+    if (!hasRoomFor(cluster, group, blocks, limits)) {
+      if (cannotEverFit(cluster, group, request, count)) continue;
+      return;
+    }
     group.dequeue(request);
     group.takeBlocks(request, blocks);
     group.running.push(request);

@@ -4,7 +4,7 @@ import { PolicyError } from '../../harness/base/errors.ts';
 import { StuckError } from '../../harness/core/run.ts';
 import { type Decision, definePolicy, type Policy } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
-import { request, runTiny } from '../support/tiny-cluster.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 
 const { 'least-loaded': leastLoaded, 'round-robin': roundRobin, recompute, swap, unlimited } = policies;
 

@@ -1,12 +1,7 @@
 import type { z } from 'zod';
-import { createRng } from '../../harness/base/rng.ts';
-import type { Hardware } from '../../harness/core/hardware.ts';
-import {
-  kvCellBytes,
-  layerWeightBytes,
-  type ModelShape,
-  residentWeightBytes,
-} from '../../harness/core/model-shape.ts';
+import { createRng } from '../base/rng.ts';
+import type { Hardware } from '../core/hardware.ts';
+import { kvCellBytes, layerWeightBytes, type ModelShape, residentWeightBytes } from '../core/model-shape.ts';
 import type {
   DecisionRecord,
   InstanceSample,
@@ -14,13 +9,13 @@ import type {
   RequestRecord,
   StageRecord,
   TransferRecord,
-} from '../../harness/core/observer.ts';
-import { type RunTotals, runCluster } from '../../harness/core/run.ts';
-import type { RequestSpec, Workload } from '../../harness/core/workload.ts';
-import type { Executor } from '../../harness/executors/executor.ts';
-import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
-import type { PolicyDefinition } from '../../harness/policy/index.ts';
-import { PolicyStack } from '../../harness/policy/stack.ts';
+} from '../core/observer.ts';
+import { type RunTotals, runCluster } from '../core/run.ts';
+import type { RequestSpec, Workload } from '../core/workload.ts';
+import type { Executor } from '../executors/executor.ts';
+import { SimulatedExecutor } from '../executors/simulated.ts';
+import type { PolicyDefinition } from '../policy/index.ts';
+import { PolicyStack } from '../policy/stack.ts';
 
 /** A model and a device small enough that a handful of requests fills the memory. */
 export const tinyModel: ModelShape = {

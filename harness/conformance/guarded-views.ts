@@ -1,0 +1,126 @@
+import { Cluster } from '../core/cluster.ts';
+import { InstanceGroup } from '../core/group.ts';
+import { Instance } from '../core/instance.ts';
+import { Request } from '../core/request.ts';
+import type { Policy } from '../policy/index.ts';
+import type { ClusterView, GroupView, InstanceView, RequestView } from '../policy/views.ts';
+
+/** Everything that a view promises; the compiler keeps these lists whole. */
+const requestKeys: Readonly<Record<keyof RequestView, true>> = {
+  id: true,
+  className: true,
+  priority: true,
+  arrivedAtUs: true,
+  status: true,
+  promptTokens: true,
+  outputLimitTokens: true,
+  generatedTokens: true,
+  tokens: true,
+  computedTokens: true,
+  kvBlocks: true,
+  numPreemptions: true,
+  isInFlight: true,
+};
+
+const groupKeys: Readonly<Record<keyof GroupView, true>> = {
+  id: true,
+  stages: true,
+  waiting: true,
+  running: true,
+  swapped: true,
+  limits: true,
+  totalBlocks: true,
+  freeBlocks: true,
+  pendingFreeBlocks: true,
+  waitingBlocks: true,
+  demandBlocks: true,
+  acceptsRequests: true,
+  lastStepUs: true,
+};
+
+const instanceKeys: Readonly<Record<keyof InstanceView, true>> = {
+  id: true,
+  state: true,
+  weightBytes: true,
+  totalCells: true,
+  usedCells: true,
+  hostKvBytes: true,
+  hostMemoryBytes: true,
+};
+
+const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {
+  nowUs: true,
+  observedAtUs: true,
+  blockSizeTokens: true,
+  groups: true,
+  instances: true,
+  held: true,
+};
+
+/**
+ * The policy with every argument behind a wall: writing to a view, or reading what the contract does not promise (a
+ * request's true output length above all), throws a `TypeError` that says so.
+ */
+export function withGuardedViews(policy: Policy): Policy {
+  const guarded: Record<string, unknown> = {};
+  for (const [moment, ask] of Object.entries(policy)) {
+    if (typeof ask !== 'function') continue;
+    guarded[moment] = (...args: readonly unknown[]): unknown => Reflect.apply(ask, policy, args.map(guard));
+  }
+  return guarded;
+}
+
+/** One wall per object, so that a policy may compare views by identity. */
+const walls = new WeakMap<object, object>();
+
+function guard(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const known = walls.get(value);
+  if (known !== undefined) return known;
+  const wall = createWall(value);
+  walls.set(value, wall);
+  return wall;
+}
+
+function createWall(value: object): object {
+  const allowed = keysOf(value);
+  return new Proxy(value, {
+    get(target, key) {
+      if (allowed !== undefined && typeof key === 'string' && !Object.hasOwn(allowed.keys, key)) {
+        throw new TypeError(`${allowed.name} has no "${key}": the contract does not promise it`);
+      }
+      const inner: unknown = Reflect.get(target, key, target);
+      if (typeof inner !== 'function') return guard(inner);
+      return (...args: readonly unknown[]): unknown => {
+        const walled = args.map((arg) => (isCallback(arg) ? guardCallback(arg) : arg));
+        return guard(Reflect.apply(inner, target, walled));
+      };
+    },
+    set: refuseWrite,
+    defineProperty: refuseWrite,
+    deleteProperty: refuseWrite,
+  });
+}
+
+type Callback = (...args: readonly unknown[]) => unknown;
+
+function isCallback(value: unknown): value is Callback {
+  return typeof value === 'function';
+}
+
+/** What a list hands to a callback (`filter`, `map`, `sort`) is behind the wall as well. */
+function guardCallback(callback: Callback): Callback {
+  return (...args) => Reflect.apply(callback, undefined, args.map(guard));
+}
+
+function refuseWrite(_target: object, key: string | symbol): never {
+  throw new TypeError(`a view is read-only: "${String(key)}" cannot be changed; return a decision instead`);
+}
+
+function keysOf(value: object): { name: string; keys: Readonly<Record<string, true>> } | undefined {
+  if (value instanceof Request) return { name: 'a request', keys: requestKeys };
+  if (value instanceof InstanceGroup) return { name: 'a group', keys: groupKeys };
+  if (value instanceof Instance) return { name: 'an instance', keys: instanceKeys };
+  if (value instanceof Cluster) return { name: 'the cluster', keys: clusterKeys };
+  return undefined;
+}

@@ -1,0 +1,71 @@
+import { statfs } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** Everything about the machine that provisioning depends on, in one place so that tests can make machines up. */
+export interface Host {
+  readonly platform: NodeJS.Platform;
+  readonly arch: string;
+  /** Version of the C library; `undefined` where it is not glibc. */
+  readonly glibcVersion: string | undefined;
+  readonly nodeVersion: string;
+  /** The Node executable that runs the check of the binding. */
+  readonly nodePath: string;
+  /** Environment of every program that is started; `PATH` decides which Python and compiler are found. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Where libraries are kept, one folder each. */
+  readonly cacheFolder: string;
+  /** Installed folder of @tensorflow/tfjs-node-gpu. */
+  readonly packageFolder: string;
+  /** Folders that may hold `node_api.h`, first hit wins. */
+  readonly headerFolders: readonly string[];
+  /** Bytes that this user may still write to the file system of an existing folder. */
+  freeBytes(folder: string): Promise<number>;
+}
+
+export function currentHost(): Host {
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    get glibcVersion() {
+      return glibcVersion();
+    },
+    nodeVersion: process.versions.node,
+    nodePath: process.execPath,
+    env: process.env,
+    cacheFolder: cacheFolderOf(process.env),
+    packageFolder: dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')),
+    headerFolders: headerFolders(),
+    freeBytes: async (folder) => {
+      const { bavail, bsize } = await statfs(folder);
+      return bavail * bsize;
+    },
+  };
+}
+
+const require = createRequire(import.meta.url);
+
+/** `SERVEBENCH_CACHE_DIR`, else the user's cache folder of the XDG base directory rules. */
+function cacheFolderOf(env: NodeJS.ProcessEnv): string {
+  const own = env['SERVEBENCH_CACHE_DIR'];
+  if (own !== undefined && own !== '') return own;
+  const xdg = env['XDG_CACHE_HOME'];
+  return join(xdg !== undefined && xdg !== '' ? xdg : join(homedir(), '.cache'), 'servebench');
+}
+
+function glibcVersion(): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return report.header?.glibcVersionRuntime;
+}
+
+/** Most ways of installing Node bring its headers along; the package of the headers serves for the others. */
+function headerFolders(): string[] {
+  const besideNode = join(dirname(process.execPath), '..', 'include', 'node');
+  try {
+    return [besideNode, join(dirname(require.resolve('node-api-headers/package.json')), 'include')];
+  } catch {
+    return [besideNode];
+  }
+}

@@ -1,0 +1,38 @@
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+
+/** 0 ok, 1 a run failed, 2 bad input, 99 a threshold was crossed, 130 stopped by Ctrl-C. */
+export type ExitCode = 0 | 1 | 2 | 99 | 130;
+
+/**
+ * One command of `bench`. Its file holds flags and texts only and imports what the work needs inside `execute`, so that
+ * `bench --help` starts at once.
+ */
+export interface Command<Flags> {
+  /** As yargs writes it: `report <dir>`; `$0` is the command without a name. */
+  readonly usage: string | readonly string[];
+  /** `false` hides it from the help. */
+  readonly summary: string | false;
+  readonly examples: readonly Example[];
+  flags(parser: Argv): Argv<Flags>;
+  execute(flags: ArgumentsCamelCase<Flags>): Promise<ExitCode>;
+}
+
+/** What the flags function of a command makes of the arguments. */
+export type FlagsOf<Build> = Build extends (parser: Argv) => Argv<infer Flags> ? Flags : never;
+
+type Example = readonly [command: string, purpose: string];
+
+export function toYargsModule<Flags>(
+  command: Command<Flags>,
+  onExit: (code: ExitCode) => void,
+): CommandModule<object, Flags> {
+  return {
+    command: command.usage,
+    describe: command.summary,
+    builder: (parser) =>
+      command.flags(
+        command.examples.reduce((with_, [text, purpose]) => with_.example(text, purpose), parser),
+      ),
+    handler: async (flags) => onExit(await command.execute(flags)),
+  };
+}

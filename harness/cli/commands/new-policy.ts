@@ -1,0 +1,23 @@
+import type { Argv } from 'yargs';
+import type { Command, FlagsOf } from '../command.ts';
+
+function flags(parser: Argv) {
+  return parser
+    .positional('name', { type: 'string', demandOption: true, describe: 'such as my-policy' })
+    .option('dir', { type: 'string', requiresArg: true, default: '.', describe: 'folder to write to' });
+}
+
+export const newPolicy: Command<FlagsOf<typeof flags>> = {
+  usage: 'new-policy <name>',
+  summary: 'write a policy that works, with its test, to start from',
+  examples: [['bench new-policy my-policy', 'my-policy.ts and my-policy.test.ts in this folder']],
+  flags,
+  async execute({ name, dir }) {
+    const { writePolicy } = await import('../write-policy.ts');
+    const { policyFile, testFile } = await writePolicy(name, dir);
+    console.log(`${policyFile}\n${testFile}\n`);
+    console.log(`check it:  bench check-policy ${policyFile}`);
+    console.log(`run it:    bench --config configs/burst.yaml --mode simulate --policy ${policyFile}`);
+    return 0;
+  },
+};

@@ -1,0 +1,66 @@
+import { formatBytes } from '../base/units.ts';
+import { planCells } from '../run/matrix.ts';
+import type { RunPlan } from '../run/plan.ts';
+import { groupCapacity } from '../spec/capacity.ts';
+import { columns } from './columns.ts';
+
+/** What a run would do, for `--dry-run`. */
+export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
+  const cells = planCells(plan.config);
+  const memory = memoryOf(plan);
+  if (format === 'json') {
+    const { config, stacks, numRequests, traces } = plan;
+    return JSON.stringify(
+      { config, stacks, cells, requests_of_first_seed: numRequests, memory, traces },
+      undefined,
+      2,
+    );
+  }
+  const { config, stacks, numRequests } = plan;
+  const { cluster, execution, model } = config;
+  return [
+    columns([
+      [
+        'run',
+        `${config.name}: ${cells.length} cells = ${stacks.length} policies x ${config.seeds.length} seeds`,
+      ],
+      ['mode', execution.mode],
+      ['requests', `${numRequests} with seed ${config.seeds[0]}`],
+      ['model', `${model.name}: ${model.numLayers} layers, width ${model.hiddenSize}`],
+      [
+        'cluster',
+        `${cluster.numInstances} instances of ${cluster.hardware.name}, ${cluster.stagesPerGroup} a group`,
+      ],
+      ['memory', `${formatBytes(memory.device_bytes)} an instance`],
+      [
+        '  weights',
+        `${formatBytes(memory.weight_bytes)} (${percent(memory.weight_bytes / memory.device_bytes)})`,
+      ],
+      ['  KV', `${formatBytes(memory.kv_bytes)} (${percent(memory.kv_bytes / memory.device_bytes)})`],
+      ['  reserve', formatBytes(memory.reserve_bytes)],
+      ['KV of a group', `${memory.kv_tokens_per_group} tokens`],
+      ...stacks.map((stack): [string, string] => [
+        stack.name,
+        `${stack.policies.map(({ name }) => name).join(', ')} [${stack.family}]`,
+      ]),
+    ]),
+    '',
+    `cells: ${cells.map(({ id }) => id).join(' ')}`,
+  ].join('\n');
+}
+
+function memoryOf({ config }: RunPlan) {
+  const { memoryBytes, reserveBytes } = config.cluster.hardware;
+  const { weightBytes, kvBytes, kvTokens } = groupCapacity(config);
+  return {
+    device_bytes: memoryBytes,
+    weight_bytes: weightBytes,
+    kv_bytes: kvBytes,
+    reserve_bytes: reserveBytes,
+    kv_tokens_per_group: kvTokens,
+  };
+}
+
+function percent(ratio: number): string {
+  return `${(ratio * 100).toFixed(1)} %`;
+}

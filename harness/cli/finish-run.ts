@@ -1,0 +1,50 @@
+import { join, relative } from 'node:path';
+import { must } from '../base/assert.ts';
+import { metrics } from '../metrics/metrics.ts';
+import type { Manifest, Summary } from '../metrics/results.ts';
+import { evaluateThreshold, parseThreshold } from '../spec/index.ts';
+import type { ThresholdResult } from '../spec/index.ts';
+import type { ExitCode } from './command.ts';
+
+export interface FinishedRun {
+  readonly dir: string;
+  readonly manifest: Manifest;
+  readonly summary: Summary;
+  readonly format: 'table' | 'json';
+}
+
+/** Report, closing table, thresholds, and what the command's exit code says about all of it. */
+export async function finishRun(run: FinishedRun): Promise<ExitCode> {
+  const { dir, manifest, summary, format } = run;
+  const { closingTable, loadResults, tableJson, writeReport } = await import('../../reports/index.ts');
+  await writeReport({ resultsDir: dir, metricDefinitions: metrics });
+  const results = await loadResults(dir, metrics);
+  const thresholds = checkThresholds(manifest, summary);
+  const failed = manifest.cells.filter(({ status }) => status === 'failed');
+  if (format === 'json') {
+    const failures = failed.map(({ id, error }) => ({ id, error: error ?? '' }));
+    console.log(
+      JSON.stringify({ results_dir: dir, ...tableJson(results), thresholds, failed: failures }, undefined, 2),
+    );
+  } else {
+    console.log(closingTable(results));
+    for (const threshold of thresholds) console.log(thresholdLine(threshold));
+    console.log(`\nreport: ${join(relative(process.cwd(), dir), 'report.html')}`);
+  }
+  for (const { id, error } of failed) console.error(`failed: ${id}: ${error}`);
+  if (failed.length > 0) return 1;
+  return thresholds.every(({ outcome }) => outcome === 'met') ? 0 : 99;
+}
+
+function checkThresholds({ config, stacks }: Manifest, { cells }: Summary): readonly ThresholdResult[] {
+  const names = stacks.map(({ name }) => name);
+  const texts = must(config['thresholds'], 'thresholds') as readonly string[];
+  return texts.flatMap((text) => {
+    const parsed = parseThreshold(text, names);
+    return parsed.ok ? [evaluateThreshold(parsed.threshold, cells)] : [];
+  });
+}
+
+function thresholdLine({ text, outcome, left, right }: ThresholdResult): string {
+  return `threshold ${outcome}: ${text} (${left ?? 'undefined'} against ${right ?? 'undefined'})`;
+}

@@ -1,0 +1,157 @@
+import { wallClockUs } from '../base/clock.ts';
+import { formatDuration, usPerMs } from '../base/units.ts';
+import type { CellOutcome, CellProgress } from '../run/cell-job.ts';
+import type { PlannedCell } from '../run/matrix.ts';
+import type { RunProgress } from '../run/run.ts';
+
+const redrawMs = 150;
+const barWidth = 24;
+
+export function createProgress(out: NodeJS.WriteStream, isQuiet: boolean): RunProgress {
+  if (isQuiet) return new ProgressLines(() => {});
+  return out.isTTY ? new ProgressBars(out) : new ProgressLines((line) => out.write(`${line}\n`));
+}
+
+/** A line for every cell that ends: for logs and pipes. */
+class ProgressLines implements RunProgress {
+  readonly #write: (line: string) => void;
+  #numCells = 0;
+  #numEnded = 0;
+
+  constructor(write: (line: string) => void) {
+    this.#write = write;
+  }
+
+  begin(cells: readonly PlannedCell[], numFinished: number): void {
+    this.#numCells = cells.length;
+    this.#numEnded = numFinished;
+    if (numFinished > 0) this.#write(`${numFinished} of ${cells.length} cells were finished before`);
+  }
+
+  cellStarted(): void {}
+  cellProgress(): void {}
+
+  cellDone(cell: PlannedCell, outcome: CellOutcome): void {
+    this.#numEnded += 1;
+    for (const line of doneLines(cell, outcome)) this.#write(`[${this.#numEnded}/${this.#numCells}] ${line}`);
+  }
+
+  cellFailed(cell: PlannedCell, error: string): void {
+    this.#numEnded += 1;
+    this.#write(`[${this.#numEnded}/${this.#numCells}] ${failedLine(cell, error)}`);
+  }
+
+  end(): void {}
+}
+
+/** One bar for the whole with the time left, and below it one for each cell under way. */
+class ProgressBars implements RunProgress {
+  readonly #out: NodeJS.WriteStream;
+  readonly #active = new Map<string, CellProgress>();
+  #numCells = 0;
+  #numEnded = 0;
+  #numFinishedBefore = 0;
+  #startedUs = 0;
+  #numDrawn = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  begin(cells: readonly PlannedCell[], numFinished: number): void {
+    this.#numCells = cells.length;
+    this.#numEnded = numFinished;
+    this.#numFinishedBefore = numFinished;
+    this.#startedUs = wallClockUs();
+    this.#timer = setInterval(() => this.#draw(), redrawMs);
+  }
+
+  cellStarted({ id }: PlannedCell): void {
+    this.#active.set(id, { phase: 'prepare', ended: 0, planned: 0, virtualUs: 0 });
+  }
+
+  cellProgress({ id }: PlannedCell, progress: CellProgress): void {
+    this.#active.set(id, progress);
+  }
+
+  cellDone(cell: PlannedCell, outcome: CellOutcome): void {
+    this.#ended(cell, doneLines(cell, outcome));
+  }
+
+  cellFailed(cell: PlannedCell, error: string): void {
+    this.#ended(cell, [failedLine(cell, error)]);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#erase();
+  }
+
+  #ended({ id }: PlannedCell, lines: readonly string[]): void {
+    this.#active.delete(id);
+    this.#numEnded += 1;
+    this.#erase();
+    for (const line of lines) this.#out.write(`${line}\n`);
+    this.#draw();
+  }
+
+  #draw(): void {
+    const shares = [...this.#active.values()].map(shareOf);
+    const done = (this.#numEnded + shares.reduce((sum, share) => sum + share, 0)) / this.#numCells;
+    const head = `${bar(done)} ${this.#numEnded}/${this.#numCells} cells${this.#timeLeft(done)}`;
+    const cells = [...this.#active].map(
+      ([id, progress]) => `${bar(shareOf(progress))} ${id}: ${phaseText(progress)}`,
+    );
+    this.#erase();
+    for (const line of [head, ...cells]) this.#out.write(`${line.slice(0, this.#out.columns - 1)}\n`);
+    this.#numDrawn = cells.length + 1;
+  }
+
+  /** From what this run has done so far; what an earlier run finished took no time now. */
+  #timeLeft(done: number): string {
+    const before = this.#numFinishedBefore / this.#numCells;
+    if (done - before < 0.02) return '';
+    const leftUs = ((wallClockUs() - this.#startedUs) * (1 - done)) / (done - before);
+    return `, about ${formatDuration(leftUs)} left`;
+  }
+
+  #erase(): void {
+    if (this.#numDrawn > 0) this.#out.write(`\u001b[${this.#numDrawn}A\u001b[J`);
+    this.#numDrawn = 0;
+  }
+}
+
+function shareOf({ phase, ended, planned }: CellProgress): number {
+  if (phase === 'verify') return 1;
+  return planned === 0 ? 0 : ended / planned;
+}
+
+function phaseText({ phase, ended, planned }: CellProgress): string {
+  switch (phase) {
+    case 'prepare':
+      return 'preparing';
+    case 'run':
+      return `${ended} of ${planned} requests`;
+    case 'verify':
+      return 'checking tokens';
+  }
+}
+
+function bar(share: number): string {
+  const filled = Math.round(Math.min(Math.max(share, 0), 1) * barWidth);
+  return `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`;
+}
+
+function doneLines({ id }: PlannedCell, { summary, wall, warnings }: CellOutcome): readonly string[] {
+  const { completed, offered } = summary;
+  const time = formatDuration(wall.wall_ms * usPerMs);
+  return [
+    `${id}: ${completed} of ${offered} requests in ${time}`,
+    ...warnings.map((text) => `${id}: warning: ${text}`),
+  ];
+}
+
+function failedLine({ id }: PlannedCell, error: string): string {
+  return `${id}: FAILED: ${error}`;
+}

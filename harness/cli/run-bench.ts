@@ -1,0 +1,140 @@
+import { resolve } from 'node:path';
+import { InputError, PolicyError } from '../base/errors.ts';
+import type { InputIssue } from '../base/errors.ts';
+import type { PlanRequest, RunPlan } from '../run/plan.ts';
+import { readManifest } from '../run/results-folder.ts';
+import type { FolderIntent } from '../run/results-folder.ts';
+import { executeRun } from '../run/run.ts';
+import type { RunResult } from '../run/run.ts';
+import { WorkerPool } from '../run/worker-pool.ts';
+import type { ResolvedConfig } from '../spec/index.ts';
+import { prepareBackend } from './backend-info.ts';
+import type { ExitCode } from './command.ts';
+import type { RunFlags } from './commands/run.ts';
+import { commandLine, resumeCommandLine } from './command-line.ts';
+import { currentCommit } from './commit.ts';
+import { concurrencyOf } from './concurrency.ts';
+import { describePlan } from './describe-plan.ts';
+import { finishRun } from './finish-run.ts';
+import { catchInterrupts } from './interrupt.ts';
+import { createProgress } from './progress.ts';
+import { resultsPath } from './results-path.ts';
+
+/** The main job: from a configuration to a results folder with its report. */
+export async function runBench(flags: RunFlags): Promise<ExitCode> {
+  const pool = new WorkerPool();
+  try {
+    const plan = await makePlan(await planRequest(flags), pool);
+    for (const warning of plan.warnings) console.error(`warning: ${warning}`);
+    const concurrency = concurrencyOf(flags.concurrency, plan.config.execution.mode);
+    if (flags.dryRun) {
+      console.log(describePlan(plan, flags.format));
+      return 0;
+    }
+    return await runPlan(plan, flags, { pool, concurrency });
+  } finally {
+    pool.close();
+  }
+}
+
+async function planRequest(flags: RunFlags): Promise<PlanRequest> {
+  const { config: file, replay, set, policy, seed, repeats, mode } = flags;
+  requireCompatible(flags);
+  if (replay !== undefined) return replayRequest(replay);
+  if (file === undefined) {
+    const hint = 'bench --config configs/burst.yaml, or see bench --help';
+    throw new InputError({ source: '--config', path: '', message: 'say what to run', hint });
+  }
+  return {
+    kind: 'file',
+    file,
+    cwd: process.cwd(),
+    overrides: set,
+    flags: {
+      policies: policy,
+      ...(seed !== undefined && { seed }),
+      ...(repeats !== undefined && { repeats }),
+      ...(mode !== undefined && { mode }),
+    },
+  };
+}
+
+function requireCompatible({ replay, resume, overwrite, set, policy, ...flags }: RunFlags): void {
+  const issues: InputIssue[] = [];
+  if (resume && overwrite) issues.push(clash('--resume', 'cannot go together with --overwrite'));
+  if (replay !== undefined) {
+    const { config, seed, repeats, mode } = flags;
+    const given = Object.entries({ config, seed, repeats, mode, set: set[0], policy: policy[0] });
+    const changing = given.filter(([, value]) => value !== undefined);
+    const message = 'cannot go together with --replay, which repeats what was recorded';
+    issues.push(...changing.map(([name]) => clash(`--${name}`, message)));
+  }
+  if (issues.length > 0) throw new InputError(issues);
+}
+
+function clash(source: string, message: string): InputIssue {
+  return { source, path: '', message };
+}
+
+/** The configuration that a results folder was made with, on the step times that it recorded. */
+async function replayRequest(dir: string): Promise<PlanRequest> {
+  const { config } = await readManifest(dir);
+  const recorded = config as unknown as ResolvedConfig;
+  const execution = { ...recorded.execution, mode: 'replay' as const, replayDir: resolve(dir) };
+  return { kind: 'resolved', config: { ...recorded, execution } };
+}
+
+/** A plug-in that does not come back from its import is bad input as much as one that throws there. */
+async function makePlan(request: PlanRequest, pool: WorkerPool): Promise<RunPlan> {
+  try {
+    return await pool.run('plan', request);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    throw new InputError({ source: 'policies', path: '', message: error.message }, { cause: error });
+  }
+}
+
+interface Machinery {
+  readonly pool: WorkerPool;
+  readonly concurrency: number;
+}
+
+async function runPlan(plan: RunPlan, flags: RunFlags, { pool, concurrency }: Machinery): Promise<ExitCode> {
+  const dir = resultsPath(plan.config.name, flags.outputDir);
+  const backend = await prepareBackend({
+    mode: plan.config.execution.mode,
+    device: flags.device,
+    isQuiet: flags.quiet,
+  });
+  const facts = { plan, backend, commit: await currentCommit(), command: commandLine(process.argv.slice(2)) };
+  const interrupts = catchInterrupts();
+  let result: RunResult;
+  try {
+    result = await executeRun({
+      facts,
+      dir,
+      intent: intentOf(flags),
+      concurrency,
+      pool,
+      signal: interrupts.signal,
+      progress: createProgress(process.stderr, flags.quiet),
+    });
+  } finally {
+    interrupts.release();
+  }
+  if (result.summary === undefined) return stopped(result, dir);
+  return finishRun({ dir, manifest: result.manifest, summary: result.summary, format: flags.format });
+}
+
+function intentOf({ resume, overwrite }: RunFlags): FolderIntent {
+  if (resume) return 'resume';
+  return overwrite ? 'overwrite' : 'fresh';
+}
+
+function stopped({ manifest }: RunResult, dir: string): ExitCode {
+  const numDone = manifest.cells.filter(({ status }) => status === 'done').length;
+  const missing = manifest.cells.length - numDone;
+  console.error(`stopped: ${numDone} cells are kept, ${missing} are missing; to continue:`);
+  console.error(`  ${resumeCommandLine(process.argv.slice(2), dir)}`);
+  return 130;
+}

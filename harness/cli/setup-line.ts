@@ -1,0 +1,23 @@
+import type { SetupProgress } from '../backend/progress.ts';
+
+/** Progress of the set-up: one line that changes on a terminal, a line for each new phase elsewhere. */
+export class SetupLine {
+  readonly #out: NodeJS.WriteStream;
+  #lastPhase: string | undefined;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  show({ phase, text, fraction }: SetupProgress): void {
+    const share = fraction === undefined ? '' : ` ${Math.round(fraction * 100)} %`;
+    if (this.#out.isTTY) this.#out.write(`\r\u001b[K${`${text}${share}`.slice(0, this.#out.columns - 1)}`);
+    else if (phase !== this.#lastPhase) this.#out.write(`${text}\n`);
+    this.#lastPhase = phase;
+  }
+
+  /** Leaves the terminal on a fresh line. */
+  end(): void {
+    if (this.#out.isTTY && this.#lastPhase !== undefined) this.#out.write('\r\u001b[K');
+  }
+}

@@ -1,0 +1,64 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { isAbsolute, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { policies } from '../../policies/index.ts';
+import { InputError } from '../base/errors.ts';
+import { explainDiskError } from '../run/disk.ts';
+
+const templateDir = fileURLToPath(new URL('../../policies/template/', import.meta.url));
+
+/** What stands for the policy's name in the template. */
+const placeholder = 'policy-name';
+
+export interface WrittenPolicy {
+  /** As a command takes it: with a leading `./` where it is relative. */
+  readonly policyFile: string;
+  readonly testFile: string;
+}
+
+/** Writes the template under a name of its own; both files or none, and never over one that is there. */
+export async function writePolicy(name: string, dir: string): Promise<WrittenPolicy> {
+  requireFreeName(name);
+  const policyFile = asPath(join(dir, `${name}.ts`));
+  const testFile = asPath(join(dir, `${name}.test.ts`));
+  try {
+    await mkdir(dir, { recursive: true });
+    await writeNew(policyFile, await filledIn(`${placeholder}.ts`, name));
+    await writeNew(testFile, await filledIn(`${placeholder}.test.ts`, name)).catch(async (error: unknown) => {
+      await rm(policyFile);
+      throw error;
+    });
+  } catch (error) {
+    throw explainDiskError(error, dir);
+  }
+  return { policyFile, testFile };
+}
+
+function requireFreeName(name: string): void {
+  const fail = (message: string, hint: string) =>
+    new InputError({ source: `name "${name}"`, path: '', message, hint });
+  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
+    throw fail('expected lower-case words with dashes between them', 'such as my-policy');
+  }
+  if (Object.hasOwn(policies, name))
+    throw fail('there is a built-in policy of that name', `such as my-${name}`);
+}
+
+async function filledIn(file: string, name: string): Promise<string> {
+  return (await readFile(join(templateDir, file), 'utf8')).replaceAll(placeholder, name);
+}
+
+async function writeNew(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text, { flag: 'wx' });
+  } catch (error) {
+    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    if (!exists) throw error;
+    const hint = 'choose another name or --dir';
+    throw new InputError({ source: file, path: '', message: 'the file exists and is left as it is', hint });
+  }
+}
+
+function asPath(path: string): string {
+  return isAbsolute(path) ? path : `./${normalize(path)}`;
+}

@@ -1,0 +1,49 @@
+import type { InstanceSample, StageRecord, TransferRecord } from '../core/observer.ts';
+
+interface LastSample {
+  timeUs: number;
+  usedBytes: number;
+  capacityBytes: number;
+}
+
+/** Adds up what the summary says about instances: memory in use, computing, bubbles, swaps. */
+export class ClusterTally {
+  busyUs = 0;
+  bubbleUs = 0;
+  swappedBytes = 0;
+  maxKvUsageRatio: number | undefined;
+  readonly #lastSamples = new Map<number, LastSample>();
+  #usedByteUs = 0;
+  #capacityByteUs = 0;
+
+  get kvUsageRatio(): number | undefined {
+    return this.#capacityByteUs === 0 ? undefined : this.#usedByteUs / this.#capacityByteUs;
+  }
+
+  addStage(record: StageRecord): void {
+    this.busyUs += record.endedAtUs - record.startedAtUs;
+    this.bubbleUs += record.bubbleUs;
+  }
+
+  addTransfer(record: TransferRecord): void {
+    if (record.kind === 'swap-out' || record.kind === 'swap-in') this.swappedBytes += record.bytes;
+  }
+
+  addSample(sample: InstanceSample): void {
+    const { timeUs, kvUsedBytes: usedBytes } = sample;
+    const capacityBytes = usedBytes + sample.kvFreeBytes;
+    if (capacityBytes > 0)
+      this.maxKvUsageRatio = Math.max(this.maxKvUsageRatio ?? 0, usedBytes / capacityBytes);
+    const last = this.#lastSamples.get(sample.instance);
+    if (last === undefined) {
+      this.#lastSamples.set(sample.instance, { timeUs, usedBytes, capacityBytes });
+      return;
+    }
+    const halfUs = (timeUs - last.timeUs) / 2;
+    this.#usedByteUs += (last.usedBytes + usedBytes) * halfUs;
+    this.#capacityByteUs += (last.capacityBytes + capacityBytes) * halfUs;
+    last.timeUs = timeUs;
+    last.usedBytes = usedBytes;
+    last.capacityBytes = capacityBytes;
+  }
+}

@@ -1,0 +1,102 @@
+import { mean, standardDeviation } from '../base/stats.ts';
+import { numBlocks } from './block-bootstrap.ts';
+import { studentQuantile } from './distributions.ts';
+
+/** A metric of a policy and of the baseline. */
+export interface Pair {
+  readonly value: number;
+  readonly baseline: number;
+}
+
+/** What is known about one metric of two policies on the same seeds. */
+export interface PairedEstimate {
+  /** One pair per seed. */
+  readonly seeds: readonly Pair[];
+  /** Mean over the seeds in every resample; empty for a metric that has one value per seed. */
+  readonly replicates: readonly Pair[];
+}
+
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Both means, `NaN` of none. */
+export function meanPair(pairs: readonly Pair[]): Pair {
+  return {
+    value: mean(pairs.map((pair) => pair.value)) ?? Number.NaN,
+    baseline: mean(pairs.map((pair) => pair.baseline)) ?? Number.NaN,
+  };
+}
+
+/**
+ * 95 % interval of the ratio value / baseline. It is computed for the share value / (value + baseline), which has the
+ * same order as the ratio and stays within [0, 1] when one of the two is zero or infinite.
+ */
+export function ratioInterval(estimate: PairedEstimate): Interval | undefined {
+  const interval = studentInterval(estimate, share);
+  return interval && { low: ratioOfShare(interval.low), high: ratioOfShare(interval.high) };
+}
+
+/** 95 % interval of value - baseline. */
+export function differenceInterval(estimate: PairedEstimate): Interval | undefined {
+  return studentInterval(estimate, ({ value, baseline }) => (value === baseline ? 0 : value - baseline));
+}
+
+/**
+ * Two sources of chance: which requests a run happened to hold (variance of the block resamples within the seeds) and
+ * which run a seed happened to draw (variance between the seeds, with the factor (n - 1) / n of a bootstrap of seeds).
+ * They are added as in a two-stage bootstrap (Davison and Hinkley 1997, 3.8), which errs on the side of "cannot tell";
+ * degrees of freedom by Satterthwaite's rule. With one seed there is only the first, with one number a seed only the
+ * second. `undefined` when there is neither.
+ */
+function studentInterval(estimate: PairedEstimate, scale: (pair: Pair) => number): Interval | undefined {
+  const numSeeds = estimate.seeds.length;
+  const center = scale(meanPair(estimate.seeds));
+  const within = varianceOf(estimate.replicates.map(scale));
+  const between = varianceOf(estimate.seeds.map(scale));
+  const sources: Variance[] = [];
+  if (within !== undefined) sources.push({ variance: within, degrees: numSeeds * (numBlocks - 1) });
+  if (between !== undefined) {
+    const factor = within === undefined ? 1 : (numSeeds - 1) / numSeeds;
+    sources.push({ variance: (factor * between) / numSeeds, degrees: numSeeds - 1 });
+  }
+  if (sources.length === 0 || !Number.isFinite(center)) return undefined;
+  const { variance, degrees } = added(sources);
+  const half = variance === 0 ? 0 : studentQuantile(0.975, degrees) * Math.sqrt(variance);
+  return { low: center - half, high: center + half };
+}
+
+interface Variance {
+  readonly variance: number;
+  readonly degrees: number;
+}
+
+/** Sum of independent variances; degrees of freedom by Satterthwaite (1946), rounded down. */
+function added(sources: readonly Variance[]): Variance {
+  let variance = 0;
+  let squares = 0;
+  for (const source of sources) {
+    variance += source.variance;
+    squares += source.variance ** 2 / source.degrees;
+  }
+  return { variance, degrees: squares === 0 ? 1 : Math.max(1, Math.floor(variance ** 2 / squares + 1e-9)) };
+}
+
+/** Of the numbers among them; `undefined` below two. */
+function varianceOf(values: readonly number[]): number | undefined {
+  const deviation = standardDeviation(values.filter((value) => Number.isFinite(value)));
+  return deviation === undefined ? undefined : deviation ** 2;
+}
+
+/** Half for a tie, also of two zeros or two infinities. */
+function share({ value, baseline }: Pair): number {
+  if (value === baseline) return 0.5;
+  if (value === Number.POSITIVE_INFINITY) return 1;
+  return baseline === Number.POSITIVE_INFINITY ? 0 : value / (value + baseline);
+}
+
+function ratioOfShare(shareValue: number): number {
+  if (shareValue >= 1) return Number.POSITIVE_INFINITY;
+  return shareValue <= 0 ? 0 : shareValue / (1 - shareValue);
+}

@@ -1,0 +1,141 @@
+import type {
+  ClusterEventRecord,
+  DecisionRecord,
+  InstanceSample,
+  Observer,
+  RequestRecord,
+  StageRecord,
+  TransferRecord,
+} from '../core/observer.ts';
+import type { RequestClass } from '../core/workload.ts';
+import { ClusterTally } from './cluster-tally.ts';
+import { Histogram } from './histogram.ts';
+import { RequestTally } from './request-tally.ts';
+import { type CellSummary, timeseriesColumns } from './results.ts';
+import { clusterEventLine, decisionLine, requestLine, sampleLine, transferLine } from './rows.ts';
+import type { OpenSink, Sink } from './sinks.ts';
+import { type RunTotals, summarize } from './summary.ts';
+import { TraceEvents } from './trace-events.ts';
+
+export interface RecorderOptions {
+  /** Every class that a request can have, with its targets. */
+  readonly classes: readonly RequestClass[];
+  /** `fileSinks(dir)` writes the cell's files, `nullSinks` none. */
+  readonly openSink: OpenSink;
+  /** Most events in `trace.json`. */
+  readonly maxTraceEvents?: number;
+}
+
+/**
+ * Writes the files of one cell as the run goes along and adds up its summary. Memory: eight bytes per request and
+ * latency, whatever the number of tokens. Throws `EnvironmentError` when a file cannot be written.
+ */
+export class CellRecorder implements Observer {
+  readonly #requestRows: Sink;
+  readonly #decisionRows: Sink;
+  readonly #sampleRows: Sink;
+  readonly #transferRows: Sink;
+  readonly #eventRows: Sink;
+  readonly #traceSink: Sink;
+  readonly #trace: TraceEvents;
+  readonly #sinks: Sink[] = [];
+  readonly #requests: RequestTally;
+  readonly #cluster = new ClusterTally();
+  readonly #tokenGaps = new Histogram();
+  #numDecisionsRejected = 0;
+
+  constructor(options: RecorderOptions) {
+    this.#requests = new RequestTally(options.classes);
+    const open = (fileName: string) => this.#open(options.openSink, fileName);
+    this.#requestRows = open('requests.jsonl');
+    this.#decisionRows = open('decisions.jsonl');
+    this.#sampleRows = open('timeseries.csv');
+    this.#transferRows = open('transfers.jsonl');
+    this.#eventRows = open('events.jsonl');
+    this.#traceSink = open('trace.json');
+    this.#sampleRows.write(`${timeseriesColumns.join(',')}\n`);
+    this.#trace = new TraceEvents(this.#traceSink, options.maxTraceEvents);
+  }
+
+  requestEnded(record: RequestRecord): void {
+    this.#requests.add(record);
+    this.#requestRows.write(requestLine(record));
+  }
+
+  tokenGap(gapUs: number): void {
+    this.#tokenGaps.add(gapUs);
+  }
+
+  stageEnded(record: StageRecord): void {
+    this.#cluster.addStage(record);
+    this.#trace.stage(record);
+  }
+
+  decision(record: DecisionRecord): void {
+    if (record.outcome === 'rejected') this.#numDecisionsRejected += 1;
+    this.#decisionRows.write(decisionLine(record));
+    this.#trace.decision(record);
+  }
+
+  sample(record: InstanceSample): void {
+    this.#cluster.addSample(record);
+    this.#sampleRows.write(sampleLine(record));
+    this.#trace.sample(record);
+  }
+
+  transferEnded(record: TransferRecord): void {
+    this.#cluster.addTransfer(record);
+    this.#transferRows.write(transferLine(record));
+    this.#trace.transfer(record);
+  }
+
+  clusterEvent(record: ClusterEventRecord): void {
+    this.#eventRows.write(clusterEventLine(record));
+    this.#trace.clusterEvent(record);
+  }
+
+  /** Completes the files and gives the summary. */
+  finish(totals: RunTotals): CellSummary {
+    this.close();
+    return summarize(
+      {
+        requests: this.#requests,
+        cluster: this.#cluster,
+        tokenGaps: this.#tokenGaps,
+        numDecisionsRejected: this.#numDecisionsRejected,
+      },
+      totals,
+    );
+  }
+
+  /** Completes and closes the files without a summary, for a run that failed; more than once does no harm. */
+  close(): void {
+    this.#trace.close();
+    closeAll(this.#sinks);
+  }
+
+  /** Remembers the sink; when this one cannot be opened, closes those opened before. */
+  #open(openSink: OpenSink, fileName: string): Sink {
+    try {
+      const sink = openSink(fileName);
+      this.#sinks.push(sink);
+      return sink;
+    } catch (error) {
+      closeAll(this.#sinks);
+      throw error;
+    }
+  }
+}
+
+/** Closes every one, then throws the first error there was. */
+function closeAll(sinks: readonly Sink[]): void {
+  const errors: unknown[] = [];
+  for (const sink of sinks) {
+    try {
+      sink.close();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}

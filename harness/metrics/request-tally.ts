@@ -1,0 +1,112 @@
+import { InvariantError } from '../base/errors.ts';
+import type { EndStatus, RequestRecord } from '../core/observer.ts';
+import type { RequestClass } from '../core/workload.ts';
+import { Samples } from './samples.ts';
+import { e2elUs, hasTarget, meetsSlo, type RequestTimes, tpotUs, ttftUs } from './slo.ts';
+
+/** One class of requests: counts, and eight bytes a request for each latency. Times in microseconds. */
+export class ClassTally {
+  readonly requestClass: RequestClass;
+  readonly ended: Record<EndStatus, number> = {
+    finished: 0,
+    failed: 0,
+    rejected: 0,
+    aborted: 0,
+    unfinished: 0,
+  };
+  readonly ttft = new Samples();
+  readonly tpot = new Samples();
+  numMet = 0;
+
+  constructor(requestClass: RequestClass) {
+    this.requestClass = requestClass;
+  }
+
+  get offered(): number {
+    const { finished, failed, rejected, aborted, unfinished } = this.ended;
+    return finished + failed + rejected + aborted + unfinished;
+  }
+
+  get hasTarget(): boolean {
+    return hasTarget(this.requestClass.slo);
+  }
+
+  /** Requests that could have met their targets: all but those that the client cancelled. */
+  get eligible(): number {
+    return this.offered - this.ended.aborted;
+  }
+
+  add(status: EndStatus, times: RequestTimes): void {
+    this.ended[status] += 1;
+    if (meetsSlo(times, this.requestClass.slo)) this.numMet += 1;
+    pushDefined(this.ttft, ttftUs(times));
+    pushDefined(this.tpot, tpotUs(times));
+  }
+}
+
+/** Adds up everything about requests that the summary needs. */
+export class RequestTally {
+  readonly classes: readonly ClassTally[];
+  readonly e2el = new Samples();
+  readonly queueingDelay = new Samples();
+  normalizedLatencySumUs = 0;
+  promptTokens = 0;
+  outputTokens = 0;
+  generatedTokens = 0;
+  numPreemptions = 0;
+  numSwaps = 0;
+  numMigrations = 0;
+  firstArrivalUs = Number.POSITIVE_INFINITY;
+  lastEndUs = 0;
+  readonly #byName: ReadonlyMap<string, ClassTally>;
+
+  constructor(classes: readonly RequestClass[]) {
+    this.classes = classes.map((requestClass) => new ClassTally(requestClass));
+    this.#byName = new Map(this.classes.map((tally) => [tally.requestClass.name, tally]));
+  }
+
+  get hasTargets(): boolean {
+    return this.classes.some((tally) => tally.hasTarget);
+  }
+
+  add(record: RequestRecord): void {
+    const tally = this.#byName.get(record.className);
+    if (tally === undefined) {
+      throw new InvariantError(
+        'INV-class',
+        `request ${record.id} has the undeclared class "${record.className}"`,
+      );
+    }
+    const times = timesOf(record);
+    tally.add(record.status, times);
+    this.generatedTokens += record.generatedTokens;
+    this.numPreemptions += record.numPreemptions;
+    this.numSwaps += record.numSwaps;
+    this.numMigrations += record.numMigrations;
+    if (record.arrivedAtUs < this.firstArrivalUs) this.firstArrivalUs = record.arrivedAtUs;
+    if (record.endedAtUs !== undefined && record.endedAtUs > this.lastEndUs)
+      this.lastEndUs = record.endedAtUs;
+    if (record.firstScheduledAtUs !== undefined) {
+      this.queueingDelay.push(record.firstScheduledAtUs - record.arrivedAtUs);
+    }
+    if (times.isFinished) this.#addFinished(record, times);
+  }
+
+  #addFinished(record: RequestRecord, times: RequestTimes): void {
+    this.promptTokens += record.promptTokens;
+    this.outputTokens += record.generatedTokens;
+    const latencyUs = e2elUs(times);
+    if (latencyUs === undefined) return;
+    this.e2el.push(latencyUs);
+    this.normalizedLatencySumUs += latencyUs / record.generatedTokens;
+  }
+}
+
+function timesOf(record: RequestRecord): RequestTimes {
+  const { status, arrivedAtUs, firstTokenAtUs, endedAtUs, generatedTokens } = record;
+  return { isFinished: status === 'finished', arrivedAtUs, firstTokenAtUs, endedAtUs, generatedTokens };
+}
+
+function pushDefined(samples: Samples, value: number | undefined): void {
+  if (value !== undefined) samples.push(value);
+}

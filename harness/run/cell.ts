@@ -1,0 +1,165 @@
+import { must } from '../base/assert.ts';
+import { wallClockUs } from '../base/clock.ts';
+import { messageOf, PolicyError } from '../base/errors.ts';
+import { createRng } from '../base/rng.ts';
+import { runCluster } from '../core/run.ts';
+import type { RequestSpec, Workload } from '../core/workload.ts';
+import { closingLine, recordExecutor, recordingFile } from '../executors/recorded.ts';
+import { CellRecorder } from '../metrics/recorder.ts';
+import { fileSinks } from '../metrics/sinks.ts';
+import type { Policy } from '../policy/index.ts';
+import { PolicyStack, type StackMember } from '../policy/stack.ts';
+import { buildWorkload } from '../../workloads/index.ts';
+import type { CallGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
+import { type CellExecutor, createExecutor } from './create-executor.ts';
+import { loadPolicy } from './load-policy.ts';
+
+export interface CellIo {
+  onProgress(progress: CellProgress): void;
+  readonly guard: CallGuard;
+}
+
+/**
+ * Runs one cell from its configuration to its files and summary. Everything random comes from the cell's seed, in
+ * streams of their own, so that every stack meets the same requests. Rejects with what went wrong; the folder is then
+ * incomplete and the caller's to throw away.
+ */
+export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
+  const startUs = wallClockUs();
+  const { config, seed } = job;
+  io.onProgress({ phase: 'prepare', ended: 0, planned: 0, virtualUs: 0 });
+  const built = await buildWorkload({
+    sources: config.workload,
+    classes: config.classes,
+    seed,
+    baseDir: config.baseDir,
+  });
+  const stack = await createStack(job, built.workload, io.guard);
+  const cellExecutor = await createExecutor(job);
+  const recorder = new CellRecorder({ classes: config.classes, openSink: fileSinks(job.dir) });
+  try {
+    const { summary, wall, warnings } = execute(job, io, {
+      workload: built.workload,
+      stack,
+      cellExecutor,
+      recorder,
+    });
+    const wallMs = (wallClockUs() - startUs) / 1000;
+    return { summary, wall: { wall_ms: wallMs, ...wall }, warnings: [...built.warnings, ...warnings] };
+  } finally {
+    recorder.close();
+    cellExecutor.executor.close();
+  }
+}
+
+interface CellParts {
+  readonly workload: Workload;
+  readonly stack: PolicyStack;
+  readonly cellExecutor: CellExecutor;
+  readonly recorder: CellRecorder;
+}
+
+function execute(
+  job: CellJob,
+  io: CellIo,
+  parts: CellParts,
+): Omit<CellOutcome, 'wall'> & { wall: Omit<WallFigures, 'wall_ms'> } {
+  const { config, seed, id } = job;
+  const { workload, stack, cellExecutor, recorder } = parts;
+  const recording = fileSinks(job.dir)(recordingFile);
+  const recorded = recordExecutor(cellExecutor.executor, (line) => recording.write(line));
+  const startUs = wallClockUs();
+  const planned = workload.numRequests;
+  const totals = runCluster({
+    model: config.model,
+    hardware: config.cluster.hardware,
+    numInstances: config.cluster.numInstances,
+    stagesPerGroup: config.cluster.stagesPerGroup,
+    blockSizeTokens: config.engine.blockSizeTokens,
+    limits: { ...config.engine, admits: true },
+    workload,
+    stack,
+    executor: recorded.executor,
+    observer: recorder,
+    sampleIntervalUs: config.execution.sampleIntervalUs,
+    maxDurationUs: config.execution.maxDurationUs,
+    checkEvery: 0,
+    onProgress: ({ ended, nowUs }) => io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs }),
+  });
+  const runUs = wallClockUs() - startUs;
+  io.onProgress({ phase: 'verify', ended: planned, planned, virtualUs: totals.durationUs });
+  const verifiedTokens = cellExecutor.verify();
+  const verifyUs = wallClockUs() - startUs - runUs;
+  recording.write(closingLine(verifiedTokens));
+  recording.close();
+  const summary = recorder.finish({
+    id,
+    policy: job.stackName,
+    seed,
+    endedAtUs: totals.durationUs,
+    instanceUs: totals.instanceUs,
+    verifiedTokens,
+  });
+  return {
+    summary,
+    wall: {
+      step_wall_ms: recorded.executorUs / 1000,
+      overhead_wall_ms: (runUs - recorded.executorUs) / 1000,
+      verify_wall_ms: verifyUs / 1000,
+    },
+    warnings: totals.wasCutOff
+      ? [`cut off at maxDurationS; ${summary.unfinished} requests were still open`]
+      : [],
+  };
+}
+
+/** Makes the policies of the job's stack for this run, each with a random stream of its own. */
+async function createStack(job: CellJob, workload: Workload, guard: CallGuard): Promise<PolicyStack> {
+  const { config } = job;
+  const spec = must(
+    config.stacks.find((each) => each.name === job.stackName),
+    `stack ${job.stackName}`,
+  );
+  const members: StackMember[] = [];
+  for (const use of spec.policies) {
+    const { definition, params } = await loadPolicy(use, config.baseDir, guard);
+    const { name, capabilities } = definition;
+    const deps = {
+      rng: createRng(job.seed, `policy/${name}`),
+      model: config.model,
+      hardware: config.cluster.hardware,
+      blockSizeTokens: config.engine.blockSizeTokens,
+      ...(capabilities.isOracle === true ? { trueOutputTokens: trueLengths(workload) } : {}),
+    };
+    members.push({
+      name,
+      capabilities,
+      policy: createGuarded(name, guard, () => definition.create(params, deps)),
+    });
+  }
+  return new PolicyStack(members, guard);
+}
+
+/** Calls `create`, watched, with what it throws named after the policy. */
+function createGuarded(name: string, guard: CallGuard, create: () => Policy): Policy {
+  guard.enter(name, 'create');
+  try {
+    return create();
+  } catch (error) {
+    throw new PolicyError(name, 'create', messageOf(error), { cause: error });
+  } finally {
+    guard.leave();
+  }
+}
+
+/** Answer lengths for an oracle, looked up in the plan. */
+function trueLengths(workload: Workload): (requestId: number) => number {
+  const lengths = new Map<number, number>();
+  const note = (spec: RequestSpec): void => {
+    lengths.set(spec.id, spec.outputTokens);
+    for (const follower of workload.followers(spec.id)) note(follower);
+  };
+  const arrivals = workload.arrivals();
+  for (let next = arrivals.next(); next.done !== true; next = arrivals.next()) note(next.value);
+  return (requestId) => must(lengths.get(requestId), `request ${requestId}`);
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { must } from '../base/assert.ts';
+import type { Executor } from '../executors/executor.ts';
+import { recordingFile, ReplayExecutor } from '../executors/recorded.ts';
+import { SimulatedExecutor } from '../executors/simulated.ts';
+import type { CellJob } from './cell-job.ts';
+
+/** An executor with the check that follows the run. */
+export interface CellExecutor {
+  readonly executor: Executor;
+  /** Tokens that the check confirmed, `null` where nothing was executed; throws when one is wrong. */
+  verify(): number | null;
+}
+
+/** The executor of the job's mode. TensorFlow is loaded only where steps are really measured. */
+export async function createExecutor(job: CellJob): Promise<CellExecutor> {
+  const { execution, model, cluster } = job.config;
+  switch (execution.mode) {
+    case 'simulate':
+      return { executor: new SimulatedExecutor(model, cluster.hardware), verify: () => null };
+    case 'replay': {
+      const dir = must(execution.replayDir, 'folder to replay');
+      const executor = new ReplayExecutor(join(dir, 'cells', job.id, recordingFile));
+      return { executor, verify: () => executor.verifiedTokens };
+    }
+    case 'measure': {
+      const { createMeasuredExecutor } = await import('./create-measured.ts');
+      return createMeasuredExecutor(job);
+    }
+  }
+}

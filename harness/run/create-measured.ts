@@ -1,0 +1,35 @@
+import { loadBackend } from '../backend/load.ts';
+import { MeasuredExecutor } from '../executors/measured.ts';
+import { describeFailure, type TokenCheck, verifyTokens } from '../executors/verify.ts';
+import type { CellJob } from './cell-job.ts';
+import type { CellExecutor } from './create-executor.ts';
+
+/** A token that the run generated is not what the model says: some KV or weights were not what they should have been. */
+export class TokenCheckError extends Error {
+  readonly code = 'token-check';
+
+  constructor(check: TokenCheck) {
+    const [first] = check.failures;
+    const total = check.verifiedTokens + check.failures.length;
+    super(
+      `${check.failures.length} of ${total} generated tokens fail the token check` +
+        (first === undefined ? '' : `; the first: ${describeFailure(first)}`),
+    );
+    this.name = 'TokenCheckError';
+  }
+}
+
+/** TensorFlow in this process; it is loaded once, so later cells of the same worker start at once. */
+export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor> {
+  const { config, seed } = job;
+  const backend = await loadBackend({ numThreads: config.execution.threads });
+  const model = { backend, shape: config.model, seed };
+  const executor = new MeasuredExecutor({ ...model, blockSizeTokens: config.engine.blockSizeTokens });
+  const verify = (): number | null => {
+    if (!config.execution.verifyTokens) return null;
+    const check = verifyTokens(executor.finished(), model);
+    if (check.failures.length > 0) throw new TokenCheckError(check);
+    return check.verifiedTokens;
+  };
+  return { executor, verify };
+}

@@ -1,0 +1,41 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { EnvironmentError, messageOf } from '../base/errors.ts';
+
+const causes: Readonly<Record<string, string>> = {
+  ENOSPC: 'there is no space left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EIO: 'the disk does not respond',
+};
+
+/** An error of the file system that the user can do something about, as such; anything else as it is. */
+export function explainDiskError(error: unknown, dir: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const cause = causes[code];
+  if (cause === undefined) return error;
+  const remedy =
+    'make room or choose another folder with --output-dir; --resume continues with the missing cells';
+  return new EnvironmentError(`cannot write results to ${dir}: ${cause} (${messageOf(error)})`, remedy, {
+    cause: error,
+  });
+}
+
+/** The file is the old one or the whole new one, whatever happens in between. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const partial = join(dirname(path), `.partial-${basename(path)}`);
+  try {
+    await writeFile(partial, text);
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeWhole(path, `${JSON.stringify(value, undefined, 2)}\n`);
+}

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { isAbsolute, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { policies } from '../../policies/index.ts';
+import { messageOf, PolicyError } from '../base/errors.ts';
+import type { PolicyDefinition } from '../policy/index.ts';
+import type { PolicyResolver, PolicyUse } from '../spec/index.ts';
+import type { CallGuard } from './cell-job.ts';
+
+/** A policy of a stack with the parameters that it is made with. */
+export interface LoadedPolicy {
+  readonly definition: PolicyDefinition;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** A policy of a resolved configuration, whose parameters have been checked and filled in. */
+export async function loadPolicy(
+  { use, params }: PolicyUse,
+  baseDir: string,
+  guard: CallGuard,
+): Promise<LoadedPolicy> {
+  const definition = await findPolicy(use, baseDir, guard);
+  if (definition === undefined) throw new PolicyError(use, 'import', 'it is not there any more');
+  return { definition, params };
+}
+
+/**
+ * The policy that `use` names: a built-in, else a file (relative to `baseDir`), else an installed package; `undefined`
+ * where there is none. Runs the plug-in's module, so this happens in worker processes only; a module that throws, or
+ * whose default export is no policy, is a `PolicyError`.
+ */
+export async function findPolicy(
+  use: string,
+  baseDir: string,
+  guard: CallGuard,
+): Promise<PolicyDefinition | undefined> {
+  const builtIn = builtIns.get(use);
+  if (builtIn !== undefined) return builtIn;
+  const file = isPath(use) ? existing(resolve(baseDir, use)) : packageFile(use, baseDir);
+  if (file === undefined) return undefined;
+  const { default: exported } = await importGuarded(use, file, guard);
+  if (isDefinition(exported)) return exported;
+  const remedy = 'write `export default definePolicy({ ... })`, or start from "bench new-policy NAME"';
+  throw new PolicyError(use, 'import', `the default export is not a policy; ${remedy}`);
+}
+
+export function createPolicyResolver(guard: CallGuard): PolicyResolver {
+  return {
+    names: [...builtIns.keys()],
+    resolve: (use, baseDir) => findPolicy(use, baseDir, guard),
+  };
+}
+
+const builtIns: ReadonlyMap<string, PolicyDefinition> = new Map(Object.entries(policies));
+
+function isPath(use: string): boolean {
+  return use.startsWith('.') || isAbsolute(use) || /\.[cm]?[jt]s$/.test(use);
+}
+
+function existing(file: string): string | undefined {
+  return existsSync(file) ? file : undefined;
+}
+
+function packageFile(use: string, baseDir: string): string | undefined {
+  try {
+    return createRequire(join(baseDir, 'package.json')).resolve(use);
+  } catch {
+    // Not installed: the caller says what the valid names are.
+    return undefined;
+  }
+}
+
+async function importGuarded(
+  use: string,
+  file: string,
+  guard: CallGuard,
+): Promise<{ readonly default?: unknown }> {
+  guard.enter(use, 'import');
+  try {
+    return (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
+  } catch (error) {
+    throw new PolicyError(use, 'import', messageOf(error), { cause: error });
+  } finally {
+    guard.leave();
+  }
+}
+
+function isDefinition(value: unknown): value is PolicyDefinition {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, family, params, capabilities, create } = value as Partial<
+    Record<keyof PolicyDefinition, unknown>
+  >;
+  return (
+    typeof name === 'string' &&
+    typeof family === 'string' &&
+    isObject(params) &&
+    'safeParse' in params &&
+    isObject(capabilities) &&
+    typeof create === 'function'
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,73 @@
+import { createRequire } from 'node:module';
+import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { isoNow } from '../base/clock.ts';
+import { schemaVersion } from '../metrics/results.ts';
+import type { Manifest, ManifestCell } from '../metrics/results.ts';
+import type { PlannedCell } from './matrix.ts';
+import type { RunPlan } from './plan.ts';
+
+/** What runs the steps of this run. */
+export interface BackendInfo {
+  /** `tensorflow 2.21.0`, `simulated`, or `recorded` for a replay. */
+  readonly name: string;
+  readonly device: string;
+  /** Versions of the libraries that it consists of. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface ManifestFacts {
+  readonly plan: RunPlan;
+  readonly backend: BackendInfo;
+  readonly commit: string | undefined;
+  /** As the user typed it. */
+  readonly command: string;
+}
+
+/** The manifest of a run of which nothing has run yet. */
+export function createManifest(facts: ManifestFacts, cells: readonly PlannedCell[]): Manifest {
+  const { plan, backend, commit, command } = facts;
+  const { config } = plan;
+  return {
+    schema_version: schemaVersion,
+    name: config.name,
+    created_at: isoNow(),
+    command,
+    config: toPlainJson(config),
+    seeds: [...config.seeds],
+    baseline: config.baseline,
+    stacks: [...plan.stacks],
+    versions: { servebench: ownVersion(), node: process.versions.node, ...backend.versions },
+    commit: commit ?? null,
+    backend: { name: backend.name, mode: config.execution.mode, device: backend.device },
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: availableParallelism(),
+      memory_bytes: totalmem(),
+      platform: `${platform()} ${arch()}`,
+    },
+    traces: plan.traces.map(({ file, sha256 }) => ({ file, sha256 })),
+    scale_model: [...plan.scaleModel],
+    cells: cells.map(
+      ({ id, stackName, seed }): ManifestCell => ({ id, policy: stackName, seed, status: 'missing' }),
+    ),
+  };
+}
+
+/** The value as a file would give it back: without `undefined`. */
+export function toPlainJson(value: object): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
+}
+
+const requireHere = createRequire(import.meta.url);
+
+/** Version of an installed package; `undefined` where it is not there. */
+export function packageVersion(name: string): string {
+  return (requireHere(`${name}/package.json`) as { readonly version: string }).version;
+}
+
+function ownVersion(): string {
+  return (
+    requireHere(fileURLToPath(new URL('../../package.json', import.meta.url))) as { readonly version: string }
+  ).version;
+}

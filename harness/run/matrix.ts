@@ -1,0 +1,88 @@
+import PQueue from 'p-queue';
+import { EnvironmentError, messageOf } from '../base/errors.ts';
+import type { ResolvedConfig } from '../spec/resolved.ts';
+import type { CellOutcome, CellProgress } from './cell-job.ts';
+import { explainDiskError } from './disk.ts';
+import type { ResultsFolder } from './results-folder.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+export interface PlannedCell {
+  readonly id: string;
+  readonly stackName: string;
+  readonly seed: number;
+}
+
+/** What a matrix tells while it runs. */
+export interface MatrixObserver {
+  cellStarted(cell: PlannedCell): void;
+  cellProgress(cell: PlannedCell, progress: CellProgress): void;
+  /** Its folder is complete. */
+  cellDone(cell: PlannedCell, outcome: CellOutcome): Promise<void>;
+  /** It has no folder. */
+  cellFailed(cell: PlannedCell, error: string): Promise<void>;
+}
+
+export interface MatrixOptions {
+  readonly config: ResolvedConfig;
+  readonly folder: ResultsFolder;
+  readonly pool: WorkerPool;
+  readonly concurrency: number;
+  /** Stops the matrix: cells under way are given up, finished ones are kept. */
+  readonly signal: AbortSignal;
+  readonly observer: MatrixObserver;
+}
+
+/** Every stack on every seed. Seeds vary slowest, so that a run that was cut short still compares all stacks. */
+export function planCells(config: Pick<ResolvedConfig, 'stacks' | 'seeds'>): readonly PlannedCell[] {
+  return config.seeds.flatMap((seed) =>
+    config.stacks.map(({ name }) => ({ id: `${name}-s${seed}`, stackName: name, seed })),
+  );
+}
+
+/**
+ * Runs the cells in order, so many at once. A cell that fails is told to the observer and the others go on. Rejects,
+ * with all workers stopped, only where going on is of no use: when the machine itself is in the way (full disk,
+ * TensorFlow that does not load).
+ */
+export async function runMatrix(cells: readonly PlannedCell[], options: MatrixOptions): Promise<void> {
+  const { signal, pool, concurrency } = options;
+  const queue = new PQueue({ concurrency });
+  let fatal: unknown;
+  const stop = () => {
+    queue.clear();
+    pool.close();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  for (const cell of cells) {
+    void queue.add(async () => {
+      try {
+        await runOne(cell, options);
+      } catch (error) {
+        fatal ??= error;
+        stop();
+      }
+    });
+  }
+  await queue.onIdle();
+  signal.removeEventListener('abort', stop);
+  if (fatal !== undefined) throw fatal;
+}
+
+async function runOne(cell: PlannedCell, options: MatrixOptions): Promise<void> {
+  const { config, folder, pool, signal, observer } = options;
+  const dir = await folder.beginCell(cell.id);
+  observer.cellStarted(cell);
+  try {
+    const outcome = await pool.run('cell', { ...cell, config, dir }, (progress) =>
+      observer.cellProgress(cell, progress),
+    );
+    await folder.commitCell(outcome.summary);
+    await observer.cellDone(cell, outcome);
+  } catch (error) {
+    await folder.abandonCell(cell.id);
+    if (signal.aborted) return;
+    const explained = explainDiskError(error, folder.dir);
+    if (explained instanceof EnvironmentError) throw explained;
+    await observer.cellFailed(cell, messageOf(explained));
+  }
+}

@@ -1,0 +1,29 @@
+import { kvCellBytes, layerWeightBytes, residentWeightBytes } from '../core/model-shape.ts';
+import type { ModelShape } from '../core/model-shape.ts';
+import type { ClusterSpec, EngineSpec } from './resolved.ts';
+
+/** What one group (one copy of the model) has, on its tightest member. */
+export interface Capacity {
+  /** Weights on the member that holds most of them. */
+  readonly weightBytes: number;
+  /** Device memory left for KV there; negative where not even the weights fit. */
+  readonly kvBytes: number;
+  /** Tokens whose KV the group can keep. */
+  readonly kvTokens: number;
+}
+
+export interface MemoryPlan {
+  readonly model: ModelShape;
+  readonly cluster: ClusterSpec;
+  readonly engine: EngineSpec;
+}
+
+/** A block of tokens costs one cell per layer that a member holds, so the member with most layers is the limit. */
+export function groupCapacity({ model, cluster, engine }: MemoryPlan): Capacity {
+  const { memoryBytes, reserveBytes } = cluster.hardware;
+  const numLayers = Math.ceil(model.numLayers / cluster.stagesPerGroup);
+  const weightBytes = residentWeightBytes(model) + numLayers * layerWeightBytes(model);
+  const kvBytes = memoryBytes - reserveBytes - weightBytes;
+  const cells = Math.max(0, Math.floor(kvBytes / kvCellBytes(model, engine.blockSizeTokens)));
+  return { weightBytes, kvBytes, kvTokens: Math.floor(cells / numLayers) * engine.blockSizeTokens };
+}

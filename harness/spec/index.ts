@@ -1,0 +1,6 @@
+export { type ConfigFlags, type LoadRequest, loadConfig } from './load-config.ts';
+export type { PolicyInfo, PolicyResolver } from './policy-resolver.ts';
+export type * from './resolved.ts';
+export { configJsonSchema } from './schema.ts';
+export { scaleModel } from './scale-model.ts';
+export { evaluateThreshold, parseThreshold, type ThresholdResult } from './thresholds.ts';

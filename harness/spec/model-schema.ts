@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { ModelShape } from '../core/model-shape.ts';
+
+const count = z.int().positive();
+const elementBytes = z.union([z.literal(1), z.literal(2), z.literal(4)], {
+  error: 'expected 1, 2 or 4 bytes',
+});
+
+/** A model as `configs/models/*.yaml` or a configuration writes it. */
+export const modelSchema = z
+  .strictObject({
+    name: z.string().min(1).optional(),
+    numLayers: count,
+    hiddenSize: count,
+    numHeads: count,
+    numKvHeads: count,
+    headDim: count,
+    ffnSize: count,
+    vocabSize: count,
+    bytesPerWeight: elementBytes,
+    /** As wide as a weight where it is not given. */
+    bytesPerKvElement: elementBytes.optional(),
+    ropeTheta: z.number().positive().default(10_000),
+  })
+  .refine((model) => model.numHeads % model.numKvHeads === 0, {
+    path: ['numKvHeads'],
+    error: 'must divide numHeads: the same number of query heads shares each K and V head',
+  })
+  .refine((model) => model.headDim % 2 === 0, {
+    path: ['headDim'],
+    error: 'must be even: rotary position embedding turns pairs of numbers',
+  });
+
+export function toModelShape(model: z.output<typeof modelSchema>, name: string): ModelShape {
+  return {
+    ...model,
+    name: model.name ?? name,
+    bytesPerKvElement: model.bytesPerKvElement ?? model.bytesPerWeight,
+  };
+}

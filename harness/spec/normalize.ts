@@ -1,0 +1,58 @@
+import { basename, extname, resolve } from 'node:path';
+import type { WorkloadSource } from '../../workloads/index.ts';
+import { msToUs, secondsToUs } from '../base/units.ts';
+import type { RequestClass, SloTarget } from '../core/workload.ts';
+import type { ExecutionSpec } from './resolved.ts';
+import type { Config } from './schema.ts';
+
+/** Class of the sources that name none. */
+const defaultClass = 'default';
+
+export function normalizeSources(workload: Config['workload']): readonly WorkloadSource[] {
+  return Array.isArray(workload) ? workload : [workload];
+}
+
+/** The declared classes, and `default` where a source uses it undeclared; a class without targets has the common ones. */
+export function normalizeClasses(
+  { classes, slo }: Pick<Config, 'classes' | 'slo'>,
+  sources: readonly WorkloadSource[],
+): readonly RequestClass[] {
+  const declared = classes.map(({ name, priority, slo: own }) => ({
+    name,
+    priority,
+    slo: toTarget(own ?? slo),
+  }));
+  const needsDefault =
+    sources.some((source) => source.class === defaultClass) &&
+    !declared.some(({ name }) => name === defaultClass);
+  return needsDefault ? [...declared, { name: defaultClass, priority: 0, slo: toTarget(slo) }] : declared;
+}
+
+export function normalizeExecution(execution: Config['execution'], baseDir: string): ExecutionSpec {
+  return {
+    mode: execution.mode,
+    threads: execution.threads,
+    replayDir: execution.replayDir === undefined ? undefined : resolve(baseDir, execution.replayDir),
+    verifyTokens: execution.verifyTokens,
+    sampleIntervalUs: msToUs(execution.sampleIntervalMs),
+    maxDurationUs: secondsToUs(execution.maxDurationS),
+    policyTimeoutMs: execution.policyTimeoutMs,
+  };
+}
+
+export function seedsOf({ seed, repeats }: Pick<Config, 'seed' | 'repeats'>): readonly number[] {
+  return Array.from({ length: repeats }, (_, index) => seed + index);
+}
+
+/** A run's name from its file's, in the characters that a name may have. */
+export function nameOfFile(file: string): string {
+  const name = basename(file, extname(file)).replaceAll(/[^A-Za-z0-9_-]/g, '-');
+  return name.replace(/^[^A-Za-z0-9]+/, '') || 'run';
+}
+
+function toTarget({ ttftMs, tpotMs }: Config['slo']): SloTarget {
+  return {
+    ...(ttftMs !== undefined && { ttftUs: msToUs(ttftMs) }),
+    ...(tpotMs !== undefined && { tpotUs: msToUs(tpotMs) }),
+  };
+}

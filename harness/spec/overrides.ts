@@ -1,0 +1,86 @@
+import { parseDocument } from 'yaml';
+import type { InputIssue } from '../base/errors.ts';
+import { isMapping } from './document.ts';
+import type { Path } from './document.ts';
+
+/** One value that a flag puts in place of the file's. */
+export interface Override {
+  /** The flag as issues show it: `--set engine.maxRunning=8`. */
+  readonly source: string;
+  readonly path: Path;
+  readonly value: unknown;
+}
+
+/** Reads `a.b=c`; the value is YAML, so `5`, `true`, `[a, b]` and `{ kind: poisson }` are what they look like. */
+export function parseOverride(text: string): Override | InputIssue {
+  const source = `--set ${text}`;
+  const equals = text.indexOf('=');
+  const path = text.slice(0, Math.max(equals, 0)).trim().split('.');
+  if (equals === -1 || path.includes('')) {
+    return { source, path: '', message: 'expected a path and a value: --set engine.maxRunning=64' };
+  }
+  const parsed = parseDocument(text.slice(equals + 1), { prettyErrors: false });
+  const [error] = parsed.errors;
+  if (error !== undefined)
+    return { source, path: path.join('.'), message: `not valid YAML: ${error.message}` };
+  return { source, path, value: parsed.toJS() };
+}
+
+/** The value with all overrides applied in order; the input is left as it was. */
+export function applyOverrides(
+  value: unknown,
+  overrides: readonly Override[],
+): { readonly value: unknown; readonly issues: readonly InputIssue[] } {
+  const issues: InputIssue[] = [];
+  let result = value;
+  for (const override of overrides) {
+    const blocked = blockedAt(result, override.path);
+    if (blocked === undefined) result = replaceAt(result, override.path, override.value);
+    else issues.push(blockedIssue(override, blocked));
+  }
+  return { value: result, issues };
+}
+
+/** Number of leading segments after which the path runs into something that has no parts. */
+function blockedAt(value: unknown, path: Path): number | undefined {
+  let current = value;
+  for (const [depth, segment] of path.entries()) {
+    if (current === undefined || current === null) return undefined;
+    if (typeof current !== 'object') return depth;
+    if (Array.isArray(current) && !isIndexInto(current, segment)) return depth;
+    current = partOf(current, segment);
+  }
+  return undefined;
+}
+
+/** An entry of the list, or the place right behind its last one. */
+function isIndexInto(list: readonly unknown[], segment: string | number): boolean {
+  return /^\d+$/.test(String(segment)) && Number(segment) <= list.length;
+}
+
+function blockedIssue({ source, path }: Override, depth: number): InputIssue {
+  const parent = path.slice(0, depth).join('.');
+  return {
+    source,
+    path: path.join('.'),
+    message: `"${parent}" has no part "${path[depth]}"`,
+    hint: `write "${parent}" out as a mapping in the file, or set it as a whole; entries of a list are counted from 0`,
+  };
+}
+
+function replaceAt(value: unknown, path: Path, replacement: unknown): unknown {
+  const [segment, ...rest] = path;
+  if (segment === undefined) return replacement;
+  if (Array.isArray(value)) {
+    const copy: unknown[] = [...value];
+    copy[Number(segment)] = replaceAt(copy[Number(segment)], rest, replacement);
+    return copy;
+  }
+  const parts = isMapping(value) ? value : {};
+  return { ...parts, [segment]: replaceAt(partOf(parts, segment), rest, replacement) };
+}
+
+/** Own parts only: `constructor` is no part of a mapping. */
+function partOf(value: object, segment: string | number): unknown {
+  return Object.entries(value).find(([key]) => key === String(segment))?.[1];
+}

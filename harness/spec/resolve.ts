@@ -1,0 +1,41 @@
+import type { Hardware } from '../core/hardware.ts';
+import type { ModelShape } from '../core/model-shape.ts';
+import { loadDescription } from './catalog.ts';
+import type { Path } from './document.ts';
+import { hardwareSchema, toHardware } from './hardware-schema.ts';
+import { modelSchema, toModelShape } from './model-schema.ts';
+import type { Origin } from './origin.ts';
+import type { Config } from './schema.ts';
+import type { Validated } from './validate.ts';
+
+export interface ResolveContext {
+  readonly baseDir: string;
+  readonly origin: Origin;
+}
+
+/** The model that a name, a path or the dimensions themselves stand for. */
+export function resolveModel(model: Config['model'], context: ResolveContext): Validated<ModelShape> {
+  if (typeof model !== 'string') return { ok: true, value: toModelShape(model, 'inline') };
+  const loaded = loadDescription('models', referTo(model, ['model'], context), modelSchema);
+  if (!loaded.ok) return loaded;
+  return { ok: true, value: toModelShape(loaded.value.description, loaded.value.name) };
+}
+
+/** The device that a name, a path or the figures themselves stand for. */
+export function resolveHardware(
+  hardware: Config['cluster']['hardware'],
+  context: ResolveContext,
+): Validated<Hardware> {
+  if (typeof hardware !== 'string') return { ok: true, value: toHardware(hardware, 'inline') };
+  const loaded = loadDescription(
+    'hardware',
+    referTo(hardware, ['cluster', 'hardware'], context),
+    hardwareSchema,
+  );
+  if (!loaded.ok) return loaded;
+  return { ok: true, value: toHardware(loaded.value.description, loaded.value.name) };
+}
+
+function referTo(text: string, path: Path, { baseDir, origin }: ResolveContext) {
+  return { text, path, baseDir, origin };
+}

@@ -1,0 +1,123 @@
+import type { WorkloadSource } from '../../workloads/index.ts';
+import { mean } from '../base/stats.ts';
+import { usPerSecond } from '../base/units.ts';
+import { modelWeightBytes } from '../core/model-shape.ts';
+import type { Workload } from '../core/workload.ts';
+import type { Manifest } from '../metrics/results.ts';
+import { groupCapacity } from './capacity.ts';
+import type { ResolvedConfig } from './resolved.ts';
+import { measureLoad } from './workload-load.ts';
+import type { WorkloadLoad } from './workload-load.ts';
+
+/** One dimensionless ratio of a run beside the paper's; `null` where it is not defined or not published. */
+type ScaleModelRow = Manifest['scale_model'][number];
+
+interface Scale {
+  readonly config: ResolvedConfig;
+  readonly load: WorkloadLoad;
+  readonly burstS: number | undefined;
+}
+
+interface Ratio {
+  readonly key: string;
+  readonly label: string;
+  readonly reference: number | null;
+  readonly source: string;
+  readonly value: (scale: Scale) => number | undefined;
+}
+
+/**
+ * As in a wind tunnel, a small model says something about a large one only where the dimensionless ratios agree. The
+ * references are KunServe's (EuroSys '26, Qwen-2.5-14B on A800-80GB), or what follows from its figures.
+ */
+const ratios: readonly Ratio[] = [
+  {
+    key: 'weight_share',
+    label: 'weights / device memory',
+    reference: 0.344,
+    source: 'KunServe table 1: Qwen-2.5-14B on 80 GB',
+    value: ({ config: { model, cluster } }) =>
+      modelWeightBytes(model) / (cluster.hardware.memoryBytes * cluster.stagesPerGroup),
+  },
+  {
+    key: 'requests_in_kv_memory',
+    label: 'mean requests that fit in the KV memory of one group',
+    reference: 269,
+    source: 'KunServe sections 2 and 5: 243,000 tokens of KV, BurstGPT requests of 642 + 262 tokens',
+    value: ({ config, load }) => over(groupCapacity(config).kvTokens, load.meanTokens),
+  },
+  {
+    key: 'exchange_over_step',
+    label: 'KV exchange of a merge / decode step, both with full KV memory (roofline)',
+    reference: 21.7,
+    source: 'KunServe section 5, ablation: 1.3 s of exchange, 60 ms a decode step',
+    value: ({ config, load }) => over(exchangeUs(config), decodeStepUs(config, load)),
+  },
+  {
+    key: 'cold_start_over_burst',
+    label: 'cold start / burst length',
+    reference: null,
+    source:
+      'no single figure: 15 to 60 s of model load (Chiron) over on-periods of 16.7 s (Azure code 2023) give 0.9 to 3.6',
+    value: ({ config, burstS }) => over(coldStartS(config), burstS),
+  },
+  {
+    key: 'peak_over_mean',
+    label: 'peak / mean arrival rate (peak over one burst length, else a twentieth of the run)',
+    reference: 2,
+    source: 'KunServe section 2: the BurstGPT slice bursts to about twice its rate',
+    value: ({ load }) => load.peakOverMean,
+  },
+  {
+    key: 'prompt_over_output',
+    label: 'mean prompt / mean output length',
+    reference: 2.45,
+    source: 'KunServe section 5: BurstGPT, 642 / 262 tokens',
+    value: ({ load }) => load.promptOverOutput,
+  },
+];
+
+/** The ratios of a configuration with the requests of one of its seeds. */
+export function scaleModel(config: ResolvedConfig, workload: Workload): ScaleModelRow[] {
+  const burstS = mean(config.workload.flatMap(burstLengthS));
+  const scale = { config, burstS, load: measureLoad(workload, burstS) };
+  return ratios.map(({ key, label, reference, source, value }) => {
+    return { key, label, value: value(scale) ?? null, reference, source };
+  });
+}
+
+function burstLengthS(source: WorkloadSource): readonly number[] {
+  if (source.kind !== 'burst') return [];
+  return [source.bursts.pattern === 'markov' ? source.bursts.meanBurstS : source.bursts.durationS];
+}
+
+/** When two equal groups merge, each member sends the half of its KV that belongs to the layers it gives up. */
+function exchangeUs(config: ResolvedConfig): number {
+  const { network } = config.cluster.hardware;
+  const { kvBytes } = groupCapacity(config);
+  return network.latencyUs + (kvBytes / 2 / network.bytesPerSecond) * usPerSecond;
+}
+
+/** One token for each request that fits: reads all weights and all KV, or computes, whichever takes longer. */
+function decodeStepUs(config: ResolvedConfig, load: WorkloadLoad): number | undefined {
+  const { model, engine, cluster } = config;
+  const { compute } = cluster.hardware;
+  const { weightBytes, kvBytes, kvTokens } = groupCapacity(config);
+  const fitting = over(kvTokens, load.meanTokens);
+  if (fitting === undefined) return undefined;
+  const batch = Math.min(engine.maxRunning, fitting);
+  const memoryS = (weightBytes + kvBytes * (batch / fitting)) / compute.memoryBytesPerSecond;
+  const computeS = (2 * batch * (weightBytes / model.bytesPerWeight)) / compute.flopsPerSecond;
+  const numLayers = model.numLayers / cluster.stagesPerGroup;
+  const overheadUs = compute.stepOverheadUs + numLayers * compute.layerOverheadUs;
+  return overheadUs + Math.max(memoryS, computeS) * usPerSecond;
+}
+
+function coldStartS({ model, cluster: { hardware, stagesPerGroup } }: ResolvedConfig): number {
+  const loadS = modelWeightBytes(model) / stagesPerGroup / hardware.diskBytesPerSecond;
+  return hardware.provisioningUs / usPerSecond + loadS;
+}
+
+function over(numerator: number, denominator: number | undefined): number | undefined {
+  return denominator === undefined || denominator === 0 ? undefined : numerator / denominator;
+}

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { workloadSourceSchema } from '../../workloads/index.ts';
+import type { InputIssue } from '../base/errors.ts';
+import { isMapping } from './document.ts';
+import { hardwareSchema } from './hardware-schema.ts';
+import { modelSchema } from './model-schema.ts';
+import type { Origin } from './origin.ts';
+import { validate } from './validate.ts';
+
+const identifier = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, {
+  error: 'a name consists of letters, digits, - and _ (it also names a folder)',
+});
+/** Thresholds begin a metric with it, and must tell it from a number. */
+const stackName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, {
+  error: 'the name of a stack is a letter, then letters, digits, - and _',
+});
+const count = z.int().positive();
+
+/** Has a name of its own in the JSON Schema, since it stands there twice. */
+const sourceSchema = workloadSourceSchema.meta({ id: 'workloadSource' });
+
+const sloSchema = z.strictObject({
+  ttftMs: z.number().positive().optional(),
+  tpotMs: z.number().positive().optional(),
+});
+
+const clusterSchema = z.strictObject({
+  instances: count,
+  /** A name in `configs/hardware`, a path, or the device written out. */
+  hardware: z.union([z.string(), hardwareSchema]),
+  /** Instances that serve one copy of the model together as a static pipeline. */
+  stagesPerGroup: count.default(1),
+});
+
+/** Defaults of vLLM V1; `watermarkRatio` is the watermark of V0, which V1's admission check has kept in spirit. */
+const engineSchema = z.strictObject({
+  blockSizeTokens: count.default(16),
+  maxRunning: count.default(256),
+  maxBatchTokens: count.default(2048),
+  watermarkRatio: z.number().nonnegative().lt(1).default(0.01),
+});
+
+const executionSchema = z.strictObject({
+  mode: z.enum(['measure', 'simulate', 'replay']).default('measure'),
+  threads: count.default(1),
+  /** Results folder whose recorded step times `mode: replay` repeats; relative to the configuration file. */
+  replayDir: z.string().min(1).optional(),
+  verifyTokens: z.boolean().default(true),
+  sampleIntervalMs: z.number().positive().default(100),
+  maxDurationS: z.number().positive().default(3600),
+  policyTimeoutMs: z.number().positive().default(1000),
+});
+
+const classSchema = z.strictObject({
+  name: identifier,
+  /** Higher is served first where a policy looks at it. */
+  priority: z.int().default(0),
+  /** The configuration's own `slo` where it is not given. */
+  slo: sloSchema.optional(),
+});
+
+const policyUseSchema = z.union([
+  z.string().min(1),
+  z.strictObject({
+    /** A built-in name, a path to a plug-in, or a package. */
+    use: z.string().min(1),
+    params: z.record(z.string(), z.unknown()).default({}),
+  }),
+]);
+
+/** Asked in order until one answers. */
+export const stackSchema = z.array(policyUseSchema).min(1);
+
+/** The whole of a configuration file. */
+const configSchema = z.strictObject({
+  /** The file's own name where it is not given. */
+  name: identifier.optional(),
+  seed: z.int().nonnegative().default(1),
+  /** Runs with `seed`, `seed + 1`, ... */
+  repeats: count.max(1000).default(3),
+  /** A name in `configs/models`, a path, or the dimensions written out. */
+  model: z.union([z.string(), modelSchema]),
+  cluster: clusterSchema,
+  engine: engineSchema.prefault({}),
+  execution: executionSchema.prefault({}),
+  /** Several sources are merged by arrival time. */
+  workload: z.union([sourceSchema, z.array(sourceSchema).min(1)]),
+  slo: sloSchema.prefault({}),
+  classes: z.array(classSchema).default([]),
+  policies: z.record(stackName, stackSchema).default({}),
+  /** The stack that the others are compared with; the first that is not a bound where it is not given. */
+  baseline: z.string().optional(),
+  /** Such as `kunserve.p99_ttft_ms < 0.5 * recompute.p99_ttft_ms`. */
+  thresholds: z.array(z.string()).default([]),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type PolicyUseInput = z.output<typeof policyUseSchema>;
+
+/**
+ * The sections that are valid by themselves, so that what hangs on them is checked too, and everything that is wrong
+ * with the others.
+ */
+export function validateSections(
+  value: unknown,
+  origin: Origin,
+): { readonly config: Partial<Config>; readonly issues: readonly InputIssue[] } {
+  const whole = validate(configSchema, value, origin);
+  if (whole.ok) return { config: whole.value, issues: [] };
+  if (!isMapping(value)) return { config: {}, issues: whole.issues };
+  const valid = Object.entries(configSchema.shape).flatMap(([key, schema]) => {
+    const section = schema.safeParse(value[key]);
+    return section.success ? [[key, section.data]] : [];
+  });
+  return { config: Object.fromEntries(valid) as Partial<Config>, issues: whole.issues };
+}
+
+/** JSON Schema (draft 2020-12) of a configuration file, for editors and for other tools. */
+export function configJsonSchema(): Record<string, unknown> {
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
+  return { $schema, title: 'servebench configuration', ...schema };
+}

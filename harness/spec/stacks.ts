@@ -1,0 +1,157 @@
+import { relative, resolve } from 'node:path';
+import type { InputIssue } from '../base/errors.ts';
+import { messageOf } from '../base/errors.ts';
+import { isMapping } from './document.ts';
+import type { Path } from './document.ts';
+import type { Origin } from './origin.ts';
+import type { PolicyInfo, PolicyResolver } from './policy-resolver.ts';
+import type { PolicyUse, StackSpec } from './resolved.ts';
+import type { PolicyUseInput } from './schema.ts';
+import { stackSchema } from './schema.ts';
+import { suggest } from './suggest.ts';
+import { validate } from './validate.ts';
+
+/** A stack with what its policies say of themselves. */
+export interface LoadedStack {
+  readonly spec: StackSpec;
+  readonly policies: readonly PolicyInfo[];
+}
+
+export interface StackContext {
+  readonly resolver: PolicyResolver;
+  /** What paths of plug-ins are relative to: the folder of the configuration. */
+  readonly baseDir: string;
+  readonly origin: Origin;
+}
+
+interface LoadedUse {
+  readonly use: PolicyUse;
+  readonly info: PolicyInfo;
+}
+
+/** Placed before a policy that does not dispatch, and behind one that never gives up requests by recomputing. */
+const defaultDispatcher = 'least-loaded';
+const defaultFallback = 'recompute';
+
+/**
+ * Looks up and checks every policy of every stack. Takes the raw mapping, so that one malformed stack does not hide
+ * what is wrong with the others.
+ */
+export async function loadStacks(
+  policies: unknown,
+  context: StackContext,
+): Promise<{ readonly stacks: readonly LoadedStack[]; readonly issues: readonly InputIssue[] }> {
+  const stacks: LoadedStack[] = [];
+  const issues: InputIssue[] = [];
+  for (const [name, raw] of Object.entries(isMapping(policies) ? policies : {})) {
+    const path = ['policies', name];
+    const uses = validate(stackSchema, raw, context.origin, path);
+    if (!uses.ok) continue; // reported with the whole file's schema issues
+    const loaded = await loadUses(uses.value, { ...context, path });
+    issues.push(...loaded.issues);
+    if (loaded.issues.length > 0) continue;
+    const stack = toStack(name, loaded.uses);
+    if (stack.policies.some((policy) => policy.capabilities.dispatches === true)) stacks.push(stack);
+    else issues.push(context.origin.issue(path, noDispatcher(name)));
+  }
+  return { stacks, issues };
+}
+
+/**
+ * The stack that `--policy X` adds: X, with the default dispatcher in front of it if X does not dispatch, and recompute
+ * behind it if X does not preempt by recomputing itself (a bound with unlimited memory needs no fallback).
+ */
+export async function loadAddedStack(
+  use: string,
+  { cwd, ...context }: StackContext & { readonly cwd: string },
+): Promise<{ readonly stack: LoadedStack } | { readonly issues: readonly InputIssue[] }> {
+  const portable = isFilePath(use) ? toRelative(resolve(cwd, use), context.baseDir) : use;
+  const origin = flagOrigin(`--policy ${use}`);
+  const added = await loadUses([portable], { ...context, origin, path: [] });
+  const [own] = added.uses;
+  if (own === undefined) return { issues: added.issues };
+  const { dispatches, preempts, unlimitedMemory } = own.info.capabilities;
+  const needsFallback = unlimitedMemory !== true && !(preempts ?? []).includes('recompute');
+  const uses = [
+    ...(dispatches === true ? [] : [defaultDispatcher]),
+    portable,
+    ...(needsFallback ? [defaultFallback] : []),
+  ];
+  const all = await loadUses(uses, { ...context, origin, path: [] });
+  return all.issues.length > 0 ? { issues: all.issues } : { stack: toStack(own.info.name, all.uses) };
+}
+
+/** A bound shows the headroom and is no policy that one could run. */
+export function isBound(stack: LoadedStack): boolean {
+  return stack.policies.some((policy) => policy.family === 'bound');
+}
+
+async function loadUses(
+  inputs: readonly PolicyUseInput[],
+  context: StackContext & { readonly path: Path },
+): Promise<{ readonly uses: readonly LoadedUse[]; readonly issues: readonly InputIssue[] }> {
+  const uses: LoadedUse[] = [];
+  const issues: InputIssue[] = [];
+  for (const [index, input] of inputs.entries()) {
+    const loaded = await loadUse(input, { ...context, path: [...context.path, index] });
+    if (loaded.ok) uses.push(loaded.value);
+    else issues.push(...loaded.issues);
+  }
+  return { uses, issues };
+}
+
+async function loadUse(input: PolicyUseInput, context: StackContext & { readonly path: Path }) {
+  const { resolver, baseDir, origin, path } = context;
+  const { use, params } = typeof input === 'string' ? { use: input, params: {} } : input;
+  const usePath = typeof input === 'string' ? path : [...path, 'use'];
+  const fail = (message: string, hint?: string) => {
+    return { ok: false, issues: [origin.issue(usePath, { message, hint })] } as const;
+  };
+  let info: PolicyInfo | undefined;
+  try {
+    info = await resolver.resolve(use, baseDir);
+  } catch (error) {
+    return fail(`cannot be loaded: ${messageOf(error)}`);
+  }
+  if (info === undefined) return fail(`there is no policy "${use}"`, suggest(use, resolver.names));
+  const checked = validate(info.params, params, origin, [...path, 'params']);
+  if (!checked.ok) return checked;
+  return { ok: true, value: { use: { use, params: toRecord(checked.value) }, info } } as const;
+}
+
+function toStack(name: string, uses: readonly LoadedUse[]): LoadedStack {
+  return { spec: { name, policies: uses.map(({ use }) => use) }, policies: uses.map(({ info }) => info) };
+}
+
+function noDispatcher(name: string) {
+  return {
+    message: `no policy of the stack "${name}" dispatches requests`,
+    hint: `put ${defaultDispatcher} in front`,
+    part: 'key' as const,
+  };
+}
+
+function flagOrigin(source: string): Origin {
+  return {
+    issue: (path, { message, hint }) => ({
+      source,
+      path: path.join('.'),
+      message,
+      ...(hint !== undefined && { hint }),
+    }),
+  };
+}
+
+function isFilePath(use: string): boolean {
+  return use.startsWith('.') || use.startsWith('/') || /\.[cm]?[jt]s$/.test(use);
+}
+
+/** Always with a leading dot, so that it is still taken for a path. */
+function toRelative(file: string, baseDir: string): string {
+  const path = relative(baseDir, file).replaceAll('\\', '/');
+  return path.startsWith('.') ? path : `./${path}`;
+}
+
+function toRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return isMapping(value) ? value : {};
+}

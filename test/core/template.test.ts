@@ -1,0 +1,1 @@
+import '../../policies/template/policy-name.test.ts';

@@ -1,0 +1,101 @@
+import { InputError, type InputIssue } from '../harness/base/errors.ts';
+import { createRng } from '../harness/base/rng.ts';
+import type { RequestClass, Workload } from '../harness/core/workload.ts';
+import { suggest } from '../harness/spec/suggest.ts';
+import { mergeSources, type PlannedSource } from './merge.ts';
+import type { WorkloadSource } from './source-schema.ts';
+import { planChainOfThought } from './sources/chain-of-thought.ts';
+import { planClosedLoop } from './sources/closed-loop.ts';
+import { planOpenLoop } from './sources/open-loop.ts';
+import type { PlanContext } from './sources/plan.ts';
+import { planTrace } from './sources/trace.ts';
+import type { TraceReport } from './traces/report.ts';
+
+export interface WorkloadRequest {
+  readonly sources: readonly WorkloadSource[];
+  /** Classes that the sources may name. */
+  readonly classes: readonly RequestClass[];
+  readonly seed: number;
+  /** Folder that the paths of traces are relative to. */
+  readonly baseDir: string;
+}
+
+export interface BuiltWorkload {
+  readonly workload: Workload;
+  /** One for each trace source: provenance, and what was skipped. */
+  readonly traces: readonly TraceReport[];
+  /** Sentences for the user: bad rows, cut requests, sources without requests. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans every request of a run. The same arguments (and files) always give the same requests, and a source keeps its
+ * own requests when sources behind it are added or changed: its random streams are `workload/<index>/<purpose>`.
+ * Throws `InputError` for an unknown class, an unusable trace, or when nothing at all would arrive.
+ */
+export async function buildWorkload(request: WorkloadRequest): Promise<BuiltWorkload> {
+  const { sources, classes, seed, baseDir } = request;
+  checkClasses(sources, classes);
+  const planned: PlannedSource[] = [];
+  const traces: TraceReport[] = [];
+  const warnings: string[] = [];
+  for (const [index, source] of sources.entries()) {
+    const context: PlanContext = {
+      path: `workload.${index}`,
+      baseDir,
+      stream: (what) => createRng(seed, `workload/${index}/${what}`),
+    };
+    const plan = await planSource(source, context);
+    planned.push(plan);
+    if (plan.trace !== undefined) {
+      traces.push(plan.trace.report);
+      warnings.push(...plan.trace.warnings);
+    }
+    if (plan.table.numRequests === 0) warnings.push(`${context.path} (${source.kind}) plans no request`);
+  }
+  const workload = mergeSources(planned, classes);
+  if (workload.numRequests === 0) {
+    throw new InputError({
+      source: 'configuration',
+      path: 'workload',
+      message: 'no request would arrive',
+      hint: 'raise a rate, durationS or numRequests',
+    });
+  }
+  return { workload, traces, warnings };
+}
+
+interface SourcePlan extends PlannedSource {
+  readonly trace?: { readonly report: TraceReport; readonly warnings: readonly string[] };
+}
+
+async function planSource(source: WorkloadSource, context: PlanContext): Promise<SourcePlan> {
+  switch (source.kind) {
+    case 'burst':
+    case 'gamma':
+    case 'poisson':
+      return planOpenLoop(source, context);
+    case 'chain-of-thought':
+      return planChainOfThought(source, context);
+    case 'closed-loop':
+      return planClosedLoop(source, context);
+    case 'trace':
+      return await planTrace(source, context);
+  }
+}
+
+function checkClasses(sources: readonly WorkloadSource[], classes: readonly RequestClass[]): void {
+  const names = classes.map(({ name }) => name);
+  const issues = sources.flatMap((source, index): InputIssue[] => {
+    if (names.includes(source.class)) return [];
+    return [
+      {
+        source: 'configuration',
+        path: `workload.${index}.class`,
+        message: `unknown class "${source.class}"`,
+        hint: suggest(source.class, names),
+      },
+    ];
+  });
+  if (issues.length > 0) throw new InputError(issues);
+}

@@ -1,0 +1,210 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { must } from '../harness/base/assert.ts';
+import type { Rng } from '../harness/base/rng.ts';
+
+const tokens = z.int().positive();
+const clamp = { min: tokens.optional(), max: tokens.optional() };
+
+function isOrdered(range: { min?: number | undefined; max?: number | undefined }): boolean {
+  return range.min === undefined || range.max === undefined || range.min <= range.max;
+}
+const orderMessage = 'min must not be above max';
+
+const constantSchema = z.strictObject({ dist: z.literal('constant'), tokens });
+
+const uniformSchema = z
+  .strictObject({ dist: z.literal('uniform'), min: tokens, max: tokens })
+  .refine(isOrdered, { message: orderMessage });
+
+const lognormalSchema = z
+  .strictObject({
+    dist: z.literal('lognormal'),
+    mean: z.number().positive().optional(),
+    median: z.number().positive().optional(),
+    /** Standard deviation of the logarithm. */
+    sigma: z.number().nonnegative().optional(),
+    /** Standard deviation over mean, of the lengths themselves (before clamping). */
+    cv: z.number().nonnegative().optional(),
+    ...clamp,
+  })
+  .refine((spec) => (spec.mean === undefined) !== (spec.median === undefined), {
+    message: 'a lognormal length needs exactly one of mean and median',
+  })
+  .refine((spec) => (spec.sigma === undefined) !== (spec.cv === undefined), {
+    message: 'a lognormal length needs exactly one of sigma and cv',
+  })
+  .refine(isOrdered, { message: orderMessage });
+
+const empiricalSchema = z
+  .strictObject({
+    dist: z.literal('empirical'),
+    /** Lengths that are drawn with equal probability. */
+    values: z.array(tokens).min(1).optional(),
+    /** Level (0 to 1) to tokens: `{ 0.5: 74, 0.99: 3388 }`; flat below the first level and above the last. */
+    quantiles: z
+      .record(z.string(), tokens)
+      .refine((record) => Object.keys(record).length >= 2, { message: 'at least two quantiles are needed' })
+      .refine((record) => Object.keys(record).every(isLevel), { message: 'levels must lie between 0 and 1' })
+      .refine((record) => isNonDecreasing(quantilePoints(record).tokens), {
+        message: 'tokens must not fall from one level to the next',
+      })
+      .optional(),
+    ...clamp,
+  })
+  .refine((spec) => (spec.values === undefined) !== (spec.quantiles === undefined), {
+    message: 'an empirical length needs exactly one of values and quantiles',
+  })
+  .refine(isOrdered, { message: orderMessage });
+
+const deepseekSchema = z
+  .strictObject({
+    dist: z.literal('deepseek-r1'),
+    /** Hours of the day; answers are four times longer in the morning than in the evening. */
+    hours: z.enum(['all', '00-06', '06-12', '12-18', '18-24']).default('all'),
+    /** Multiplies every length, for models with a short context. */
+    scale: z.number().positive().default(1),
+    ...clamp,
+  })
+  .refine(isOrdered, { message: orderMessage });
+
+/** How long prompts or answers are, in tokens; `min` and `max` clamp what is drawn. */
+export const lengthsSchema = z.discriminatedUnion('dist', [
+  constantSchema,
+  uniformSchema,
+  lognormalSchema,
+  empiricalSchema,
+  deepseekSchema,
+]);
+
+export type Lengths = z.output<typeof lengthsSchema>;
+
+export interface LengthSampler {
+  /** No sample is above it. */
+  readonly maxTokens: number;
+  /** A whole number of tokens, at least 1. */
+  sample(rng: Rng): number;
+}
+
+/** `part` selects the side of measured distributions: `deepseek-r1` prompts are not `deepseek-r1` answers. */
+export function createLengthSampler(spec: Lengths, part: 'promptTokens' | 'outputTokens'): LengthSampler {
+  switch (spec.dist) {
+    case 'constant':
+      return { maxTokens: spec.tokens, sample: () => spec.tokens };
+    case 'uniform':
+      return {
+        maxTokens: spec.max,
+        sample: (rng) => spec.min + rng.integer(spec.max - spec.min + 1),
+      };
+    case 'lognormal':
+      return lognormalSampler(spec);
+    case 'empirical':
+      return empiricalSampler(spec);
+    case 'deepseek-r1':
+      return deepseekSampler(spec, part);
+  }
+}
+
+/** Standard normal quantile at 0.999, where an unclamped lognormal is cut so that a longest answer exists. */
+const normalQuantile999 = 3.0902;
+
+function lognormalSampler(spec: z.output<typeof lognormalSchema>): LengthSampler {
+  const sigma = spec.sigma ?? Math.sqrt(Math.log1p(must(spec.cv, 'cv') ** 2));
+  const mu =
+    spec.median === undefined ? Math.log(must(spec.mean, 'mean')) - sigma ** 2 / 2 : Math.log(spec.median);
+  const min = spec.min ?? 1;
+  const max = spec.max ?? Math.max(min, Math.ceil(Math.exp(mu + normalQuantile999 * sigma)));
+  return clamped((rng) => Math.exp(mu + sigma * rng.normal()), min, max);
+}
+
+function empiricalSampler(spec: z.output<typeof empiricalSchema>): LengthSampler {
+  if (spec.values !== undefined) {
+    const { values } = spec;
+    const longest = values.reduce((a, b) => Math.max(a, b));
+    return clamped((rng) => values[rng.integer(values.length)] as number, spec.min, spec.max ?? longest);
+  }
+  const points = quantilePoints(must(spec.quantiles, 'quantiles'));
+  return quantileSampler(points, spec);
+}
+
+function deepseekSampler(
+  spec: z.output<typeof deepseekSchema>,
+  part: 'promptTokens' | 'outputTokens',
+): LengthSampler {
+  const measured = loadDeepseekLengths().hours[spec.hours]?.[part];
+  const scaled = must(measured, `deepseek-r1 ${spec.hours}`).map((value) => value * spec.scale);
+  const levels = scaled.map((_, index) => index / (scaled.length - 1));
+  return quantileSampler({ levels, tokens: scaled }, spec);
+}
+
+interface QuantilePoints {
+  readonly levels: readonly number[];
+  readonly tokens: readonly number[];
+}
+
+interface Clamp {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}
+
+/** Inverse-transform sampling of a piecewise linear quantile function. */
+function quantileSampler(points: QuantilePoints, clampTo: Clamp): LengthSampler {
+  const longest = Math.max(1, Math.round(must(points.tokens.at(-1), 'last quantile')));
+  return clamped((rng) => interpolate(points, rng.uniform()), clampTo.min, clampTo.max ?? longest);
+}
+
+function interpolate({ levels, tokens: values }: QuantilePoints, level: number): number {
+  let low = 0;
+  let high = levels.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((levels[middle] as number) <= level) low = middle + 1;
+    else high = middle;
+  }
+  if (low === 0) return values[0] as number;
+  if (low === levels.length) return values[levels.length - 1] as number;
+  const fromLevel = levels[low - 1] as number;
+  const share = (level - fromLevel) / ((levels[low] as number) - fromLevel);
+  const from = values[low - 1] as number;
+  return from + ((values[low] as number) - from) * share;
+}
+
+/** A lower clamp wins over an upper bound that the distribution itself implies. */
+function clamped(draw: (rng: Rng) => number, min = 1, max = Infinity): LengthSampler {
+  const maxTokens = Math.max(min, max);
+  return {
+    maxTokens,
+    sample: (rng) => Math.min(maxTokens, Math.max(min, Math.round(draw(rng)))),
+  };
+}
+
+function isLevel(text: string): boolean {
+  const level = Number(text);
+  return text.trim() !== '' && level >= 0 && level <= 1;
+}
+
+function quantilePoints(record: Readonly<Record<string, number>>): QuantilePoints {
+  const points = Object.entries(record)
+    .map(([level, value]) => ({ level: Number(level), value }))
+    .toSorted((a, b) => a.level - b.level);
+  return { levels: points.map((point) => point.level), tokens: points.map((point) => point.value) };
+}
+
+function isNonDecreasing(values: readonly number[]): boolean {
+  return values.every((value, index) => index === 0 || value >= (values[index - 1] as number));
+}
+
+const deepseekFileSchema = z.object({
+  hours: z.record(
+    z.string(),
+    z.object({ promptTokens: z.array(z.number()), outputTokens: z.array(z.number()) }),
+  ),
+});
+
+let deepseekLengths: z.output<typeof deepseekFileSchema> | undefined;
+
+function loadDeepseekLengths(): z.output<typeof deepseekFileSchema> {
+  const file = new URL('./data/deepseek-r1-lengths.json', import.meta.url);
+  deepseekLengths ??= deepseekFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  return deepseekLengths;
+}

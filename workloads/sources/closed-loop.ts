@@ -1,0 +1,32 @@
+import { secondsToUs } from '../../harness/base/units.ts';
+import type { PlannedSource } from '../merge.ts';
+import { none, RequestTable } from '../request-table.ts';
+import type { SourceOf } from '../source-schema.ts';
+import { checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
+
+/** Clients that each wait for their answer, think, and ask again; the requests are shared out evenly. */
+export function planClosedLoop(source: SourceOf<'closed-loop'>, context: PlanContext): PlannedSource {
+  checkPlanSize(Infinity, source, context);
+  const sampler = createRequestSampler(source, context);
+  const thinkRng = context.stream('think');
+  const table = new RequestTable();
+  const numClients = Math.min(source.clients, source.numRequests);
+  for (let client = 0; client < numClients; client += 1) {
+    const startS = source.startS + (source.rampS * client) / numClients;
+    const numTurns =
+      Math.floor(source.numRequests / numClients) + (client < source.numRequests % numClients ? 1 : 0);
+    let last = table.addRoot(secondsToUs(startS), sampler.prompt(), sampler.output());
+    for (let turn = 1; turn < numTurns; turn += 1) {
+      last = table.add({
+        timeUs: secondsToUs(source.thinkS * thinkRng.exponential()),
+        follows: last,
+        continues: false,
+        promptTokens: sampler.prompt(),
+        outputTokens: sampler.output(),
+        promptKey: none,
+        job: none,
+      });
+    }
+  }
+  return { className: source.class, outputLimitTokens: sampler.outputLimitTokens, table };
+}

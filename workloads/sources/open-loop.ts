@@ -1,0 +1,88 @@
+import type { Rng } from '../../harness/base/rng.ts';
+import { secondsToUs } from '../../harness/base/units.ts';
+import { arrivalTimes, constantRate, type Gaps, type RateSegment } from '../arrival-process.ts';
+import type { PlannedSource } from '../merge.ts';
+import { RequestTable } from '../request-table.ts';
+import type { Bursts, SourceOf } from '../source-schema.ts';
+import { bounded, checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
+
+/** Requests that arrive on their own, whatever the system does. */
+export function planOpenLoop(
+  source: SourceOf<'poisson' | 'gamma' | 'burst'>,
+  context: PlanContext,
+): PlannedSource {
+  checkPlanSize(meanRate(source), source, context);
+  const sampler = createRequestSampler(source, context);
+  const times = arrivalTimes(gapsOf(source), segmentsOf(source, context), context.stream('arrivals'));
+  const table = new RequestTable();
+  for (const timeS of bounded(times, source)) {
+    table.addRoot(secondsToUs(source.startS + timeS), sampler.prompt(), sampler.output());
+  }
+  return { className: source.class, outputLimitTokens: sampler.outputLimitTokens, table };
+}
+
+function meanRate(source: SourceOf<'poisson' | 'gamma' | 'burst'>): number {
+  if (source.kind !== 'burst') return source.rate;
+  return source.baseRate * (1 + (source.bursts.factor - 1) * burstRatio(source.bursts, source.durationS));
+}
+
+/** Share of the time that bursts take. */
+function burstRatio(bursts: Bursts, sourceS = Infinity): number {
+  switch (bursts.pattern) {
+    case 'periodic':
+      return bursts.durationS / bursts.everyS;
+    case 'at':
+      return Math.min(1, (bursts.startsS.length * bursts.durationS) / sourceS);
+    case 'markov':
+      return bursts.meanBurstS / (bursts.meanBurstS + bursts.meanCalmS);
+  }
+}
+
+function gapsOf(source: SourceOf<'poisson' | 'gamma' | 'burst'>): Gaps {
+  switch (source.kind) {
+    case 'poisson':
+      return { dist: 'poisson' };
+    case 'gamma':
+      return { dist: 'gamma', cv: source.cv };
+    case 'burst':
+      return source.gaps;
+  }
+}
+
+function segmentsOf(
+  source: SourceOf<'poisson' | 'gamma' | 'burst'>,
+  context: PlanContext,
+): Iterable<RateSegment> {
+  if (source.kind !== 'burst') return constantRate(source.rate);
+  return burstSegments(source.baseRate, source.bursts, context.stream('bursts'));
+}
+
+function* burstSegments(baseRate: number, bursts: Bursts, rng: Rng): Generator<RateSegment> {
+  const burstRate = baseRate * bursts.factor;
+  for (const { startS, endS } of burstIntervals(bursts, rng)) {
+    yield { untilS: startS, rate: baseRate };
+    yield { untilS: endS, rate: burstRate };
+  }
+  yield { untilS: Infinity, rate: baseRate };
+}
+
+function* burstIntervals(bursts: Bursts, rng: Rng): Generator<{ startS: number; endS: number }> {
+  switch (bursts.pattern) {
+    case 'at':
+      for (const startS of bursts.startsS) yield { startS, endS: startS + bursts.durationS };
+      return;
+    case 'periodic': {
+      const firstS = bursts.firstS ?? bursts.everyS - bursts.durationS;
+      for (let index = 0; ; index += 1) {
+        const startS = firstS + index * bursts.everyS;
+        yield { startS, endS: startS + bursts.durationS };
+      }
+    }
+    case 'markov':
+      for (let timeS = 0; ; ) {
+        const startS = timeS + rng.exponential() * bursts.meanCalmS;
+        timeS = startS + rng.exponential() * bursts.meanBurstS;
+        yield { startS, endS: timeS };
+      }
+  }
+}

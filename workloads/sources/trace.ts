@@ -1,0 +1,186 @@
+import { InputError } from '../../harness/base/errors.ts';
+import { secondsToUs } from '../../harness/base/units.ts';
+import { createLengthSampler } from '../lengths.ts';
+import type { PlannedSource } from '../merge.ts';
+import { floatColumn, intColumn, none, RequestTable } from '../request-table.ts';
+import type { SourceOf } from '../source-schema.ts';
+import { layoutOf } from '../traces/formats.ts';
+import { type LoadedTrace, loadTrace } from '../traces/load-trace.ts';
+import { locateTrace } from '../traces/locate.ts';
+import { type TraceReport, traceWarnings } from '../traces/report.ts';
+import type { PlanContext } from './plan.ts';
+
+type TraceSource = SourceOf<'trace'>;
+
+/** Replays the rows of a file. */
+export async function planTrace(
+  source: TraceSource,
+  context: PlanContext,
+): Promise<PlannedSource & { trace: { report: TraceReport; warnings: readonly string[] } }> {
+  const file = await locateTrace(source.path, context.baseDir, `${context.path}.path`);
+  const trace = await loadTrace(file, layoutOf(source.format));
+  const selection = selectRows(trace, source);
+  if (selection.end === selection.begin) throw emptyWindow(trace, source, context);
+  const { table, numOverlong } = replay(trace, source, selection, context);
+  const report: TraceReport = {
+    file: source.path,
+    sha256: trace.sha256,
+    numRows: trace.numRows,
+    skipped: trace.skipped,
+    numOutOfOrder: trace.numOutOfOrder,
+    numInWindow: selection.end - selection.begin,
+    numOverlong,
+    numRequests: table.numRequests,
+  };
+  const outputLimitTokens = source.outputLimitTokens ?? longestOutput(table);
+  const warnings = traceWarnings(report, source.overlong);
+  return { className: source.class, outputLimitTokens, table, trace: { report, warnings } };
+}
+
+/** Usable rows from `begin` up to, not including, `end`; `startS` becomes time 0 of the source. */
+interface Selection {
+  readonly begin: number;
+  readonly end: number;
+  readonly startS: number;
+}
+
+function selectRows(trace: LoadedTrace, { window }: TraceSource): Selection {
+  const startS = window?.startS ?? 0;
+  const endS = window?.endS ?? (window?.durationS === undefined ? Infinity : startS + window.durationS);
+  return { begin: firstAtOrAfter(trace, startS), end: firstAtOrAfter(trace, endS), startS };
+}
+
+function firstAtOrAfter(trace: LoadedTrace, timeS: number): number {
+  let low = 0;
+  let high = trace.numUsable;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (trace.timeS(middle) < timeS) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function emptyWindow(trace: LoadedTrace, source: TraceSource, context: PlanContext): InputError {
+  const lastS = trace.timeS(trace.numUsable - 1).toFixed(3);
+  return new InputError({
+    source: source.path,
+    path: `${context.path}.window`,
+    message: `no row lies in the window; the trace's rows lie between 0 and ${lastS} s after its first`,
+  });
+}
+
+/** Repeats, jitters, compresses and resizes the selected rows. */
+function replay(
+  trace: LoadedTrace,
+  source: TraceSource,
+  selection: Selection,
+  context: PlanContext,
+): { table: RequestTable; numOverlong: number } {
+  const arrivals = scaledArrivals(trace, source, selection, context);
+  const lengthsOf = createResizer(trace, source, context);
+  const keyOf = createPromptKeys(trace, source);
+  const table = new RequestTable();
+  let numOverlong = 0;
+  for (const { row, timeS } of arrivals) {
+    if (table.numRequests === source.numRequests) break;
+    const { promptTokens, outputTokens, isOverlong } = lengthsOf(row);
+    if (isOverlong) numOverlong += 1;
+    if (isOverlong && source.overlong === 'drop') continue;
+    const promptKey = keyOf(row, promptTokens);
+    table.addRoot(secondsToUs(source.startS + timeS), promptTokens, outputTokens, promptKey);
+  }
+  return { table, numOverlong };
+}
+
+/** Arrivals in order of time, seconds from the start of the source; ties keep the order of the file. */
+function* scaledArrivals(
+  trace: LoadedTrace,
+  source: TraceSource,
+  selection: Selection,
+  context: PlanContext,
+): Generator<{ row: number; timeS: number }> {
+  const repeatRng = context.stream('repeat');
+  const jitterRng = context.stream('jitter');
+  const numCopies = Math.ceil(source.scaleRate);
+  const keptRatio = source.scaleRate / numCopies;
+  const rows = intColumn();
+  const times = floatColumn();
+  for (let row = selection.begin; row < selection.end; row += 1) {
+    const timeS = trace.timeS(row) - selection.startS;
+    for (let copy = 0; copy < numCopies; copy += 1) {
+      if (keptRatio < 1 && repeatRng.uniform() >= keptRatio) continue;
+      rows.push(row);
+      times.push((timeS + source.jitterS * jitterRng.uniform()) / source.compressTime);
+    }
+  }
+  const order = Int32Array.from({ length: rows.length }, (_, index) => index);
+  const byTime = (a: number, b: number): number => times.at(a) - times.at(b) || a - b;
+  for (const index of source.jitterS > 0 ? order.toSorted(byTime) : order)
+    yield { row: rows.at(index), timeS: times.at(index) };
+}
+
+/** Equal prompts of the trace that also have equal lengths after scaling and cutting. */
+function createPromptKeys(
+  trace: LoadedTrace,
+  source: TraceSource,
+): (row: number, promptTokens: number) => number {
+  const keys = new Map<string, number>();
+  return (row, promptTokens) => {
+    const traceKey = trace.promptKey(row);
+    if (traceKey === none || source.promptTokens !== undefined) return none;
+    const name = `${traceKey}/${promptTokens}`;
+    const known = keys.get(name);
+    if (known !== undefined) return known;
+    keys.set(name, keys.size);
+    return keys.size - 1;
+  };
+}
+
+interface Resized {
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+  readonly isOverlong: boolean;
+}
+
+function createResizer(
+  trace: LoadedTrace,
+  source: TraceSource,
+  context: PlanContext,
+): (row: number) => Resized {
+  const promptOf = lengthReader(source, 'promptTokens', trace, context);
+  const outputOf = lengthReader(source, 'outputTokens', trace, context);
+  const { maxPromptTokens = Infinity, maxOutputTokens = Infinity, maxTotalTokens = Infinity } = source;
+  return (row) => {
+    const wantedPrompt = promptOf(row);
+    const wantedOutput = outputOf(row);
+    const outputTokens = Math.min(wantedOutput, maxOutputTokens, maxTotalTokens - 1);
+    const promptTokens = Math.min(wantedPrompt, maxPromptTokens, maxTotalTokens - outputTokens);
+    const isOverlong = promptTokens < wantedPrompt || outputTokens < wantedOutput;
+    return { promptTokens, outputTokens, isOverlong };
+  };
+}
+
+/** The trace's own length, scaled, or a draw from the distribution that replaces it. */
+function lengthReader(
+  source: TraceSource,
+  part: 'promptTokens' | 'outputTokens',
+  trace: LoadedTrace,
+  context: PlanContext,
+): (row: number) => number {
+  const replacement = source[part];
+  if (replacement !== undefined) {
+    const sampler = createLengthSampler(replacement, part);
+    const rng = context.stream(part === 'promptTokens' ? 'prompt' : 'output');
+    return () => sampler.sample(rng);
+  }
+  const scale = part === 'promptTokens' ? source.lengthScale.prompt : source.lengthScale.output;
+  return (row) => Math.max(1, Math.round(trace[part](row) * scale));
+}
+
+function longestOutput(table: RequestTable): number {
+  let longest = 1;
+  for (let row = 0; row < table.numRequests; row += 1)
+    longest = Math.max(longest, table.outputTokens.at(row));
+  return longest;
+}

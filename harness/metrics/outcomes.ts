@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { type FileHandle, open } from 'node:fs/promises';
 import { InputError, messageOf } from '../base/errors.ts';
 import { usPerMs } from '../base/units.ts';
 import type { RequestClass } from '../core/workload.ts';
@@ -67,16 +66,31 @@ export class RequestOutcomes {
   }
 }
 
-/** Reads a cell's `requests.jsonl`; a line that is no request row is an `InputError` that names it. */
+/** Reads a cell's `requests.jsonl`; a missing file or a line that is no request row is an `InputError` that names it. */
 export async function readOutcomes(path: string, classes: readonly RequestClass[]): Promise<RequestOutcomes> {
   const outcomes = new RequestOutcomes(classes);
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+  const file = await openFile(path);
   let lineNumber = 0;
-  for await (const line of lines) {
-    lineNumber += 1;
-    outcomes.add(parseRow(line, path, lineNumber));
+  try {
+    for await (const line of file.readLines()) {
+      lineNumber += 1;
+      outcomes.add(parseRow(line, path, lineNumber));
+    }
+  } finally {
+    await file.close();
   }
   return outcomes;
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path);
+  } catch (error) {
+    throw new InputError(
+      { source: path, path: '', message: `cannot be read: ${messageOf(error)}` },
+      { cause: error },
+    );
+  }
 }
 
 function parseRow(line: string, path: string, lineNumber: number): RequestRow {

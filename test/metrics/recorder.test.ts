@@ -1,0 +1,202 @@
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { EnvironmentError, InvariantError } from '../../harness/base/errors.ts';
+import { CellRecorder } from '../../harness/metrics/recorder.ts';
+import { type CellSummary, cellSummarySchema } from '../../harness/metrics/results.ts';
+import { FileSink, fileSinks, nullSinks } from '../../harness/metrics/sinks.ts';
+import type { RunTotals } from '../../harness/metrics/summary.ts';
+import {
+  clusterEvent,
+  dispatch,
+  finishedRequest,
+  interactive,
+  preemption,
+  rejectedRequest,
+  sample,
+  stage,
+  transfer,
+} from './records.ts';
+
+const totals: RunTotals = {
+  id: 'swap-1',
+  policy: 'swap',
+  seed: 1,
+  endedAtUs: 11_000_000,
+  instanceUs: 6_000_000,
+  verifiedTokens: null,
+};
+
+let dir = '';
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'recorder-'));
+});
+afterEach(() => {
+  chmodSync(dir, 0o700);
+  rmSync(dir, { recursive: true });
+});
+
+function newRecorder(openSink = nullSinks): CellRecorder {
+  return new CellRecorder({ classes: [interactive, { name: 'batch', priority: 0, slo: {} }], openSink });
+}
+
+function reportAll(recorder: CellRecorder): void {
+  recorder.decision(dispatch);
+  recorder.decision({ ...preemption, outcome: 'rejected', error: 'gone' });
+  recorder.sample(sample);
+  recorder.sample({ ...sample, timeUs: 1_000_000, kvUsedBytes: 300, kvFreeBytes: 100 });
+  recorder.stageEnded(stage);
+  recorder.transferEnded({ ...transfer, kind: 'swap-out', target: 'host' });
+  recorder.transferEnded(transfer);
+  recorder.clusterEvent(clusterEvent);
+  for (let token = 1; token < 10; token += 1) recorder.tokenGap(20_000);
+  recorder.requestEnded(finishedRequest);
+  recorder.requestEnded(rejectedRequest);
+}
+
+function summaryOf(report: (recorder: CellRecorder) => void): CellSummary {
+  const recorder = newRecorder();
+  report(recorder);
+  return cellSummarySchema.parse(recorder.finish(totals));
+}
+
+test('the summary holds what was reported, by the declared formulas', () => {
+  expect(summaryOf(reportAll)).toMatchObject({
+    id: 'swap-1',
+    offered: 2,
+    completed: 1,
+    rejected: 1,
+    duration_ms: 380,
+    total_input_tokens: 100,
+    total_output_tokens: 10,
+    request_throughput: 1 / 0.38,
+    output_throughput: 10 / 0.38,
+    p50_ttft_ms: 200,
+    num_ttft_samples: 1,
+    mean_tpot_ms: 20,
+    max_itl_ms: 20,
+    mean_e2el_ms: 380,
+    mean_queueing_delay_ms: 50,
+    mean_normalized_latency_ms: 38,
+    slo_attainment: 0.5,
+    goodput_rps: 1 / 0.38,
+    instance_seconds: 6,
+    kv_usage_ratio: 0.5,
+    kv_usage_ratio_max: 0.75,
+    busy_ratio: 0.0005,
+    bubble_ratio: 0.25,
+    swapped_bytes: 4096,
+    generated_tokens: 10,
+    verified_tokens: null,
+    decisions_rejected: 1,
+  });
+});
+
+test('an empty run is null where a metric is undefined, never NaN', () => {
+  const summary = summaryOf(() => {});
+  expect(summary).toMatchObject({
+    offered: 0,
+    duration_ms: 0,
+    goodput_rps: null,
+    p99_ttft_ms: null,
+    max_itl_ms: null,
+  });
+  expect(summary).toMatchObject({
+    slo_attainment: null,
+    kv_usage_ratio: null,
+    busy_ratio: 0,
+    bubble_ratio: null,
+  });
+});
+
+test('failed, rejected and unfinished requests are misses; aborted ones do not count', () => {
+  const statuses = ['finished', 'failed', 'rejected', 'unfinished', 'aborted', 'aborted'] as const;
+  const summary = summaryOf((recorder) => {
+    for (const [id, status] of statuses.entries()) recorder.requestEnded({ ...finishedRequest, id, status });
+  });
+  expect(summary.slo_attainment).toBe(1 / 4);
+  expect(summary.classes['interactive']).toMatchObject({ offered: 6, completed: 1, slo_attainment: 1 / 4 });
+});
+
+test('an open request lasts until the end of the run', () => {
+  const summary = summaryOf((recorder) => {
+    recorder.requestEnded({ ...finishedRequest, status: 'unfinished', endedAtUs: undefined });
+  });
+  expect(summary.duration_ms).toBe(10_000);
+  expect(summary.goodput_rps).toBe(0);
+});
+
+test('a class without targets is met by finishing and has no attainment of its own', () => {
+  const summary = summaryOf((recorder) => {
+    recorder.requestEnded({ ...finishedRequest, className: 'batch', firstTokenAtUs: 900_000_000 });
+  });
+  expect(summary.slo_attainment).toBe(1);
+  expect(summary.classes['batch']?.slo_attainment).toBeNull();
+});
+
+test('an undeclared class is our own bug', () => {
+  expect(() => newRecorder().requestEnded({ ...finishedRequest, className: 'typo' })).toThrow(InvariantError);
+});
+
+const files = [
+  'requests.jsonl',
+  'decisions.jsonl',
+  'timeseries.csv',
+  'transfers.jsonl',
+  'events.jsonl',
+  'trace.json',
+];
+
+test('every file is written, the same bytes each time', () => {
+  const contents = ['first', 'second'].map((round) => {
+    const recorder = newRecorder((name) => new FileSink(join(dir, `${round}-${name}`)));
+    reportAll(recorder);
+    recorder.finish(totals);
+    return files.map((name) => readFileSync(join(dir, `${round}-${name}`), 'utf8'));
+  });
+  expect(contents[0]).toEqual(contents[1]);
+  expect(contents[0]!.map((text) => text.trimEnd().split('\n').length).slice(0, 5)).toEqual([2, 2, 3, 2, 1]);
+});
+
+test('long files arrive whole, characters of several bytes included', () => {
+  const sink = new FileSink(join(dir, 'long'));
+  const lines = Array.from({ length: 40_000 }, (_, i) => `${i} é漢🙂\n`);
+  for (const line of lines) sink.write(line);
+  sink.close();
+  sink.close();
+  expect(readFileSync(join(dir, 'long'), 'utf8')).toBe(lines.join(''));
+});
+
+test('a folder that is not there names the file', () => {
+  const missing = fileSinks(join(dir, 'missing'));
+  const open = () => newRecorder(missing);
+  expect(open).toThrow(EnvironmentError);
+  expect(open).toThrow(/requests\.jsonl.*no such file/i);
+});
+
+test.runIf(process.getuid?.() !== 0)('a read-only folder gives a remedy', () => {
+  chmodSync(dir, 0o500);
+  expect(() => newRecorder(fileSinks(dir))).toThrow(
+    expect.objectContaining({ remedy: expect.stringMatching(/writ/) }),
+  );
+});
+
+test.runIf(existsSync('/dev/full'))('a full disk surfaces with the file and a remedy', () => {
+  const sink = new FileSink('/dev/full');
+  sink.write('x');
+  const close = () => sink.close();
+  expect(close).toThrow(
+    expect.objectContaining({ code: 'environment', remedy: expect.stringMatching(/Free space/) }),
+  );
+  expect(close).not.toThrow();
+});
+
+test('when one file cannot be completed the others are, and the first error is told', () => {
+  const recorder = newRecorder(
+    (name) => new FileSink(name === 'decisions.jsonl' ? '/dev/full' : join(dir, name)),
+  );
+  reportAll(recorder);
+  expect(() => recorder.close()).toThrow(EnvironmentError);
+  expect(readFileSync(join(dir, 'events.jsonl'), 'utf8')).toContain('instance-ready');
+});

@@ -1,0 +1,32 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, test } from 'vitest';
+import { clusterEventLine, decisionLine, requestLine, transferLine } from '../../harness/metrics/rows.ts';
+import { resultJsonSchema, resultSchemaNames } from '../../harness/metrics/schemas.ts';
+import { clusterEvent, finishedRequest, preemption, transfer } from './records.ts';
+
+function validator(name: (typeof resultSchemaNames)[number]) {
+  return new Ajv2020({ strict: false }).compile(resultJsonSchema(name));
+}
+
+test('every published schema is a valid JSON Schema with a title', () => {
+  for (const name of resultSchemaNames) {
+    expect(validator(name)).toBeTypeOf('function');
+    expect(resultJsonSchema(name)).toMatchObject({ title: expect.any(String), 'x-schema-version': 1 });
+  }
+});
+
+test('written lines are valid, and a missing or unknown key is not', () => {
+  const lines = {
+    'request-row': requestLine(finishedRequest),
+    'decision-row': decisionLine(preemption),
+    'transfer-row': transferLine(transfer),
+    'cluster-event-row': clusterEventLine(clusterEvent),
+  } as const;
+  for (const name of ['request-row', 'decision-row', 'transfer-row', 'cluster-event-row'] as const) {
+    const validate = validator(name);
+    const row = JSON.parse(lines[name]) as Record<string, unknown>;
+    expect(validate(row)).toBe(true);
+    expect(validate({ ...row, more: 1 })).toBe(false);
+    expect(validate(Object.fromEntries(Object.entries(row).slice(1)))).toBe(false);
+  }
+});

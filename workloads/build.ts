@@ -1,7 +1,7 @@
 import { InputError, type InputIssue } from '../harness/base/errors.ts';
 import { createRng } from '../harness/base/rng.ts';
 import type { RequestClass, Workload } from '../harness/core/workload.ts';
-import { suggest } from '../harness/spec/suggest.ts';
+import { suggest } from '../harness/base/suggest.ts';
 import { mergeSources, type PlannedSource } from './merge.ts';
 import type { WorkloadSource } from './source-schema.ts';
 import { planChainOfThought } from './sources/chain-of-thought.ts';

@@ -8,7 +8,7 @@ import { parseConfigDocument } from './document.ts';
 import type { ConfigDocument, Path } from './document.ts';
 import { createOrigin } from './origin.ts';
 import type { Origin } from './origin.ts';
-import { nearestName, suggest } from './suggest.ts';
+import { nearestName, suggest } from '../base/suggest.ts';
 import { validate } from './validate.ts';
 import type { Validated } from './validate.ts';
 

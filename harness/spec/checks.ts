@@ -12,7 +12,7 @@ import { longestRequestTokens } from './longest-request.ts';
 import type { IssueDetails, Origin } from './origin.ts';
 import type { ClusterSpec } from './resolved.ts';
 import type { Config } from './schema.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../base/suggest.ts';
 import { parseThreshold } from './thresholds.ts';
 
 /** Something wrong between two parts of a configuration that are each well-formed. */

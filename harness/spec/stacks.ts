@@ -8,7 +8,7 @@ import type { PolicyInfo, PolicyResolver } from './policy-resolver.ts';
 import type { PolicyUse, StackSpec } from './resolved.ts';
 import type { PolicyUseInput } from './schema.ts';
 import { stackSchema } from './schema.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../base/suggest.ts';
 import { validate } from './validate.ts';
 
 /** A stack with what its policies say of themselves. */

@@ -1,7 +1,7 @@
 import { mean } from '../base/stats.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { cellSummarySchema } from '../metrics/results.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../base/suggest.ts';
 
 /** `kunserve.p99_ttft_ms < 0.5 * recompute.p99_ttft_ms`, taken apart. */
 export interface Threshold {

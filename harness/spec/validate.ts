@@ -3,7 +3,7 @@ import type { InputIssue } from '../base/errors.ts';
 import { isMapping } from './document.ts';
 import type { Path } from './document.ts';
 import type { IssueDetails, Origin } from './origin.ts';
-import { suggest } from './suggest.ts';
+import { suggest } from '../base/suggest.ts';
 
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;

@@ -1,7 +1,7 @@
 import { access, constants, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { InputError, type InputIssue, messageOf } from '../../harness/base/errors.ts';
-import { nearestName } from '../../harness/spec/suggest.ts';
+import { nearestName } from '../../harness/base/suggest.ts';
 import type { TraceFile } from './read-rows.ts';
 
 /** The file that `name` means; `InputError` with the nearest name in its folder when there is none. */

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { CsvError, parse } from 'csv-parse';
 import { InputError, type InputIssue } from '../../harness/base/errors.ts';
-import { suggest } from '../../harness/spec/suggest.ts';
+import { suggest } from '../../harness/base/suggest.ts';
 import type { TraceLayout } from './formats.ts';
 
 /** One line of data, fields still as they are in the file. */

@@ -1,0 +1,171 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { resolver, edited, issuesOf, load, validText } from './support.ts';
+import { loadConfig } from '../../harness/spec/index.ts';
+
+describe('a valid configuration', () => {
+  it('is resolved with every default filled in', async () => {
+    const config = await load(validText);
+    expect(config).toMatchObject({
+      name: 'demo',
+      seeds: [7, 8],
+      baseline: 'recompute',
+      cluster: {
+        numInstances: 4,
+        stagesPerGroup: 1,
+        hardware: { name: 'a100-80gb', memoryBytes: 80 * 2 ** 30 },
+      },
+      engine: { blockSizeTokens: 16, maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0.01 },
+      execution: { mode: 'measure', verifyTokens: true, maxDurationUs: 3_600_000_000 },
+      classes: [{ name: 'default', priority: 0, slo: { ttftUs: 500_000, tpotUs: 50_000 } }],
+    });
+    expect(config.model).toMatchObject({ name: 'tiny-llama', bytesPerWeight: 4, bytesPerKvElement: 4 });
+    expect(config.workload).toHaveLength(1);
+    expect(config.stacks[2]?.policies).toEqual([
+      { use: 'least-loaded', params: { threshold: 0.5 } },
+      { use: 'swap', params: { threshold: 0.9 } },
+      { use: 'recompute', params: { threshold: 0.5 } },
+    ]);
+  });
+
+  it('survives JSON, as a job for a worker process must', async () => {
+    const { execution, ...config } = await load(validText);
+    expect(JSON.parse(JSON.stringify(config))).toEqual(config);
+    expect(execution.replayDir).toBeUndefined();
+  });
+
+  it('takes its name from the file', async () => {
+    expect((await load(edited('name: demo\n', ''))).name).toBe('config');
+  });
+
+  it('applies the common targets to classes without their own and adds the class that sources use unnamed', async () => {
+    const { classes } = await load(
+      `${validText}classes: [{ name: batch, priority: -1 }, { name: chat, slo: {} }]\n`,
+    );
+    expect(classes).toEqual([
+      { name: 'batch', priority: -1, slo: { ttftUs: 500_000, tpotUs: 50_000 } },
+      { name: 'chat', priority: 0, slo: {} },
+      { name: 'default', priority: 0, slo: { ttftUs: 500_000, tpotUs: 50_000 } },
+    ]);
+  });
+
+  it('reads models and hardware written out in place, with units', async () => {
+    const text = edited(
+      'model: tiny-llama',
+      `model:
+  { numLayers: 2, hiddenSize: 64, numHeads: 2, numKvHeads: 1, headDim: 32, ffnSize: 128, vocabSize: 100, bytesPerWeight: 4 }`,
+    ).replace(
+      'a100-80gb',
+      `{ memory: 24 MiB, reserve: 1000000, hostMemory: 1 GB, diskBandwidth: 8 Gbps, provisioningS: 1.5,
+    remapMs: 5, hostLink: { bandwidth: 2 GB/s, latencyUs: 5 }, network: { bandwidth: 1e9, latencyUs: 5 },
+    compute: { peak: 1 TFLOP/s, peakEfficiency: 0.5, memoryBandwidth: 10 GiB/s, layerOverheadUs: 1, stepOverheadUs: 2 } }`,
+    );
+    const { model, cluster } = await load(text);
+    expect(model.ropeTheta).toBe(10_000);
+    expect(cluster.hardware).toMatchObject({
+      memoryBytes: 24 * 2 ** 20,
+      reserveBytes: 1_000_000,
+      hostMemoryBytes: 1e9,
+      diskBytesPerSecond: 1e9,
+      provisioningUs: 1_500_000,
+      remapUs: 5000,
+      compute: { flopsPerSecond: 5e11, memoryBytesPerSecond: 10 * 2 ** 30 },
+    });
+  });
+});
+
+describe('--set and flags', () => {
+  it('replace values, and flags win', async () => {
+    const config = await load(validText, {
+      overrides: [
+        'engine.maxRunning=8',
+        'workload.rate=2.5',
+        'seed=3',
+        'policies.extra=[round-robin, recompute]',
+      ],
+      flags: { seed: 11, repeats: 1, mode: 'simulate' },
+    });
+    expect(config.engine.maxRunning).toBe(8);
+    expect(config.workload[0]).toMatchObject({ kind: 'poisson', rate: 2.5 });
+    expect(config.seeds).toEqual([11]);
+    expect(config.execution.mode).toBe('simulate');
+    expect(config.stacks.map(({ name }) => name)).toEqual(['unlimited', 'recompute', 'swap', 'extra']);
+  });
+
+  it('reach into lists', async () => {
+    const config = await load(validText, {
+      overrides: ['policies.swap.1.params.threshold=0.1', 'policies.swap.0=round-robin'],
+    });
+    expect(config.stacks[2]?.policies.slice(0, 2)).toEqual([
+      { use: 'round-robin', params: { threshold: 0.5 } },
+      { use: 'swap', params: { threshold: 0.1 } },
+    ]);
+  });
+
+  it('are named as the source of what is wrong with them', async () => {
+    const overrides = [
+      'engine.maxRuning=8',
+      'seed=one',
+      'model.numLayers=3',
+      'nonsense',
+      'slo=[',
+      'policies.swap.7=recompute',
+    ];
+    const issues = await issuesOf(validText, { overrides, flags: { repeats: -1 } });
+    expect(issues.map(({ source, message }) => [source, message])).toEqual([
+      ['--set nonsense', 'expected a path and a value: --set engine.maxRunning=64'],
+      ['--set slo=[', expect.stringContaining('not valid YAML') as string],
+      ['--set model.numLayers=3', '"model" has no part "numLayers"'],
+      ['--set policies.swap.7=recompute', '"policies.swap" has no part "7"'],
+      ['--set seed=one', 'expected a number, got "one"'],
+      ['--repeats -1', 'must be greater than 0, got -1'],
+      ['--set engine.maxRuning=8', 'unknown key "maxRuning"'],
+    ]);
+    expect(issues.every(({ line }) => line === undefined)).toBe(true);
+  });
+});
+
+/** Name and policies of the stacks that these flags add. */
+async function added(...policies: string[]) {
+  const { stacks } = await load(validText, { flags: { policies } });
+  return stacks.slice(3).map((stack) => [stack.name, stack.policies.map(({ use }) => use)]);
+}
+
+describe('--policy', () => {
+  it('adds a dispatcher and a fallback where the policy has none', async () => {
+    expect(await added('./mine.ts')).toEqual([['mine', ['least-loaded', './mine.ts', 'recompute']]]);
+    expect(await added('round-robin')).toEqual([['round-robin', ['round-robin', 'recompute']]]);
+  });
+
+  it('is satisfied with a stack that the file has already', async () => {
+    expect(await added('swap', 'unlimited')).toEqual([]);
+  });
+
+  it('takes paths from the working directory and keeps them relative to the configuration', async () => {
+    const cwd = resolve(import.meta.dirname, '../..');
+    const config = await loadConfig({
+      file: 'configs/burst.yaml',
+      resolver,
+      cwd,
+      flags: { policies: ['plugins/mine.ts'] },
+    });
+    expect(config.stacks.at(-1)?.policies[1]?.use).toBe('../plugins/mine.ts');
+  });
+
+  it('says what is wrong with it', async () => {
+    const issues = await issuesOf(validText, {
+      flags: { policies: ['recomputed', './broken.ts', './mine.ts', 'x/mine.ts'] },
+    });
+    expect(issues.map(({ source, message, hint }) => [source, message, hint])).toEqual([
+      ['--policy recomputed', 'there is no policy "recomputed"', 'did you mean "recompute"?'],
+      ['--policy ./broken.ts', 'cannot be loaded: boom on line 3', undefined],
+      ['--policy x/mine.ts', 'there is already a policy stack "mine"', 'rename one of the two'],
+    ]);
+  });
+
+  it('is enough where the file has no policies', async () => {
+    const text = validText.slice(0, validText.indexOf('policies:'));
+    expect((await load(text, { flags: { policies: ['swap'] } })).baseline).toBe('swap');
+    expect((await issuesOf(text)).map(({ message }) => message)).toEqual(['there is no policy to run']);
+  });
+});

@@ -1,0 +1,76 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { CellSummary } from '../../harness/metrics/results.ts';
+import { evaluateThreshold, parseThreshold } from '../../harness/spec/index.ts';
+
+const policies = ['recompute', 'my-idea', 'idle'];
+
+function cell(policy: string, values: Partial<CellSummary>): CellSummary {
+  return { policy, ...values } as CellSummary;
+}
+
+const cells = [
+  cell('recompute', { p99_ttft_ms: 900, failed: 0 }),
+  cell('recompute', { p99_ttft_ms: 1100, failed: 2 }),
+  cell('my-idea', { p99_ttft_ms: 400, failed: 0, p99_tpot_ms: null }),
+  cell('my-idea', { p99_ttft_ms: 500, failed: 0, p99_tpot_ms: 4 }),
+];
+
+function evaluate(text: string) {
+  const parsed = parseThreshold(text, policies);
+  if (!parsed.ok) throw new Error(parsed.problem.message);
+  return evaluateThreshold(parsed.threshold, cells);
+}
+
+function problem(text: string): string {
+  const parsed = parseThreshold(text, policies);
+  return parsed.ok ? 'none' : `${parsed.problem.message} (${parsed.problem.hint})`;
+}
+
+describe('evaluation', () => {
+  it.each([
+    ['my-idea.p99_ttft_ms < 0.5 * recompute.p99_ttft_ms', 'met', 450, 500],
+    ['my-idea.p99_ttft_ms<0.4*recompute.p99_ttft_ms', 'crossed', 450, 400],
+    ['recompute.failed == 1', 'met', 1, 1],
+    ['recompute.p99_ttft_ms - my-idea.p99_ttft_ms >= 550', 'met', 550, 550],
+    ['1 + 2 * 3 - 8 / 2 / 2 == 5', 'met', 5, 5],
+    ['(1 + 2) * 3 > 1e1 - 0.5', 'crossed', 9, 9.5],
+    ['10 - 4 - 3 <= 3', 'met', 3, 3],
+  ])('%s: %s', (text, outcome, left, right) => {
+    expect(evaluate(text)).toEqual({ text, outcome, left, right });
+  });
+
+  it('is unknown where a side has no value', () => {
+    expect(evaluate('my-idea.p99_tpot_ms < 5').outcome).toBe('unknown');
+    expect(evaluate('idle.p99_ttft_ms < 5').outcome).toBe('unknown');
+    expect(evaluate('recompute.p99_ttft_ms / my-idea.failed < 5').outcome).toBe('unknown');
+  });
+
+  it('agrees with arithmetic', () => {
+    const value = fc.integer({ min: 1, max: 99 });
+    fc.assert(
+      fc.property(value, value, value, value, (a, b, c, d) => {
+        const { left, right } = evaluate(`${a} - ${b} * ${c} / ${d} < (${a} - ${b}) * ${c} + ${d}`);
+        expect(left).toBe(a - (b * c) / d);
+        expect(right).toBe((a - b) * c + d);
+      }),
+    );
+  });
+});
+
+describe('problems', () => {
+  it.each([
+    ['recomput.p99_ttft_ms < 3', 'there is no policy "recomput" (did you mean "recompute"?)'],
+    ['recompute.p99_tft_ms < 3', 'there is no metric "p99_tft_ms" (did you mean "p99_ttft_ms"?)'],
+    ['recompute.policy < 3', /^there is no metric "policy"/],
+    ['recompute.failed', /^expected a comparison \(<, <=, >, >=, ==\), found the end/],
+    ['recompute.failed < 3 4', /^expected the end, found "4"/],
+    ['recompute.failed < (3', /^expected "\)", found the end/],
+    ['< 3', /^expected a number or policy.metric, found "<"/],
+    ['recompute < 3', /^expected a number or policy.metric, found "recompute"/],
+    ['recompute.failed ! 3', /found "!"/],
+    ['', /found the end/],
+  ])('%s', (text, expected) => {
+    expect(problem(text)).toMatch(expected);
+  });
+});

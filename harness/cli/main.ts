@@ -2,7 +2,7 @@ import yargs from 'yargs';
 import type { Argv } from 'yargs';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
-import { suggest } from '../spec/suggest.ts';
+import { suggest } from '../base/suggest.ts';
 import { toYargsModule } from './command.ts';
 import type { ExitCode } from './command.ts';
 import { checkPolicy } from './commands/check-policy.ts';

@@ -101,7 +101,7 @@ export function endRequest(cluster: Cluster, request: Request, status: EndStatus
   else cluster.held.remove(request);
   request.status = finalStatus(status, reason);
   cluster.live.delete(request.id);
-  cluster.executor.endRequest(request.id, status === 'finished');
+  cluster.executor.endRequest(request.id, request.generatedTokens);
   cluster.numEnded += 1;
   cluster.observer.requestEnded(recordOf(request, status, cluster.nowUs, reason));
   if (status === 'unfinished') return;

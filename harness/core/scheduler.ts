@@ -87,24 +87,20 @@ function reserveBlocks(
   request: Request,
   { tokens, budget }: { tokens: number; budget: StepBudget },
 ): boolean {
-  const missing = (): number => group.blocksFor(tokens) - request.kvBlocks - group.freeBlocks;
   // More answers than there are requests to give up cannot be progress.
   let answersLeft = group.running.length + 8;
-  while (missing() > 0) {
+  for (let missing = missingBlocks(group, request, tokens); missing > 0; ) {
     if (cluster.stack.can('unlimitedMemory')) {
-      cluster.growMemory(group, missing());
-      continue;
+      cluster.growMemory(group, missing);
+      break;
     }
     if (cannotEverFit(cluster, group, request, tokens)) return false;
-    const answer = cluster.stack.onMemoryPressure(
-      group,
-      { requestId: request.id, blocks: missing() },
-      cluster,
-    );
+    const answer = cluster.stack.onMemoryPressure(group, { requestId: request.id, blocks: missing }, cluster);
     if (answer === undefined) return false;
     budget.isUnderPressure = true;
     if (applyDecisions(cluster, 'onMemoryPressure', answer) === 0) return false;
     if (!isRunning(request)) return false;
+    missing = missingBlocks(group, request, tokens);
     answersLeft -= 1;
     if (answersLeft === 0) {
       throw new PolicyError(
@@ -116,6 +112,10 @@ function reserveBlocks(
   }
   group.takeBlocks(request, group.blocksFor(tokens) - request.kvBlocks);
   return true;
+}
+
+function missingBlocks(group: InstanceGroup, request: Request, tokens: number): number {
+  return group.blocksFor(tokens) - request.kvBlocks - group.freeBlocks;
 }
 
 function isRunning(request: Request): boolean {

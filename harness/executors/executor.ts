@@ -52,8 +52,8 @@ export interface Executor {
 
   /** A request is about to be scheduled for the first time. */
   admitRequest(spec: RequestSpec): void;
-  /** A request has ended: its KV is gone; `kept` says whether its tokens are checked afterwards (finished requests). */
-  endRequest(requestId: number, kept: boolean): void;
+  /** A request has ended, however: its KV is gone, and the tokens that it has been given are checked after the run. */
+  endRequest(requestId: number, numGenerated: number): void;
 
   /**
    * Runs the micro-batch through one stage and returns how long it took, in whole microseconds (at least 1). Stages of

@@ -10,7 +10,7 @@ export const recordingFile = 'steps.jsonl';
 type RecordedStage = readonly [number, number, number, number, number, number];
 
 /** Passes every call on, writes down what each stage took, and adds up the wall time that the executor used. */
-export function recordExecutor(executor: Executor, write: (line: string) => void): RecordedRun {
+export function recordExecutor(executor: Executor, recording: Recording): RecordedRun {
   const run = { executorUs: 0 };
   const timed = <Args extends readonly unknown[], T>(call: (...args: Args) => T) => {
     return (...args: Args): T => {
@@ -24,7 +24,7 @@ export function recordExecutor(executor: Executor, write: (line: string) => void
   };
   const runStage = (batch: MicroBatch, stage: Stage): number => {
     const durationUs = executor.runStage(batch, stage);
-    write(`${JSON.stringify(stageLine(batch, stage, durationUs))}\n`);
+    recording.write(`${JSON.stringify(stageLine(batch, stage, durationUs))}\n`);
     return durationUs;
   };
   return {
@@ -38,12 +38,21 @@ export function recordExecutor(executor: Executor, write: (line: string) => void
       copyKv: timed((...args) => executor.copyKv(...args)),
       releaseKv: timed((...args) => executor.releaseKv(...args)),
       audit: (instance) => executor.audit(instance),
-      close: () => executor.close(),
+      close: () => {
+        executor.close();
+        recording.close();
+      },
     },
     get executorUs() {
       return run.executorUs;
     },
   };
+}
+
+/** Where the lines go. */
+export interface Recording {
+  write(line: string): void;
+  close(): void;
 }
 
 export interface RecordedRun {

@@ -1,10 +1,9 @@
-import { must } from '../base/assert.ts';
+import { assert, must } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
 import { messageOf, PolicyError } from '../base/errors.ts';
 import { createRng } from '../base/rng.ts';
 import { runCluster } from '../core/run.ts';
 import type { RequestSpec, Workload } from '../core/workload.ts';
-import { closingLine, recordExecutor, recordingFile } from '../executors/recorded.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import { fileSinks } from '../metrics/sinks.ts';
 import type { Policy } from '../policy/index.ts';
@@ -66,8 +65,6 @@ function execute(
 ): Omit<CellOutcome, 'wall'> & { wall: Omit<WallFigures, 'wall_ms'> } {
   const { config, seed, id } = job;
   const { workload, stack, cellExecutor, recorder } = parts;
-  const recording = fileSinks(job.dir)(recordingFile);
-  const recorded = recordExecutor(cellExecutor.executor, (line) => recording.write(line));
   const startUs = wallClockUs();
   const planned = workload.numRequests;
   const totals = runCluster({
@@ -79,7 +76,7 @@ function execute(
     limits: { ...config.engine, admits: true },
     workload,
     stack,
-    executor: recorded.executor,
+    executor: cellExecutor.executor,
     observer: recorder,
     sampleIntervalUs: config.execution.sampleIntervalUs,
     maxDurationUs: config.execution.maxDurationUs,
@@ -87,11 +84,15 @@ function execute(
     onProgress: ({ ended, nowUs }) => io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs }),
   });
   const runUs = wallClockUs() - startUs;
+  const executorUs = cellExecutor.executorUs();
   io.onProgress({ phase: 'verify', ended: planned, planned, virtualUs: totals.durationUs });
   const verifiedTokens = cellExecutor.verify();
+  assert(
+    verifiedTokens === null || verifiedTokens === totals.generatedTokens,
+    'INV-verified',
+    () => `${verifiedTokens} of ${totals.generatedTokens} generated tokens verified`,
+  );
   const verifyUs = wallClockUs() - startUs - runUs;
-  recording.write(closingLine(verifiedTokens));
-  recording.close();
   const summary = recorder.finish({
     id,
     policy: job.stackName,
@@ -103,8 +104,8 @@ function execute(
   return {
     summary,
     wall: {
-      step_wall_ms: recorded.executorUs / 1000,
-      overhead_wall_ms: (runUs - recorded.executorUs) / 1000,
+      step_wall_ms: executorUs / 1000,
+      overhead_wall_ms: (runUs - executorUs) / 1000,
       verify_wall_ms: verifyUs / 1000,
     },
     warnings: totals.wasCutOff

@@ -2,7 +2,7 @@ import { InputError } from '../base/errors.ts';
 import { checkPolicy } from '../conformance/index.ts';
 import type { Check } from '../conformance/index.ts';
 import type { Policy, PolicyDefinition } from '../policy/index.ts';
-import { suggest } from '../spec/suggest.ts';
+import { suggest } from '../base/suggest.ts';
 import type { CallGuard } from './cell-job.ts';
 import { createPolicyResolver, findPolicy } from './load-policy.ts';
 

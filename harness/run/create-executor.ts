@@ -8,6 +8,8 @@ import type { CellJob } from './cell-job.ts';
 /** An executor with the check that follows the run. */
 export interface CellExecutor {
   readonly executor: Executor;
+  /** Wall time that the executor has used, microseconds; 0 where nothing is executed. */
+  executorUs(): number;
   /** Tokens that the check confirmed, `null` where nothing was executed; throws when one is wrong. */
   verify(): number | null;
 }
@@ -17,11 +19,15 @@ export async function createExecutor(job: CellJob): Promise<CellExecutor> {
   const { execution, model, cluster } = job.config;
   switch (execution.mode) {
     case 'simulate':
-      return { executor: new SimulatedExecutor(model, cluster.hardware), verify: () => null };
+      return {
+        executor: new SimulatedExecutor(model, cluster.hardware),
+        executorUs: () => 0,
+        verify: () => null,
+      };
     case 'replay': {
       const dir = must(execution.replayDir, 'folder to replay');
       const executor = new ReplayExecutor(join(dir, 'cells', job.id, recordingFile));
-      return { executor, verify: () => executor.verifiedTokens };
+      return { executor, executorUs: () => 0, verify: () => executor.verifiedTokens };
     }
     case 'measure': {
       const { createMeasuredExecutor } = await import('./create-measured.ts');

@@ -1,6 +1,8 @@
 import { loadBackend } from '../backend/load.ts';
+import { closingLine, recordExecutor, recordingFile } from '../executors/recorded.ts';
 import { MeasuredExecutor } from '../executors/measured.ts';
 import { describeFailure, type TokenCheck, verifyTokens } from '../executors/verify.ts';
+import { fileSinks } from '../metrics/sinks.ts';
 import type { CellJob } from './cell-job.ts';
 import type { CellExecutor } from './create-executor.ts';
 
@@ -24,12 +26,19 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
   const { config, seed } = job;
   const backend = await loadBackend({ numThreads: config.execution.threads });
   const model = { backend, shape: config.model, seed };
-  const executor = new MeasuredExecutor({ ...model, blockSizeTokens: config.engine.blockSizeTokens });
-  const verify = (): number | null => {
+  const measured = new MeasuredExecutor({ ...model, blockSizeTokens: config.engine.blockSizeTokens });
+  const recording = fileSinks(job.dir)(recordingFile);
+  const recorded = recordExecutor(measured, recording);
+  const checkTokens = (): number | null => {
     if (!config.execution.verifyTokens) return null;
-    const check = verifyTokens(executor.finished(), model);
+    const check = verifyTokens(measured.ended(), model);
     if (check.failures.length > 0) throw new TokenCheckError(check);
     return check.verifiedTokens;
   };
-  return { executor, verify };
+  const verify = (): number | null => {
+    const verifiedTokens = checkTokens();
+    recording.write(closingLine(verifiedTokens));
+    return verifiedTokens;
+  };
+  return { executor: recorded.executor, executorUs: () => recorded.executorUs, verify };
 }

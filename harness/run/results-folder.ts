@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants, existsSync } from 'node:fs';
+import { access, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 import { InputError, messageOf } from '../base/errors.ts';
 import { cellSummarySchema, manifestSchema } from '../metrics/results.ts';
@@ -98,6 +99,7 @@ export async function inspectFolder(dir: string, intent: FolderIntent): Promise<
 export async function openFolder(dir: string, intent: FolderIntent): Promise<ResultsFolder> {
   const probe = join(dir, '.partial-probe');
   try {
+    await access(nearestExisting(dir), constants.W_OK);
     await mkdir(join(dir, 'cells'), { recursive: true });
     await mkdir(probe, { recursive: true });
     await rm(probe, { recursive: true });
@@ -106,6 +108,11 @@ export async function openFolder(dir: string, intent: FolderIntent): Promise<Res
     throw explainDiskError(error, dir);
   }
   return new ResultsFolder(dir);
+}
+
+/** `mkdir` gives no reason when this one cannot be written to. */
+function nearestExisting(path: string): string {
+  return existsSync(path) ? path : nearestExisting(dirname(path));
 }
 
 /** The manifest of a folder, or an `InputError` that says why this is no results folder. */

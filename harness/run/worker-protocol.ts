@@ -1,4 +1,4 @@
-import { EnvironmentError, InputError, messageOf } from '../base/errors.ts';
+import { EnvironmentError, InputError, messageOf, PolicyError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { Check } from '../conformance/index.ts';
 import type { CellJob, CellOutcome, CellProgress } from './cell-job.ts';
@@ -34,6 +34,7 @@ export interface PackedError {
   readonly stack: string | undefined;
   readonly issues: readonly InputIssue[] | undefined;
   readonly remedy: string | undefined;
+  readonly policy: { readonly name: string; readonly moment: string } | undefined;
   /** System error code: `ENOSPC`, `EACCES`. */
   readonly systemCode: string | undefined;
 }
@@ -53,6 +54,7 @@ export function packError(error: unknown): PackedError {
     stack: error instanceof Error ? error.stack : undefined,
     issues: error instanceof InputError ? error.issues : undefined,
     remedy: error instanceof EnvironmentError ? error.remedy : undefined,
+    policy: error instanceof PolicyError ? { name: error.policy, moment: error.moment } : undefined,
     systemCode: error instanceof Error && 'syscall' in error ? String(Reflect.get(error, 'code')) : undefined,
   };
 }
@@ -60,6 +62,11 @@ export function packError(error: unknown): PackedError {
 export function unpackError(packed: PackedError): Error {
   if (packed.issues !== undefined) return new InputError(packed.issues);
   if (packed.remedy !== undefined) return new EnvironmentError(packed.message, packed.remedy);
+  if (packed.policy !== undefined) {
+    const { name, moment } = packed.policy;
+    // The message already says which policy and moment.
+    return Object.assign(new PolicyError(name, moment, ''), { message: packed.message });
+  }
   const error = new TaskError(packed);
   return packed.systemCode === undefined
     ? error

@@ -17,6 +17,8 @@ async function answer(request: WorkerRequest): Promise<void> {
   try {
     reply({ kind: 'done', output: await perform(request) });
   } catch (error) {
+    // The stack goes to the log of the run; the parent shows the message.
+    console.error(error);
     reply({ kind: 'failed', error: packError(error) });
   }
 }

@@ -35,7 +35,10 @@ export function bench(args: readonly string[]): Promise<BenchResult> {
 /** The files of a results folder, checked against the published schemas. */
 export function readResults(dir: string): { manifest: Manifest; summary: Summary } {
   const read = (file: string): unknown => JSON.parse(readFileSync(join(dir, file), 'utf8'));
-  return { manifest: manifestSchema.parse(read('manifest.json')), summary: summarySchema.parse(read('summary.json')) };
+  return {
+    manifest: manifestSchema.parse(read('manifest.json')),
+    summary: summarySchema.parse(read('summary.json')),
+  };
 }
 
 /** Bytes of the files that must repeat: the summary, and every cell's requests and decisions. */
@@ -43,7 +46,9 @@ export function repeatableBytes(dir: string): Record<string, string> {
   const { manifest } = readResults(dir);
   const files = ['summary.json'];
   for (const { id } of manifest.cells) {
-    files.push(...['requests.jsonl', 'decisions.jsonl', 'timeseries.csv'].map((file) => join('cells', id, file)));
+    files.push(
+      ...['requests.jsonl', 'decisions.jsonl', 'timeseries.csv'].map((file) => join('cells', id, file)),
+    );
   }
   return Object.fromEntries(files.map((file) => [file, readFileSync(join(dir, file), 'utf8')]));
 }

@@ -36,13 +36,15 @@ describe('configs/burst.yaml on TensorFlow', () => {
   it('really runs out of memory: preemptions in recompute and swap, none in unlimited', () => {
     const cells = readResults(measured).summary.cells;
     const of = (policy: string) => cells.filter((cell) => cell.policy === policy);
-    for (const cell of [...of('recompute'), ...of('swap')]) expect(cell.preemption_count, cell.id).toBeGreaterThan(0);
+    for (const cell of [...of('recompute'), ...of('swap')])
+      expect(cell.preemption_count, cell.id).toBeGreaterThan(0);
     for (const cell of of('swap')) expect(cell.swapped_bytes, cell.id).toBeGreaterThan(0);
     for (const cell of of('unlimited')) expect(cell.preemption_count, cell.id).toBe(0);
   });
 
   it('answers every request and says so in the closing table', () => {
-    for (const { id, offered, completed } of readResults(measured).summary.cells) expect(completed, id).toBe(offered);
+    for (const { id, offered, completed } of readResults(measured).summary.cells)
+      expect(completed, id).toBe(offered);
     for (const policy of ['recompute', 'swap', 'unlimited']) expect(result.stdout).toContain(policy);
   });
 
@@ -68,20 +70,40 @@ describe('configs/chain-of-thought.yaml on TensorFlow', () => {
 });
 
 describe('simulated runs', () => {
-  it.each(['burst', 'chain-of-thought'])('configs/%s.yaml gives the same bytes twice', { timeout: 120_000 }, async (name) => {
-    const runs = ['first', 'second'].map((run) => join(dir, `${name}-${run}`));
-    for (const out of runs) {
-      const args = ['--config', `configs/${name}.yaml`, '--mode', 'simulate', '--output-dir', out, '--quiet'];
-      const { exitCode, stderr } = await bench(args);
-      expect(exitCode, stderr).toBe(0);
-    }
-    const [first, second] = runs.map(repeatableBytes);
-    expect(first).toEqual(second);
-  });
+  it.each(['burst', 'chain-of-thought'])(
+    'configs/%s.yaml gives the same bytes twice',
+    { timeout: 120_000 },
+    async (name) => {
+      const runs = ['first', 'second'].map((run) => join(dir, `${name}-${run}`));
+      for (const out of runs) {
+        const args = [
+          '--config',
+          `configs/${name}.yaml`,
+          '--mode',
+          'simulate',
+          '--output-dir',
+          out,
+          '--quiet',
+        ];
+        const { exitCode, stderr } = await bench(args);
+        expect(exitCode, stderr).toBe(0);
+      }
+      const [first, second] = runs.map(repeatableBytes);
+      expect(first).toEqual(second);
+    },
+  );
 
-  it('replays a real trace, the burst of Azure code, on a 14B model description', { timeout: 120_000 }, async () => {
+  it('replays a real trace, the burst of Azure code, on a 14B model description', {
+    timeout: 120_000,
+  }, async () => {
     const out = join(dir, 'azure');
-    const { exitCode, stderr } = await bench(['--config', 'configs/azure-code-14b.yaml', '--output-dir', out, '--quiet']);
+    const { exitCode, stderr } = await bench([
+      '--config',
+      'configs/azure-code-14b.yaml',
+      '--output-dir',
+      out,
+      '--quiet',
+    ]);
     expect(exitCode, stderr).toBe(0);
     const { manifest, summary } = readResults(out);
     expect(manifest.backend.mode).toBe('simulate');

@@ -1,0 +1,37 @@
+import { must } from '../base/assert.ts';
+import type { LayerRange } from '../core/model-shape.ts';
+
+/** KV of requests in the host memory beside one instance: real copies of cells, layer by layer. */
+export class HostKv {
+  /** By request, then by layer. */
+  readonly #pages = new Map<number, Map<number, Float32Array>>();
+
+  get bytes(): number {
+    let bytes = 0;
+    for (const byLayer of this.#pages.values()) {
+      for (const pages of byLayer.values()) bytes += pages.byteLength;
+    }
+    return bytes;
+  }
+
+  put(requestId: number, layer: number, pages: Float32Array): void {
+    let byLayer = this.#pages.get(requestId);
+    if (byLayer === undefined) this.#pages.set(requestId, (byLayer = new Map()));
+    byLayer.set(layer, pages);
+  }
+
+  get(requestId: number, layer: number): Float32Array {
+    return must(this.#pages.get(requestId)?.get(layer), `host KV of request ${requestId}, layer ${layer}`);
+  }
+
+  release(requestId: number, layers: LayerRange): void {
+    const byLayer = this.#pages.get(requestId);
+    if (byLayer === undefined) return;
+    for (let layer = layers.first; layer < layers.first + layers.count; layer += 1) byLayer.delete(layer);
+    if (byLayer.size === 0) this.#pages.delete(requestId);
+  }
+
+  releaseAll(requestId: number): void {
+    this.#pages.delete(requestId);
+  }
+}

@@ -1,0 +1,212 @@
+import type { DeviceTensor, TensorflowBackend } from '../backend/tensorflow-backend.ts';
+import { assert, must } from '../base/assert.ts';
+import { wallClockUs } from '../base/clock.ts';
+import type { LayerRange, ModelShape } from '../core/model-shape.ts';
+import type { RequestSpec } from '../core/workload.ts';
+import { ModelInstance } from '../model/model-instance.ts';
+import { type BatchEntry, firstRows } from '../model/step-plan.ts';
+import { TensorOps } from '../model/tensor-ops.ts';
+import { warmUp } from '../model/warm-up.ts';
+import type { Executor, ExecutorAudit, InstanceId, KvStore, MicroBatch, Stage } from './executor.ts';
+import { HostKv } from './measured-host-kv.ts';
+import { copyKvPages } from './measured-kv-copy.ts';
+import { type TokenOwners, type Transcript, TranscriptBook } from './measured-requests.ts';
+
+export interface MeasuredOptions {
+  readonly backend: TensorflowBackend;
+  readonly shape: ModelShape;
+  /** Of the weights and of the prompts' token ids. */
+  readonly seed: number;
+  readonly blockSizeTokens: number;
+}
+
+/** An emulated device: a model with KV slabs, and host memory beside it. */
+export interface MeasuredInstance {
+  readonly model: ModelInstance;
+  readonly hostKv: HostKv;
+}
+
+/** What a micro-batch carries from one stage to the next. */
+interface Passage {
+  readonly hidden: DeviceTensor;
+  readonly owners: TokenOwners;
+}
+
+/**
+ * Runs every step on TensorFlow and charges what it really took. All instances live on one device, each with weights
+ * and KV memory of its own; moves between them really copy. One runs at a time, so none disturbs another.
+ */
+export class MeasuredExecutor implements Executor {
+  readonly #options: MeasuredOptions;
+  readonly #ops: TensorOps;
+  readonly #instances = new Map<InstanceId, MeasuredInstance>();
+  readonly #transcripts: TranscriptBook;
+  /** By micro-batch id, between two stages. */
+  readonly #passages = new Map<number, Passage>();
+
+  constructor(options: MeasuredOptions) {
+    this.#options = options;
+    this.#ops = new TensorOps(options.backend);
+    this.#transcripts = new TranscriptBook(options.seed, options.shape.vocabSize);
+    warmUp(this.#ops, options);
+  }
+
+  /** Transcripts of the requests that ended with tokens, for the token check. */
+  ended(): readonly Transcript[] {
+    return this.#transcripts.ended();
+  }
+
+  transcript(requestId: number): Transcript {
+    return this.#transcripts.of(requestId);
+  }
+
+  instance(instance: InstanceId): MeasuredInstance {
+    return must(this.#instances.get(instance), `instance ${instance}`);
+  }
+
+  startInstance(instance: InstanceId, layers: LayerRange, numCells: number): void {
+    assert(!this.#instances.has(instance), 'INV-instance-new', () => `instance ${instance} runs already`);
+    const model = new ModelInstance(this.#ops, { ...this.#options, layers, numCells });
+    this.#instances.set(instance, { model, hostKv: new HostKv() });
+  }
+
+  stopInstance(instance: InstanceId): void {
+    this.instance(instance).model.dispose();
+    this.#instances.delete(instance);
+  }
+
+  reshapeInstance(instance: InstanceId, layers: LayerRange, numCells: number): void {
+    const { model } = this.instance(instance);
+    model.holdLayers(layers);
+    model.kv.resize(numCells);
+  }
+
+  admitRequest(spec: RequestSpec): void {
+    this.#transcripts.open(spec);
+  }
+
+  endRequest(requestId: number, numGenerated: number): void {
+    for (const { model, hostKv } of this.#instances.values()) {
+      model.kv.releaseAll(requestId);
+      hostKv.releaseAll(requestId);
+    }
+    this.#transcripts.end(requestId, numGenerated);
+  }
+
+  runStage(batch: MicroBatch, stage: Stage): number {
+    const { model } = this.instance(stage.instance);
+    const entries = entriesOf(batch);
+    for (const { requestId, pastTokens, numTokens } of entries) {
+      model.kv.reserve(requestId, stage.layers, pastTokens + numTokens);
+    }
+    const before = this.#passages.get(batch.id);
+    assert(
+      (before === undefined) === stage.isFirst,
+      'INV-stage-order',
+      () => `batch ${batch.id} out of order`,
+    );
+    const input = before === undefined ? { tokens: this.#newTokens(entries) } : { hidden: before.hidden };
+    const owners = [...(before?.owners ?? []), { instance: stage.instance, layers: stage.layers }];
+
+    const startUs = wallClockUs();
+    const hidden = model.runLayers({ batch: entries, layers: stage.layers, input });
+    if (stage.isLast) this.#sample(batch, entries, { model, hidden, owners });
+    else model.waitFor(hidden);
+    const elapsedUs = wallClockUs() - startUs;
+
+    this.#pass(batch, stage, { hidden, owners });
+    return Math.max(1, Math.round(elapsedUs));
+  }
+
+  copyKv(
+    requestId: number,
+    layers: LayerRange,
+    move: { from: KvStore; to: KvStore; numTokens: number },
+  ): void {
+    copyKvPages(requestId, layers, {
+      from: { ...this.instance(move.from.instance), tier: move.from.tier },
+      to: { ...this.instance(move.to.instance), tier: move.to.tier },
+      numTokens: move.numTokens,
+    });
+  }
+
+  releaseKv(requestId: number, layers: LayerRange, store: KvStore): void {
+    const { model, hostKv } = this.instance(store.instance);
+    if (store.tier === 'device') model.kv.release(requestId, layers);
+    else hostKv.release(requestId, layers);
+  }
+
+  audit(instance: InstanceId): ExecutorAudit {
+    const { model } = this.instance(instance);
+    return {
+      weightBytes: model.weightBytes,
+      usedCells: model.kv.usedCells,
+      totalCells: model.kv.totalCells,
+    };
+  }
+
+  close(): void {
+    for (const instance of this.#instances.keys()) this.stopInstance(instance);
+    for (const { hidden } of this.#passages.values()) this.#ops.free(hidden);
+    this.#passages.clear();
+    this.#ops.dispose();
+  }
+
+  /** Ids of the new tokens, entry by entry. */
+  #newTokens(entries: readonly BatchEntry[]): Int32Array {
+    const total = entries.reduce((sum, { numTokens }) => sum + numTokens, 0);
+    const tokens = new Int32Array(total);
+    let offset = 0;
+    for (const { requestId, pastTokens, numTokens } of entries) {
+      const transcript = this.#transcripts.of(requestId);
+      const end = pastTokens + numTokens;
+      assert(
+        end <= transcript.numTokens,
+        'INV-tokens-known',
+        () => `request ${requestId} has no token ${end} yet`,
+      );
+      tokens.set(transcript.tokens.subarray(pastTokens, end), offset);
+      offset += numTokens;
+    }
+    return tokens;
+  }
+
+  #sample(
+    batch: MicroBatch,
+    entries: readonly BatchEntry[],
+    last: { model: ModelInstance; hidden: DeviceTensor; owners: TokenOwners },
+  ): void {
+    const sampling = [...entries.keys()].filter((index) => batch.samples[index] === 1);
+    if (sampling.length === 0) {
+      last.model.waitFor(last.hidden);
+      return;
+    }
+    const rows = firstRows(entries);
+    const lastRows = sampling.map(
+      (index) => (rows[index] as number) + (entries[index] as BatchEntry).numTokens - 1,
+    );
+    const { tokens, logits } = last.model.sample(last.hidden, Int32Array.from(lastRows));
+    for (const [position, index] of sampling.entries()) {
+      const { requestId } = entries[index] as BatchEntry;
+      const sample = { token: tokens[position] as number, logit: logits[position] as number };
+      this.#transcripts.append(requestId, sample, last.owners);
+    }
+  }
+
+  #pass(batch: MicroBatch, stage: Stage, passage: Passage): void {
+    if (!stage.isLast) {
+      this.#passages.set(batch.id, passage);
+      return;
+    }
+    this.#ops.free(passage.hidden);
+    this.#passages.delete(batch.id);
+  }
+}
+
+function entriesOf(batch: MicroBatch): BatchEntry[] {
+  return Array.from({ length: batch.size }, (_, index) => ({
+    requestId: batch.requestIds[index] as number,
+    numTokens: batch.numTokens[index] as number,
+    pastTokens: batch.pastTokens[index] as number,
+  }));
+}

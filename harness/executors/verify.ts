@@ -1,0 +1,87 @@
+import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
+import type { ModelShape } from '../core/model-shape.ts';
+import { type GivenText, scoreTexts, type TokenScore } from '../model/teacher-forcing.ts';
+import { generatedTokens, type TokenOwners, type Transcript } from './measured-requests.ts';
+
+/**
+ * How far a logit may lie from the one of the replay, and a token's logit below the largest. Logits have a standard
+ * deviation of about 1; float32 products in another batch shape move them by some 1e-5, a lost block by 0.1 and more.
+ */
+export const logitTolerance = 2e-3;
+
+export interface TokenFailure {
+  readonly requestId: number;
+  /** Position in the request's output, from 0. */
+  readonly tokenIndex: number;
+  readonly kept: { readonly token: number; readonly logit: number };
+  /** Of the replay: logit of the kept token, and the token and logit that are largest there. */
+  readonly expected: TokenScore;
+  /** Who ran the step that the token came out of. */
+  readonly owners: TokenOwners;
+}
+
+export interface TokenCheck {
+  readonly verifiedTokens: number;
+  readonly failures: readonly TokenFailure[];
+  /** Largest distance of a kept logit from the replay's. */
+  readonly maxLogitError: number;
+}
+
+export interface CheckOptions {
+  readonly backend: TensorflowBackend;
+  readonly shape: ModelShape;
+  readonly seed: number;
+}
+
+/**
+ * Replays finished requests by teacher forcing on a fresh model from the same seed: prompt and output go through it
+ * at once, and every kept token must be the largest there, with the logit that was kept, up to `logitTolerance`.
+ */
+export function verifyTokens(transcripts: readonly Transcript[], options: CheckOptions): TokenCheck {
+  const failures: TokenFailure[] = [];
+  let verifiedTokens = 0;
+  let maxLogitError = 0;
+  const scores = scoreTexts(transcripts.map(textOf), options);
+  for (const [index, transcript] of transcripts.entries()) {
+    for (const [tokenIndex, expected] of (scores[index] ?? []).entries()) {
+      const logit = transcript.logits[tokenIndex] as number;
+      const error = Math.abs(logit - expected.logit);
+      maxLogitError = Math.max(maxLogitError, error);
+      if (error <= logitTolerance && expected.largestLogit - expected.logit <= logitTolerance) {
+        verifiedTokens += 1;
+        continue;
+      }
+      const token = transcript.tokens[transcript.promptTokens + tokenIndex] as number;
+      const owners = transcript.owners[tokenIndex] ?? [];
+      failures.push({
+        requestId: transcript.requestId,
+        tokenIndex,
+        kept: { token, logit },
+        expected,
+        owners,
+      });
+    }
+  }
+  return { verifiedTokens, failures, maxLogitError };
+}
+
+function textOf(transcript: Transcript): GivenText {
+  return {
+    tokens: transcript.tokens.subarray(0, transcript.numTokens),
+    numScored: generatedTokens(transcript),
+  };
+}
+
+/** One sentence for the report of a failed cell. */
+export function describeFailure(failure: TokenFailure): string {
+  const { requestId, tokenIndex, kept, expected, owners } = failure;
+  const stages = owners.map(
+    ({ instance, layers }) =>
+      `instance ${instance} (layers ${layers.first}-${layers.first + layers.count - 1})`,
+  );
+  return (
+    `request ${requestId}, output token ${tokenIndex}: kept ${kept.token} with logit ${kept.logit.toFixed(4)}, ` +
+    `the replay gives it ${expected.logit.toFixed(4)} and prefers ${expected.largestToken} ` +
+    `(${expected.largestLogit.toFixed(4)}); computed by ${stages.join(', ')}`
+  );
+}

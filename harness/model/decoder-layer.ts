@@ -1,0 +1,180 @@
+import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
+import type { ModelShape } from '../core/model-shape.ts';
+import type { PagedKv } from './paged-kv.ts';
+import type { AttentionGroup, StepPlan } from './step-plan.ts';
+import type { TensorOps } from './tensor-ops.ts';
+import type { LayerWeights } from './weights.ts';
+
+/** What one layer needs beside its weights and its input. */
+export interface LayerContext {
+  readonly ops: TensorOps;
+  readonly shape: ModelShape;
+  readonly plan: StepPlan;
+  readonly kv: PagedKv;
+  /** Of `RopeTable.factors` for the step's tokens. */
+  readonly ropeFactors: DeviceTensor;
+}
+
+/** `[totalTokens, hiddenSize]` in and out; the input is disposed. K and V of the new tokens go into the slab. */
+export function runLayer(
+  context: LayerContext,
+  weights: LayerWeights,
+  layer: number,
+  input: DeviceTensor,
+): DeviceTensor {
+  const { ops } = context;
+  const normed = rmsNorm(ops, input, weights.attentionNorm);
+  const attended = ops.freeing(attention(context, weights, layer, normed), normed);
+  const projected = ops.freeing(ops.matMul(attended, weights.output), attended);
+  const middle = ops.freeing(ops.add(input, projected), input, projected);
+  const fed = feedForward(ops, weights, middle);
+  return ops.freeing(ops.add(middle, fed), middle, fed);
+}
+
+/** Root-mean-square norm; `gain` carries `sqrt(n)`. */
+export function rmsNorm(ops: TensorOps, x: DeviceTensor, gain: DeviceTensor): DeviceTensor {
+  const norm = ops.rowNorm(x);
+  const unit = ops.freeing(ops.divide(x, norm), norm);
+  return ops.freeing(ops.multiply(unit, gain), unit);
+}
+
+/** SwiGLU: `(silu(x gate) * (x up)) down`. */
+function feedForward(ops: TensorOps, weights: LayerWeights, input: DeviceTensor): DeviceTensor {
+  const normed = rmsNorm(ops, input, weights.ffnNorm);
+  const gate = ops.matMul(normed, weights.gate);
+  const up = ops.freeing(ops.matMul(normed, weights.up), normed);
+  const sigmoid = ops.sigmoid(gate);
+  const activated = ops.freeing(ops.multiply(gate, sigmoid), gate, sigmoid);
+  const gated = ops.freeing(ops.multiply(activated, up), activated, up);
+  return ops.freeing(ops.matMul(gated, weights.down), gated);
+}
+
+/** `[totalTokens, hiddenSize] -> [totalTokens, numHeads * headDim]`. */
+function attention(
+  context: LayerContext,
+  weights: LayerWeights,
+  layer: number,
+  normed: DeviceTensor,
+): DeviceTensor {
+  const { ops, plan } = context;
+  const projected = ops.matMul(normed, weights.queryKeyValue);
+  const [queries, keysAndValues] = rotate(context, projected);
+  storeKv(context, layer, keysAndValues);
+  const [group] = plan.groups;
+  if (group !== undefined && plan.groups.length === 1) {
+    return ops.freeing(attendGroup(context, layer, group, queries), queries);
+  }
+  const outputs = plan.groups.map((part) => {
+    const rows = ops.sliceRows(queries, part.firstRow, part.pieces.length * part.numTokens);
+    return ops.freeing(attendGroup(context, layer, part, rows), rows);
+  });
+  return ops.freeing(ops.concatRows(outputs), queries, ...outputs);
+}
+
+/** Rotates Q and K by position and parts Q from K and V, pairs of columns each; the input is disposed. */
+function rotate(context: LayerContext, projected: DeviceTensor): readonly [DeviceTensor, DeviceTensor] {
+  const { ops, shape, plan, ropeFactors } = context;
+  const queryPairs = (shape.numHeads * shape.headDim) / 2;
+  const keyValuePairs = shape.numKvHeads * shape.headDim;
+  const pairs = ops.freeing(
+    ops.reshape(projected, [plan.totalTokens, queryPairs + keyValuePairs, 2]),
+    projected,
+  );
+  const complex = ops.freeing(ops.asComplex(pairs), pairs);
+  const rotated = ops.freeing(ops.multiply(complex, ropeFactors), complex);
+  const rotatedPairs = ops.freeing(ops.asFloat(rotated), rotated);
+  const parts = ops.splitColumns(rotatedPairs, [queryPairs, keyValuePairs]);
+  ops.free(rotatedPairs);
+  return parts;
+}
+
+/** Writes K and V of the new tokens into the slab; the input is disposed. */
+function storeKv(context: LayerContext, layer: number, keysAndValues: DeviceTensor): void {
+  const { ops, plan, kv } = context;
+  const rows = plan.writeRows(kv, layer);
+  const shape = [plan.totalTokens * 2 * kv.shape.numKvHeads, kv.shape.headDim];
+  const values = ops.freeing(ops.reshape(keysAndValues, shape), keysAndValues);
+  kv.writeRows(rows, values);
+  ops.free(rows, values);
+}
+
+/**
+ * Attention of one group over its paged context. Query heads that share a KV head are rows of one product, so grouped
+ * queries read K and V once. Rows of queries in, in any shape;
+ * `[rows, numHeads * headDim]` out.
+ */
+function attendGroup(
+  context: LayerContext,
+  layer: number,
+  group: AttentionGroup,
+  queries: DeviceTensor,
+): DeviceTensor {
+  const { ops, shape, plan, kv } = context;
+  const { numHeads, numKvHeads, headDim } = shape;
+  const numPieces = group.pieces.length;
+  const groupSize = numHeads / numKvHeads;
+  const contextTokens = group.numBlocks * kv.shape.blockSizeTokens;
+  const contextShape = [numPieces, numKvHeads, contextTokens, headDim];
+
+  const blocks = plan.contextBlocks(kv, layer, group);
+  const byHead = headsFirst(ops, queries, [numPieces, group.numTokens, numKvHeads, groupSize, headDim]);
+  const keys = gatherContext(ops, kv.headBlocks, blocks.keys, contextShape);
+  const scores = ops.freeing(ops.batchMatMulTransposed(byHead, keys), byHead, keys);
+  const masked = maskScores(ops, group, scores, groupSize);
+  const weights = ops.freeing(ops.softmax(masked), masked);
+  const values = gatherContext(ops, kv.headBlocks, blocks.values, contextShape);
+  const attended = ops.freeing(ops.batchMatMul(weights, values), weights, values);
+  ops.free(blocks.keys, blocks.values);
+  return tokensFirst(ops, attended, [numPieces, numKvHeads, groupSize, group.numTokens, headDim]);
+}
+
+/** Adds the mask to `[pieces, numKvHeads, groupSize * numTokens, context]`; the input is disposed. */
+function maskScores(
+  ops: TensorOps,
+  group: AttentionGroup,
+  scores: DeviceTensor,
+  groupSize: number,
+): DeviceTensor {
+  if (group.numTokens === 1 || groupSize === 1) return ops.freeing(ops.add(scores, group.mask), scores);
+  const [numPieces = 0, numKvHeads = 0, rows = 0, context = 0] = scores.shape;
+  const { numTokens } = group;
+  const mask = ops.reshape(group.mask, [numPieces, 1, 1, numTokens, context]);
+  const byToken = ops.freeing(
+    ops.reshape(scores, [numPieces, numKvHeads, groupSize, numTokens, context]),
+    scores,
+  );
+  const masked = ops.freeing(ops.add(byToken, mask), byToken, mask);
+  return ops.freeing(ops.reshape(masked, [numPieces, numKvHeads, rows, context]), masked);
+}
+
+function gatherContext(
+  ops: TensorOps,
+  headBlocks: DeviceTensor,
+  blocks: DeviceTensor,
+  shape: readonly number[],
+): DeviceTensor {
+  const gathered = ops.gather(headBlocks, blocks);
+  return ops.freeing(ops.reshape(gathered, shape), gathered);
+}
+
+type HeadShape = readonly [number, number, number, number, number];
+
+/** `[entry, token, kvHead, head, dim]` in rows of tokens to `[entry, kvHead, head * token, dim]`; the input stays. */
+function headsFirst(ops: TensorOps, queries: DeviceTensor, dims: HeadShape): DeviceTensor {
+  const [numEntries, numTokens, numKvHeads, groupSize, headDim] = dims;
+  const target = [numEntries, numKvHeads, groupSize * numTokens, headDim];
+  if (numTokens === 1) return ops.reshape(queries, target);
+  const shaped = ops.reshape(queries, dims);
+  const swapped = ops.freeing(ops.transpose(shaped, [0, 2, 3, 1, 4]), shaped);
+  return ops.freeing(ops.reshape(swapped, target), swapped);
+}
+
+/** `[entry, kvHead, head, token, dim]` back to rows of tokens `[entry * token, heads * dim]`; the input is disposed. */
+function tokensFirst(ops: TensorOps, attended: DeviceTensor, dims: HeadShape): DeviceTensor {
+  const [numEntries, numKvHeads, groupSize, numTokens, headDim] = dims;
+  const target = [numEntries * numTokens, numKvHeads * groupSize * headDim];
+  if (numTokens === 1) return ops.freeing(ops.reshape(attended, target), attended);
+  const shaped = ops.freeing(ops.reshape(attended, dims), attended);
+  const swapped = ops.freeing(ops.transpose(shaped, [0, 3, 1, 2, 4]), shaped);
+  return ops.freeing(ops.reshape(swapped, target), swapped);
+}

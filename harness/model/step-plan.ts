@@ -1,0 +1,208 @@
+import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
+import { must } from '../base/assert.ts';
+import type { PagedKv } from './paged-kv.ts';
+import type { TensorOps } from './tensor-ops.ts';
+
+/** One request's share of a ragged batch: `numTokens` new tokens after `pastTokens` whose KV exists. */
+export interface BatchEntry {
+  readonly requestId: number;
+  readonly numTokens: number;
+  readonly pastTokens: number;
+}
+
+/** Pieces of entries that attend in one product: equally many new tokens each, contexts padded to `numBlocks`. */
+export interface AttentionGroup {
+  /** Row of its first token in the step's `[totalTokens, ...]` tensors. */
+  readonly firstRow: number;
+  readonly pieces: readonly BatchEntry[];
+  /** New tokens of each piece. */
+  readonly numTokens: number;
+  readonly numBlocks: number;
+  /** 0 where a token may look and a large negative number elsewhere, `[pieces, 1, numTokens, context]`. */
+  readonly mask: DeviceTensor;
+}
+
+/**
+ * A group of its own costs a layer about eight ops of 6 us; padding costs a read at about 12 GB/s. So this much
+ * padding, in bytes of K and V of one layer, buys a group.
+ */
+const paddingBytesPerGroup = 512 * 1024;
+
+/**
+ * Longer prefill chunks attend piece by piece: K and V of all are stored first, and the earlier pieces then need not
+ * look at the later ones. 256 rows still fill the matrix units.
+ */
+const maxPieceTokens = 256;
+
+/** Far below any score, and finite, so that nothing turns into NaN. */
+const maskedScore = -1e30;
+
+/**
+ * The order and the grouping of a ragged batch for one step. Tokens are laid out entry by entry in `entries`, so that
+ * every group is a run of rows.
+ */
+export class StepPlan {
+  /** The batch in layout order. */
+  readonly entries: readonly BatchEntry[];
+  readonly groups: readonly AttentionGroup[];
+  readonly totalTokens: number;
+  readonly #ops: TensorOps;
+
+  constructor(ops: TensorOps, batch: readonly BatchEntry[], kv: PagedKv) {
+    const { blockSizeTokens, numKvHeads, headDim } = kv.shape;
+    this.#ops = ops;
+    this.entries = layoutOrder(batch).map((index) => must(batch[index], 'batch entry'));
+    const maxPadding = paddingBytesPerGroup / (2 * 4 * numKvHeads * headDim);
+    const groups: AttentionGroup[] = [];
+    let firstRow = 0;
+    for (const pieces of groupPieces(this.entries.flatMap(piecesOf), maxPadding)) {
+      const group = describeGroup(ops, pieces, { firstRow, blockSizeTokens });
+      groups.push(group);
+      firstRow += pieces.length * group.numTokens;
+    }
+    this.groups = groups;
+    this.totalTokens = firstRow;
+  }
+
+  dispose(): void {
+    for (const group of this.groups) this.#ops.free(group.mask);
+  }
+
+  /** Position of every token in its sequence, in layout order. */
+  positions(): Int32Array {
+    const positions = new Int32Array(this.totalTokens);
+    let row = 0;
+    for (const { numTokens, pastTokens } of this.entries) {
+      for (let token = 0; token < numTokens; token += 1) positions[row++] = pastTokens + token;
+    }
+    return positions;
+  }
+
+  /** Slab rows that K, then V, of each new token of one layer are written to, `[totalTokens * 2 * numKvHeads]`. */
+  writeRows(kv: PagedKv, layer: number): DeviceTensor {
+    const { numKvHeads, blockSizeTokens } = kv.shape;
+    const rows = new Int32Array(this.totalTokens * 2 * numKvHeads);
+    let index = 0;
+    for (const { requestId, numTokens, pastTokens } of this.entries) {
+      const table = kv.table(requestId, layer);
+      for (let position = pastTokens; position < pastTokens + numTokens; position += 1) {
+        const cell = table[Math.floor(position / blockSizeTokens)] as number;
+        let row = cell * 2 * numKvHeads * blockSizeTokens + (position % blockSizeTokens);
+        for (let head = 0; head < 2 * numKvHeads; head += 1) {
+          rows[index++] = row;
+          row += blockSizeTokens;
+        }
+      }
+    }
+    return this.#ops.tensor(rows, [rows.length]);
+  }
+
+  /** Head blocks of K and of V in the contexts of a group, `[pieces, numKvHeads, numBlocks]`; padding repeats the last. */
+  contextBlocks(
+    kv: PagedKv,
+    layer: number,
+    group: AttentionGroup,
+  ): { keys: DeviceTensor; values: DeviceTensor } {
+    const { numKvHeads, blockSizeTokens } = kv.shape;
+    const { pieces, numBlocks } = group;
+    const shape = [pieces.length, numKvHeads, numBlocks];
+    const keys = new Int32Array(pieces.length * numKvHeads * numBlocks);
+    let index = 0;
+    for (const piece of pieces) {
+      const table = kv.table(piece.requestId, layer);
+      const lastBlock = contextBlocksOf(piece, blockSizeTokens) - 1;
+      for (let head = 0; head < numKvHeads; head += 1) {
+        for (let block = 0; block < numBlocks; block += 1) {
+          keys[index++] = (table[Math.min(block, lastBlock)] as number) * 2 * numKvHeads + head;
+        }
+      }
+    }
+    const values = keys.map((headBlock) => headBlock + numKvHeads);
+    return { keys: this.#ops.tensor(keys, shape), values: this.#ops.tensor(values, shape) };
+  }
+}
+
+/**
+ * Row of the first new token of every entry of a batch, in the layout of every step over it. It depends on the batch
+ * alone, so that a hidden state passes from stage to stage as it is.
+ */
+export function firstRows(batch: readonly BatchEntry[]): Int32Array {
+  const rows = new Int32Array(batch.length);
+  let row = 0;
+  for (const index of layoutOrder(batch)) {
+    rows[index] = row;
+    row += (batch[index] as BatchEntry).numTokens;
+  }
+  return rows;
+}
+
+/** Prefill chunks first and long contexts first, ties in the order given: the same on every stage of a pipeline. */
+function layoutOrder(batch: readonly BatchEntry[]): number[] {
+  const contextOf = (index: number): number => {
+    const { numTokens, pastTokens } = batch[index] as BatchEntry;
+    return numTokens + pastTokens;
+  };
+  const tokensOf = (index: number): number => (batch[index] as BatchEntry).numTokens;
+  return batch
+    .map((_, index) => index)
+    .toSorted((a, b) => tokensOf(b) - tokensOf(a) || contextOf(b) - contextOf(a) || a - b);
+}
+
+function piecesOf(entry: BatchEntry): BatchEntry[] {
+  const pieces: BatchEntry[] = [];
+  for (let done = 0; done < entry.numTokens; done += maxPieceTokens) {
+    const numTokens = Math.min(maxPieceTokens, entry.numTokens - done);
+    pieces.push({ requestId: entry.requestId, numTokens, pastTokens: entry.pastTokens + done });
+  }
+  return pieces;
+}
+
+/**
+ * Cuts the pieces where the number of new tokens changes, or where padding all contexts to the longest would cost more
+ * than another group. Padding is counted for every new token, since each attends to it.
+ */
+function groupPieces(pieces: readonly BatchEntry[], maxPadding: number): BatchEntry[][] {
+  const groups: BatchEntry[][] = [];
+  let longest = 0;
+  let context = 0;
+  for (const piece of pieces) {
+    const current = groups.at(-1);
+    const numTokens = current?.[0]?.numTokens;
+    const size = current?.length ?? 0;
+    const newLongest = Math.max(longest, piece.pastTokens);
+    const padding = (newLongest * (size + 1) - context - piece.pastTokens) * piece.numTokens;
+    if (current !== undefined && numTokens === piece.numTokens && padding <= maxPadding) {
+      current.push(piece);
+      longest = newLongest;
+      context += piece.pastTokens;
+    } else {
+      groups.push([piece]);
+      longest = context = piece.pastTokens;
+    }
+  }
+  return groups;
+}
+
+function describeGroup(
+  ops: TensorOps,
+  pieces: readonly BatchEntry[],
+  at: { firstRow: number; blockSizeTokens: number },
+): AttentionGroup {
+  const { numTokens } = must(pieces[0], 'first piece');
+  const numBlocks = Math.max(...pieces.map((piece) => contextBlocksOf(piece, at.blockSizeTokens)));
+  const contextTokens = numBlocks * at.blockSizeTokens;
+  const mask = new Float32Array(pieces.length * numTokens * contextTokens);
+  let row = 0;
+  for (const { pastTokens } of pieces) {
+    for (let token = 0; token < numTokens; token += 1) {
+      mask.fill(maskedScore, row + pastTokens + token + 1, row + contextTokens);
+      row += contextTokens;
+    }
+  }
+  const shape = [pieces.length, 1, numTokens, contextTokens];
+  return { firstRow: at.firstRow, pieces, numTokens, numBlocks, mask: ops.tensor(mask, shape) };
+}
+
+function contextBlocksOf(piece: BatchEntry, blockSizeTokens: number): number {
+  return Math.ceil((piece.pastTokens + piece.numTokens) / blockSizeTokens);
+}

@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest';
+import { layerWeightBytes, modelWeightBytes, residentWeightBytes } from '../../harness/core/model-shape.ts';
+import { describeFailure } from '../../harness/executors/verify.ts';
+import { Driver, whole } from './measured-driver.ts';
+import { allLayers, backend, requestSpec, tinyShape } from './support.ts';
+
+const all = allLayers(tinyShape);
+const front = { first: 0, count: 2 };
+const back = { first: 2, count: 2 };
+
+function start(...requests: readonly (readonly [number, number])[]): Driver {
+  const driver = new Driver();
+  driver.start(0);
+  for (const [id, [prompt, output]] of requests.entries()) driver.admit(id, prompt, output);
+  return driver;
+}
+
+function expectSound(driver: Driver, ids: readonly number[]): void {
+  const expected = ids.reduce((sum, id) => sum + driver.outputTokens.get(id)!, 0);
+  const check = driver.finish(ids);
+  expect(check.failures.map(describeFailure)).toEqual([]);
+  expect(check.verifiedTokens).toBe(expected);
+}
+
+describe('token check on sound runs', () => {
+  it('passes chunked prefill and decode in mixed batches', () => {
+    const driver = start([21, 12], [6, 20], [33, 9]);
+    driver.step([0], whole(0), 8);
+    driver.step([0, 1], whole(0), 7);
+    driver.step([0, 1, 2], whole(0), 16);
+    driver.run([0, 1, 2], whole(0));
+    expectSound(driver, [0, 1, 2]);
+  });
+
+  it('passes recompute: KV released, then prefill over prompt and output', () => {
+    const driver = start([14, 20], [9, 20]);
+    driver.run([0, 1], whole(0), 8);
+    driver.executor.releaseKv(0, all, { instance: 0, tier: 'device' });
+    driver.computed.set(0, 0);
+    driver.step([1], whole(0));
+    driver.step([0, 1], whole(0), 10);
+    driver.run([0, 1], whole(0));
+    expectSound(driver, [0, 1]);
+  });
+
+  it('passes swap out and in', () => {
+    const driver = start([14, 20], [9, 30]);
+    driver.run([0, 1], whole(0), 6);
+    const device = { instance: 0, tier: 'device' } as const;
+    const host = { instance: 0, tier: 'host' } as const;
+    const numTokens = driver.computed.get(0)!;
+    driver.executor.copyKv(0, all, { from: device, to: host, numTokens });
+    driver.executor.releaseKv(0, all, device);
+    driver.admit(2, 40, 3);
+    driver.run([1, 2], whole(0), 5);
+    driver.executor.copyKv(0, all, { from: host, to: device, numTokens });
+    driver.executor.releaseKv(0, all, host);
+    expect(driver.executor.instance(0).hostKv.bytes).toBe(0);
+    driver.run([0, 1, 2], whole(0));
+    expectSound(driver, [0, 1, 2]);
+  });
+
+  it('passes a move to another instance', () => {
+    const driver = start([14, 20], [9, 20]);
+    driver.start(1);
+    driver.admit(2, 10, 4);
+    driver.run([2], whole(1), 2);
+    driver.run([0, 1], whole(0), 6);
+    const from = { instance: 0, tier: 'device' } as const;
+    const to = { instance: 1, tier: 'device' } as const;
+    driver.executor.copyKv(0, all, { from, to, numTokens: driver.computed.get(0)! });
+    driver.executor.releaseKv(0, all, from);
+    driver.run([1], whole(0), 4);
+    driver.run([0, 2], whole(1));
+    driver.run([1], whole(0));
+    expectSound(driver, [0, 1, 2]);
+  });
+
+  it('passes a drop to a pipeline of two, with interleaved micro-batches, and the restore', () => {
+    const driver = start([14, 24], [9, 24], [11, 24]);
+    const { executor } = driver;
+    driver.start(1);
+    driver.run([0, 1, 2], whole(0), 5);
+    for (const id of [0, 1, 2]) {
+      const numTokens = driver.computed.get(id)!;
+      executor.copyKv(id, back, {
+        from: { instance: 0, tier: 'device' },
+        to: { instance: 1, tier: 'device' },
+        numTokens,
+      });
+      executor.releaseKv(id, back, { instance: 0, tier: 'device' });
+    }
+    executor.reshapeInstance(0, front, 500);
+    executor.reshapeInstance(1, back, 500);
+    const pipeline = [
+      { instance: 0, layers: front },
+      { instance: 1, layers: back },
+    ];
+    expect(executor.audit(0).weightBytes).toBe(
+      residentWeightBytes(tinyShape) + 2 * layerWeightBytes(tinyShape),
+    );
+    driver.run([0, 1, 2], pipeline, 6);
+    for (const id of [0, 1, 2]) {
+      const numTokens = driver.computed.get(id)!;
+      executor.reshapeInstance(0, all, 400);
+      executor.copyKv(id, back, {
+        from: { instance: 1, tier: 'device' },
+        to: { instance: 0, tier: 'device' },
+        numTokens,
+      });
+      executor.releaseKv(id, back, { instance: 1, tier: 'device' });
+    }
+    executor.stopInstance(1);
+    driver.run([0, 1, 2], whole(0));
+    expectSound(driver, [0, 1, 2]);
+  });
+
+  it('passes while the slab shrinks and grows under KV in use', () => {
+    const driver = start([30, 12], [30, 30], [30, 12]);
+    driver.run([0, 1, 2], whole(0), 3);
+    driver.executor.releaseKv(0, all, { instance: 0, tier: 'device' });
+    driver.computed.set(0, 0);
+    driver.executor.reshapeInstance(0, all, driver.executor.audit(0).usedCells + 8);
+    driver.run([1, 2], whole(0), 2);
+    driver.executor.reshapeInstance(0, all, 300);
+    driver.run([0, 1, 2], whole(0));
+    expectSound(driver, [0, 1, 2]);
+  });
+});
+
+/** Two requests with some output, a fault, more output, the check. */
+function checkAfter(fault: (driver: Driver) => void) {
+  const driver = start([26, 12], [18, 12]);
+  driver.run([0, 1], whole(0), 4);
+  fault(driver);
+  driver.run([0, 1], whole(0));
+  return driver.finish([0, 1]);
+}
+
+function expectBlamed(check: ReturnType<typeof checkAfter>, tokenIndex: number): void {
+  expect(check.failures[0]).toMatchObject({ requestId: 0, tokenIndex });
+  expect(check.failures[0]!.owners).toEqual([{ instance: 0, layers: all }]);
+  expect(check.failures.every(({ requestId }) => requestId === 0)).toBe(true);
+  expect(describeFailure(check.failures[0]!)).toContain('request 0, output token');
+}
+
+describe('token check on faults', () => {
+  it('finds one corrupted KV block', () => {
+    const check = checkAfter(({ executor }) => {
+      const { kv } = executor.instance(0).model;
+      const cell = kv.table(0, 1)[2]!;
+      const pages = kv.readCells([cell]);
+      const values = pages.length / 2;
+      kv.writeCells(
+        [cell],
+        pages.map((value, index) => (index < values ? value : -value)),
+      );
+    });
+    expectBlamed(check, 4);
+  });
+
+  it('finds one wrong block table entry', () => {
+    const check = checkAfter(({ executor }) => {
+      const { kv } = executor.instance(0).model;
+      const table = kv.table(0, 3) as number[];
+      table[1] = kv.table(1, 3)[1]!;
+    });
+    expectBlamed(check, 4);
+  });
+
+  it('finds one skipped layer', () => {
+    const driver = start([26, 12]);
+    driver.run([0], whole(0), 4);
+    driver.step(
+      [0],
+      [
+        { instance: 0, layers: { first: 0, count: 1 } },
+        { instance: 0, layers: { first: 2, count: 2 } },
+      ],
+    );
+    const check = driver.finish([0]);
+    expect(check.verifiedTokens).toBe(4);
+    expect(check.failures).toMatchObject([{ requestId: 0, tokenIndex: 4 }]);
+    expect(describeFailure(check.failures[0]!)).toContain('instance 0 (layers 2-3)');
+  });
+
+  it('finds one lost swap page', () => {
+    const check = checkAfter(({ executor, computed }) => {
+      const device = { instance: 0, tier: 'device' } as const;
+      const host = { instance: 0, tier: 'host' } as const;
+      const numTokens = computed.get(0)!;
+      executor.copyKv(0, all, { from: device, to: host, numTokens });
+      executor.releaseKv(0, all, device);
+      const pages = executor.instance(0).hostKv.get(0, 2);
+      const page = pages.length / Math.ceil(numTokens / 4);
+      pages.fill(0, page, 2 * page);
+      executor.copyKv(0, all, { from: host, to: device, numTokens });
+      executor.releaseKv(0, all, host);
+    });
+    expectBlamed(check, 4);
+  });
+
+  it('finds a kept logit or token that the model never gave', () => {
+    const driver = start([10, 5]);
+    driver.run([0], whole(0));
+    driver.executor.transcript(0).logits[3]! += 0.1;
+    const check = driver.finish([0]);
+    expect(check.failures).toMatchObject([{ requestId: 0, tokenIndex: 3 }]);
+    expect(check.verifiedTokens).toBe(4);
+  });
+});
+
+describe('MeasuredExecutor', () => {
+  it('counts weights and cells from what it holds, and frees all of it', () => {
+    const before = backend.numTensors();
+    const driver = start([10, 2]);
+    const { executor } = driver;
+    expect(executor.audit(0)).toEqual({
+      weightBytes: modelWeightBytes(tinyShape),
+      usedCells: 0,
+      totalCells: 400,
+    });
+    expect(driver.step([0], whole(0))[0]).toBeGreaterThanOrEqual(1);
+    expect(executor.audit(0).usedCells).toBe(3 * tinyShape.numLayers);
+    executor.endRequest(0, 0);
+    expect(executor.audit(0).usedCells).toBe(0);
+    expect(executor.ended()).toEqual([]);
+    executor.close();
+    expect(backend.numTensors()).toBe(before);
+  });
+
+  it('gives follow-up turns the earlier text and branches one prompt', () => {
+    const driver = start([10, 6]);
+    const { executor } = driver;
+    driver.run([0], whole(0));
+    executor.endRequest(0, 6);
+    executor.admitRequest({ ...requestSpec(1, 25, 4), continues: 0 });
+    executor.admitRequest({ ...requestSpec(2, 25, 4), promptKey: 9 });
+    executor.admitRequest({ ...requestSpec(3, 25, 4), promptKey: 9 });
+    executor.admitRequest(requestSpec(4, 25, 4));
+    const prompt = (id: number) => [...executor.transcript(id).tokens.subarray(0, 25)];
+    expect(prompt(1).slice(0, 16)).toEqual([...executor.transcript(0).tokens]);
+    expect(prompt(2)).toEqual(prompt(3));
+    expect(prompt(2)).not.toEqual(prompt(4));
+    expect(new Set(prompt(1).slice(16)).size).toBeGreaterThan(4);
+    executor.close();
+  });
+
+  it('says which request found no free cell', () => {
+    const driver = new Driver();
+    driver.executor.startInstance(0, all, 8);
+    driver.admit(7, 9, 2);
+    expect(() => driver.step([7], whole(0))).toThrow('request 7');
+    driver.executor.close();
+  });
+
+  it('generates text that does not fall into one token', () => {
+    const driver = start([20, 60], [20, 60]);
+    driver.run([0, 1], whole(0));
+    for (const id of [0, 1]) {
+      const { tokens } = driver.executor.transcript(id);
+      expect(new Set(tokens.subarray(20)).size).toBeGreaterThan(10);
+    }
+    driver.executor.close();
+  });
+});

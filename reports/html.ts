@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Results } from './load.ts';
+import { html, jsonMarkup, trusted } from './markup.ts';
+import { appendix } from './page/appendix.ts';
+import { chartSection } from './page/chart-section.ts';
+import type { NamedDrawing } from './page/chart-section.ts';
+import { firstScreen } from './page/first-screen.ts';
+import { paletteCss, variableByColour } from './theme.ts';
+
+/** What is put into the page besides the results: text of scripts, in order of running, and of the style sheet. */
+export interface PageAssets {
+  readonly scripts: readonly string[];
+  readonly style: string;
+}
+
+/** Vega's and Vega-Lite's minified builds out of `node_modules`, the drawing script, the style sheet. */
+export async function readPageAssets(): Promise<PageAssets> {
+  const [vega, vegaLite, drawCharts, style] = await Promise.all([
+    readFile(join(packageBuild('vega'), 'vega.min.js'), 'utf8'),
+    readFile(join(packageBuild('vega-lite'), 'vega-lite.min.js'), 'utf8'),
+    readFile(fileURLToPath(new URL('page/draw-charts.js', import.meta.url)), 'utf8'),
+    readFile(fileURLToPath(new URL('page/style.css', import.meta.url)), 'utf8'),
+  ]);
+  return { scripts: [vega, vegaLite, drawCharts].map(inlineScript), style };
+}
+
+/**
+ * The whole report as one page that needs nothing else. Its content security policy allows these scripts by their
+ * hashes and no connection at all, so that neither a slip in escaping nor a library can reach out. Vega compiles its
+ * expressions with `Function`, hence `unsafe-eval`.
+ */
+export function renderPage(results: Results, drawings: readonly NamedDrawing[], assets: PageAssets): string {
+  const hashes = assets.scripts.map(
+    (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`,
+  );
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-eval' ${hashes.join(' ')}; base-uri 'none'; form-action 'none'`;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${trusted(policy)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${results.manifest.name}: servebench report</title>
+<style>${trusted(`${paletteCss()}\n${assets.style}`)}</style>
+</head>
+<body>
+<a class="skip" href="#verdicts">Skip to the verdicts</a>
+${firstScreen(results)}
+${chartSection(drawings)}
+${appendix(results)}
+</main>
+<footer><p>Written by servebench ${results.manifest.versions['servebench'] ?? ''}. This file needs no network.</p></footer>
+<div id="tip" role="status" hidden></div>
+<script type="application/json" id="colours">${jsonMarkup(variableByColour())}</script>
+${assets.scripts.map((text) => html`<script>${trusted(text)}</script>`)}
+</body>
+</html>
+`.markup;
+}
+
+function packageBuild(name: 'vega' | 'vega-lite'): string {
+  return join(dirname(createRequire(import.meta.url).resolve(`${name}/${name}-schema.json`)));
+}
+
+/** A script element ends at the first `</script`, wherever it stands. */
+function inlineScript(text: string): string {
+  return text.replaceAll(/<\/(?=script)/gi, '<\\/').replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n');
+}

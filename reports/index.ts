@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { charts } from './charts/index.ts';
+import { readPageAssets, renderPage } from './html.ts';
+import { loadResults } from './load.ts';
+import type { MetricDefinitions, Results } from './load.ts';
+import type { NamedDrawing } from './page/chart-section.ts';
+
+export { loadResults } from './load.ts';
+export { closingTable, tableJson } from './table.ts';
+
+interface ReportOptions {
+  readonly resultsDir: string;
+  readonly metricDefinitions: MetricDefinitions;
+}
+
+interface Report {
+  /** What the report shows, for the closing table. */
+  readonly results: Results;
+  readonly htmlPath: string;
+  readonly chartPaths: readonly string[];
+  /** Size of the page. */
+  readonly bytes: number;
+}
+
+/**
+ * Writes `report.html` and `charts/*.vl.json` into a results folder, each whole or not at all. The same results give the
+ * same bytes. `InputError` when the folder holds no results.
+ */
+export async function writeReport({ resultsDir, metricDefinitions }: ReportOptions): Promise<Report> {
+  const results = await loadResults(resultsDir, metricDefinitions);
+  const drawings = drawCharts(results);
+  const page = renderPage(results, drawings, await readPageAssets());
+  const chartPaths: string[] = [];
+  for (const { name, drawing } of drawings) {
+    const path = join(resultsDir, 'charts', `${name}.vl.json`);
+    if (drawing.kind === 'absent') {
+      await rm(path, { force: true });
+      continue;
+    }
+    await writeWhole(path, `${JSON.stringify(drawing.spec)}\n`);
+    chartPaths.push(path);
+  }
+  const htmlPath = join(resultsDir, 'report.html');
+  await writeWhole(htmlPath, page);
+  return { results, htmlPath, chartPaths, bytes: Buffer.byteLength(page) };
+}
+
+/** Every registered chart of the results, in the order of the page. */
+export function drawCharts(results: Results): readonly NamedDrawing[] {
+  return Object.entries(charts).map(([name, chart]) => ({ name, chart, drawing: chart.draw(results) }));
+}
+
+/** A reader never meets a half-written file: written beside, then renamed. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const draft = `${path}.${randomUUID()}.tmp`;
+  try {
+    await writeFile(draft, text);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}

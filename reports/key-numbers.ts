@@ -1,0 +1,58 @@
+import type { Comparison, StackInfo } from '../harness/metrics/results.ts';
+import { comparedMetrics, comparisonsOf, figureOf } from './figures.ts';
+import type { Figure, FigureKey } from './figures.ts';
+import type { Results } from './load.ts';
+
+/** Columns of the key table, on the terminal and on the page. */
+export const keyColumns = [
+  { key: 'p50_ttft_ms', group: 'TTFT ms', label: 'p50', unit: 'ms' },
+  { key: 'p99_ttft_ms', group: 'TTFT ms', label: 'p99', unit: 'ms' },
+  { key: 'p50_tpot_ms', group: 'TPOT ms', label: 'p50', unit: 'ms' },
+  { key: 'p99_tpot_ms', group: 'TPOT ms', label: 'p99', unit: 'ms' },
+  { key: 'slo_attainment', group: 'SLO met', label: '', unit: 'ratio' },
+  { key: 'goodput_rps', group: 'goodput', label: 'req/s', unit: 'req/s' },
+  { key: 'instance_seconds', group: 'instance', label: 'seconds', unit: 's' },
+  { key: 'preemption_count', group: 'preempt-', label: 'ions', unit: 'count' },
+] as const satisfies readonly { key: FigureKey; group: string; label: string; unit: string }[];
+
+export type KeyColumn = (typeof keyColumns)[number];
+
+/** One stack's line in the key table: means over the finished seeds, and how it compares. */
+export interface KeyRow {
+  readonly stack: StackInfo;
+  readonly numDone: number;
+  readonly numCells: number;
+  readonly figures: Readonly<Partial<Record<KeyColumn['key'], Figure>>>;
+  readonly verdict: string;
+}
+
+/** In the manifest's order; a stack without a finished cell has no figures but keeps its line. */
+export function keyRows(results: Results): readonly KeyRow[] {
+  return results.manifest.stacks.map((stack) => {
+    const cells = results.cells.filter((cell) => cell.policy === stack.name);
+    const figures: Partial<Record<KeyColumn['key'], Figure>> = {};
+    for (const { key } of keyColumns) {
+      const figure = figureOf(results, stack, key);
+      if (figure !== undefined) figures[key] = figure;
+    }
+    const numDone = cells.filter((cell) => cell.status === 'done').length;
+    return { stack, numDone, numCells: cells.length, figures, verdict: verdictOf(results, stack) };
+  });
+}
+
+/** The metric by which the table names a stack better or worse; the first compared one where it was not compared. */
+export function verdictMetric(results: Results): string | undefined {
+  const compared = comparedMetrics(results);
+  return compared.find((metric) => metric === 'p99_ttft_ms') ?? compared[0];
+}
+
+function verdictOf(results: Results, stack: StackInfo): string {
+  if (stack.name === results.manifest.baseline) return 'baseline';
+  return comparisonWith(results, stack)?.verdict ?? 'not compared';
+}
+
+function comparisonWith(results: Results, stack: StackInfo): Comparison | undefined {
+  const metric = verdictMetric(results);
+  if (metric === undefined) return undefined;
+  return comparisonsOf(results, metric).find((comparison) => comparison.policy === stack.name);
+}

@@ -1,0 +1,29 @@
+import type { Chart, Drawing } from '../charts/chart.ts';
+import { html, jsonMarkup } from '../markup.ts';
+import type { Markup } from '../markup.ts';
+
+/** A chart that has been drawn, or the reason why not. */
+export interface NamedDrawing {
+  readonly name: string;
+  readonly chart: Chart;
+  readonly drawing: Drawing;
+}
+
+/** All charts, each with its question, its answer and how to read it. */
+export function chartSection(drawings: readonly NamedDrawing[]): Markup {
+  return html`<section aria-labelledby="charts"><h2 id="charts">What happened</h2>
+<noscript><p class="alarm">The pictures need JavaScript. Their answers, all tables and the spec files of the charts are here without it.</p></noscript>
+${drawings.map(figure)}</section>`;
+}
+
+function figure({ name, chart, drawing }: NamedDrawing): Markup {
+  const head = html`<h3 id="chart-${name}">${chart.title}</h3><p class="question">${chart.question}</p>`;
+  if (drawing.kind === 'absent') {
+    return html`<figure aria-labelledby="chart-${name}">${head}<p class="note">${drawing.reason}</p></figure>`;
+  }
+  const { $schema: _, ...spec } = drawing.spec;
+  return html`<figure aria-labelledby="chart-${name}">${head}<p class="answer">${drawing.answer}</p>
+<div class="picture" data-chart="${name}" role="img" aria-label="${chart.title}. ${drawing.answer}"></div>
+<figcaption>${drawing.caption} <a href="charts/${name}.vl.json">Vega-Lite spec</a></figcaption>
+<script type="application/json" id="spec-${name}">${jsonMarkup(spec)}</script></figure>`;
+}

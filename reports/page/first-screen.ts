@@ -1,0 +1,127 @@
+import { formatBytes } from '../../harness/base/units.ts';
+import type { StackInfo } from '../../harness/metrics/results.ts';
+import type { Figure } from '../figures.ts';
+import { definitionOf } from '../figures.ts';
+import { formatNumber, formatPercent, plural, undefinedMark } from '../format.ts';
+import { keyColumns, keyRows, verdictMetric } from '../key-numbers.ts';
+import type { KeyColumn, KeyRow } from '../key-numbers.ts';
+import { doneCells } from '../load.ts';
+import type { Results } from '../load.ts';
+import { html } from '../markup.ts';
+import type { Markup } from '../markup.ts';
+import { familyLabels, styleOf } from '../stacks.ts';
+import { variableByColour } from '../theme.ts';
+import { familyNote, headline, verdictsOf } from '../verdict.ts';
+
+/** What a reader sees first: who wins on what, by how much, how sure, and how the figures were made. */
+export function firstScreen(results: Results): Markup {
+  const { manifest } = results;
+  const verdicts = verdictsOf(results);
+  return html`<header>
+<p class="kicker">servebench report · ${manifest.created_at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</p>
+<h1>${manifest.name}</h1>
+${modeBadge(results)}
+<p class="lead">${headline(results, verdicts)}</p>
+<p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where the 95 % interval of the ratio leaves out 1. A bound shows the headroom and cannot win.</p>
+${troubleNote(results)}
+</header>
+<main>
+<section aria-labelledby="verdicts">
+<h2 id="verdicts">Who wins on what</h2>
+<ul class="verdicts">${verdicts.map(
+    (verdict) =>
+      html`<li><span class="metric">${verdict.label}</span><span>${verdict.sentence}</span><span class="detail">${verdict.detail}</span></li>`,
+  )}</ul>
+</section>
+<section aria-labelledby="numbers"><h2 id="numbers">Key numbers</h2>${keyTable(results)}</section>
+<section aria-labelledby="facts"><h2 id="facts">The run</h2>${facts(results)}</section>`;
+}
+
+function modeBadge({ manifest }: Results): Markup {
+  const { mode, name, device } = manifest.backend;
+  if (mode === 'simulate') {
+    return html`<p class="mode mode-simulated">SIMULATED by a cost model (${device}); nothing was executed</p>`;
+  }
+  const how = mode === 'replay' ? 'Replayed from recorded step times of' : 'Measured on';
+  return html`<p class="mode">${how} ${name}, ${device}</p>`;
+}
+
+function troubleNote(results: Results): Markup {
+  const numLost = results.cells.length - doneCells(results).length;
+  if (numLost === 0) return html``;
+  return html`<p class="alarm">${plural(numLost, 'cell')} of ${results.cells.length} did not finish; figures leave them out. <a href="#failed">See which and why.</a></p>`;
+}
+
+function keyTable(results: Results): Markup {
+  const metric = verdictMetric(results);
+  const by = metric === undefined ? '' : ` The verdict is on ${definitionOf(results, metric).label}.`;
+  return html`<p class="note wide">Mean over the seeds of each seed’s figure; below it the range over the seeds.${by}</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Key numbers"><table class="key">
+<thead><tr><th scope="col">policy</th>${keyColumns.map((column) => html`<th scope="col">${heads[column.key]}</th>`)}<th scope="col" class="text">against ${results.manifest.baseline}</th></tr></thead>
+<tbody>${keyRows(results).map((row) => keyLine(results, row))}</tbody>
+</table></div>`;
+}
+
+const heads: Readonly<Record<KeyColumn['key'], string>> = {
+  p50_ttft_ms: 'TTFT\np50, ms',
+  p99_ttft_ms: 'TTFT\np99, ms',
+  p50_tpot_ms: 'TPOT\np50, ms',
+  p99_tpot_ms: 'TPOT\np99, ms',
+  slo_attainment: 'SLO met',
+  goodput_rps: 'goodput,\nreq/s',
+  instance_seconds: 'instance-\nseconds',
+  preemption_count: 'preemptions',
+};
+
+function keyLine(results: Results, { stack, figures, verdict, numDone, numCells }: KeyRow): Markup {
+  const family = familyLabels[stack.family] + (stack.is_oracle ? ', sees the future' : '');
+  const partial = numDone < numCells ? `, ${numDone} of ${numCells} seeds` : '';
+  const mark = verdict === 'better' || verdict === 'worse' ? verdict : '';
+  return html`<tr><th scope="row">${swatch(results, stack)}${stack.name}<span class="family">${family}${partial}</span></th>${keyColumns.map(
+    (column) => html`<td>${figureCell(figures[column.key], column)}</td>`,
+  )}<td class="text"><span class="${mark}">${verdict}</span></td></tr>`;
+}
+
+function figureCell(figure: Figure | undefined, { unit }: KeyColumn): Markup {
+  if (figure === undefined) return html`${undefinedMark}`;
+  const shown = (value: number) => (unit === 'ratio' ? formatPercent(value) : formatNumber(value));
+  const [low, high] = [shown(figure.low).replace(' %', ''), shown(figure.high)];
+  const range = figure.low === figure.high ? undefined : html`<span class="range">${low}–${high}</span>`;
+  return html`${shown(figure.mean)}${range}`;
+}
+
+/** The stack's line as in the charts. */
+function swatch(results: Results, stack: StackInfo): Markup {
+  const { colour, dash } = styleOf(results, stack);
+  return html`<svg class="swatch" viewBox="0 0 22 8" aria-hidden="true"><line x1="0" y1="4" x2="22" y2="4" stroke="${variableByColour()[colour] ?? colour}" stroke-width="3" stroke-dasharray="${dash.join(' ')}"/></svg>`;
+}
+
+function facts(results: Results): Markup {
+  const { manifest } = results;
+  const done = doneCells(results);
+  const offered = done.reduce((sum, cell) => sum + cell.summary.offered, 0);
+  const rows: readonly (readonly [string, string])[] = [
+    ['Back end', manifest.backend.name],
+    ['Device', manifest.backend.device],
+    ['Seeds', manifest.seeds.join(', ')],
+    ['Cells', `${done.length} of ${results.cells.length} finished`],
+    ['Requests', `${formatNumber(offered)} offered in all cells`],
+    ['Tokens verified', verified(results)],
+    ...Object.entries(manifest.machine).map(machineFact),
+  ];
+  return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+/** `memory_bytes: 1536` as `memory: 1.5 KiB`. */
+function machineFact([key, value]: [string, string | number]): readonly [string, string] {
+  const isBytes = key.endsWith('_bytes') && typeof value === 'number';
+  return isBytes ? [key.slice(0, -'_bytes'.length), formatBytes(value)] : [key, String(value)];
+}
+
+function verified(results: Results): string {
+  const executed = doneCells(results).filter((cell) => cell.summary.verified_tokens !== null);
+  if (executed.length === 0) return 'none: nothing was executed';
+  const sum = (key: 'verified_tokens' | 'generated_tokens') =>
+    executed.reduce((total, cell) => total + (cell.summary[key] ?? 0), 0);
+  return `${formatNumber(sum('verified_tokens'))} of ${formatNumber(sum('generated_tokens'))}`;
+}

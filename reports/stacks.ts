@@ -1,0 +1,75 @@
+import type { StackInfo } from '../harness/metrics/results.ts';
+import { cellsOf } from './load.ts';
+import type { Results } from './load.ts';
+import { colour } from './theme.ts';
+import type { ColourName } from './theme.ts';
+
+export const familyLabels: Readonly<Record<StackInfo['family'], string>> = {
+  'kv-centric': 'KVCache-centric',
+  'parameter-centric': 'parameter-centric',
+  autoscaling: 'autoscaling',
+  bound: 'bound',
+  mixed: 'mixed',
+  other: 'other',
+};
+
+/** How one stack looks in every chart: never told apart by colour alone. */
+export interface StackStyle {
+  readonly colour: string;
+  readonly dash: readonly number[];
+  readonly shape: string;
+}
+
+const hues: readonly ColourName[] = ['stack0', 'stack1', 'stack2', 'stack3', 'stack4', 'stack5'];
+const dashes: readonly (readonly number[])[] = [
+  [],
+  [7, 3],
+  [2, 2],
+  [9, 3, 2, 3],
+  [4, 4],
+  [12, 3, 2, 3, 2, 3],
+  [1, 3],
+];
+const shapes = ['circle', 'triangle-up', 'square', 'diamond', 'cross', 'triangle-down', 'triangle-right'];
+
+/** The bound is always grey and finely dashed; the others go through the palette in the manifest's order. */
+export function styleOf(results: Results, stack: StackInfo): StackStyle {
+  if (stack.family === 'bound') return { colour: colour('bound'), dash: [3, 3], shape: 'stroke' };
+  const rivals = results.manifest.stacks.filter((other) => other.family !== 'bound');
+  const index = Math.max(rivals.indexOf(stack), 0);
+  return {
+    colour: colour(hues[index % hues.length] ?? 'stack0'),
+    dash: dashes[index % dashes.length] ?? [],
+    shape: shapes[index % shapes.length] ?? 'circle',
+  };
+}
+
+/** Scales that give every stack its colour, dash and shape, and one legend for the three. */
+export function stackScales(results: Results, stacks: readonly StackInfo[]) {
+  const domain = stacks.map((stack) => stack.name);
+  const styles = stacks.map((stack) => styleOf(results, stack));
+  return {
+    colour: { domain, range: styles.map((style) => style.colour) },
+    dash: { domain, range: styles.map((style) => [...style.dash]) },
+    shape: { domain, range: styles.map((style) => style.shape) },
+  };
+}
+
+/** Stacks with at least one finished cell, in the manifest's order. */
+export function shownStacks(results: Results): readonly StackInfo[] {
+  return results.manifest.stacks.filter((stack) => cellsOf(results, stack).length > 0);
+}
+
+export function stackNamed(results: Results, name: string): StackInfo | undefined {
+  return results.manifest.stacks.find((stack) => stack.name === name);
+}
+
+/** The first seed that every shown stack finished, for charts that show one run; else the first finished seed. */
+export function shownSeed(results: Results): number | undefined {
+  const stacks = shownStacks(results);
+  const isComplete = (seed: number) =>
+    stacks.every((stack) => cellsOf(results, stack).some((cell) => cell.seed === seed));
+  return (
+    results.manifest.seeds.find(isComplete) ?? results.cells.find((cell) => cell.status === 'done')?.seed
+  );
+}

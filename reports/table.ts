@@ -1,0 +1,96 @@
+import type { StackInfo } from '../harness/metrics/results.ts';
+import { definitionOf } from './figures.ts';
+import { formatNumber, formatPercent, plural, undefinedMark } from './format.ts';
+import { keyColumns, keyRows, verdictMetric } from './key-numbers.ts';
+import type { KeyColumn, KeyRow } from './key-numbers.ts';
+import type { Results } from './load.ts';
+
+const maxNameLength = 18;
+
+/** The closing table of a run: plain aligned text of at most 100 columns, with a note on how it was made. */
+export function closingTable(results: Results): string {
+  const rows = keyRows(results);
+  const lines = [
+    ['', ...keyColumns.map((column, index) => groupHead(column, index)), 'against'],
+    ['policy', ...keyColumns.map((column) => column.label), clip(results.manifest.baseline, 12)],
+    ...rows.map((row) => [row.stack.name, ...keyColumns.map((column) => shown(row, column)), row.verdict]),
+  ].map((line) => line.map((text) => clip(text, maxNameLength)));
+  return [...aligned(lines), '', ...notes(results, rows)].join('\n');
+}
+
+/** The same figures for `--format json`. */
+interface TableJson {
+  readonly name: string;
+  readonly baseline: string;
+  readonly seeds: readonly number[];
+  readonly verdict_metric: string | null;
+  /** Every figure is the mean of the finished seeds' values; `null` where undefined. */
+  readonly policies: readonly ({
+    readonly policy: string;
+    readonly family: StackInfo['family'];
+    readonly cells_done: number;
+    readonly cells: number;
+    readonly verdict: string;
+  } & Readonly<Record<KeyColumn['key'], number | null>>)[];
+}
+
+export function tableJson(results: Results): TableJson {
+  const { name, baseline, seeds } = results.manifest;
+  const policies = keyRows(results).map(({ stack, figures, numDone, numCells, verdict }) => {
+    const means = Object.fromEntries(keyColumns.map(({ key }) => [key, figures[key]?.mean ?? null]));
+    return {
+      policy: stack.name,
+      family: stack.family,
+      cells_done: numDone,
+      cells: numCells,
+      verdict,
+      ...(means as Record<KeyColumn['key'], number | null>),
+    };
+  });
+  return { name, baseline, seeds, verdict_metric: verdictMetric(results) ?? null, policies };
+}
+
+function notes(results: Results, rows: readonly KeyRow[]): string[] {
+  const metric = verdictMetric(results);
+  const by =
+    metric === undefined
+      ? ''
+      : ` Verdict: ${definitionOf(results, metric).label}, paired by seed and request.`;
+  const lines = [`Mean over ${plural(results.manifest.seeds.length, 'seed')} of each seed's figure.${by}`];
+  for (const { stack, numDone, numCells } of rows) {
+    if (numDone < numCells)
+      lines.push(`${clip(stack.name, 40)}: only ${numDone} of ${numCells} cells finished.`);
+  }
+  if (results.manifest.backend.mode === 'simulate') lines.push('SIMULATED: nothing was executed.');
+  return lines;
+}
+
+/** The first of two columns under one head carries it. */
+function groupHead(column: KeyColumn, index: number): string {
+  return keyColumns[index - 1]?.group === column.group ? '' : column.group;
+}
+
+function shown({ figures }: KeyRow, { key, unit }: KeyColumn): string {
+  const value = figures[key]?.mean;
+  if (value === undefined) return undefinedMark;
+  return unit === 'ratio' ? formatPercent(value) : formatNumber(value);
+}
+
+function isText(index: number): boolean {
+  return index === 0 || index > keyColumns.length;
+}
+
+function aligned(lines: readonly (readonly string[])[]): string[] {
+  const widths = (lines[0] ?? []).map((_, index) =>
+    Math.max(...lines.map((line) => line[index]?.length ?? 0)),
+  );
+  const pad = (text: string, index: number) =>
+    isText(index) ? text.padEnd(widths[index] ?? 0) : text.padStart(widths[index] ?? 0);
+  return lines.map((line) => line.map(pad).join('  ').trimEnd());
+}
+
+/** Control characters would break the terminal's lines. */
+function clip(text: string, length: number): string {
+  const plain = text.replace(/\p{Cc}/gu, ' ');
+  return plain.length <= length ? plain : `${plain.slice(0, length - 1)}…`;
+}

@@ -1,0 +1,110 @@
+import type { Config } from 'vega-lite';
+
+/**
+ * Every colour of the report, in light and in dark. Specs hold the light value, so that a saved chart stands on its
+ * own; the page replaces each by its CSS variable, so that dark mode and print need no second drawing.
+ * Stack colours: Okabe and Ito's palette, safe without colour vision, lightened for dark; yellow is left out as too pale.
+ */
+const palette = {
+  paper: { light: '#ffffff', dark: '#14171c' },
+  ink: { light: '#1f242b', dark: '#e6e9ee' },
+  muted: { light: '#5c6672', dark: '#9aa5b3' },
+  grid: { light: '#e6e9ed', dark: '#2a3038' },
+  axis: { light: '#b9c0c9', dark: '#485260' },
+  burst: { light: '#f3f0e6', dark: '#23221d' },
+  better: { light: '#e8f3ee', dark: '#182822' },
+  target: { light: '#8a3b12', dark: '#f0a477' },
+  stack0: { light: '#0072b2', dark: '#5cb0e6' },
+  stack1: { light: '#d55e00', dark: '#ff8f3f' },
+  stack2: { light: '#009e73', dark: '#35c99c' },
+  stack3: { light: '#b0568d', dark: '#e29bc6' },
+  stack4: { light: '#e69f00', dark: '#f4bf4a' },
+  stack5: { light: '#56b4e9', dark: '#9ad5f7' },
+  bound: { light: '#6b7280', dark: '#a3abb8' },
+  weights: { light: '#7b8798', dark: '#657183' },
+  kvUsed: { light: '#e3a018', dark: '#d99a1c' },
+  kvFree: { light: '#f7e7c3', dark: '#40351c' },
+  reserve: { light: '#d3d8df', dark: '#363d47' },
+  hostKv: { light: '#4a1768', dark: '#e6cdf7' },
+} as const;
+
+export type ColourName = keyof typeof palette;
+
+/** The colour as it stands in a spec. */
+export function colour(name: ColourName): string {
+  return palette[name].light;
+}
+
+const fonts = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+
+/** Look of every chart: thin grid, no frame, words in the page's type. */
+export const chartConfig: Config = {
+  background: colour('paper'),
+  font: fonts,
+  padding: 4,
+  aria: false,
+  view: { stroke: null },
+  concat: { spacing: 18 },
+  axis: {
+    labelColor: colour('muted'),
+    titleColor: colour('muted'),
+    labelFontSize: 11,
+    titleFontSize: 11,
+    titleFontWeight: 'normal',
+    gridColor: colour('grid'),
+    domainColor: colour('axis'),
+    tickColor: colour('axis'),
+    tickSize: 4,
+    labelPadding: 4,
+    titlePadding: 8,
+    labelLimit: 150,
+  },
+  axisX: { grid: false },
+  axisY: { domain: false, ticks: false },
+  legend: {
+    orient: 'top',
+    direction: 'horizontal',
+    title: null,
+    labelColor: colour('ink'),
+    labelFontSize: 12,
+    labelLimit: 170,
+    symbolSize: 90,
+    symbolStrokeWidth: 2,
+    columnPadding: 18,
+    padding: 0,
+    offset: 10,
+  },
+  title: {
+    anchor: 'start',
+    frame: 'group',
+    color: colour('ink'),
+    subtitleColor: colour('muted'),
+    fontSize: 12,
+    subtitleFontSize: 11,
+    fontWeight: 600,
+    offset: 6,
+  },
+  text: { color: colour('ink'), fontSize: 11 },
+  rule: { color: colour('axis') },
+};
+
+/** `:root { --ink: ...; }` for light, dark and print. */
+export function paletteCss(): string {
+  const light = declarations('light');
+  const dark = declarations('dark');
+  return [
+    `:root{color-scheme:light dark;${light}}`,
+    `@media screen and (prefers-color-scheme:dark){:root{${dark}}}`,
+  ].join('\n');
+}
+
+/** Light value to CSS variable, for the page's script. */
+export function variableByColour(): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(palette).map(([name, { light }]) => [light, `var(--${name})`]));
+}
+
+function declarations(mode: 'light' | 'dark'): string {
+  return Object.entries(palette)
+    .map(([name, value]) => `--${name}:${value[mode]};`)
+    .join('');
+}

@@ -1,0 +1,67 @@
+import { quantileOfSorted } from '../harness/base/stats.ts';
+
+/** A few significant digits are plenty for a picture, and keep the page small. */
+export function roundForPicture(value: number): number {
+  return value === 0 ? 0 : Number(value.toPrecision(4));
+}
+
+/** The items split into at most `maxBins` equal stretches of `position`; empty stretches are left out. */
+export function binBy<T>(items: readonly T[], position: (item: T) => number, maxBins: number): T[][] {
+  if (items.length <= maxBins) return items.map((item) => [item]);
+  let low = Infinity;
+  let high = -Infinity;
+  for (const item of items) {
+    low = Math.min(low, position(item));
+    high = Math.max(high, position(item));
+  }
+  const bins: T[][] = Array.from({ length: maxBins }, () => []);
+  const scale = high > low ? maxBins / (high - low) : 0;
+  for (const item of items) {
+    bins[Math.min(maxBins - 1, Math.floor((position(item) - low) * scale))]?.push(item);
+  }
+  return bins.filter((bin) => bin.length > 0);
+}
+
+/** The item for which `score` is greatest; the first of equals. */
+export function greatest<T>(items: readonly T[], score: (item: T) => number): T | undefined {
+  let best: T | undefined;
+  for (const item of items) if (best === undefined || score(item) > score(best)) best = item;
+  return best;
+}
+
+/** The greatest of numbers from 0 on; 0 for none. Takes any number of them, which `Math.max(...)` does not. */
+export function greatestOf(values: readonly number[]): number {
+  return values.reduce((high, value) => Math.max(high, value), 0);
+}
+
+export interface StepPoint {
+  readonly value: number;
+  /** Share of all, not only of those with a value, that lie at or below it. */
+  readonly share: number;
+}
+
+/**
+ * Cumulative distribution of sorted values as at most `numPoints` points: evenly spread shares, with one in three
+ * points kept for the last tenth, where tails are read. `total` counts those without a value too.
+ */
+export function cumulative(values: ArrayLike<number>, total: number, numPoints: number): StepPoint[] {
+  if (values.length === 0) return [];
+  const quantiles = values.length <= numPoints ? evenly(values.length) : tailed(numPoints);
+  return quantiles.map((quantile) => ({
+    value: roundForPicture(quantileOfSorted(values, quantile) ?? 0),
+    share: roundForPicture((quantile * (values.length - 1) + 1) / total),
+  }));
+}
+
+function evenly(length: number): number[] {
+  return Array.from({ length }, (_, index) => (length === 1 ? 1 : index / (length - 1)));
+}
+
+function tailed(numPoints: number): number[] {
+  const tail = Math.floor(numPoints / 3);
+  const body = numPoints - tail;
+  return [
+    ...Array.from({ length: body }, (_, index) => (0.9 * index) / body),
+    ...Array.from({ length: tail }, (_, index) => 0.9 + (0.1 * index) / (tail - 1)),
+  ];
+}

@@ -1,0 +1,163 @@
+import type { Comparison, StackInfo } from '../harness/metrics/results.ts';
+import { comparisonsOf, definitionOf } from './figures.ts';
+import {
+  formatInterval,
+  formatMetric,
+  formatNumber,
+  formatPercent,
+  formatRatio,
+  joinWords,
+  listOrExtremes,
+} from './format.ts';
+import type { Scored } from './format.ts';
+import type { Results } from './load.ts';
+import { familyLabels, stackNamed } from './stacks.ts';
+
+/** What a user feels and what it costs; the other compared metrics are in the chart of all of them. */
+const headlineMetrics = [
+  'p99_ttft_ms',
+  'p50_ttft_ms',
+  'p99_tpot_ms',
+  'p50_tpot_ms',
+  'slo_attainment',
+  'goodput_rps',
+  'instance_seconds',
+] as const;
+
+/** What the run says about one metric, in words. */
+export interface MetricVerdict {
+  readonly metric: string;
+  readonly label: string;
+  readonly outcome: 'wins' | 'shared' | 'baseline holds' | 'cannot tell';
+  /** Who stands ahead, with the family; empty when nobody can be named. */
+  readonly winners: readonly StackInfo[];
+  readonly sentence: string;
+  /** By how much, how sure, and what is left up to the bound. */
+  readonly detail: string;
+}
+
+/** One verdict a headline metric that was compared; stacks that are bounds or oracles never win. */
+export function verdictsOf(results: Results): readonly MetricVerdict[] {
+  return headlineMetrics.flatMap((metric) => {
+    const rivals = comparisonsOf(results, metric).filter((comparison) => isRival(results, comparison.policy));
+    return rivals.length === 0 ? [] : [verdictOn(results, metric, rivals)];
+  });
+}
+
+/** One sentence over all metrics. */
+export function headline(results: Results, verdicts: readonly MetricVerdict[]): string {
+  const { baseline } = results.manifest;
+  if (verdicts.length === 0) return `Nothing to compare with ${baseline}: no other stack finished.`;
+  const byWinner = new Map<string, string[]>();
+  for (const { winners, label, outcome } of verdicts) {
+    if (outcome !== 'wins' && outcome !== 'shared') continue;
+    const name = winners.map(withFamily).join(' and ');
+    byWinner.set(name, [...(byWinner.get(name) ?? []), inSentence(label)]);
+  }
+  const labels = (outcome: MetricVerdict['outcome']) =>
+    verdicts.filter((verdict) => verdict.outcome === outcome).map((verdict) => inSentence(verdict.label));
+  if (verdicts.every(({ outcome }) => outcome === 'cannot tell')) {
+    return `Against ${baseline}: cannot tell on any of ${verdicts.length} headline metrics.`;
+  }
+  const parts = [...byWinner].map(([name, won]) => `${name} ahead on ${joinWords(won)}`);
+  const held = labels('baseline holds');
+  if (held.length > 0) parts.push(`nothing better on ${joinWords(held)}`);
+  const open = labels('cannot tell');
+  if (open.length > 0) parts.push(`cannot tell on ${joinWords(open)}`);
+  return `Against ${baseline}: ${parts.join('; ')}.`;
+}
+
+/** `Goodput` as `goodput`, but `TTFT p99` as it is. */
+function inSentence(label: string): string {
+  return /^\p{Lu}\p{Ll}/u.test(label) ? label.charAt(0).toLowerCase() + label.slice(1) : label;
+}
+
+/** Whether the run compares families at all, and what it cannot say. */
+export function familyNote(results: Results): string {
+  const rivals = results.manifest.stacks.filter((stack) => stack.family !== 'bound' && !stack.is_oracle);
+  const families = [...new Set(rivals.map((stack) => familyLabels[stack.family]))];
+  if (families.length > 1) return `Families compared: ${joinWords(families)}.`;
+  return `All stacks here are of one family (${joinWords(families)}): this run says which of them wins, not which family.`;
+}
+
+function isRival(results: Results, name: string): boolean {
+  const stack = stackNamed(results, name);
+  return stack !== undefined && stack.family !== 'bound' && !stack.is_oracle;
+}
+
+function verdictOn(results: Results, metric: string, rivals: readonly Comparison[]): MetricVerdict {
+  const { label } = definitionOf(results, metric);
+  const { baseline } = results.manifest;
+  const better = rivals.filter(({ verdict }) => verdict === 'better').toSorted((a, b) => gain(b) - gain(a));
+  const leader = better[0];
+  if (leader === undefined) {
+    const isWorse = rivals.every(({ verdict }) => verdict === 'worse');
+    const outcome = isWorse ? ('baseline holds' as const) : ('cannot tell' as const);
+    const sentence = isWorse
+      ? `${baseline} holds: all others are worse`
+      : `cannot tell: none is surely better`;
+    return { metric, label, outcome, winners: [], sentence, detail: listOrExtremes(rivals.map(scored)) };
+  }
+  const tied = better.filter((other) => overlaps(leader, other));
+  const winners = tied.flatMap(({ policy }) => stackNamed(results, policy) ?? []);
+  const names = joinWords(winners.map(withFamily));
+  return {
+    metric,
+    label,
+    outcome: tied.length === 1 ? 'wins' : 'shared',
+    winners,
+    sentence: tied.length === 1 ? `${names} wins` : `${names} lead; which of them is best is open`,
+    detail: `${tied.map((one) => `${extent(one)}, ${values(results, one)}`).join('; ')}${headroom(results, leader)}`,
+  };
+}
+
+function withFamily(stack: StackInfo): string {
+  return `${stack.name} (${familyLabels[stack.family]})`;
+}
+
+/** Distance from the baseline on the better side, whichever that is. */
+function gain({ ratio }: Comparison): number {
+  return ratio === null || ratio <= 0 ? Infinity : Math.abs(Math.log(ratio));
+}
+
+/** Whether their intervals touch; an open end reaches everything. */
+function overlaps(a: Comparison, b: Comparison): boolean {
+  return startsBelowEnd(a, b) && startsBelowEnd(b, a);
+}
+
+function startsBelowEnd(a: Comparison, b: Comparison): boolean {
+  return (a.ratio_low ?? -Infinity) <= (b.ratio_high ?? Infinity);
+}
+
+/** Ratio, or difference where a zero leaves the ratio undefined, with its interval. */
+function extent(comparison: Comparison): string {
+  const { policy, ratio, difference } = comparison;
+  if (ratio !== null) {
+    return `${policy} ${formatRatio(ratio)} (95 %: ${formatInterval(comparison.ratio_low, comparison.ratio_high)})`;
+  }
+  if (difference === undefined || difference === null) return `${policy} left requests unanswered`;
+  const sign = difference > 0 ? '+' : '';
+  const interval = formatInterval(comparison.difference_low ?? null, comparison.difference_high ?? null);
+  return `${policy} ${sign}${formatNumber(difference)} (95 %: ${interval})`;
+}
+
+function scored(comparison: Comparison): Scored {
+  return { text: extent(comparison), score: comparison.ratio ?? 0 };
+}
+
+function values(results: Results, { metric, value, baseline_value: baselineValue }: Comparison): string {
+  const { unit } = definitionOf(results, metric);
+  return `${formatMetric(value, unit)} against ${formatMetric(baselineValue, unit)}`;
+}
+
+/** How much of the way from the baseline to the unlimited bound the leader goes. */
+function headroom(results: Results, leader: Comparison): string {
+  const bound = comparisonsOf(results, leader.metric).find(
+    ({ policy }) => stackNamed(results, policy)?.family === 'bound',
+  );
+  if (bound?.value === undefined || bound.value === null) return '';
+  if (leader.value === null || leader.baseline_value === null || bound.verdict !== 'better') return '';
+  const share = (leader.value - leader.baseline_value) / (bound.value - leader.baseline_value);
+  if (!Number.isFinite(share) || share < 0) return '';
+  return `; ${formatPercent(Math.min(share, 1))} of the way to ${bound.policy}`;
+}

@@ -1,0 +1,157 @@
+import { existsSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { metrics } from '../../harness/metrics/metrics.ts';
+import { charts } from '../../reports/charts/index.ts';
+import { writeReport } from '../../reports/index.ts';
+import { situations, syntheticDir } from './fixtures.ts';
+
+const candidates = [
+  process.env['CHROMIUM_PATH'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+const executablePath = candidates.find((path) => path !== undefined && existsSync(path));
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const absence = 'no Chromium here, so nothing was opened: install Debian\'s "chromium" or set CHROMIUM_PATH';
+
+it('has a browser to open reports in', (context) => {
+  if (executablePath !== undefined) return;
+  if (process.env['CI'] === 'true') throw new Error(absence);
+  console.warn(`test/reports/browser.test.ts: ${absence}`);
+  context.skip(absence);
+});
+
+describe.skipIf(executablePath === undefined)('the report in a browser without a network', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: executablePath ?? '', args: flags });
+  }, 60_000);
+  afterAll(async () => {
+    await browser.close();
+  });
+
+  const looks: readonly (readonly [string, BrowserContextOptions, 'screen' | 'print'])[] = [
+    ['light', { colorScheme: 'light' }, 'screen'],
+    ['dark', { colorScheme: 'dark' }, 'screen'],
+    ['print, from dark mode', { colorScheme: 'dark' }, 'print'],
+    ['phone', { viewport: { width: 390, height: 844 } }, 'screen'],
+  ];
+
+  it.each(looks)(
+    'draws every chart: %s',
+    async (_, options, media) => {
+      const { page, trouble } = await open(browser, await reportOf(), options);
+      await page.emulateMedia({ media });
+      expect(await drawnCharts(page)).toEqual(Object.keys(charts));
+      expect(trouble).toEqual([]);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(wide).toBeLessThanOrEqual(0);
+      const paper = await page.evaluate(() => {
+        const picture = document.querySelector('.picture svg');
+        return picture === null ? '' : getComputedStyle(picture).backgroundColor;
+      });
+      const isDark = options.colorScheme === 'dark' && media === 'screen';
+      expect(paper).toBe(isDark ? 'rgb(20, 23, 28)' : 'rgb(255, 255, 255)');
+      await page.context().close();
+    },
+    60_000,
+  );
+
+  it.each(['names that attack', 'nothing finished', 'one stack, one seed'])(
+    'opens without an error: %s',
+    async (name) => {
+      const { page, trouble } = await open(browser, await reportOf(name), {});
+      expect(trouble).toEqual([]);
+      expect(await page.locator('h1').count()).toBe(1);
+      expect(await drawnCharts(page)).toEqual(await page.$$eval('.picture', namesOf));
+      await page.context().close();
+    },
+    60_000,
+  );
+
+  it('shows the figures of a mark under the pointer', async () => {
+    const { page } = await open(browser, await reportOf(), {});
+    await page.locator('[data-chart="cost-latency"] .mark-symbol.role-mark path').first().hover();
+    await page.locator('#tip:not([hidden])').waitFor();
+    expect(await page.locator('#tip').textContent()).toContain('instance-seconds');
+    await page.context().close();
+  }, 60_000);
+
+  it('keeps tables, verdicts and answers without JavaScript', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false, offline: true });
+    const page = await context.newPage();
+    await page.goto(await reportOf());
+    expect(await page.locator('table.key tbody tr').count()).toBe(3);
+    expect(await page.locator('.verdicts li').count()).toBeGreaterThan(3);
+    expect(await page.locator('.answer').first().isVisible()).toBe(true);
+    expect(await page.locator('noscript p').isVisible()).toBe(true);
+    await context.close();
+  }, 60_000);
+});
+
+async function reportOf(situation = 'three stacks, three seeds'): Promise<string> {
+  const resultsDir = syntheticDir(situations[situation]);
+  const { htmlPath } = await writeReport({ resultsDir, metricDefinitions: metrics });
+  return pathToFileURL(htmlPath).href;
+}
+
+/** Opens the page cut off from everything; whatever it says or asks for is trouble. */
+async function open(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions,
+): Promise<{ page: Page; trouble: string[] }> {
+  const context = await browser.newContext(options);
+  await context.route(
+    (target) => target.href !== url,
+    (route) => route.abort(),
+  );
+  await context.setOffline(true);
+  const page = await context.newPage();
+  const trouble: string[] = [];
+  page.on('console', (message) => trouble.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => trouble.push(error.message));
+  page.on('request', (request) => {
+    if (request.url() !== url) trouble.push(`asked for ${request.url()}`);
+  });
+  await page.goto(url);
+  await page.waitForSelector('html[data-charts="drawn"]');
+  return { page, trouble };
+}
+
+/** Names of the charts whose picture holds marks that take up room. */
+async function drawnCharts(page: Page): Promise<string[]> {
+  const pictures = page.locator('.picture');
+  return pictures.evaluateAll((elements) =>
+    elements
+      .filter((element) => {
+        const marks = element.querySelectorAll(
+          'svg .role-mark > path, svg .role-mark > line, svg .role-mark > text',
+        );
+        const { width, height } = element.querySelector('svg')?.getBoundingClientRect() ?? {
+          width: 0,
+          height: 0,
+        };
+        return marks.length > 0 && width > 100 && height > 50;
+      })
+      .map((element) => element.getAttribute('data-chart') ?? ''),
+  );
+}
+
+function namesOf(elements: Element[]): string[] {
+  return elements.map((element) => element.getAttribute('data-chart') ?? '');
+}

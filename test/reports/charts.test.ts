@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Ajv } from 'ajv';
+import { parse, View } from 'vega';
+import { compile } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { charts } from '../../reports/charts/index.ts';
+import type { Results } from '../../reports/load.ts';
+import { situations, syntheticResults } from './fixtures.ts';
+import { sevenStacks } from './synthetic-serving.ts';
+
+const schemaPath = createRequire(import.meta.url).resolve('vega-lite/vega-lite-schema.json');
+const validate = new Ajv({ strict: false, validateFormats: false }).compile(
+  JSON.parse(readFileSync(schemaPath, 'utf8')),
+);
+
+describe.each(Object.entries(situations))('charts of %s', (_, options) => {
+  let results: Results;
+  beforeAll(async () => {
+    results = await syntheticResults(options);
+  });
+
+  it.each(Object.entries(charts))(
+    '%s is a valid spec that renders without a warning',
+    async (_name, chart) => {
+      const drawing = chart.draw(results);
+      if (drawing.kind === 'absent') {
+        expect(drawing.reason).toMatch(/\.$/);
+        return;
+      }
+      expect(drawing.answer).toMatch(/\.$/);
+      expect(drawing.answer).not.toMatch(/NaN|undefined|Infinity/);
+      validate(drawing.spec);
+      expect(validate.errors).toBeNull();
+      const { svg, messages } = await render(drawing.spec);
+      expect(messages).toEqual([]);
+      expect(svg).not.toContain('NaN');
+      expect(numMarks(svg)).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe('the registry', () => {
+  it('draws every chart of an ordinary run', async () => {
+    const results = await syntheticResults();
+    const kinds = Object.values(charts).map((chart) => chart.draw(results).kind);
+    expect(kinds).toEqual(kinds.map(() => 'drawn'));
+  });
+
+  it('names charts so that they can be files, and gives each its own title', () => {
+    for (const name of Object.keys(charts)) expect(name).toMatch(/^[a-z][a-z-]+$/);
+    const titles = Object.values(charts).map((chart) => chart.title);
+    expect(new Set(titles).size).toBe(titles.length);
+  });
+
+  it('is pure: the same results give the same specs', async () => {
+    const results = await syntheticResults({ stacks: sevenStacks });
+    const specs = () => JSON.stringify(Object.values(charts).map((chart) => chart.draw(results)));
+    expect(specs()).toBe(specs());
+  });
+
+  it('says why nothing is drawn when no cell finished', async () => {
+    const results = await syntheticResults(situations['nothing finished']);
+    for (const chart of Object.values(charts)) expect(chart.draw(results).kind).toBe('absent');
+  });
+});
+
+describe('what the charts show', () => {
+  it('keeps the longest queue and the fullest memory when it thins', async () => {
+    const results = await syntheticResults({ seeds: [1], seconds: 120 });
+    const drawing = charts['burst-timeline']!.draw(results);
+    const cell = results.cells[0];
+    if (drawing.kind !== 'drawn' || cell?.status !== 'done') throw new Error('not drawn');
+    expect(cell.timeseries.length / 4).toBeGreaterThan(1000);
+    const byTime = new Map<number, { waiting: number; kv: number; weights: number }>();
+    for (const row of cell.timeseries) {
+      const sum = byTime.get(row.time_us) ?? { waiting: 0, kv: 0, weights: 0 };
+      sum.waiting += row.waiting;
+      sum.kv += row.kv_used_bytes;
+      sum.weights += row.weight_bytes;
+      byTime.set(row.time_us, sum);
+    }
+    const values = valuesIn(drawing.spec);
+    const drawnQueue = values
+      .filter((row) => row['stack'] === cell.policy)
+      .map((row) => Number(row['count']));
+    expect(Math.max(...drawnQueue)).toBe(Math.max(...[...byTime.values()].map((sum) => sum.waiting)));
+    const fullest = Math.max(...[...byTime.values()].map((sum) => sum.kv + sum.weights)) / 2 ** 20;
+    const drawnKv = values.filter((row) => row['kind'] === 'KV in use').map((row) => Number(row['high']));
+    expect(drawnKv.some((mib) => Math.abs(mib / fullest - 1) < 1e-3)).toBe(true);
+  });
+
+  it('counts requests without a token in the share of the distribution', async () => {
+    const results = await syntheticResults({ seeds: [1] });
+    const lost: Results = {
+      ...results,
+      cells: results.cells.map((cell) =>
+        cell.status === 'done'
+          ? {
+              ...cell,
+              requests: cell.requests.map((row, index) =>
+                index % 2 === 0 ? row : { ...row, status: 'rejected' as const, first_token_at_us: null },
+              ),
+            }
+          : cell,
+      ),
+    };
+    const drawing = charts['ttft-distribution']!.draw(lost);
+    if (drawing.kind !== 'drawn') throw new Error('not drawn');
+    const shares = valuesIn(drawing.spec).map((row) => Number(row['share'] ?? 0));
+    expect(Math.max(...shares)).toBeCloseTo(0.5, 2);
+  });
+
+  it('agrees with the summary on SLO attainment at the configured target', async () => {
+    const results = await syntheticResults({ seeds: [1] });
+    const drawing = charts['slo-attainment']!.draw(results);
+    const cell = results.cells[0];
+    if (drawing.kind !== 'drawn' || cell?.status !== 'done') throw new Error('not drawn');
+    const percent = ((cell.summary.slo_attainment ?? 0) * 100).toFixed(1);
+    expect(drawing.answer).toContain(`recompute ${percent} %`);
+  });
+});
+
+async function render(spec: TopLevelSpec): Promise<{ svg: string; messages: string[] }> {
+  const messages: string[] = [];
+  const note = (...parts: readonly unknown[]) => {
+    messages.push(parts.map(String).join(' '));
+    return logger;
+  };
+  const silent = () => logger;
+  let threshold = 2;
+  const logger = {
+    level(value?: number) {
+      if (value === undefined) return threshold;
+      threshold = value;
+      return logger;
+    },
+    error: note,
+    warn: note,
+    info: silent,
+    debug: silent,
+  };
+  const compiled = compile(spec, { logger }).spec;
+  const view = new View(parse(compiled), { renderer: 'none', logger });
+  return { svg: await view.toSVG(), messages };
+}
+
+/** Drawn items that are neither axis, legend nor title. */
+function numMarks(svg: string): number {
+  return [...svg.matchAll(/class="mark-(\w+) role-mark[^"]*"[^>]*>(?=<(?:path|line|rect|text))/g)].length;
+}
+
+/** Every inlined row of a spec. */
+function valuesIn(spec: unknown): Record<string, unknown>[] {
+  if (typeof spec !== 'object' || spec === null) return [];
+  return Object.entries(spec).flatMap(([key, part]) =>
+    key === 'values' && Array.isArray(part) ? part.filter((row) => typeof row === 'object') : valuesIn(part),
+  );
+}

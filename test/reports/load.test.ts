@@ -1,0 +1,76 @@
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../../harness/base/errors.ts';
+import { metrics } from '../../harness/metrics/metrics.ts';
+import { loadResults } from '../../reports/load.ts';
+import { syntheticDir } from './fixtures.ts';
+
+describe('loadResults', () => {
+  it('reads every cell of a run', async () => {
+    const results = await loadResults(syntheticDir({ seeds: [1, 2] }), metrics);
+    expect(results.cells.map((cell) => cell.status)).toEqual(Array.from({ length: 6 }, () => 'done'));
+    const [cell] = results.cells;
+    if (cell?.status !== 'done') throw new Error('not done');
+    expect(cell.requests).toHaveLength(cell.summary.offered);
+    expect(cell.timeseries[0]).toMatchObject({ instance: 0, state: 'ready', reserve_bytes: 1_500_000 });
+    expect(results.slo.get('interactive')).toEqual({ ttftUs: 500_000, tpotUs: 60_000 });
+  });
+
+  it('keeps failed and missing cells with their reason', async () => {
+    const dir = syntheticDir({ seeds: [1], failed: { 'swap-1': 'out of memory' } });
+    rmSync(join(dir, 'cells', 'unlimited-1'), { recursive: true });
+    const results = await loadResults(dir, metrics);
+    expect(results.cells.map(({ id, status }) => [id, status])).toEqual([
+      ['recompute-1', 'done'],
+      ['swap-1', 'failed'],
+      ['unlimited-1', 'missing'],
+    ]);
+    expect(results.cells[1]).toMatchObject({ error: 'out of memory' });
+  });
+
+  it.each([
+    [
+      'no folder',
+      join(tmpdir(), 'servebench-no-such-folder'),
+      /not a results folder: it has no manifest.json/,
+    ],
+    ['a file', join(syntheticDir({ seeds: [1] }), 'summary.json'), /not a results folder/],
+  ])('refuses %s', async (_, dir, message) => {
+    await expect(loadResults(dir, metrics)).rejects.toThrow(message);
+    await expect(loadResults(dir, metrics)).rejects.toBeInstanceOf(InputError);
+  });
+
+  it('refuses another schema version and names both', async () => {
+    const dir = syntheticDir({ seeds: [1] });
+    edit(join(dir, 'manifest.json'), (value) => ({ ...value, schema_version: 99 }));
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 1, got 99/);
+  });
+
+  it('refuses a broken document and names the key', async () => {
+    const dir = syntheticDir({ seeds: [1] });
+    edit(join(dir, 'manifest.json'), (value) => ({ ...value, seeds: 'three' }));
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/manifest\.json: seeds:/);
+  });
+
+  it.each([
+    ['requests.jsonl', '{"id": 1\n', /requests\.jsonl:\d+:1: is not JSON/],
+    ['decisions.jsonl', '{"time_us": -1}\n', /decisions\.jsonl:\d+:1: time_us/],
+    [
+      'timeseries.csv',
+      '5,zero,0,mixed,ready,1,1,1,1,1,1,1,1,1,1,1\n',
+      /timeseries\.csv:\d+:1: instance: expected a number, got "zero"/,
+    ],
+    ['timeseries.csv', '5,zero\n', /timeseries\.csv:\d+:1: is not CSV: Invalid Record Length/],
+  ])('names file and line of a bad row in %s', async (file, row, message) => {
+    const dir = syntheticDir({ seeds: [1] });
+    appendFileSync(join(dir, 'cells', 'swap-1', file), row);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(message);
+    await expect(loadResults(dir, metrics)).rejects.toBeInstanceOf(InputError);
+  });
+});
+
+function edit(path: string, change: (value: Record<string, unknown>) => Record<string, unknown>): void {
+  writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')))));
+}

@@ -1,0 +1,127 @@
+import { mean, quantileOfSorted, sorted } from '../../harness/base/stats.ts';
+import { comparedMetrics } from '../../harness/metrics/compare.ts';
+import { metrics } from '../../harness/metrics/metrics.ts';
+import type { CellSummary, Comparison } from '../../harness/metrics/results.ts';
+import type { SyntheticRequest, SyntheticServing, SyntheticStack } from './synthetic-serving.ts';
+
+export const syntheticSlo = { ttftMs: 500, tpotMs: 60 };
+const numInstances = 4;
+
+function ttft(request: SyntheticRequest): number {
+  return (request.firstMs as number) - request.arrivedMs;
+}
+
+function tpot(request: SyntheticRequest): number {
+  return ((request.endedMs as number) - (request.firstMs as number)) / Math.max(1, request.generated - 1);
+}
+
+/** Figures of a cell: those that the report draws are computed, the others made up. */
+export function summarize(
+  id: string,
+  seed: number,
+  stack: SyntheticStack,
+  serving: SyntheticServing,
+): CellSummary {
+  const { requests: all, endMs } = serving;
+  const ttfts = sorted(all.map(ttft));
+  const tpots = sorted(all.filter((request) => request.output > 1).map(tpot));
+  const good = all.filter(
+    (request) => ttft(request) <= syntheticSlo.ttftMs && tpot(request) <= syntheticSlo.tpotMs,
+  ).length;
+  const preemptions = all.reduce((sum, request) => sum + request.preemptions, 0);
+  const swaps = stack.preemption === 'swap' ? preemptions : 0;
+  const tokens = all.reduce((sum, request) => sum + request.generated, 0);
+  const attainment = good / all.length;
+  return {
+    id,
+    policy: stack.name,
+    seed,
+    offered: all.length,
+    completed: all.length,
+    failed: 0,
+    rejected: 0,
+    aborted: 0,
+    unfinished: 0,
+    duration_ms: endMs,
+    total_input_tokens: all.reduce((sum, request) => sum + request.prompt, 0),
+    total_output_tokens: tokens,
+    request_throughput: (all.length / endMs) * 1000,
+    output_throughput: (tokens / endMs) * 1000,
+    mean_ttft_ms: mean(ttfts) ?? null,
+    p50_ttft_ms: at(ttfts, 0.5),
+    p90_ttft_ms: at(ttfts, 0.9),
+    p95_ttft_ms: at(ttfts, 0.95),
+    p99_ttft_ms: at(ttfts, 0.99),
+    max_ttft_ms: at(ttfts, 1),
+    num_ttft_samples: ttfts.length,
+    mean_tpot_ms: mean(tpots) ?? null,
+    p50_tpot_ms: at(tpots, 0.5),
+    p90_tpot_ms: at(tpots, 0.9),
+    p95_tpot_ms: at(tpots, 0.95),
+    p99_tpot_ms: at(tpots, 0.99),
+    max_tpot_ms: at(tpots, 1),
+    num_tpot_samples: tpots.length,
+    p50_itl_ms: 25,
+    p99_itl_ms: 60,
+    max_itl_ms: 900,
+    mean_e2el_ms: 1500,
+    p50_e2el_ms: 1200,
+    p99_e2el_ms: 6000,
+    mean_queueing_delay_ms: 300,
+    p99_queueing_delay_ms: 2500,
+    mean_normalized_latency_ms: 40,
+    slo_attainment: attainment,
+    goodput_rps: (good / endMs) * 1000,
+    classes: {
+      interactive: {
+        offered: all.length,
+        completed: all.length,
+        p50_ttft_ms: at(ttfts, 0.5),
+        p99_ttft_ms: at(ttfts, 0.99),
+        p50_tpot_ms: at(tpots, 0.5),
+        p99_tpot_ms: at(tpots, 0.99),
+        slo_attainment: attainment,
+      },
+    },
+    instance_seconds: (endMs / 1000) * numInstances * (stack.family === 'autoscaling' ? 1.2 : 1),
+    preemption_count: preemptions,
+    swap_count: swaps,
+    migration_count: stack.name === 'llumnix' ? 12 + seed : 0,
+    kv_usage_ratio: 0.6,
+    kv_usage_ratio_max: 1,
+    busy_ratio: 0.8,
+    bubble_ratio: 0,
+    swapped_bytes: swaps * 200_000,
+    generated_tokens: tokens,
+    verified_tokens: tokens,
+    decisions_rejected: 1,
+  };
+}
+
+function at(values: Float64Array, quantile: number): number | null {
+  return quantileOfSorted(values, quantile) ?? null;
+}
+
+/** Ratios of the means over the seeds with made-up intervals around them. */
+export function compare(policy: string, baseline: string, cells: readonly CellSummary[]): Comparison[] {
+  return comparedMetrics.flatMap((key): Comparison[] => {
+    const value = meanOf(cells, policy, key);
+    const baselineValue = meanOf(cells, baseline, key);
+    if (value === undefined || baselineValue === undefined || baselineValue === 0) return [];
+    const ratio = value / baselineValue;
+    const spread = key.startsWith('p99') ? 1.12 : 1.04;
+    const [low, high] = [ratio / spread, ratio * spread];
+    const [better, worse] = metrics[key].better === 'lower' ? [high < 1, low > 1] : [low > 1, high < 1];
+    const verdict = better ? 'better' : worse ? 'worse' : 'cannot tell';
+    const interval = { ratio, ratio_low: low, ratio_high: high };
+    return [{ policy, baseline, metric: key, value, baseline_value: baselineValue, ...interval, verdict }];
+  });
+}
+
+function meanOf(
+  cells: readonly CellSummary[],
+  policy: string,
+  key: (typeof comparedMetrics)[number],
+): number | undefined {
+  return mean(cells.filter((cell) => cell.policy === policy).map((cell) => cell[key] ?? 0));
+}

@@ -1,0 +1,190 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { metrics } from '../../harness/metrics/metrics.ts';
+import type { Comparison } from '../../harness/metrics/results.ts';
+import {
+  formatInterval,
+  formatMetric,
+  formatNumber,
+  formatPercent,
+  formatRatio,
+  listOrExtremes,
+} from '../../reports/format.ts';
+import type { Results } from '../../reports/load.ts';
+import { html, jsonMarkup } from '../../reports/markup.ts';
+import { closingTable, tableJson } from '../../reports/table.ts';
+import { binBy, cumulative } from '../../reports/thin.ts';
+import { headline, verdictsOf } from '../../reports/verdict.ts';
+import { hostileName, situations, syntheticResults } from './fixtures.ts';
+import { sevenStacks } from './synthetic-serving.ts';
+
+describe('numbers in words', () => {
+  it.each([
+    [0, '0'],
+    [0.01234, '0.0123'],
+    [4.564, '4.56'],
+    [52.96, '53.0'],
+    [12, '12'],
+    [999.6, '1,000'],
+    [1_234_567, '1,234,567'],
+    [undefined, '–'],
+  ])('%s is %s', (value, text) => {
+    expect(formatNumber(value)).toBe(text);
+  });
+
+  it('follows the unit', () => {
+    expect(formatMetric(0.4567, 'ratio')).toBe('45.7 %');
+    expect(formatMetric(1536, 'bytes')).toBe('1.5 KiB');
+    expect(formatMetric(null, 'ms')).toBe('–');
+    expect(formatRatio(1)).toBe('1.00×');
+    expect(formatRatio(0)).toBe('0×');
+    expect(formatInterval(0.5, null)).toBe('0.500 to ∞');
+    expect(formatPercent(0.9999)).toBe('100 %');
+  });
+
+  it('lists a few and gives the extremes of many', () => {
+    const items = ['a', 'b', 'c', 'd'].map((text, score) => ({ text, score }));
+    expect(listOrExtremes(items.slice(0, 3))).toBe('a, b and c');
+    expect(listOrExtremes(items.toReversed())).toBe('from a to d');
+  });
+});
+
+describe('markup', () => {
+  it('lets no value open a tag or leave an attribute', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const { markup } = html`<p title="${text}">${text}</p>`;
+        expect(markup.match(/</g)).toHaveLength(2);
+        expect(markup.match(/"/g)).toHaveLength(2);
+      }),
+    );
+  });
+
+  it('keeps JSON readable and inside its script element', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const { markup } = jsonMarkup({ text: `${text}</script>` });
+        expect(markup).not.toContain('<');
+        expect(JSON.parse(markup)).toEqual({ text: `${text}</script>` });
+      }),
+    );
+  });
+});
+
+describe('thinning', () => {
+  it('puts every item into exactly one of at most so many bins', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 1000 })),
+        fc.integer({ min: 1, max: 20 }),
+        (items, maxBins) => {
+          const bins = binBy(items, (item) => item, maxBins);
+          expect(bins.length).toBeLessThanOrEqual(maxBins);
+          expect(bins.flat().toSorted((a, b) => a - b)).toEqual(items.toSorted((a, b) => a - b));
+        },
+      ),
+    );
+  });
+
+  it('draws a rising share that ends at the share of those with a value', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 400 }),
+        (items) => {
+          const values = items.toSorted((a, b) => a - b);
+          const points = cumulative(values, values.length * 2, 60);
+          expect(points.length).toBeLessThanOrEqual(60);
+          for (const [index, point] of points.entries()) {
+            expect(point.share).toBeGreaterThanOrEqual(points[index - 1]?.share ?? 0);
+            expect(point.value).toBeGreaterThanOrEqual(points[index - 1]?.value ?? 0);
+          }
+          expect(points.at(-1)?.share).toBeCloseTo(0.5, 3);
+        },
+      ),
+    );
+  });
+});
+
+describe('verdicts', () => {
+  it('names a sure winner with its family, by how much and how sure', async () => {
+    const results = await comparing([compared('kunserve', 0.4, 0.35, 0.45), compared('swap', 0.8, 0.7, 0.9)]);
+    const [verdict] = verdictsOf(results);
+    expect(verdict).toMatchObject({ outcome: 'wins', sentence: 'kunserve (parameter-centric) wins' });
+    expect(verdict?.detail).toContain('kunserve 0.400× (95 %: 0.350 to 0.450), 400 ms against 1,000 ms');
+    expect(headline(results, verdictsOf(results))).toContain(
+      'kunserve (parameter-centric) ahead on TTFT p99',
+    );
+  });
+
+  it('leaves the order open where intervals overlap', async () => {
+    const results = await comparing([
+      compared('kunserve', 0.4, 0.3, 0.5),
+      compared('swap', 0.45, 0.35, 0.55),
+    ]);
+    expect(verdictsOf(results)[0]).toMatchObject({ outcome: 'shared' });
+    expect(verdictsOf(results)[0]?.sentence).toContain('which of them is best is open');
+  });
+
+  it('cannot tell when no interval leaves out 1, and lets the baseline hold when all are worse', async () => {
+    const unsure = await comparing([compared('swap', 0.9, 0.7, 1.1), compared('hpa', 1.4, 1.2, 1.6)]);
+    expect(verdictsOf(unsure)[0]).toMatchObject({ outcome: 'cannot tell', winners: [] });
+    const worse = await comparing([compared('swap', 1.9, 1.7, 2.1), compared('hpa', 1.4, 1.2, 1.6)]);
+    expect(verdictsOf(worse)[0]).toMatchObject({ outcome: 'baseline holds' });
+    expect(headline(worse, verdictsOf(worse))).toContain('nothing better on TTFT p99');
+  });
+
+  it('never lets a bound or an oracle win, and says how far the winner goes towards the bound', async () => {
+    const results = await comparing([compared('unlimited', 0.2, 0.1, 0.3), compared('swap', 0.6, 0.5, 0.7)]);
+    expect(verdictsOf(results)[0]).toMatchObject({ sentence: 'swap (KVCache-centric) wins' });
+    expect(verdictsOf(results)[0]?.detail).toContain('50.0 % of the way to unlimited');
+    const stacks = results.manifest.stacks.map((stack) => ({ ...stack, is_oracle: stack.name === 'swap' }));
+    expect(verdictsOf({ ...results, manifest: { ...results.manifest, stacks } })).toEqual([]);
+  });
+});
+
+describe('the closing table', () => {
+  it.each(Object.entries(situations))('fits 100 columns with %s', async (_, options) => {
+    const table = closingTable(await syntheticResults(options));
+    for (const line of table.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+  });
+
+  it('shows every stack, with dashes where nothing finished', async () => {
+    const results = await syntheticResults({ seeds: [1], failed: { 'swap-1': 'x' } });
+    const table = closingTable(results);
+    expect(table).toMatch(/^recompute +[\d,.]+ /m);
+    expect(table).toMatch(/^swap +– /m);
+    expect(table).toContain('swap: only 0 of 1 cells finished.');
+  });
+
+  it('prints names on one line whatever they hold', async () => {
+    const stacks = [{ ...sevenStacks[0]!, name: `a\n\u001b[31m${hostileName}` }];
+    const table = closingTable(await syntheticResults({ stacks, seeds: [1] }));
+    expect(table).not.toContain('\u001b');
+    expect(table.split('\n').filter((line) => line.includes('a ')).length).toBeGreaterThan(0);
+  });
+
+  it('has the same figures as JSON', async () => {
+    const results = await syntheticResults({ seeds: [1, 2] });
+    const json = tableJson(results);
+    expect(json).toMatchObject({ baseline: 'recompute', verdict_metric: 'p99_ttft_ms', seeds: [1, 2] });
+    const values = results.summary.cells
+      .filter((cell) => cell.policy === 'swap')
+      .map((cell) => cell.p99_ttft_ms ?? 0);
+    expect(json.policies[1]?.p99_ttft_ms).toBeCloseTo((values[0]! + values[1]!) / 2, 9);
+    expect(json.policies[1]).toMatchObject({ policy: 'swap', family: 'kv-centric', cells_done: 2, cells: 2 });
+  });
+});
+
+function compared(policy: string, ratio: number, low: number, high: number): Comparison {
+  const verdict = high < 1 ? 'better' : low > 1 ? 'worse' : 'cannot tell';
+  const interval = { ratio, ratio_low: low, ratio_high: high };
+  const values = { value: ratio * 1000, baseline_value: 1000 };
+  return { policy, baseline: 'recompute', metric: 'p99_ttft_ms', ...values, ...interval, verdict };
+}
+
+/** Seven stacks of which only these comparisons are known. */
+async function comparing(comparisons: Comparison[]): Promise<Results> {
+  const results = await syntheticResults({ stacks: sevenStacks, seeds: [1], seconds: 1 });
+  expect(results.definitions).toBe(metrics);
+  return { ...results, summary: { ...results.summary, comparisons } };
+}

@@ -9,8 +9,19 @@ if (major < 20 || (major === 20 && minor < 19) || major > 22) {
   );
   process.exitCode = 2;
 } else {
-  const { registerTypescript } = await import('../run/register-typescript.js');
-  registerTypescript();
+  process.exitCode = await start();
+}
+
+async function start() {
+  let registration;
+  try {
+    registration = await import('../run/register-typescript.js');
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    console.error(`bench is not installed completely (${error.message}).\nRun "npm ci" in its folder first.`);
+    return 2;
+  }
+  registration.registerTypescript();
   const { main } = await import('./main.ts');
-  process.exitCode = await main(process.argv.slice(2));
+  return main(process.argv.slice(2));
 }

@@ -22,7 +22,7 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
     columns([
       [
         'run',
-        `${config.name}: ${cells.length} cells = ${stacks.length} policies x ${config.seeds.length} seeds`,
+        `${config.name}: ${cells.length} cells (policies x seeds: ${stacks.length} x ${config.seeds.length})`,
       ],
       ['mode', execution.mode],
       ['requests', `${numRequests} with seed ${config.seeds[0]}`],

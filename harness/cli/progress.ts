@@ -7,6 +7,9 @@ import type { RunProgress } from '../run/run.ts';
 const redrawMs = 150;
 const barWidth = 24;
 
+/** Some terminals say that they have no columns. */
+const fallbackColumns = 80;
+
 export function createProgress(out: NodeJS.WriteStream, isQuiet: boolean): RunProgress {
   if (isQuiet) return new ProgressLines(() => {});
   return out.isTTY ? new ProgressBars(out) : new ProgressLines((line) => out.write(`${line}\n`));
@@ -104,7 +107,8 @@ class ProgressBars implements RunProgress {
       ([id, progress]) => `${bar(shareOf(progress))} ${id}: ${phaseText(progress)}`,
     );
     this.#erase();
-    for (const line of [head, ...cells]) this.#out.write(`${line.slice(0, this.#out.columns - 1)}\n`);
+    for (const line of [head, ...cells])
+      this.#out.write(`${line.slice(0, (this.#out.columns || fallbackColumns) - 1)}\n`);
     this.#numDrawn = cells.length + 1;
   }
 

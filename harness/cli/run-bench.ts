@@ -15,7 +15,6 @@ import { commandLine, resumeCommandLine } from './command-line.ts';
 import { currentCommit } from './commit.ts';
 import { concurrencyOf } from './concurrency.ts';
 import { describePlan } from './describe-plan.ts';
-import { finishRun } from './finish-run.ts';
 import { catchInterrupts } from './interrupt.ts';
 import { createProgress } from './progress.ts';
 import { resultsPath } from './results-path.ts';
@@ -123,6 +122,7 @@ async function runPlan(plan: RunPlan, flags: RunFlags, { pool, concurrency }: Ma
     interrupts.release();
   }
   if (result.summary === undefined) return stopped(result, dir);
+  const { finishRun } = await import('./finish-run.ts');
   return finishRun({ dir, manifest: result.manifest, summary: result.summary, format: flags.format });
 }
 

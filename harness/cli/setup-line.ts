@@ -11,7 +11,8 @@ export class SetupLine {
 
   show({ phase, text, fraction }: SetupProgress): void {
     const share = fraction === undefined ? '' : ` ${Math.round(fraction * 100)} %`;
-    if (this.#out.isTTY) this.#out.write(`\r\u001b[K${`${text}${share}`.slice(0, this.#out.columns - 1)}`);
+    if (this.#out.isTTY)
+      this.#out.write(`\r\u001b[K${`${text}${share}`.slice(0, (this.#out.columns || 80) - 1)}`);
     else if (phase !== this.#lastPhase) this.#out.write(`${text}\n`);
     this.#lastPhase = phase;
   }

@@ -7,7 +7,7 @@ import { explainDiskError } from '../run/disk.ts';
 
 const templateDir = fileURLToPath(new URL('../../policies/template/', import.meta.url));
 
-/** What stands for the policy's name in the template. */
+/** What stands for the policy's name in the template and in its file names. */
 const placeholder = 'policy-name';
 
 export interface WrittenPolicy {

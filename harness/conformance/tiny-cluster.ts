@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { createRng } from '../base/rng.ts';
 import type { Hardware } from '../core/hardware.ts';
 import { kvCellBytes, layerWeightBytes, type ModelShape, residentWeightBytes } from '../core/model-shape.ts';
@@ -12,7 +11,7 @@ import type {
 } from '../core/observer.ts';
 import { type RunTotals, runCluster } from '../core/run.ts';
 import type { RequestSpec, Workload } from '../core/workload.ts';
-import type { Executor } from '../executors/executor.ts';
+import type { Executor } from '../core/executor.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import { PolicyStack } from '../policy/stack.ts';
@@ -145,7 +144,7 @@ export function stackOf(definitions: readonly PolicyDefinition[], hardware: Hard
   const members = definitions.map((definition) => ({
     name: definition.name,
     capabilities: definition.capabilities,
-    policy: definition.create(definition.params.parse({}) as z.output<z.ZodType>, deps),
+    policy: definition.create(definition.params.parse({}), deps),
   }));
   return new PolicyStack(members, { enter() {}, leave() {} });
 }

@@ -1,6 +1,6 @@
 import { must } from '../base/assert.ts';
 import { Deque } from '../base/deque.ts';
-import type { Executor } from '../executors/executor.ts';
+import type { Executor } from './executor.ts';
 import type { Limits } from '../policy/decisions.ts';
 import type { PolicyStack } from '../policy/stack.ts';
 import type { ClusterView, PolicyEvent } from '../policy/views.ts';

@@ -1,5 +1,5 @@
-import type { LayerRange } from '../core/model-shape.ts';
-import type { RequestSpec } from '../core/workload.ts';
+import type { LayerRange } from './model-shape.ts';
+import type { RequestSpec } from './workload.ts';
 
 export type InstanceId = number;
 

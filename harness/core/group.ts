@@ -1,5 +1,5 @@
 import { Deque } from '../base/deque.ts';
-import type { Stage } from '../executors/executor.ts';
+import type { Stage } from './executor.ts';
 import type { Limits } from '../policy/decisions.ts';
 import type { GroupView, StageView } from '../policy/views.ts';
 import { KvLayout, type LayoutPart } from './kv-layout.ts';

@@ -1,4 +1,4 @@
-import type { MicroBatch } from '../executors/executor.ts';
+import type { MicroBatch } from './executor.ts';
 import { type EventPriority, eventPriority, type SimEvent } from './events.ts';
 import type { InstanceGroup } from './group.ts';
 import type { Request } from './request.ts';

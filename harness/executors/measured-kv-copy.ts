@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { LayerRange } from '../core/model-shape.ts';
 import type { PagedKv } from '../model/paged-kv.ts';
-import type { KvStore } from './executor.ts';
+import type { KvStore } from '../core/executor.ts';
 import type { MeasuredInstance } from './measured.ts';
 
 type Place = MeasuredInstance & { readonly tier: KvStore['tier'] };

@@ -2,7 +2,7 @@ import { must } from '../base/assert.ts';
 import { createRng } from '../base/rng.ts';
 import type { LayerRange } from '../core/model-shape.ts';
 import type { RequestSpec } from '../core/workload.ts';
-import type { InstanceId } from './executor.ts';
+import type { InstanceId } from '../core/executor.ts';
 
 /** Which instance ran which layers of the step that a token came out of, stage by stage. */
 export type TokenOwners = readonly { readonly instance: InstanceId; readonly layers: LayerRange }[];
@@ -72,14 +72,14 @@ export class TranscriptBook {
     return this.#ended;
   }
 
-  /** A follow-up repeats what was said before; the rest is random, the same for requests with one prompt key. */
+  /**
+   * A follow-up repeats what was said before, which is nothing where the earlier request was never scheduled; the rest
+   * is random, the same for requests with one prompt key.
+   */
   #writePrompt(spec: RequestSpec, prompt: Int32Array): void {
-    let length = 0;
-    if (spec.continues !== undefined) {
-      const earlier = this.of(spec.continues);
-      length = Math.min(earlier.numTokens, prompt.length);
-      prompt.set(earlier.tokens.subarray(0, length));
-    }
+    const earlier = spec.continues === undefined ? undefined : this.#transcripts.get(spec.continues);
+    const length = Math.min(earlier?.numTokens ?? 0, prompt.length);
+    if (earlier !== undefined) prompt.set(earlier.tokens.subarray(0, length));
     const owner = spec.promptKey === undefined ? `request ${spec.id}` : `key ${spec.promptKey}`;
     const rng = createRng(this.#seed, `prompt/${owner}`);
     for (let index = length; index < prompt.length; index += 1) prompt[index] = rng.integer(this.#vocabSize);

@@ -7,7 +7,7 @@ import { ModelInstance } from '../model/model-instance.ts';
 import { type BatchEntry, firstRows } from '../model/step-plan.ts';
 import { TensorOps } from '../model/tensor-ops.ts';
 import { warmUp } from '../model/warm-up.ts';
-import type { Executor, ExecutorAudit, InstanceId, KvStore, MicroBatch, Stage } from './executor.ts';
+import type { Executor, ExecutorAudit, InstanceId, KvStore, MicroBatch, Stage } from '../core/executor.ts';
 import { HostKv } from './measured-host-kv.ts';
 import { copyKvPages } from './measured-kv-copy.ts';
 import { type TokenOwners, type Transcript, TranscriptBook } from './measured-requests.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { wallClockUs } from '../base/clock.ts';
 import { InputError, messageOf } from '../base/errors.ts';
-import type { Executor, MicroBatch, Stage } from './executor.ts';
+import type { Executor, MicroBatch, Stage } from '../core/executor.ts';
 
 /** Name of a cell's recording: one line of JSON per executed stage, then one with what the token check found. */
 export const recordingFile = 'steps.jsonl';

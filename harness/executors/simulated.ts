@@ -1,6 +1,6 @@
 import type { ComputeProfile, Hardware } from '../core/hardware.ts';
 import { layerWeightBytes, type ModelShape } from '../core/model-shape.ts';
-import type { Executor, MicroBatch, Stage } from './executor.ts';
+import type { Executor, MicroBatch, Stage } from '../core/executor.ts';
 
 /**
  * Roofline of one stage. Per layer, the slower of computing and of reading memory, plus a fixed launch cost:

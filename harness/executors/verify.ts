@@ -5,9 +5,10 @@ import { generatedTokens, type TokenOwners, type Transcript } from './measured-r
 
 /**
  * How far a logit may lie from the one of the replay, and a token's logit below the largest. Logits have a standard
- * deviation of about 1; float32 products in another batch shape move them by some 1e-5, a lost block by 0.1 and more.
+ * deviation of about 1. Measured on a four-layer model: float32 products in another batch shape move them by at most
+ * 1e-5; one lost block in one layer of a 512-token context moves the next token's by 0.02 (median) and 5e-4 at least.
  */
-export const logitTolerance = 2e-3;
+export const logitTolerance = 2e-4;
 
 export interface TokenFailure {
   readonly requestId: number;

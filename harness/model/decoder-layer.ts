@@ -99,9 +99,8 @@ function storeKv(context: LayerContext, layer: number, keysAndValues: DeviceTens
 }
 
 /**
- * Attention of one group over its paged context. Query heads that share a KV head are rows of one product, so grouped
- * queries read K and V once. Rows of queries in, in any shape;
- * `[rows, numHeads * headDim]` out.
+ * Attention of one group over its paged context. Query heads that share a KV head share the gathered K and V. Rows of
+ * queries in, in any shape; `[rows, numHeads * headDim]` out.
  */
 function attendGroup(
   context: LayerContext,
@@ -112,39 +111,20 @@ function attendGroup(
   const { ops, shape, plan, kv } = context;
   const { numHeads, numKvHeads, headDim } = shape;
   const numPieces = group.pieces.length;
-  const groupSize = numHeads / numKvHeads;
   const contextTokens = group.numBlocks * kv.shape.blockSizeTokens;
-  const contextShape = [numPieces, numKvHeads, contextTokens, headDim];
+  const contextShape = [numPieces, numKvHeads, 1, contextTokens, headDim];
+  const dims = [numPieces, numKvHeads, numHeads / numKvHeads, group.numTokens, headDim] as const;
 
   const blocks = plan.contextBlocks(kv, layer, group);
-  const byHead = headsFirst(ops, queries, [numPieces, group.numTokens, numKvHeads, groupSize, headDim]);
+  const byHead = headsFirst(ops, queries, dims);
   const keys = gatherContext(ops, kv.headBlocks, blocks.keys, contextShape);
   const scores = ops.freeing(ops.batchMatMulTransposed(byHead, keys), byHead, keys);
-  const masked = maskScores(ops, group, scores, groupSize);
+  const masked = ops.freeing(ops.add(scores, group.mask), scores);
   const weights = ops.freeing(ops.softmax(masked), masked);
   const values = gatherContext(ops, kv.headBlocks, blocks.values, contextShape);
   const attended = ops.freeing(ops.batchMatMul(weights, values), weights, values);
   ops.free(blocks.keys, blocks.values);
-  return tokensFirst(ops, attended, [numPieces, numKvHeads, groupSize, group.numTokens, headDim]);
-}
-
-/** Adds the mask to `[pieces, numKvHeads, groupSize * numTokens, context]`; the input is disposed. */
-function maskScores(
-  ops: TensorOps,
-  group: AttentionGroup,
-  scores: DeviceTensor,
-  groupSize: number,
-): DeviceTensor {
-  if (group.numTokens === 1 || groupSize === 1) return ops.freeing(ops.add(scores, group.mask), scores);
-  const [numPieces = 0, numKvHeads = 0, rows = 0, context = 0] = scores.shape;
-  const { numTokens } = group;
-  const mask = ops.reshape(group.mask, [numPieces, 1, 1, numTokens, context]);
-  const byToken = ops.freeing(
-    ops.reshape(scores, [numPieces, numKvHeads, groupSize, numTokens, context]),
-    scores,
-  );
-  const masked = ops.freeing(ops.add(byToken, mask), byToken, mask);
-  return ops.freeing(ops.reshape(masked, [numPieces, numKvHeads, rows, context]), masked);
+  return tokensFirst(ops, attended, dims);
 }
 
 function gatherContext(
@@ -157,24 +137,22 @@ function gatherContext(
   return ops.freeing(ops.reshape(gathered, shape), gathered);
 }
 
-type HeadShape = readonly [number, number, number, number, number];
+/** `[piece, kvHead, query head of the group, token, dim]`. */
+type HeadDims = readonly [number, number, number, number, number];
 
-/** `[entry, token, kvHead, head, dim]` in rows of tokens to `[entry, kvHead, head * token, dim]`; the input stays. */
-function headsFirst(ops: TensorOps, queries: DeviceTensor, dims: HeadShape): DeviceTensor {
-  const [numEntries, numTokens, numKvHeads, groupSize, headDim] = dims;
-  const target = [numEntries, numKvHeads, groupSize * numTokens, headDim];
-  if (numTokens === 1) return ops.reshape(queries, target);
-  const shaped = ops.reshape(queries, dims);
-  const swapped = ops.freeing(ops.transpose(shaped, [0, 2, 3, 1, 4]), shaped);
-  return ops.freeing(ops.reshape(swapped, target), swapped);
+/** Rows of tokens to `HeadDims`; the input stays. */
+function headsFirst(ops: TensorOps, queries: DeviceTensor, dims: HeadDims): DeviceTensor {
+  const [numPieces, numKvHeads, groupSize, numTokens, headDim] = dims;
+  if (numTokens === 1) return ops.reshape(queries, dims);
+  const byToken = ops.reshape(queries, [numPieces, numTokens, numKvHeads, groupSize, headDim]);
+  return ops.freeing(ops.transpose(byToken, [0, 2, 3, 1, 4]), byToken);
 }
 
-/** `[entry, kvHead, head, token, dim]` back to rows of tokens `[entry * token, heads * dim]`; the input is disposed. */
-function tokensFirst(ops: TensorOps, attended: DeviceTensor, dims: HeadShape): DeviceTensor {
-  const [numEntries, numKvHeads, groupSize, numTokens, headDim] = dims;
-  const target = [numEntries * numTokens, numKvHeads * groupSize * headDim];
+/** `HeadDims` to rows of tokens `[piece * token, heads * dim]`; the input is disposed. */
+function tokensFirst(ops: TensorOps, attended: DeviceTensor, dims: HeadDims): DeviceTensor {
+  const [numPieces, numKvHeads, groupSize, numTokens, headDim] = dims;
+  const target = [numPieces * numTokens, numKvHeads * groupSize * headDim];
   if (numTokens === 1) return ops.freeing(ops.reshape(attended, target), attended);
-  const shaped = ops.freeing(ops.reshape(attended, dims), attended);
-  const swapped = ops.freeing(ops.transpose(shaped, [0, 3, 1, 2, 4]), shaped);
-  return ops.freeing(ops.reshape(swapped, target), swapped);
+  const byToken = ops.freeing(ops.transpose(attended, [0, 3, 1, 2, 4]), attended);
+  return ops.freeing(ops.reshape(byToken, target), byToken);
 }

@@ -79,10 +79,6 @@ export class ModelInstance {
     return bytes;
   }
 
-  hasLayer(layer: number): boolean {
-    return this.#layers.has(layer);
-  }
-
   loadLayer(layer: number): void {
     if (this.#layers.has(layer)) return;
     this.#layers.set(layer, loadLayerWeights(this.#ops, this.shape, this.#seed, layer));

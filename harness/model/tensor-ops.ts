@@ -73,7 +73,7 @@ export class TensorOps {
   }
 
   /**
-   * On a CPU TensorFlow hands V2 to oneDNN, which takes two to five times as long over a vector times a matrix as
+   * On a CPU TensorFlow hands V2 to oneDNN, which takes up to five times as long over a vector times a matrix as
    * Eigen does; V3 stays with Eigen. With more rows it is the other way round.
    */
   #isVectorProduct(x: DeviceTensor): boolean {

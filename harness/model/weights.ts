@@ -9,6 +9,9 @@ import { tensorBytes, type TensorOps } from './tensor-ops.ts';
  */
 const scoreDeviation = 2;
 
+/** Averaging over those tokens shrinks what attention adds to the residual stream; this makes up for it. */
+const attentionGain = 2;
+
 /** Weights of one decoder layer, `[inputs, outputs]` each; the norms' gains carry the `sqrt(hiddenSize)` of RMSNorm. */
 export interface LayerWeights {
   readonly attentionNorm: DeviceTensor;
@@ -43,7 +46,7 @@ export function loadLayerWeights(
   return {
     attentionNorm: normGain(ops, hiddenSize),
     queryKeyValue: ops.freeing(ops.concatColumns([query, key, value]), query, key, value),
-    output: random('output', numHeads * headDim, hiddenSize),
+    output: random('output', numHeads * headDim, hiddenSize, attentionGain),
     ffnNorm: normGain(ops, hiddenSize),
     gate: random('gate', hiddenSize, ffnSize),
     up: random('up', hiddenSize, ffnSize),

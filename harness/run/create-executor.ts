@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { must } from '../base/assert.ts';
-import type { Executor } from '../executors/executor.ts';
+import type { Executor } from '../core/executor.ts';
 import { recordingFile, ReplayExecutor } from '../executors/recorded.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import type { CellJob } from './cell-job.ts';

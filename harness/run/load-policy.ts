@@ -37,7 +37,7 @@ export async function findPolicy(
 ): Promise<PolicyDefinition | undefined> {
   const builtIn = builtIns.get(use);
   if (builtIn !== undefined) return builtIn;
-  const file = isPath(use) ? existing(resolve(baseDir, use)) : packageFile(use, baseDir);
+  const file = pluginFile(use, baseDir);
   if (file === undefined) return undefined;
   const { default: exported } = await importGuarded(use, file, guard);
   if (isDefinition(exported)) return exported;
@@ -53,6 +53,12 @@ export function createPolicyResolver(guard: CallGuard): PolicyResolver {
 }
 
 const builtIns: ReadonlyMap<string, PolicyDefinition> = new Map(Object.entries(policies));
+
+/** File of a plug-in; `undefined` for a built-in policy, and where there is none. */
+export function pluginFile(use: string, baseDir: string): string | undefined {
+  if (builtIns.has(use)) return undefined;
+  return isPath(use) ? existing(resolve(baseDir, use)) : packageFile(use, baseDir);
+}
 
 function isPath(use: string): boolean {
   return use.startsWith('.') || isAbsolute(use) || /\.[cm]?[jt]s$/.test(use);

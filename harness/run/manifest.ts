@@ -37,7 +37,12 @@ export function createManifest(facts: ManifestFacts, cells: readonly PlannedCell
     seeds: [...config.seeds],
     baseline: config.baseline,
     stacks: [...plan.stacks],
-    versions: { servebench: ownVersion(), node: process.versions.node, ...backend.versions },
+    versions: {
+      servebench: ownVersion(),
+      node: process.versions.node,
+      ...backend.versions,
+      ...pluginVersions(plan),
+    },
     commit: commit ?? null,
     backend: { name: backend.name, mode: config.execution.mode, device: backend.device },
     machine: {
@@ -52,6 +57,19 @@ export function createManifest(facts: ManifestFacts, cells: readonly PlannedCell
       ({ id, stackName, seed }): ManifestCell => ({ id, policy: stackName, seed, status: 'missing' }),
     ),
   };
+}
+
+const pluginPrefix = 'plug-in ';
+
+function pluginVersions({ plugins }: RunPlan): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(plugins).map(([use, hash]) => [`${pluginPrefix}${use}`, `sha256:${hash}`]),
+  );
+}
+
+/** The part of a manifest's versions that says which plug-ins ran. */
+export function pluginsOf({ versions }: Manifest): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(versions).filter(([name]) => name.startsWith(pluginPrefix)));
 }
 
 /** The value as a file would give it back: without `undefined`. */

@@ -69,20 +69,30 @@ export async function runMatrix(cells: readonly PlannedCell[], options: MatrixOp
 }
 
 async function runOne(cell: PlannedCell, options: MatrixOptions): Promise<void> {
-  const { config, folder, pool, signal, observer } = options;
-  const dir = await folder.beginCell(cell.id);
+  const { folder, signal, observer } = options;
   observer.cellStarted(cell);
+  const result = await attempt(cell, options);
+  if ('outcome' in result) {
+    await folder.commitCell(result.outcome.summary);
+    await observer.cellDone(cell, result.outcome);
+    return;
+  }
+  await folder.abandonCell(cell.id);
+  if (signal.aborted) return;
+  const error = explainDiskError(result.error, folder.dir);
+  if (error instanceof EnvironmentError) throw error;
+  await observer.cellFailed(cell, messageOf(error));
+}
+
+async function attempt(
+  cell: PlannedCell,
+  { config, folder, pool, observer }: MatrixOptions,
+): Promise<{ readonly outcome: CellOutcome } | { readonly error: unknown }> {
   try {
-    const outcome = await pool.run('cell', { ...cell, config, dir }, (progress) =>
-      observer.cellProgress(cell, progress),
-    );
-    await folder.commitCell(outcome.summary);
-    await observer.cellDone(cell, outcome);
+    const dir = await folder.beginCell(cell.id);
+    const onProgress = (progress: CellProgress) => observer.cellProgress(cell, progress);
+    return { outcome: await pool.run('cell', { ...cell, config, dir }, onProgress) };
   } catch (error) {
-    await folder.abandonCell(cell.id);
-    if (signal.aborted) return;
-    const explained = explainDiskError(error, folder.dir);
-    if (explained instanceof EnvironmentError) throw explained;
-    await observer.cellFailed(cell, messageOf(explained));
+    return { error };
   }
 }

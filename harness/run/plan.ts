@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { buildWorkload } from '../../workloads/index.ts';
 import type { TraceReport } from '../../workloads/index.ts';
 import { must } from '../base/assert.ts';
@@ -6,7 +8,7 @@ import type { PolicyDefinition } from '../policy/index.ts';
 import { loadConfig, scaleModel } from '../spec/index.ts';
 import type { ConfigFlags, ResolvedConfig, StackSpec } from '../spec/index.ts';
 import type { CallGuard } from './cell-job.ts';
-import { createPolicyResolver, loadPolicy } from './load-policy.ts';
+import { createPolicyResolver, loadPolicy, pluginFile } from './load-policy.ts';
 import type { LoadedPolicy } from './load-policy.ts';
 
 /** Which run is meant: a configuration with flags, or a configuration that is already resolved (replay). */
@@ -27,6 +29,8 @@ export interface RunPlan {
   /** Requests of the first seed; other seeds differ a little where arrivals are random. */
   readonly numRequests: number;
   readonly traces: readonly TraceReport[];
+  /** Checksum of every plug-in's file, by what the configuration calls it: an edited policy is another experiment. */
+  readonly plugins: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
   readonly scaleModel: Manifest['scale_model'];
 }
@@ -46,12 +50,32 @@ export async function planRun(request: PlanRequest, guard: CallGuard): Promise<R
   const stacks: StackInfo[] = [];
   for (const stack of config.stacks) stacks.push(await describeStack(stack, config, guard));
   const { numRequests } = workload;
-  return { config, stacks, numRequests, traces, warnings, scaleModel: scaleModel(config, workload) };
+  return {
+    config,
+    stacks,
+    numRequests,
+    traces,
+    plugins: await hashPlugins(config),
+    warnings,
+    scaleModel: scaleModel(config, workload),
+  };
 }
 
 function load(request: Extract<PlanRequest, { kind: 'file' }>, guard: CallGuard): Promise<ResolvedConfig> {
   const { file, cwd, overrides, flags } = request;
   return loadConfig({ file, cwd, overrides, flags, resolver: createPolicyResolver(guard) });
+}
+
+async function hashPlugins({ stacks, baseDir }: ResolvedConfig): Promise<Readonly<Record<string, string>>> {
+  const hashes: Record<string, string> = {};
+  for (const { use } of stacks.flatMap(({ policies }) => policies)) {
+    const file = pluginFile(use, baseDir);
+    if (file === undefined) continue;
+    hashes[use] = createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex');
+  }
+  return hashes;
 }
 
 async function describeStack(stack: StackSpec, config: ResolvedConfig, guard: CallGuard): Promise<StackInfo> {

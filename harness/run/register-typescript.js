@@ -1,12 +1,15 @@
 // Plain JavaScript: it runs before TypeScript can be read. Both launchers (the command and the worker) start here.
-import { register as registerHooks } from 'node:module';
+import * as nodeModule from 'node:module';
 import { register as registerTsx } from 'tsx/esm/api';
+import { resolve } from './resolve-hooks.js';
 
 /**
  * From here on this process imports TypeScript files, ours and plug-ins, without a build step. A plug-in anywhere on
- * the disk finds `servebench/policy` (and `zod`, where it has none of its own) in this installation.
+ * the disk finds `servebench/policy`, `servebench/testing` and `zod` in this installation.
  */
 export function registerTypescript() {
   registerTsx();
-  registerHooks('./resolve-hooks.js', import.meta.url);
+  // tsx takes hooks of the main thread where Node has them, and those come before all others.
+  if (nodeModule.registerHooks === undefined) nodeModule.register('./resolve-hooks.js', import.meta.url);
+  else nodeModule.registerHooks({ resolve });
 }

@@ -1,20 +1,15 @@
-// Module hooks, plain JavaScript: Node runs them on a thread of their own, before any TypeScript.
+// A module hook, plain JavaScript: it is there before any TypeScript. Node 22 runs it in the main thread, where what it
+// is given and gives back are plain values; Node 20 on a thread of its own, where they are promises.
 
 /** Where a plug-in's imports lead, and that a TypeScript plug-in is a module whatever package.json lies around it. */
-export async function resolve(specifier, context, nextResolve) {
-  const resolved = await find(specifier, context, nextResolve);
-  const isTypeScript = /\.ts(\?|$)/.test(resolved.url);
-  return isTypeScript && resolved.format === 'commonjs' ? { ...resolved, format: 'module' } : resolved;
+export function resolve(specifier, context, nextResolve) {
+  const isOurs = specifier === 'zod' || specifier.startsWith('servebench/');
+  // Seen from this file, the package's own name leads to its `exports`.
+  const resolved = nextResolve(specifier, isOurs ? { ...context, parentURL: import.meta.url } : context);
+  return resolved instanceof Promise ? resolved.then(asModule) : asModule(resolved);
 }
 
-async function find(specifier, context, nextResolve) {
-  // Seen from this file, the package's own name leads to its `exports`.
-  const fromHere = { ...context, parentURL: import.meta.url };
-  if (specifier.startsWith('servebench/')) return nextResolve(specifier, fromHere);
-  if (specifier !== 'zod') return nextResolve(specifier, context);
-  try {
-    return await nextResolve(specifier, context);
-  } catch {
-    return nextResolve(specifier, fromHere);
-  }
+function asModule(resolved) {
+  const isCommonJs = resolved.format?.startsWith('commonjs') === true;
+  return isCommonJs && /\.ts(\?|$)/.test(resolved.url) ? { ...resolved, format: 'module' } : resolved;
 }

@@ -13,6 +13,7 @@ export type FolderIntent = 'fresh' | 'overwrite' | 'resume';
 /** A results folder on disk. A cell's folder appears whole or not at all, and so does every file. */
 export class ResultsFolder {
   readonly dir: string;
+  #manifestWritten: Promise<void> = Promise.resolve();
 
   constructor(dir: string) {
     this.dir = dir;
@@ -58,8 +59,11 @@ export class ResultsFolder {
       : parseJson(text, cellSummarySchema, join(this.cellDir(id), 'summary.json'));
   }
 
-  async writeManifest(manifest: Manifest): Promise<void> {
-    await this.#explained(() => writeJson(join(this.dir, 'manifest.json'), manifest));
+  /** Cells end at the same time: one write after the other, so that the last word stands. */
+  writeManifest(manifest: Manifest): Promise<void> {
+    const write = () => this.#explained(() => writeJson(join(this.dir, 'manifest.json'), manifest));
+    this.#manifestWritten = this.#manifestWritten.then(write, write);
+    return this.#manifestWritten;
   }
 
   async writeSummary(summary: Summary): Promise<void> {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { CellSummary, Manifest } from '../metrics/results.ts';
+import { pluginsOf } from './manifest.ts';
 import type { PlannedCell } from './matrix.ts';
 import type { ResultsFolder } from './results-folder.ts';
 
@@ -13,6 +14,7 @@ export function requireSameRun(earlier: Manifest, now: Manifest): void {
   const issues = [
     ...differences(earlier.config, now.config).filter(({ path }) => !irrelevant.has(path)),
     ...differences(earlier.traces, now.traces, 'traces'),
+    ...differences(pluginsOf(earlier), pluginsOf(now)),
   ].map(({ path, was, is }): InputIssue => {
     const message = `cannot be resumed: ${path} was ${show(was)} and is now ${show(is)}`;
     return {

@@ -35,7 +35,7 @@ export class WorkerPool {
     input: WorkerTasks[K]['input'],
     onProgress: (progress: CellProgress) => void = () => {},
   ): Promise<WorkerTasks[K]['output']> {
-    const worker = this.#idle.pop() ?? this.#start();
+    const worker = this.#takeIdle() ?? this.#start();
     const request = { kind, input } as WorkerRequest;
     try {
       return (await worker.perform(request, onProgress)) as WorkerTasks[K]['output'];
@@ -51,6 +51,11 @@ export class WorkerPool {
     this.#all.clear();
     this.#idle.length = 0;
     this.#log?.end();
+  }
+
+  #takeIdle(): WorkerProcess | undefined {
+    const worker = this.#idle.pop();
+    return worker === undefined || worker.isAlive ? worker : this.#takeIdle();
   }
 
   #start(): WorkerProcess {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ModelInstance } from '../../harness/model/model-instance.ts';
+import { RopeTable } from '../../harness/model/rope.ts';
 import { type BatchEntry, firstRows } from '../../harness/model/step-plan.ts';
 import { matrixOf, referenceLogits } from './reference-decoder.ts';
 import { allLayers, backend, ops, tinyShape } from './support.ts';
@@ -7,7 +8,7 @@ import { allLayers, backend, ops, tinyShape } from './support.ts';
 const seed = 11;
 
 function createModel(layers = allLayers(tinyShape)): ModelInstance {
-  return new ModelInstance(ops, { shape: tinyShape, seed, blockSizeTokens: 4, layers, numCells: 200 });
+  return new ModelInstance(ops, { shape: tinyShape, seed, blockSizeTokens: 4, layers, numCells: 400 });
 }
 
 /** Logits of every new token of the batch, entry by entry. */
@@ -115,6 +116,29 @@ describe('forward pass', () => {
       }
     }
     for (const model of models) model.dispose();
+  });
+
+  it('agrees on a prompt that attends in several pieces', () => {
+    const long = text(300, 5);
+    const model = createModel();
+    const [logits] = logitsOf([model], [{ requestId: 0, numTokens: 300, pastTokens: 0 }], [long]);
+    expect(maxDifference(logits!, referenceLogits(tinyShape, seed, long))).toBeLessThan(1e-4);
+    model.dispose();
+  });
+
+  it('rotates by angles of positions far beyond the first table', () => {
+    const rope = new RopeTable(ops, tinyShape);
+    const factors = rope.factors(Int32Array.of(0, 5000));
+    const values = ops.asFloat(factors);
+    const { headDim, numHeads, numKvHeads, ropeTheta } = tinyShape;
+    const columns = (numHeads + 2 * numKvHeads) * headDim;
+    const row = ops.read(values).subarray(columns, 2 * columns);
+    const angle = 5000 * ropeTheta ** (-2 / headDim);
+    expect(row[2]).toBeCloseTo(Math.cos(angle), 5);
+    expect(row[3]).toBeCloseTo(Math.sin(angle), 5);
+    expect([...row.subarray(columns - 4)]).toEqual([1, 0, 1, 0]);
+    ops.free(factors, values);
+    rope.dispose();
   });
 
   it('leaves no tensor behind', () => {

@@ -1,5 +1,5 @@
 import type { LayerRange } from '../../harness/core/model-shape.ts';
-import type { InstanceId } from '../../harness/executors/executor.ts';
+import type { InstanceId } from '../../harness/core/executor.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { generatedTokens } from '../../harness/executors/measured-requests.ts';
 import { verifyTokens } from '../../harness/executors/verify.ts';

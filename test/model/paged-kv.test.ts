@@ -38,13 +38,16 @@ describe('PagedKv', () => {
     kv.writeCells([5], filled(kv.cellElements, 7));
     // A handle from before the write sees it, so both name one memory.
     const { headBlocks } = kv;
-    const rows = ops.tensor(Int32Array.of(5 * 2 * shape.numKvHeads * shape.blockSizeTokens + 2), [1]);
+    const blockElements = shape.blockSizeTokens * shape.headDim;
+    const rows = ops.tensor(Int32Array.of(5 * shape.blockSizeTokens + 2), [1]);
     const values = ops.tensor(filled(shape.headDim, 3), [1, shape.headDim]);
     kv.writeRows(rows, values);
-    const seen = ops.read(headBlocks);
-    const cell = seen.subarray(5 * kv.cellElements, 6 * kv.cellElements);
-    const expected = filled(kv.cellElements, 7).fill(3, 2 * shape.headDim, 3 * shape.headDim);
-    expect(cell).toEqual(expected);
+    const firstHead = ops.read(headBlocks).subarray(0, 6 * blockElements);
+    const expected = new Float32Array(6 * blockElements);
+    expected
+      .fill(7, 5 * blockElements)
+      .fill(3, 5 * blockElements + 2 * shape.headDim, 5 * blockElements + 3 * shape.headDim);
+    expect(firstHead).toEqual(expected);
     ops.free(rows, values);
     kv.dispose();
   });

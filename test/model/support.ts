@@ -2,7 +2,7 @@ import { TensorOps } from '../../harness/model/tensor-ops.ts';
 import { loadBackend } from '../../harness/backend/load.ts';
 import type { ModelShape } from '../../harness/core/model-shape.ts';
 import type { RequestSpec } from '../../harness/core/workload.ts';
-import type { MicroBatch } from '../../harness/executors/executor.ts';
+import type { MicroBatch } from '../../harness/core/executor.ts';
 import type { BatchEntry } from '../../harness/model/step-plan.ts';
 
 export const backend = await loadBackend({ numThreads: 1 });

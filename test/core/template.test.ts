@@ -1,1 +1,0 @@
-import '../../policies/template/policy-name.test.ts';

@@ -226,6 +226,8 @@ export const manifestCellSchema = z.strictObject({
   seed: z.int(),
   status: z.enum(['done', 'failed', 'missing']),
   error: z.string().optional(),
+  /** What makes this cell's figures doubtful, in sentences. */
+  warnings: z.array(z.string()).optional(),
   /** Wall-clock figures of the run; they differ between two runs of the same cell. */
   wall_ms: z.number().optional(),
   /** Wall time inside the executor's steps, and outside them (core, policies, recording). */

@@ -85,6 +85,7 @@ function execute(
   });
   const runUs = wallClockUs() - startUs;
   const executorUs = cellExecutor.executorUs();
+  const doubts = cellExecutor.doubts();
   io.onProgress({ phase: 'verify', ended: planned, planned, virtualUs: totals.durationUs });
   const verifiedTokens = cellExecutor.verify();
   assert(
@@ -109,8 +110,8 @@ function execute(
       verify_wall_ms: verifyUs / 1000,
     },
     warnings: totals.wasCutOff
-      ? [`cut off at maxDurationS; ${summary.unfinished} requests were still open`]
-      : [],
+      ? [...doubts, `cut off at maxDurationS; ${summary.unfinished} requests were still open`]
+      : doubts,
   };
 }
 

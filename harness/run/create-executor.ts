@@ -10,6 +10,8 @@ export interface CellExecutor {
   readonly executor: Executor;
   /** Wall time that the executor has used, microseconds; 0 where nothing is executed. */
   executorUs(): number;
+  /** What makes the measured times doubtful, in sentences; asked right after the run. */
+  doubts(): readonly string[];
   /** Tokens that the check confirmed, `null` where nothing was executed; throws when one is wrong. */
   verify(): number | null;
 }
@@ -22,12 +24,13 @@ export async function createExecutor(job: CellJob): Promise<CellExecutor> {
       return {
         executor: new SimulatedExecutor(model, cluster.hardware),
         executorUs: () => 0,
+        doubts: () => [],
         verify: () => null,
       };
     case 'replay': {
       const dir = must(execution.replayDir, 'folder to replay');
       const executor = new ReplayExecutor(join(dir, 'cells', job.id, recordingFile));
-      return { executor, executorUs: () => 0, verify: () => executor.verifiedTokens };
+      return { executor, executorUs: () => 0, doubts: () => [], verify: () => executor.verifiedTokens };
     }
     case 'measure': {
       const { createMeasuredExecutor } = await import('./create-measured.ts');

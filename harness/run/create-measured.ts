@@ -1,3 +1,4 @@
+import { wallClockUs } from '../base/clock.ts';
 import { loadBackend } from '../backend/load.ts';
 import { closingLine, recordExecutor, recordingFile } from '../executors/recorded.ts';
 import { MeasuredExecutor } from '../executors/measured.ts';
@@ -40,5 +41,21 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
     recording.write(closingLine(verifiedTokens));
     return verifiedTokens;
   };
-  return { executor: recorded.executor, executorUs: () => recorded.executorUs, verify };
+  const doubts = backend.device.kind === 'cpu' ? watchLoad() : () => [];
+  return { executor: recorded.executor, executorUs: () => recorded.executorUs, doubts, verify };
+}
+
+/** A run that took so much longer than the CPU time it used was kept from running by something else. */
+const busyRatio = 1.15;
+
+/** On a CPU steps compute all the time, so wall time beyond CPU time is time that other processes took. */
+function watchLoad(): () => readonly string[] {
+  const startUs = wallClockUs();
+  const startCpu = process.cpuUsage();
+  return () => {
+    const cpu = process.cpuUsage(startCpu);
+    const ratio = (wallClockUs() - startUs) / (cpu.user + cpu.system);
+    if (ratio < busyRatio) return [];
+    return [`the machine was busy: the run took ${ratio.toFixed(2)} times its CPU time, so steps were measured too long`];
+  };
 }

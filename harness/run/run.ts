@@ -138,9 +138,9 @@ class CellLedger {
     }
   }
 
-  done(id: string, { summary, wall }: CellOutcome): void {
+  done(id: string, { summary, wall, warnings }: CellOutcome): void {
     this.summaries.set(id, summary);
-    this.#update(id, { status: 'done', ...wall });
+    this.#update(id, { status: 'done', ...wall, ...(warnings.length > 0 && { warnings: [...warnings] }) });
   }
 
   failed(id: string, error: string): void {

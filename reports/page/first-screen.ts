@@ -46,7 +46,27 @@ function modeBadge({ manifest }: Results): Markup {
   return html`<p class="mode">${how} ${name}, ${device}</p>`;
 }
 
+/** Below this number of seeds about one tie in four is called a difference (see harness/metrics/compare.ts). */
+const enoughSeeds = 3;
+
+/** What a reader must know before believing a figure: lost cells, doubtful measurements, too few seeds. */
 function troubleNote(results: Results): Markup {
+  return html`${lostCells(results)}${doubts(results)}${fewSeeds(results)}`;
+}
+
+function doubts({ manifest }: Results): Markup {
+  const doubtful = manifest.cells.filter(({ warnings = [] }) => warnings.length > 0);
+  if (doubtful.length === 0) return html``;
+  return html`<ul class="alarm">${doubtful.map(({ id, warnings = [] }) => html`<li>${id}: ${warnings.join('; ')}</li>`)}</ul>`;
+}
+
+function fewSeeds({ manifest }: Results): Markup {
+  const numSeeds = manifest.seeds.length;
+  if (numSeeds >= enoughSeeds || manifest.stacks.length < 2) return html``;
+  return html`<p class="alarm">Only ${plural(numSeeds, 'seed')}: verdicts are unsure below ${enoughSeeds}, where about one tie in four is called a difference.</p>`;
+}
+
+function lostCells(results: Results): Markup {
   const numLost = results.cells.length - doneCells(results).length;
   if (numLost === 0) return html``;
   return html`<p class="alarm">${plural(numLost, 'cell')} of ${results.cells.length} did not finish; figures leave them out. <a href="#failed">See which and why.</a></p>`;

@@ -1,10 +1,13 @@
 import { TensorOps } from '../../harness/model/tensor-ops.ts';
+import { ensureBackend } from '../../harness/backend/provision.ts';
 import { loadBackend } from '../../harness/backend/load.ts';
 import type { ModelShape } from '../../harness/core/model-shape.ts';
 import type { RequestSpec } from '../../harness/core/workload.ts';
 import type { MicroBatch } from '../../harness/core/executor.ts';
 import type { BatchEntry } from '../../harness/model/step-plan.ts';
 
+// On a fresh machine this provisions TensorFlow; several test files wait for the one that does.
+await ensureBackend({ device: 'auto', onProgress: () => {} });
 export const backend = await loadBackend({ numThreads: 1 });
 export const ops = new TensorOps(backend);
 

@@ -1,4 +1,5 @@
 import { loadBackend } from '../../../harness/backend/load.ts';
+import { ensureBackend } from '../../../harness/backend/provision.ts';
 import { wallClockUs } from '../../../harness/base/clock.ts';
 import { ModelInstance } from '../../../harness/model/model-instance.ts';
 import { type BatchEntry, firstRows } from '../../../harness/model/step-plan.ts';
@@ -23,6 +24,7 @@ export class ServebenchContender implements Contender {
 
   /** Loads the backend and leaves the weights as a GGUF file for the other sides. */
   static async load(modelPath: string): Promise<ServebenchContender> {
+    await ensureBackend({ device: 'auto', onProgress: () => {} });
     const ops = new TensorOps(await loadBackend({ numThreads: 1 }));
     const maxContextTokens = Math.max(...stepCases.map((stepCase) => stepCase.contextTokens));
     writeModelFile(modelPath, ops, { shape: modelShape, seed, maxContextTokens });

@@ -56,6 +56,8 @@ function watchLoad(): () => readonly string[] {
     const cpu = process.cpuUsage(startCpu);
     const ratio = (wallClockUs() - startUs) / (cpu.user + cpu.system);
     if (ratio < busyRatio) return [];
-    return [`the machine was busy: the run took ${ratio.toFixed(2)} times its CPU time, so steps were measured too long`];
+    return [
+      `the machine was busy: the run took ${ratio.toFixed(2)} times its CPU time, so steps were measured too long`,
+    ];
   };
 }

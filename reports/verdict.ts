@@ -72,6 +72,18 @@ function inSentence(label: string): string {
   return /^\p{Lu}\p{Ll}/u.test(label) ? label.charAt(0).toLowerCase() + label.slice(1) : label;
 }
 
+/** What running out of memory costs the baseline: its tail beside that of the bound. Empty where no bound ran. */
+export function headroomNote(results: Results): string {
+  const bounds = comparisonsOf(results, headlineMetrics[0]).filter(
+    ({ policy }) => stackNamed(results, policy)?.family === 'bound',
+  );
+  const { label } = definitionOf(results, headlineMetrics[0]);
+  const notes = bounds.map((bound) => `${values(results, bound)}, ${extent(bound)}: ${bound.verdict}`);
+  return notes.length === 0
+    ? ''
+    : `What memory costs ${results.manifest.baseline}: ${label} of ${notes.join('; ')}.`;
+}
+
 /** Whether the run compares families at all, and what it cannot say. */
 export function familyNote(results: Results): string {
   const rivals = results.manifest.stacks.filter((stack) => stack.family !== 'bound' && !stack.is_oracle);

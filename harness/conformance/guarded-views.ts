@@ -1,3 +1,4 @@
+import { Deque } from '../base/deque.ts';
 import { Cluster } from '../core/cluster.ts';
 import { InstanceGroup } from '../core/group.ts';
 import { Instance } from '../core/instance.ts';
@@ -57,6 +58,15 @@ const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {
   held: true,
 };
 
+/** Of arrays only what reads; a sort or a reverse in place would reorder the core's own queues. */
+const listKeys = allowed(
+  'length at concat entries every filter find findIndex findLast findLastIndex flatMap flat forEach includes indexOf join keys lastIndexOf map reduce reduceRight slice some toReversed toSorted toSpliced values with',
+);
+
+function allowed(names: string): Readonly<Record<string, true>> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, true]));
+}
+
 /**
  * The policy with every argument behind a wall: writing to a view, or reading what the contract does not promise (a
  * request's true output length above all), throws a `TypeError` that says so.
@@ -83,11 +93,16 @@ function guard(value: unknown): unknown {
 }
 
 function createWall(value: object): object {
-  const allowed = keysOf(value);
+  const rules = keysOf(value);
   return new Proxy(value, {
     get(target, key) {
-      if (allowed !== undefined && typeof key === 'string' && !Object.hasOwn(allowed.keys, key)) {
-        throw new TypeError(`${allowed.name} has no "${key}": the contract does not promise it`);
+      if (
+        rules !== undefined &&
+        typeof key === 'string' &&
+        !isIndex(key) &&
+        !Object.hasOwn(rules.keys, key)
+      ) {
+        throw new TypeError(`${rules.name} has no "${key}": the contract does not promise it`);
       }
       const inner: unknown = Reflect.get(target, key, target);
       if (typeof inner !== 'function') return guard(inner);
@@ -113,6 +128,10 @@ function guardCallback(callback: Callback): Callback {
   return (...args) => Reflect.apply(callback, undefined, args.map(guard));
 }
 
+function isIndex(key: string): boolean {
+  return /^\d+$/.test(key);
+}
+
 function refuseWrite(_target: object, key: string | symbol): never {
   throw new TypeError(`a view is read-only: "${String(key)}" cannot be changed; return a decision instead`);
 }
@@ -121,6 +140,7 @@ function keysOf(value: object): { name: string; keys: Readonly<Record<string, tr
   if (value instanceof Request) return { name: 'a request', keys: requestKeys };
   if (value instanceof InstanceGroup) return { name: 'a group', keys: groupKeys };
   if (value instanceof Instance) return { name: 'an instance', keys: instanceKeys };
+  if (Array.isArray(value) || value instanceof Deque) return { name: 'a list of a view', keys: listKeys };
   if (value instanceof Cluster) return { name: 'the cluster', keys: clusterKeys };
   return undefined;
 }

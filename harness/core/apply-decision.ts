@@ -6,6 +6,7 @@ import type {
   SetLimitsDecision,
   SwapInDecision,
 } from '../policy/decisions.ts';
+import { limitsProblem } from '../policy/check-answer.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { Cluster } from './cluster.ts';
 import { logDecision } from './decision-log.ts';
@@ -91,6 +92,7 @@ function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Req
   request.scheduledTokens = 0;
   request.status = requestStatus.preempted;
   group.enqueue(request, 'front');
+  cluster.wake(group);
 }
 
 function preemptBySwap(cluster: Cluster, group: InstanceGroup, request: Request): string | undefined {
@@ -108,7 +110,7 @@ function preemptBySwap(cluster: Cluster, group: InstanceGroup, request: Request)
 function notePreemption(cluster: Cluster, group: InstanceGroup, request: Request): void {
   group.forming?.remove(request);
   request.numPreemptions += 1;
-  request.preemptedAtUs = cluster.nowUs;
+  request.preemptedAtUs ??= cluster.nowUs;
 }
 
 function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefined {
@@ -128,23 +130,11 @@ function setLimits(cluster: Cluster, decision: SetLimitsDecision): string | unde
   if (group === undefined) return `there is no group ${decision.groupId}`;
   const problem = limitsProblem(decision.limits);
   if (problem !== undefined) return problem;
-  group.limits = { ...group.limits, ...decision.limits };
+  const limits = { ...group.limits, ...decision.limits };
+  // Saying the same limits before every step must not wake the group for ever.
+  if (Object.entries(limits).every(([name, value]) => group.limits[name as keyof Limits] === value))
+    return undefined;
+  group.limits = limits;
   cluster.wake(group);
-  return undefined;
-}
-
-/** What is wrong with limits that a policy gave, if anything. */
-export function limitsProblem(limits: Partial<Limits>): string | undefined {
-  const { maxRunning, maxBatchTokens, watermarkRatio, admits } = limits;
-  if (maxRunning !== undefined && !(maxRunning >= 1))
-    return `maxRunning must be at least 1, got ${maxRunning}`;
-  if (maxBatchTokens !== undefined && !(maxBatchTokens >= 1)) {
-    return `maxBatchTokens must be at least 1, got ${maxBatchTokens}`;
-  }
-  if (watermarkRatio !== undefined && !(watermarkRatio >= 0 && watermarkRatio < 1)) {
-    return `watermarkRatio must be in [0, 1), got ${watermarkRatio}`;
-  }
-  if (admits !== undefined && typeof admits !== 'boolean')
-    return `admits must be true or false, got ${String(admits)}`;
   return undefined;
 }

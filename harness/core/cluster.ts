@@ -59,7 +59,10 @@ export class Cluster implements ClusterView {
   readonly groups: InstanceGroup[] = [];
   readonly held = new Deque<Request>();
   readonly live = new Map<number, Request>();
+  /** Branches of a job that have finished, by job. */
+  readonly finishedBranches = new Map<number, number>();
   readonly hooks: ClusterHooks;
+  isRetryPlanned = false;
   numEnded = 0;
   numRejectedDecisions = 0;
   /** The last decision that was refused and why, for whoever has to find out why nothing goes on. */
@@ -104,7 +107,7 @@ export class Cluster implements ClusterView {
     return request.groupId === undefined ? undefined : this.groups[request.groupId];
   }
 
-  /** The group looks for work as soon as everything of this microsecond has happened. */
+  /** An idle group looks for work once everything that happens at this time has happened. */
   wake(group: InstanceGroup): void {
     if (group.isWakePlanned || group.numInFlight >= group.pipeline.length) return;
     group.isWakePlanned = true;
@@ -147,7 +150,7 @@ export class Cluster implements ClusterView {
       reserveBytes: hardware.reserveBytes,
       cellBytes: this.cellBytes,
     });
-    const instance = new Instance({ id, ledger, layers, hardware, nowUs: this.nowUs });
+    const instance = new Instance({ id, ledger, hardware, nowUs: this.nowUs });
     this.instances.push(instance);
     this.#links.push({
       toHost: new Link(`instance ${id} to host`, hardware.hostLink),
@@ -156,6 +159,14 @@ export class Cluster implements ClusterView {
       receive: new Link(`instance ${id} receiving`, hardware.network),
     });
     this.executor.startInstance(id, layers, ledger.totalCells);
+    const detail = `layers ${layers.first} to ${layers.first + layers.count - 1}, ${ledger.totalCells} KV cells`;
+    this.observer.clusterEvent({
+      timeUs: this.nowUs,
+      kind: 'instanceReady',
+      instance: id,
+      groupId: this.groups.length,
+      detail,
+    });
     return instance;
   }
 }

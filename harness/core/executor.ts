@@ -50,7 +50,7 @@ export interface Executor {
   /** Changes which layers and how many KV cells an instance holds (drop, restore, elastic memory); KV in use stays. */
   reshapeInstance(instance: InstanceId, layers: LayerRange, numCells: number): void;
 
-  /** A request is about to be scheduled for the first time. */
+  /** A request has arrived; it may still be rejected. */
   admitRequest(spec: RequestSpec): void;
   /** A request has ended, however: its KV is gone, and the tokens that it has been given are checked after the run. */
   endRequest(requestId: number, numGenerated: number): void;

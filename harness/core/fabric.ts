@@ -86,14 +86,26 @@ export class Fabric {
     this.#queue.splice(index < 0 ? this.#queue.length : index, 0, transfer);
   }
 
-  /** Starts what can start, most urgent first; asks less urgent transfers in its way to yield. */
+  /**
+   * Starts what can start, most urgent first. One that could start as soon as less urgent transfers give way makes them
+   * yield and keeps its free links; one that waits for its equals leaves its free links to less urgent transfers, which
+   * will yield to it at a chunk end.
+   */
   #serve(): void {
-    const claimed = new Set<Link>();
+    const kept = new Map<Link, number>();
     for (const transfer of this.#queue.slice()) {
-      const isFree = transfer.links.every((link) => link.current === undefined && !claimed.has(link));
-      if (isFree) this.#start(transfer);
-      else this.#askToYield(transfer);
-      for (const link of transfer.links) claimed.add(link);
+      const priority = transferPriority[transfer.kind];
+      if (transfer.links.every((link) => link.current === undefined && !isKept(kept, link, priority))) {
+        this.#start(transfer);
+        continue;
+      }
+      const couldStart = transfer.links.every(
+        ({ current }) => current === undefined || mustYield(current, priority),
+      );
+      if (couldStart) this.#askToYield(transfer);
+      for (const link of transfer.links) {
+        if (!kept.has(link)) kept.set(link, couldStart ? Infinity : priority);
+      }
     }
   }
 
@@ -111,7 +123,7 @@ export class Fabric {
   #askToYield(urgent: Transfer): void {
     for (const link of urgent.links) {
       const current = link.current;
-      if (current === undefined || transferPriority[current.kind] <= transferPriority[urgent.kind]) continue;
+      if (current === undefined) continue;
       const elapsedUs = this.#events.nowUs - current.segmentAtUs;
       const boundaryUs = Math.max(1, Math.ceil(elapsedUs / chunkUs)) * chunkUs;
       if (boundaryUs >= current.remainingUs) continue;
@@ -142,6 +154,16 @@ export class Fabric {
     }
     this.#serve();
   }
+}
+
+function mustYield(current: Transfer, priority: number): boolean {
+  return transferPriority[current.kind] > priority;
+}
+
+/** Whether a transfer before it in the queue keeps the link from one of this priority. */
+function isKept(kept: ReadonlyMap<Link, number>, link: Link, priority: number): boolean {
+  const untilPriority = kept.get(link);
+  return untilPriority !== undefined && priority <= untilPriority;
 }
 
 function isMoreUrgent(a: Transfer, b: Transfer): boolean {

@@ -43,6 +43,8 @@ export class InstanceGroup implements GroupView {
   /** Micro-batches under way. */
   numInFlight = 0;
   busySinceUs = 0;
+  /** When the last micro-batch came back. */
+  idleSinceUs = -1;
   /** The batch that is being put together; a request given up meanwhile is taken out of it. */
   forming: StepBatch | undefined;
   isWakePlanned = false;

@@ -23,7 +23,7 @@ export interface LinkProfile {
   readonly latencyUs: number;
 }
 
-/** Roofline of one device: what `simulate` charges for a step (harness/executors/roofline.ts). */
+/** Roofline of one device: what `simulate` charges for a step (harness/executors/simulated.ts). */
 export interface ComputeProfile {
   readonly flopsPerSecond: number;
   readonly memoryBytesPerSecond: number;

@@ -1,7 +1,6 @@
 import type { InstanceView } from '../policy/views.ts';
 import type { Hardware } from './hardware.ts';
 import type { MemoryLedger } from './ledger.ts';
-import type { LayerRange } from './model-shape.ts';
 import type { InstanceState } from './observer.ts';
 
 /** One device's worth of memory, with the host memory beside it. Which requests it serves is its group's business. */
@@ -9,13 +8,11 @@ export class Instance implements InstanceView {
   readonly id: number;
   readonly ledger: MemoryLedger;
   readonly hostMemoryBytes: number;
-  layers: LayerRange;
   state: InstanceState = 'ready';
   role = 'mixed';
   hostKvBytes = 0;
-  /** Since when it is held, and until when: instance-seconds count from asking to release. */
+  /** Instance-seconds count from here. */
   readonly requestedAtUs: number;
-  releasedAtUs: number | undefined;
   /** End of the stage that runs on it now; earlier than now when it is idle. */
   busyUntilUs = 0;
   isBusy = false;
@@ -24,16 +21,9 @@ export class Instance implements InstanceView {
   prefillTokens = 0;
   decodeTokens = 0;
 
-  constructor(init: {
-    id: number;
-    ledger: MemoryLedger;
-    layers: LayerRange;
-    hardware: Hardware;
-    nowUs: number;
-  }) {
+  constructor(init: { id: number; ledger: MemoryLedger; hardware: Hardware; nowUs: number }) {
     this.id = init.id;
     this.ledger = init.ledger;
-    this.layers = init.layers;
     this.hostMemoryBytes = init.hardware.hostMemoryBytes;
     this.requestedAtUs = init.nowUs;
   }

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
 import type { Request } from './request.ts';
+import { hostBytes } from './swap.ts';
 
 /**
  * What must hold between any two events. Checked after every event in tests and once at the end of every run; each has an
@@ -15,6 +16,7 @@ export function checkInvariants(cluster: Cluster): void {
     checkDemand(group);
   }
   checkLedgers(cluster);
+  checkSwapped(cluster);
   checkPlacement(cluster);
 }
 
@@ -111,6 +113,28 @@ function checkLedgers(cluster: Cluster): void {
       const bytes = ledger.weightBytes + ledger.reserveBytes + ledger.totalCells * ledger.cellBytes;
       assert(bytes <= ledger.budgetBytes, 'INV-ledger', () => `instance ${instance.id} is over its budget`);
       checkAgainstExecutor(cluster, instance.id, group.pipeline.length === 1);
+    }
+  }
+}
+
+/** INV-host: host memory and blocks on their way out are those of the swapped requests. */
+function checkSwapped(cluster: Cluster): void {
+  for (const group of cluster.groups) {
+    const leaving = group.swapped.filter(({ status }) => status.kind === 'swapping-out');
+    const blocks = leaving.reduce((sum, request) => sum + request.kvBlocks, 0);
+    assert(
+      group.pendingFreeBlocks === blocks,
+      'INV-host',
+      () => `group ${group.id}: ${group.pendingFreeBlocks}, not ${blocks}`,
+    );
+    for (const part of group.layout.parts) {
+      const bytes = group.swapped.reduce((sum, request) => sum + hostBytes(cluster, request, part), 0);
+      const { hostKvBytes, id } = part.instance;
+      assert(
+        hostKvBytes === bytes,
+        'INV-host',
+        () => `instance ${id}: ${hostKvBytes} B on the host, not ${bytes}`,
+      );
     }
   }
 }

@@ -9,7 +9,7 @@ import { eventPriority } from './events.ts';
 import { type InstanceGroup, removeFrom } from './group.ts';
 import type { EndStatus } from './observer.ts';
 import { recordOf, Request, requestStatus } from './request.ts';
-import { dropSwapped } from './swap.ts';
+import { dropHostCopy, stopSwapOut } from './swap.ts';
 import type { RequestSpec } from './workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */
@@ -31,17 +31,19 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
   const request = new Request(spec, requestClass, cluster.nowUs);
   cluster.live.set(request.id, request);
   cluster.executor.admitRequest(spec);
-  dispatch(cluster, request);
+  dispatch(cluster, request, false);
 }
 
 /** Asks where the request goes; without an answer it is held and asked about again when something has changed. */
-function dispatch(cluster: Cluster, request: Request): void {
+function dispatch(cluster: Cluster, request: Request, isRetry: boolean): void {
   const answer = cluster.stack.dispatch(request, cluster);
   if (answer === undefined) {
     cluster.held.pushBack(request);
     return;
   }
   const error = applyDispatch(cluster, request, answer);
+  // A request that goes on being held is logged once, not at every event.
+  if (answer.value.kind === 'hold' && isRetry) return;
   const source = { policy: answer.policy, moment: 'dispatch', requestId: request.id };
   logDecision(cluster, source, answer.value, error);
 }
@@ -84,10 +86,20 @@ function applyDispatch(
   }
 }
 
-/** Held requests are asked about again, oldest first. */
-export function retryHeld(cluster: Cluster): void {
+/** Held requests are asked about again once everything that happens at this time has happened. */
+export function planRetry(cluster: Cluster): void {
+  if (cluster.held.length === 0 || cluster.isRetryPlanned) return;
+  cluster.isRetryPlanned = true;
+  cluster.events.scheduleCall(cluster.nowUs, eventPriority.wake, () => {
+    cluster.isRetryPlanned = false;
+    retryHeld(cluster);
+  });
+}
+
+/** Oldest first; what is held again stands behind the others. */
+function retryHeld(cluster: Cluster): void {
   for (let left = cluster.held.length; left > 0; left -= 1) {
-    dispatch(cluster, must(cluster.held.popFront(), 'held request'));
+    dispatch(cluster, must(cluster.held.popFront(), 'held request'), true);
   }
 }
 
@@ -112,7 +124,10 @@ export function endRequest(cluster: Cluster, request: Request, status: EndStatus
 
 function leaveGroup(cluster: Cluster, group: InstanceGroup, request: Request): void {
   if (request.status.kind === 'queued' || request.status.kind === 'preempted') group.dequeue(request);
-  else if (request.status.kind === 'swapped') dropSwapped(cluster, group, request);
+  else if (request.status.kind === 'swapping-out') stopSwapOut(cluster, group, request);
+  else if (request.status.kind === 'swapped' || request.status.kind === 'swapping-in') {
+    dropHostCopy(cluster, group, request);
+  }
   removeFrom(group.running, request);
   removeFrom(group.swapped, request);
   freeKv(cluster, group, request);
@@ -145,9 +160,13 @@ function planFollowers(cluster: Cluster, request: Request): void {
 function cancelUnneededBranches(cluster: Cluster, request: Request): void {
   const { job } = Request.specOf(request);
   if (job === undefined) return;
-  const open = job.branches.flatMap((id) => cluster.live.get(id) ?? []);
-  if (job.branches.length - open.length < job.needed) return;
-  for (const branch of open) abort(cluster, branch);
+  const numFinished = (cluster.finishedBranches.get(job.id) ?? 0) + 1;
+  cluster.finishedBranches.set(job.id, numFinished);
+  if (numFinished < job.needed) return;
+  for (const id of job.branches) {
+    const branch = cluster.live.get(id);
+    if (branch !== undefined) abort(cluster, branch);
+  }
 }
 
 /** Ends a request on the client's wish, at once or when what moves it has come to rest. */

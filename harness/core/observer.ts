@@ -1,6 +1,6 @@
 /**
- * What the core tells whoever records a run. Calls are synchronous and in order of virtual time; records are reused
- * between calls, so an observer copies what it keeps.
+ * What the core tells whoever records a run. Calls are synchronous and in order of virtual time; a
+ * record is the observer's to keep.
  */
 export interface Observer {
   /** A request finished, failed, was rejected or aborted, or the run ended with it unfinished. */

@@ -77,11 +77,6 @@ export class Request implements RequestView {
   static isComplete(request: Request): boolean {
     return request.generatedTokens === request.#spec.outputTokens;
   }
-
-  /** Tokens whose KV it will need at its largest: all but the last one generated, which nothing attends to. */
-  static finalKvTokens(request: Request): number {
-    return request.promptTokens + request.#spec.outputTokens - 1;
-  }
 }
 
 /** What is told about a request when it leaves the cluster; `endedAtUs` stays open for an unfinished one. */
@@ -103,7 +98,8 @@ export function recordOf(request: Request, status: EndStatus, nowUs: number, rea
     numPreemptions: request.numPreemptions,
     numSwaps: request.numSwaps,
     numMigrations: request.numMigrations,
-    preemptedUs: request.preemptedUs,
+    preemptedUs:
+      request.preemptedUs + (request.preemptedAtUs === undefined ? 0 : nowUs - request.preemptedAtUs),
     stalledUs: request.stalledUs,
   };
 }

@@ -2,7 +2,7 @@ import { applyDecisions } from './apply-decision.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { eventPriority } from './events.ts';
 import { checkInvariants } from './invariants.ts';
-import { endIfAborted, endRequest, planArrivals, retryHeld } from './lifecycle.ts';
+import { endIfAborted, endRequest, planArrivals, planRetry } from './lifecycle.ts';
 import { step } from './step-loop.ts';
 import type { StackMember } from '../policy/stack.ts';
 import type { PolicyEvent } from '../policy/views.ts';
@@ -59,15 +59,12 @@ export function runCluster(options: RunOptions): RunTotals {
   for (const member of options.stack.members) planTicks(cluster, member);
   planSamples(cluster, options.sampleIntervalUs);
   const wasCutOff = drainEvents(cluster, options);
-  for (const request of cluster.live.values()) endRequest(cluster, request, 'unfinished');
   sample(cluster);
+  for (const request of cluster.live.values()) endRequest(cluster, request, 'unfinished');
   checkInvariants(cluster);
   return {
     durationUs: cluster.nowUs,
-    instanceUs: cluster.instances.reduce(
-      (sum, instance) => sum + (instance.releasedAtUs ?? cluster.nowUs) - instance.requestedAtUs,
-      0,
-    ),
+    instanceUs: cluster.instances.reduce((sum, instance) => sum + cluster.nowUs - instance.requestedAtUs, 0),
     generatedTokens: cluster.generatedTokens,
     swappedBytes: cluster.swappedBytes,
     numRejectedDecisions: cluster.numRejectedDecisions,
@@ -79,9 +76,14 @@ export function runCluster(options: RunOptions): RunTotals {
 function drainEvents(cluster: Cluster, options: RunOptions): boolean {
   const { events } = cluster;
   let numEvents = 0;
+  let numAtThisTime = 0;
+  let lastTimeUs = -1;
   while (events.hasProgress || hasHopeInTicks(cluster)) {
     const event = events.next(options.maxDurationUs);
     if (event === undefined) return true;
+    numAtThisTime = event.timeUs > lastTimeUs ? 0 : numAtThisTime + 1;
+    lastTimeUs = event.timeUs;
+    if (numAtThisTime > endlessEvents) throw new EndlessError(lastTimeUs);
     event.fire();
     numEvents += 1;
     if (options.checkEvery > 0 && numEvents % options.checkEvery === 0) checkInvariants(cluster);
@@ -94,6 +96,21 @@ function drainEvents(cluster: Cluster, options: RunOptions): boolean {
 
 const progressEvery = 256;
 
+/** More events in one microsecond than any load brings at once: somebody reacts to the consequences of the reaction. */
+const endlessEvents = 20_000_000;
+
+/** Virtual time stands still: a policy's decisions cause the moment at which it decides them again. */
+export class EndlessError extends Error {
+  readonly code = 'endless';
+
+  constructor(timeUs: number) {
+    super(
+      `at ${timeUs} us more than ${endlessEvents} events happened without time going on; some decision causes itself`,
+    );
+    this.name = 'EndlessError';
+  }
+}
+
 /** With requests open and a policy that ticks, time goes on: the policy may yet act, up to the time limit. */
 function hasHopeInTicks(cluster: Cluster): boolean {
   return cluster.live.size > 0 && cluster.stack.can('tickUs');
@@ -101,7 +118,7 @@ function hasHopeInTicks(cluster: Cluster): boolean {
 
 function notify(cluster: Cluster, event: PolicyEvent): void {
   for (const answer of cluster.stack.onEvent(event, cluster)) applyDecisions(cluster, 'onEvent', answer);
-  if (cluster.held.length > 0) retryHeld(cluster);
+  planRetry(cluster);
 }
 
 function planTicks(cluster: Cluster, member: StackMember): void {
@@ -110,7 +127,7 @@ function planTicks(cluster: Cluster, member: StackMember): void {
   const tick = (): void => {
     const value = cluster.stack.onTick(member, cluster);
     applyDecisions(cluster, 'onTick', { policy: member.name, value });
-    if (cluster.held.length > 0) retryHeld(cluster);
+    planRetry(cluster);
     cluster.events.scheduleCall(cluster.nowUs + tickUs, eventPriority.tick, tick);
   };
   cluster.events.scheduleCall(tickUs, eventPriority.tick, tick);

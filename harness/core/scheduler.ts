@@ -1,6 +1,6 @@
 import { PolicyError } from '../base/errors.ts';
 import type { Limits } from '../policy/decisions.ts';
-import { applyDecisions, limitsProblem } from './apply-decision.ts';
+import { applyDecisions } from './apply-decision.ts';
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
 import { endRequest } from './lifecycle.ts';
@@ -11,8 +11,6 @@ import type { StepBatch } from './step-batch.ts';
 interface StepBudget {
   readonly limits: Limits;
   tokens: number;
-  /** Requests that this micro-batch may still take: an even share, so that a pipeline's micro-batches are alike. */
-  requests: number;
   isUnderPressure: boolean;
 }
 
@@ -24,13 +22,9 @@ export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatc
   const answer = cluster.stack.answers('onSchedule') ? cluster.stack.onSchedule(group, cluster) : undefined;
   if (answer !== undefined) applyDecisions(cluster, 'onSchedule', answer);
   const limits = limitsOf(cluster, group);
-  const isSplitByPolicy = group.pipeline.length === 1 || cluster.stack.answers('formMicroBatches');
   const budget: StepBudget = {
     limits,
     tokens: limits.maxBatchTokens,
-    requests: isSplitByPolicy
-      ? Infinity
-      : Math.max(1, Math.ceil(group.running.length / group.pipeline.length)),
     isUnderPressure: false,
   };
   group.forming = batch;
@@ -41,16 +35,13 @@ export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatc
 
 function limitsOf(cluster: Cluster, group: InstanceGroup): Limits {
   const answer = cluster.stack.answers('limits') ? cluster.stack.limits(group, cluster) : undefined;
-  if (answer === undefined) return group.limits;
-  const problem = limitsProblem(answer.value);
-  if (problem !== undefined) throw new PolicyError(answer.policy, 'limits', problem);
-  return { ...group.limits, ...answer.value };
+  return answer === undefined ? group.limits : { ...group.limits, ...answer.value };
 }
 
 function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatch, budget: StepBudget): void {
   const { running } = group;
   for (let index = 0; index < running.length; index += 1) {
-    if (budget.tokens <= 0 || budget.requests <= 0) return;
+    if (budget.tokens <= 0) return;
     const request = running[index] as Request;
     const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
     if (count <= 0) continue;
@@ -65,7 +56,6 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     }
     addToBatch(cluster, batch, request, count);
     budget.tokens -= count;
-    budget.requests -= 1;
   }
 }
 
@@ -94,10 +84,10 @@ function reserveBlocks(
       cluster.growMemory(group, missing);
       break;
     }
-    if (cannotEverFit(cluster, group, request, tokens)) return false;
+    if (cannotEverFit(cluster, group, request)) return false;
+    budget.isUnderPressure = true;
     const answer = cluster.stack.onMemoryPressure(group, { requestId: request.id, blocks: missing }, cluster);
     if (answer === undefined) return false;
-    budget.isUnderPressure = true;
     if (applyDecisions(cluster, 'onMemoryPressure', answer) === 0) return false;
     if (!isRunning(request)) return false;
     missing = missingBlocks(group, request, tokens);
@@ -123,8 +113,8 @@ function isRunning(request: Request): boolean {
 }
 
 /** A request larger than the whole group would be given up and started again for ever: it fails instead. */
-function cannotEverFit(cluster: Cluster, group: InstanceGroup, request: Request, tokens: number): boolean {
-  const needed = group.blocksFor(tokens);
+function cannotEverFit(cluster: Cluster, group: InstanceGroup, request: Request): boolean {
+  const needed = group.blocksFor(request.tokens);
   if (needed <= group.totalBlocks || cluster.stack.can('dropsParameters') || request.isInFlight) return false;
   endRequest(cluster, request, 'failed', `needs ${needed} KV blocks, its group has ${group.totalBlocks}`);
   return true;
@@ -139,10 +129,8 @@ function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, 
     if (request === undefined || budget.tokens <= 0 || group.running.length >= limits.maxRunning) return;
     const count = Math.min(request.tokens, budget.tokens);
     const blocks = group.blocksFor(count);
-    if (!hasRoomFor(cluster, group, blocks, limits)) {
-      if (cannotEverFit(cluster, group, request, count)) continue;
-      return;
-    }
+    if (!cluster.stack.can('unlimitedMemory') && cannotEverFit(cluster, group, request)) continue;
+    if (!hasRoomFor(cluster, group, blocks, limits)) return;
     group.dequeue(request);
     group.takeBlocks(request, blocks);
     group.running.push(request);

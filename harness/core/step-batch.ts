@@ -62,7 +62,7 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.totalTokens += count;
     this.attentionPairs += count * past + (count * (count + 1)) / 2;
     this.contextTokens += past + count;
-    if (samples && count === 1) this.decodeTokens += 1;
+    if (isDecode(request, past)) this.decodeTokens += 1;
     request.scheduledTokens = past + count;
     request.numInFlight += 1;
   }
@@ -93,10 +93,15 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.totalTokens -= count;
     this.attentionPairs -= count * past + (count * (count + 1)) / 2;
     this.contextTokens -= past + count;
-    if (this.samples[index] === 1 && count === 1) this.decodeTokens -= 1;
+    if (isDecode(request, past)) this.decodeTokens -= 1;
     for (const column of [this.requests, this.requestIds, this.numTokens, this.pastTokens, this.samples]) {
       column.splice(index, 1);
     }
     this.size -= 1;
   }
+}
+
+/** Whether all but the newest generated token is computed: anything else is prefill, of the prompt or of what was dropped. */
+function isDecode(request: Request, past: number): boolean {
+  return request.generatedTokens > 0 && past === request.tokens - 1;
 }

@@ -33,7 +33,7 @@ function takeBatch(cluster: Cluster, group: InstanceGroup): StepBatch {
 }
 
 function execute(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
-  if (group.numInFlight === 0) group.busySinceUs = cluster.nowUs;
+  if (group.numInFlight === 0 && cluster.nowUs > group.idleSinceUs) group.busySinceUs = cluster.nowUs;
   group.numInFlight += 1;
   enterStage(cluster, batch);
 }
@@ -94,11 +94,22 @@ function sendActivations(
   hop: { from: GroupStage; to: GroupStage },
 ): void {
   const { model } = cluster;
+  const bytes = batch.totalTokens * model.hiddenSize * model.bytesPerWeight;
   cluster.fabric.submit({
     kind: 'activations',
-    bytes: batch.totalTokens * model.hiddenSize * model.bytesPerKvElement,
+    bytes,
     links: [cluster.linksOf(hop.from.member).send, cluster.linksOf(hop.to.member).receive],
-    onDone: () => {
+    onDone: ({ requestedAtUs, startedAtUs }) => {
+      cluster.observer.transferEnded({
+        kind: 'activations',
+        requestId: undefined,
+        source: hop.from.instance,
+        target: hop.to.instance,
+        bytes,
+        requestedAtUs,
+        startedAtUs: startedAtUs ?? requestedAtUs,
+        endedAtUs: cluster.nowUs,
+      });
       batch.stageIndex += 1;
       enterStage(cluster, batch);
     },
@@ -108,6 +119,7 @@ function sendActivations(
 function postprocess(cluster: Cluster, batch: StepBatch): void {
   const { group, size } = batch;
   group.numInFlight -= 1;
+  group.idleSinceUs = cluster.nowUs;
   group.lastStepUs = cluster.nowUs - batch.startedAtUs;
   for (let index = 0; index < size; index += 1) {
     const request = batch.requests[index] as Request;
@@ -136,22 +148,35 @@ function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): vo
   else if (request.tokens > request.demandBlocks * group.blockSizeTokens) group.updateDemand(request);
 }
 
-/** Cuts a pipeline's batch into micro-batches as the policies say; one micro-batch where none does. */
+/** Cuts a pipeline's batch into micro-batches: as a policy says, else evenly, one for each stage that is free. */
 function split(cluster: Cluster, group: InstanceGroup, batch: StepBatch): readonly StepBatch[] {
-  if (group.pipeline.length === 1 || !cluster.stack.answers('formMicroBatches')) return [batch];
-  const answer = cluster.stack.formMicroBatches(viewOf(batch), group);
-  if (answer === undefined) return [batch];
-  const problem = planProblem(batch, answer.value);
-  if (problem !== undefined) throw new PolicyError(answer.policy, 'formMicroBatches', problem);
+  if (group.pipeline.length === 1) return [batch];
+  const view = viewOf(batch);
+  const answer = cluster.stack.formMicroBatches(view, group);
+  const plans = answer?.value ?? evenPlans(view, group.pipeline.length - group.numInFlight);
+  const problem = planProblem(batch, plans);
+  if (problem !== undefined) throw new PolicyError(answer?.policy ?? 'core', 'formMicroBatches', problem);
+  if (plans.length === 1) return [batch];
   const byId = new Map(batch.requests.slice(0, batch.size).map((request) => [request.id, request]));
   for (const request of byId.values()) batch.remove(request);
   group.spareBatches.push(batch);
-  return answer.value.map((plan) => {
+  return plans.map((plan) => {
     const microBatch = takeBatch(cluster, group);
     for (const { requestId, numTokens } of plan.entries)
       microBatch.add(byId.get(requestId) as Request, numTokens);
     return microBatch;
   });
+}
+
+/** Requests in order, as many to each micro-batch; their tokens stay together. */
+function evenPlans({ entries }: BatchView, numPlans: number): MicroBatchPlan[] {
+  const size = Math.ceil(entries.length / numPlans);
+  const plans: MicroBatchPlan[] = [];
+  for (let first = 0; first < entries.length; first += size) {
+    const part = entries.slice(first, first + size);
+    plans.push({ entries: part.map(({ request, numTokens }) => ({ requestId: request.id, numTokens })) });
+  }
+  return plans;
 }
 
 function viewOf(batch: StepBatch): BatchView {

@@ -48,8 +48,14 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
   });
 }
 
-/** Forgets the host copy of a swapped request that ends before it comes back. */
-export function dropSwapped(cluster: Cluster, group: InstanceGroup, request: Request): void {
+/** The request ends while its KV is on its way out: the blocks are free now, not when the copy is complete. */
+export function stopSwapOut(cluster: Cluster, group: InstanceGroup, request: Request): void {
+  group.pendingFreeBlocks -= request.kvBlocks;
+  dropHostCopy(cluster, group, request);
+}
+
+/** Forgets the host copy of a request that ends before it is back. */
+export function dropHostCopy(cluster: Cluster, group: InstanceGroup, request: Request): void {
   for (const part of group.layout.parts) releaseHost(cluster, request, part);
 }
 

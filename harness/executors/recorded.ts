@@ -22,8 +22,9 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
       }
     };
   };
+  const timedStage = timed((batch: MicroBatch, stage: Stage) => executor.runStage(batch, stage));
   const runStage = (batch: MicroBatch, stage: Stage): number => {
-    const durationUs = executor.runStage(batch, stage);
+    const durationUs = timedStage(batch, stage);
     recording.write(`${JSON.stringify(stageLine(batch, stage, durationUs))}\n`);
     return durationUs;
   };
@@ -34,7 +35,7 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
       reshapeInstance: timed((...args) => executor.reshapeInstance(...args)),
       admitRequest: timed((...args) => executor.admitRequest(...args)),
       endRequest: timed((...args) => executor.endRequest(...args)),
-      runStage: timed(runStage),
+      runStage,
       copyKv: timed((...args) => executor.copyKv(...args)),
       releaseKv: timed((...args) => executor.releaseKv(...args)),
       audit: (instance) => executor.audit(instance),
@@ -75,7 +76,7 @@ export function closingLine(verifiedTokens: number | null): string {
  * batches: a recording of another configuration or another version of a policy is refused at the first difference.
  */
 export class ReplayExecutor implements Executor {
-  readonly verifiedTokens: number | null;
+  readonly #verifiedTokens: number | null;
   readonly #file: string;
   readonly #stages: RecordedStage[] = [];
   #next = 0;
@@ -85,14 +86,14 @@ export class ReplayExecutor implements Executor {
     this.#file = file;
     let verifiedTokens: number | null | undefined;
     for (const line of readLines(file)) {
-      const entry = JSON.parse(line) as RecordedStage | { verified_tokens: number | null };
+      const entry = parseLine(line, file);
       if ('verified_tokens' in entry) verifiedTokens = entry.verified_tokens;
       else this.#stages.push(entry);
     }
     if (verifiedTokens === undefined) {
       throw new InputError({ source: file, path: '', message: 'the recording is not complete' });
     }
-    this.verifiedTokens = verifiedTokens;
+    this.#verifiedTokens = verifiedTokens;
   }
 
   runStage(batch: MicroBatch, stage: Stage): number {
@@ -112,6 +113,18 @@ export class ReplayExecutor implements Executor {
     return durationUs;
   }
 
+  /** What the recorded run's token check found; throws `InputError` when the replay has left stages over. */
+  finish(): number | null {
+    const numLeft = this.#stages.length - this.#next;
+    if (numLeft === 0) return this.#verifiedTokens;
+    throw new InputError({
+      source: this.#file,
+      path: '',
+      message: `the recording has ${numLeft} stages more than the replay asked for`,
+      hint: 'it was made with another configuration or another version of a policy',
+    });
+  }
+
   startInstance(): void {}
   stopInstance(): void {}
   reshapeInstance(): void {}
@@ -121,6 +134,14 @@ export class ReplayExecutor implements Executor {
   releaseKv(): void {}
   audit(): undefined {}
   close(): void {}
+}
+
+function parseLine(line: string, file: string): RecordedStage | { verified_tokens: number | null } {
+  try {
+    return JSON.parse(line) as RecordedStage | { verified_tokens: number | null };
+  } catch (error) {
+    throw new InputError({ source: file, path: '', message: 'the recording is damaged' }, { cause: error });
+  }
 }
 
 function readLines(file: string): string[] {

@@ -10,7 +10,7 @@ import type { Executor, MicroBatch, Stage } from '../core/executor.ts';
  *     stage   = stepOverhead + layers * (layerOverhead + max(compute, memory)) + output head on the last stage
  *
  * The products of a layer are counted with two operations per weight and token; attention with two products (scores and
- * values) of two operations per pair. The output head is a product over the sampled entries, which reads its weights once.
+ * values) of two operations per pair. The output head is a product over the entries of the batch, which reads its weights once.
  * Times in microseconds.
  */
 export class RooflineModel {

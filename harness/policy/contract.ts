@@ -9,8 +9,8 @@ import type { Decision, DispatchDecision, Limits } from './decisions.ts';
 export type PolicyFamily = 'kv-centric' | 'parameter-centric' | 'autoscaling' | 'bound' | 'support' | 'other';
 
 /**
- * What a policy can do. The core asks for these, never for names, and refuses a stack that cannot serve a
- * configuration before anything has run.
+ * What a policy can do. The core asks for these, never for names, and a stack that cannot serve its
+ * configuration is refused before anything has run (`harness/spec`).
  */
 export interface Capabilities {
   /** Chooses a group for every request. */

@@ -1,5 +1,6 @@
 import { messageOf, PolicyError } from '../base/errors.ts';
 import type { BatchView, Capabilities, MicroBatchPlan, Policy } from './contract.ts';
+import { checkDispatch, checkIds, checkLimits, checkPlans, nonEmpty } from './check-answer.ts';
 import type { Decision, DispatchDecision, Limits } from './decisions.ts';
 import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
 
@@ -34,6 +35,7 @@ export class PolicyStack {
   readonly #byMoment: Readonly<Record<Moment, readonly StackMember[]>>;
 
   constructor(members: readonly StackMember[], guard: CallGuard) {
+    for (const { name, capabilities } of members) checkCapabilities(name, capabilities);
     this.members = members;
     this.#guard = guard;
     const having = (moment: Moment) => members.filter((member) => member.policy[moment] !== undefined);
@@ -59,15 +61,19 @@ export class PolicyStack {
   }
 
   dispatch(request: RequestView, view: ClusterView): Answer<DispatchDecision> | undefined {
-    return this.#first('dispatch', `request ${request.id}`, ({ policy }) => policy.dispatch?.(request, view));
+    return this.#first('dispatch', `request ${request.id}`, ({ policy }) =>
+      checkDispatch(policy.dispatch?.(request, view)),
+    );
   }
 
   order(group: GroupView, view: ClusterView): Answer<readonly number[]> | undefined {
-    return this.#first('order', `group ${group.id}`, ({ policy }) => policy.order?.(group, view));
+    return this.#first('order', `group ${group.id}`, ({ policy }) => checkIds(policy.order?.(group, view)));
   }
 
   limits(group: GroupView, view: ClusterView): Answer<Partial<Limits>> | undefined {
-    return this.#first('limits', `group ${group.id}`, ({ policy }) => policy.limits?.(group, view));
+    return this.#first('limits', `group ${group.id}`, ({ policy }) =>
+      checkLimits(policy.limits?.(group, view)),
+    );
   }
 
   onSchedule(group: GroupView, view: ClusterView): Answer<readonly Decision[]> | undefined {
@@ -78,7 +84,7 @@ export class PolicyStack {
 
   formMicroBatches(batch: BatchView, group: GroupView): Answer<readonly MicroBatchPlan[]> | undefined {
     return this.#first('formMicroBatches', `group ${group.id}`, ({ policy }) =>
-      nonEmpty(policy.formMicroBatches?.(batch, group)),
+      checkPlans(nonEmpty(policy.formMicroBatches?.(batch, group))),
     );
   }
 
@@ -137,9 +143,7 @@ export class PolicyStack {
   }
 }
 
-function nonEmpty<T>(list: readonly T[] | undefined): readonly T[] | undefined {
-  if (list === undefined) return undefined;
-  if (!Array.isArray(list))
-    throw new TypeError(`expected a list of decisions or nothing, got ${typeof list}`);
-  return list.length === 0 ? undefined : list;
+function checkCapabilities(name: string, { tickUs }: Capabilities): void {
+  if (tickUs === undefined || (Number.isInteger(tickUs) && tickUs >= 1)) return;
+  throw new PolicyError(name, 'capabilities', `tickUs must be whole microseconds, at least 1, got ${tickUs}`);
 }

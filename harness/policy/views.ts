@@ -19,7 +19,7 @@ export interface RequestView {
   /** KV blocks held on the device. */
   readonly kvBlocks: number;
   readonly numPreemptions: number;
-  /** In a micro-batch that has not come back: it can be neither preempted nor moved now. */
+  /** In a micro-batch under way: it can be neither preempted nor moved before that has come back. */
   readonly isInFlight: boolean;
 }
 

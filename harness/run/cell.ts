@@ -157,11 +157,12 @@ function createGuarded(name: string, guard: CallGuard, create: () => Policy): Po
 /** Answer lengths for an oracle, looked up in the plan. */
 function trueLengths(workload: Workload): (requestId: number) => number {
   const lengths = new Map<number, number>();
-  const note = (spec: RequestSpec): void => {
-    lengths.set(spec.id, spec.outputTokens);
-    for (const follower of workload.followers(spec.id)) note(follower);
-  };
+  const open: RequestSpec[] = [];
   const arrivals = workload.arrivals();
-  for (let next = arrivals.next(); next.done !== true; next = arrivals.next()) note(next.value);
+  for (let next = arrivals.next(); next.done !== true; next = arrivals.next()) open.push(next.value);
+  for (let spec = open.pop(); spec !== undefined; spec = open.pop()) {
+    lengths.set(spec.id, spec.outputTokens);
+    open.push(...workload.followers(spec.id));
+  }
   return (requestId) => must(lengths.get(requestId), `request ${requestId}`);
 }

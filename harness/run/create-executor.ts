@@ -30,7 +30,7 @@ export async function createExecutor(job: CellJob): Promise<CellExecutor> {
     case 'replay': {
       const dir = must(execution.replayDir, 'folder to replay');
       const executor = new ReplayExecutor(join(dir, 'cells', job.id, recordingFile));
-      return { executor, executorUs: () => 0, doubts: () => [], verify: () => executor.verifiedTokens };
+      return { executor, executorUs: () => 0, doubts: () => [], verify: () => executor.finish() };
     }
     case 'measure': {
       const { createMeasuredExecutor } = await import('./create-measured.ts');

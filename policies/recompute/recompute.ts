@@ -13,19 +13,13 @@ export const recompute = definePolicy({
   capabilities: { preempts: ['recompute'] },
   create: () => ({
     onMemoryPressure: (group, need) => {
-      for (let index = group.running.length - 1; index >= 0; index -= 1) {
-        const victim = group.running.at(index);
-        if (victim === undefined || victim.isInFlight) continue;
-        return [
-          {
-            kind: 'preempt',
-            requestId: victim.id,
-            mode: 'recompute',
-            reason: `request ${need.requestId} needs ${need.blocks} blocks, none free; last admitted goes first`,
-          },
-        ];
-      }
-      return undefined;
+      const victim = group.running.at(group.running.length - 1);
+      if (victim === undefined) return undefined;
+      // In a pipeline the last admitted may be on its way through the stages: its turn comes when it is back.
+      if (victim.isInFlight)
+        return [{ kind: 'wait', reason: `request ${victim.id}, the last admitted, is in a step` }];
+      const reason = `request ${need.requestId} needs ${need.blocks} blocks, none free; last admitted goes first`;
+      return [{ kind: 'preempt', requestId: victim.id, mode: 'recompute', reason }];
     },
   }),
 });

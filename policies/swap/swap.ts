@@ -15,7 +15,7 @@ const params = z.strictObject({
 });
 
 /**
- * Swapping of overload victims as InferCept does it without interceptions: the latest running decodes go to host memory,
+ * Swapping of overload victims as InferCept does it without interceptions: the requests admitted last go to host memory,
  * at most as many as the host link can move during one step (so that steps are never slowed), overlapped with the steps
  * of the others; they come back in order of arrival when there is room. New requests wait until everyone is back, which
  * bounds the host memory (vLLM's rule). When the host memory is full the next policy of the stack is asked.
@@ -36,8 +36,11 @@ export const swap = definePolicy({
       if (group.pendingFreeBlocks >= need.blocks || group.pendingFreeBlocks >= budget) {
         return [{ kind: 'wait', reason: `${group.pendingFreeBlocks} blocks are on their way to the host` }];
       }
-      const victim = lastMovable(group, deps);
-      if (victim === undefined) return undefined;
+      const victim = group.running.at(group.running.length - 1);
+      if (victim === undefined || !fitsOnHost(group, victim, deps)) return undefined;
+      if (victim.isInFlight)
+        return [{ kind: 'wait', reason: `request ${victim.id}, the last admitted, is in a step` }];
+      if (victim.computedTokens === 0) return undefined;
       const reason = `request ${need.requestId} needs ${need.blocks} blocks; last admitted moves ${victim.kvBlocks} blocks out`;
       return [{ kind: 'preempt', requestId: victim.id, mode: 'swap', reason }];
     },
@@ -45,7 +48,7 @@ export const swap = definePolicy({
     onSchedule: (group, view) => {
       const decisions: Decision[] = [];
       let free = group.freeBlocks - Math.ceil(headroomRatio * group.totalBlocks);
-      let budget = Math.max(1, linkShare * blocksPerStep(group, deps));
+      let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - blocksComingBack(group);
       for (const request of byArrival(group)) {
         const blocks = Math.ceil(request.computedTokens / view.blockSizeTokens);
         const isAlone = group.running.length === 0 && decisions.length === 0;
@@ -67,19 +70,19 @@ function blocksPerStep(group: GroupView, { hardware, model, blockSizeTokens }: P
   return (group.lastStepUs * bytesPerUs) / blockBytes;
 }
 
-/** The last admitted request that has KV, is not in a step, and fits in the host memory of every member. */
-function lastMovable(group: GroupView, { model, blockSizeTokens }: PolicyDeps): RequestView | undefined {
+function fitsOnHost(group: GroupView, request: RequestView, { model, blockSizeTokens }: PolicyDeps): boolean {
   const cellBytes = 2 * model.numKvHeads * model.headDim * blockSizeTokens * model.bytesPerKvElement;
-  for (let index = group.running.length - 1; index >= 0; index -= 1) {
-    const request = group.running.at(index);
-    if (request === undefined || request.isInFlight || request.computedTokens === 0) continue;
-    const fits = group.stages.every(
-      ({ instance, numLayers }) =>
-        instance.hostKvBytes + request.kvBlocks * numLayers * cellBytes <= instance.hostMemoryBytes,
-    );
-    if (fits) return request;
-  }
-  return undefined;
+  return group.stages.every(
+    ({ instance, numLayers }) =>
+      instance.hostKvBytes + request.kvBlocks * numLayers * cellBytes <= instance.hostMemoryBytes,
+  );
+}
+
+/** Blocks on their way back, which use the link already. */
+function blocksComingBack(group: GroupView): number {
+  let blocks = 0;
+  for (const request of group.swapped) if (request.status.kind === 'swapping-in') blocks += request.kvBlocks;
+  return blocks;
 }
 
 function byArrival(group: GroupView): RequestView[] {

@@ -11,7 +11,7 @@ import { html } from '../markup.ts';
 import type { Markup } from '../markup.ts';
 import { familyLabels, styleOf } from '../stacks.ts';
 import { variableByColour } from '../theme.ts';
-import { familyNote, headline, verdictsOf } from '../verdict.ts';
+import { familyNote, headline, headroomNote, verdictsOf } from '../verdict.ts';
 
 /** What a reader sees first: who wins on what, by how much, how sure, and how the figures were made. */
 export function firstScreen(results: Results): Markup {
@@ -21,7 +21,7 @@ export function firstScreen(results: Results): Markup {
 <p class="kicker">servebench report · ${manifest.created_at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</p>
 <h1>${manifest.name}</h1>
 ${modeBadge(results)}
-<p class="lead">${headline(results, verdicts)}</p>
+<p class="lead">${headline(results, verdicts)} ${headroomNote(results)}</p>
 <p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where the 95 % interval of the ratio leaves out 1. A bound shows the headroom and cannot win.</p>
 ${troubleNote(results)}
 </header>

@@ -69,6 +69,27 @@ describe('the suite finds', () => {
     expect(failures['reads only what views promise and writes nothing']).toContain('read-only');
   });
 
+  it('a policy that reorders the lists of a view', () => {
+    const failures = failuresOf(
+      definitionOf(() => ({
+        dispatch: (_request, view) => {
+          Reflect.apply(Array.prototype.reverse, view.groups, []);
+          return toGroup0;
+        },
+      })),
+    );
+    expect(failures['reads only what views promise and writes nothing']).toContain('read-only');
+    const sorting = definitionOf(() => ({
+      dispatch: (_request, view) => {
+        (view.groups as unknown as { sort(): void }).sort();
+        return toGroup0;
+      },
+    }));
+    expect(failuresOf(sorting)['reads only what views promise and writes nothing']).toContain(
+      'has no "sort"',
+    );
+  });
+
   it('a policy that rolls its own dice', () => {
     let draws = 0;
     const failures = failuresOf(

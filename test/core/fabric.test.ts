@@ -64,7 +64,7 @@ describe('fabric', () => {
     ]);
   });
 
-  it('keeps a link free for the most urgent transfer that waits for another one', () => {
+  it('lets less urgent transfers use a link whose most urgent one waits for its equals elsewhere', () => {
     const { send, at, drain } = createRun();
     const [a, b] = [new Link('a', profile), new Link('b', profile)];
     send('first', 'exchange', 2000, [a]);
@@ -74,8 +74,21 @@ describe('fabric', () => {
     });
     expect(drain()).toEqual([
       ['first', 2000],
-      ['urgent', 3000],
-      ['later', 8000],
+      ['urgent', 3100],
+      ['later', 6100],
+    ]);
+  });
+
+  it('interrupts nothing in vain: a transfer yields only to one that can then start', () => {
+    const { send, at, drain } = createRun();
+    const [a, b] = [new Link('a', profile), new Link('b', profile)];
+    send('long', 'exchange', 100_000, [b]);
+    send('copy', 'weights', 5000, [a]);
+    at(100, () => send('both', 'exchange', 1000, [a, b]));
+    expect(drain()).toEqual([
+      ['copy', 5000],
+      ['long', 100_000],
+      ['both', 101_000],
     ]);
   });
 

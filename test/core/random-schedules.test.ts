@@ -1,16 +1,55 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { RequestSpec } from '../../harness/core/workload.ts';
-import type { PolicyDefinition } from '../../harness/policy/index.ts';
+import { definePolicy, type PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 
 const { 'least-loaded': leastLoaded, 'round-robin': roundRobin, recompute, swap, unlimited } = policies;
 
+/** Holds, rejects, gives requests up and changes limits by the roll of a die: the core must cope with all of it. */
+const moody = definePolicy({
+  name: 'moody',
+  family: 'other',
+  summary: 'test',
+  params: z.strictObject({}),
+  capabilities: { dispatches: true, preempts: ['recompute', 'swap'], tickUs: 3000 },
+  create: (_params, { rng }) => ({
+    dispatch: (_request, view) => {
+      const roll = rng.uniform();
+      if (roll < 0.1) return { kind: 'reject', reason: 'bad mood' };
+      const isIdle = view.groups.every(
+        (group) => group.running.length + group.waiting.length + group.swapped.length === 0,
+      );
+      if (roll < 0.4 && !isIdle) return { kind: 'hold', reason: 'later' };
+      return { kind: 'dispatch', groupId: rng.integer(view.groups.length), reason: 'there' };
+    },
+    onSchedule: (group) => {
+      const back = [...group.swapped].find(({ status }) => status.kind === 'swapped');
+      return back === undefined ? [] : [{ kind: 'swapIn', requestId: back.id, reason: 'if there is room' }];
+    },
+    onMemoryPressure: (group) => {
+      const idle = [...group.running].filter(({ isInFlight }) => !isInFlight);
+      const victim = idle[rng.integer(idle.length + 1)];
+      const mode = rng.uniform() < 0.5 ? 'swap' : 'recompute';
+      return victim === undefined
+        ? undefined
+        : [{ kind: 'preempt', requestId: victim.id, mode, reason: 'the die' }];
+    },
+    onTick: (view) =>
+      view.groups.map((group) => {
+        const limits = { maxRunning: 1 + rng.integer(8) };
+        return { kind: 'setLimits', groupId: group.id, limits, reason: 'the die' };
+      }),
+  }),
+});
+
 const stacks: readonly (readonly PolicyDefinition[])[] = [
   [leastLoaded, recompute],
   [roundRobin, swap, recompute],
   [leastLoaded, unlimited],
+  [moody, recompute],
 ];
 
 const requests = fc
@@ -20,14 +59,19 @@ const requests = fc
       promptTokens: fc.integer({ min: 1, max: 120 }),
       outputTokens: fc.integer({ min: 1, max: 60 }),
       follows: fc.boolean(),
+      branches: fc.boolean(),
     }),
     { minLength: 1, maxLength: 25 },
   )
   .map((rows) => {
     let timeUs = 0;
-    return rows.map(({ gapUs, promptTokens, outputTokens, follows }, id): RequestSpec => {
+    return rows.map(({ gapUs, promptTokens, outputTokens, follows, branches }, id): RequestSpec => {
       timeUs += gapUs;
-      const spec = request(id, timeUs, promptTokens, outputTokens);
+      const plain = request(id, timeUs, promptTokens, outputTokens);
+      // Two neighbours answer one question, and the first to finish decides.
+      const pair = id - (id % 2);
+      const job = { id: pair, branches: [pair, pair + 1], needed: 1 };
+      const spec = branches ? { ...plain, job } : plain;
       return follows && id > 0
         ? { ...spec, arrival: { kind: 'after', requestId: id - 1, delayUs: gapUs } }
         : spec;
@@ -53,8 +97,7 @@ describe('any load on any stack', () => {
         const ids = first.seen.requests.map(({ id }) => id);
         expect(ids.toSorted((a, b) => a - b)).toEqual(options.specs.map(({ id }) => id));
         for (const record of first.seen.requests) {
-          // Only what is larger than the memory fails, and only what failed is incomplete.
-          expect(['finished', 'failed']).toContain(record.status);
+          expect(['finished', 'failed', 'rejected', 'aborted']).toContain(record.status);
           if (record.status === 'finished') expect(record.generatedTokens).toBe(record.outputTokens);
         }
         for (const sample of first.seen.samples.slice(-options.numInstances)) {

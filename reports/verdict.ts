@@ -72,16 +72,20 @@ function inSentence(label: string): string {
   return /^\p{Lu}\p{Ll}/u.test(label) ? label.charAt(0).toLowerCase() + label.slice(1) : label;
 }
 
-/** What running out of memory costs the baseline: its tail beside that of the bound. Empty where no bound ran. */
+/** How much of the baseline's tail is due to memory: the same beside the bound. Empty where no bound ran. */
 export function headroomNote(results: Results): string {
   const bounds = comparisonsOf(results, headlineMetrics[0]).filter(
     ({ policy }) => stackNamed(results, policy)?.family === 'bound',
   );
-  const { label } = definitionOf(results, headlineMetrics[0]);
-  const notes = bounds.map((bound) => `${values(results, bound)}, ${extent(bound)}: ${bound.verdict}`);
-  return notes.length === 0
-    ? ''
-    : `What memory costs ${results.manifest.baseline}: ${label} of ${notes.join('; ')}.`;
+  const { label, unit } = definitionOf(results, headlineMetrics[0]);
+  return bounds
+    .map((bound) => {
+      const free = `Under the bound ${bound.policy}, ${label} is ${formatMetric(bound.value, unit)}`;
+      const own = `instead of ${formatMetric(bound.baseline_value, unit)}`;
+      const isSure = bound.verdict === 'better';
+      return `${free} ${own}: ${isSure ? 'so much is due to memory' : 'memory is not surely what limits it'}.`;
+    })
+    .join(' ');
 }
 
 /** Whether the run compares families at all, and what it cannot say. */

@@ -73,5 +73,5 @@ function isCount(value: unknown): boolean {
 }
 
 function describe(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return JSON.stringify(value) ?? typeof value;
 }

@@ -8,10 +8,9 @@ import type { Link } from './fabric.ts';
 import type { Request } from './request.ts';
 import type { StepBatch } from './step-batch.ts';
 
-/** One member's part of the pipeline, with the micro-batches that wait for it. */
+/** One member's part of the pipeline. */
 export interface GroupStage extends Stage {
   readonly member: Instance;
-  readonly queue: StepBatch[];
 }
 
 /** Links of an instance, each direction on its own. */
@@ -69,7 +68,6 @@ export class InstanceGroup implements GroupView {
       layers: part.layers,
       isFirst: stageIndex === 0,
       isLast: stageIndex === last,
-      queue: [],
     }));
   }
 

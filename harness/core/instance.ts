@@ -2,6 +2,7 @@ import type { InstanceView } from '../policy/views.ts';
 import type { Hardware } from './hardware.ts';
 import type { MemoryLedger } from './ledger.ts';
 import type { InstanceState } from './observer.ts';
+import type { StepBatch } from './step-batch.ts';
 
 /** One device's worth of memory, with the host memory beside it. Which requests it serves is its group's business. */
 export class Instance implements InstanceView {
@@ -16,6 +17,8 @@ export class Instance implements InstanceView {
   /** End of the stage that runs on it now; earlier than now when it is idle. */
   busyUntilUs = 0;
   isBusy = false;
+  /** Micro-batches that wait for it, of whichever group. */
+  readonly stageQueue: StepBatch[] = [];
   /** Since the last sample. */
   busyUs = 0;
   prefillTokens = 0;

@@ -43,7 +43,7 @@ function enterStage(cluster: Cluster, batch: StepBatch): void {
   const stage = batch.group.pipeline[batch.stageIndex] as GroupStage;
   const { member } = stage;
   if (member.isBusy) {
-    stage.queue.push(batch);
+    member.stageQueue.push(batch);
     return;
   }
   const durationUs = cluster.executor.runStage(batch, stage);
@@ -63,7 +63,7 @@ function endStage(cluster: Cluster, batch: StepBatch): void {
   const next = group.pipeline[batch.stageIndex + 1];
   if (next === undefined) postprocess(cluster, batch);
   else sendActivations(cluster, batch, { from: stage, to: next });
-  const queued = stage.queue.shift();
+  const queued = stage.member.stageQueue.shift();
   if (queued !== undefined) enterStage(cluster, queued);
   if (next === undefined) step(cluster, group);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { wallClockUs } from '../base/clock.ts';
 import { InputError, messageOf } from '../base/errors.ts';
 import type { Executor, MicroBatch, Stage } from '../core/executor.ts';
+import { MemorylessExecutor } from './memoryless.ts';
 
 /** Name of a cell's recording: one line of JSON per executed stage, then one with what the token check found. */
 export const recordingFile = 'steps.jsonl';
@@ -75,7 +76,7 @@ export function closingLine(verifiedTokens: number | null): string {
  * Charges each stage what the recorded run measured, in order. The replay must ask for the same stages with the same
  * batches: a recording of another configuration or another version of a policy is refused at the first difference.
  */
-export class ReplayExecutor implements Executor {
+export class ReplayExecutor extends MemorylessExecutor {
   readonly #verifiedTokens: number | null;
   readonly #file: string;
   readonly #stages: RecordedStage[] = [];
@@ -83,6 +84,7 @@ export class ReplayExecutor implements Executor {
 
   /** Throws `InputError` when the file is missing or not a complete recording. */
   constructor(file: string) {
+    super();
     this.#file = file;
     let verifiedTokens: number | null | undefined;
     for (const line of readLines(file)) {
@@ -96,7 +98,7 @@ export class ReplayExecutor implements Executor {
     this.#verifiedTokens = verifiedTokens;
   }
 
-  runStage(batch: MicroBatch, stage: Stage): number {
+  override runStage(batch: MicroBatch, stage: Stage): number {
     const recorded = this.#stages[this.#next];
     const durationUs = recorded?.[5] ?? 0;
     const asked = stageLine(batch, stage, durationUs);
@@ -124,16 +126,6 @@ export class ReplayExecutor implements Executor {
       hint: 'it was made with another configuration or another version of a policy',
     });
   }
-
-  startInstance(): void {}
-  stopInstance(): void {}
-  reshapeInstance(): void {}
-  admitRequest(): void {}
-  endRequest(): void {}
-  copyKv(): void {}
-  releaseKv(): void {}
-  audit(): undefined {}
-  close(): void {}
 }
 
 function parseLine(line: string, file: string): RecordedStage | { verified_tokens: number | null } {

@@ -1,6 +1,7 @@
 import type { ComputeProfile, Hardware } from '../core/hardware.ts';
 import { layerWeightBytes, type ModelShape } from '../core/model-shape.ts';
-import type { Executor, MicroBatch, Stage } from '../core/executor.ts';
+import { MemorylessExecutor } from './memoryless.ts';
+import type { MicroBatch, Stage } from '../core/executor.ts';
 
 /**
  * Roofline of one stage. Per layer, the slower of computing and of reading memory, plus a fixed launch cost:
@@ -48,25 +49,15 @@ export class RooflineModel {
 }
 
 /** Charges each stage what the cost model says; holds nothing. */
-export class SimulatedExecutor implements Executor {
+export class SimulatedExecutor extends MemorylessExecutor {
   readonly #roofline: RooflineModel;
 
   constructor(model: ModelShape, hardware: Hardware) {
+    super();
     this.#roofline = new RooflineModel(model, hardware);
   }
 
-  runStage(batch: MicroBatch, stage: Stage): number {
+  override runStage(batch: MicroBatch, stage: Stage): number {
     return this.#roofline.stageUs(batch, stage);
   }
-
-  // Nothing is held, so there is nothing to make, move, count or free.
-  startInstance(): void {}
-  stopInstance(): void {}
-  reshapeInstance(): void {}
-  admitRequest(): void {}
-  endRequest(): void {}
-  copyKv(): void {}
-  releaseKv(): void {}
-  audit(): undefined {}
-  close(): void {}
 }

@@ -1,0 +1,16 @@
+import type { Executor, MicroBatch, Stage } from '../core/executor.ts';
+
+/** An executor that charges time and holds nothing: there is nothing to make, move, count or free. */
+export abstract class MemorylessExecutor implements Executor {
+  abstract runStage(batch: MicroBatch, stage: Stage): number;
+
+  startInstance(): void {}
+  stopInstance(): void {}
+  reshapeInstance(): void {}
+  admitRequest(): void {}
+  endRequest(): void {}
+  copyKv(): void {}
+  releaseKv(): void {}
+  audit(): undefined {}
+  close(): void {}
+}

@@ -9,7 +9,7 @@ import type {
 import { limitsProblem } from '../policy/check-answer.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { Cluster } from './cluster.ts';
-import { logDecision } from './decision-log.ts';
+import { type DecisionSource, logDecision } from './decision-log.ts';
 import { type InstanceGroup, removeFrom } from './group.ts';
 import { freeKv } from './lifecycle.ts';
 import { type Request, requestStatus } from './request.ts';
@@ -26,6 +26,7 @@ export function applyDecisions(
     const source = { policy: answer.policy, moment };
     checkShape(source, decision);
     if (decision.kind === 'wait' && moment === 'onMemoryPressure') continue;
+    if (mustComeBackFirst(cluster, source, decision)) continue;
     const error = apply(cluster, source, decision);
     logDecision(cluster, source, decision, error);
     if (error === undefined) numApplied += 1;
@@ -33,8 +34,30 @@ export function applyDecisions(
   return numApplied;
 }
 
+/**
+ * Between steps nearly every running request is in a micro-batch. A decision to give one up is then kept and carried
+ * out when it comes back; under memory pressure it has to be now or not at all.
+ */
+function mustComeBackFirst(cluster: Cluster, source: DecisionSource, decision: Decision): boolean {
+  if (decision.kind !== 'preempt' || source.moment === 'onMemoryPressure') return false;
+  const request = cluster.live.get(decision.requestId);
+  const group = request === undefined ? undefined : cluster.groupOf(request);
+  if (request === undefined || group === undefined || !request.isInFlight) return false;
+  group.deferred.push({ source, decision });
+  return true;
+}
+
+/** Carries out what waited for requests that have come back; called when a micro-batch has. */
+export function applyDeferred(cluster: Cluster, group: InstanceGroup): void {
+  const deferred = group.deferred.splice(0);
+  for (const { source, decision } of deferred) {
+    if (mustComeBackFirst(cluster, source, decision)) continue;
+    logDecision(cluster, source, decision, apply(cluster, source, decision));
+  }
+}
+
 /** Nonsense fails the cell: a decision that cannot even be read is a bug of the policy, not a refused wish. */
-function checkShape(source: { policy: string; moment: string }, decision: Decision): void {
+function checkShape(source: DecisionSource, decision: Decision): void {
   const isReadable = typeof decision === 'object' && decision !== null && typeof decision.reason === 'string';
   if (isReadable) return;
   const got = JSON.stringify(decision) ?? typeof decision;
@@ -42,11 +65,7 @@ function checkShape(source: { policy: string; moment: string }, decision: Decisi
 }
 
 /** Applies one decision whole, or says why not and changes nothing. */
-function apply(
-  cluster: Cluster,
-  source: { policy: string; moment: string },
-  decision: Decision,
-): string | undefined {
+function apply(cluster: Cluster, source: DecisionSource, decision: Decision): string | undefined {
   switch (decision.kind) {
     case 'preempt':
       return preempt(cluster, decision);

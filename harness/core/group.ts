@@ -1,7 +1,8 @@
 import { Deque } from '../base/deque.ts';
 import type { Stage } from './executor.ts';
-import type { Limits } from '../policy/decisions.ts';
+import type { Decision, Limits } from '../policy/decisions.ts';
 import type { GroupView, StageView } from '../policy/views.ts';
+import type { DecisionSource } from './decision-log.ts';
 import { KvLayout, type LayoutPart } from './kv-layout.ts';
 import type { Instance } from './instance.ts';
 import type { Link } from './fabric.ts';
@@ -47,6 +48,8 @@ export class InstanceGroup implements GroupView {
   /** The batch that is being put together; a request given up meanwhile is taken out of it. */
   forming: StepBatch | undefined;
   isWakePlanned = false;
+  /** Decisions about requests that were in a step; carried out when that has come back. */
+  readonly deferred: { readonly source: DecisionSource; readonly decision: Decision }[] = [];
   /** Finished batches, ready to be used again. */
   readonly spareBatches: StepBatch[] = [];
 

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { PolicyError } from '../base/errors.ts';
 import type { BatchView, MicroBatchPlan } from '../policy/contract.ts';
+import { applyDeferred } from './apply-decision.ts';
 import type { Cluster } from './cluster.ts';
 import { eventPriority } from './events.ts';
 import type { GroupStage, InstanceGroup } from './group.ts';
@@ -65,7 +66,9 @@ function endStage(cluster: Cluster, batch: StepBatch): void {
   else sendActivations(cluster, batch, { from: stage, to: next });
   const queued = stage.member.stageQueue.shift();
   if (queued !== undefined) enterStage(cluster, queued);
-  if (next === undefined) step(cluster, group);
+  if (next !== undefined) return;
+  if (group.deferred.length > 0) applyDeferred(cluster, group);
+  step(cluster, group);
 }
 
 function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): void {

@@ -19,7 +19,10 @@ export interface RequestView {
   /** KV blocks held on the device. */
   readonly kvBlocks: number;
   readonly numPreemptions: number;
-  /** In a micro-batch under way: it can be neither preempted nor moved before that has come back. */
+  /**
+   * In a micro-batch under way. Under memory pressure it cannot be given up; at other moments a decision to do so is
+   * kept until it comes back.
+   */
   readonly isInFlight: boolean;
 }
 

@@ -38,6 +38,29 @@ describe('policies that do unusual things', () => {
     expect(run).not.toThrow();
   });
 
+  it('may give up requests between steps: that is done when they come back', () => {
+    const eager = {
+      ...policyOf({
+        onTick: (view) => {
+          const victim = [...(view.groups[0]?.running ?? [])].find(
+            ({ numPreemptions }) => numPreemptions === 0,
+          );
+          if (victim === undefined) return [];
+          return [{ kind: 'preempt', requestId: victim.id, mode: 'recompute', reason: 'tick' }];
+        },
+      }),
+      capabilities: { preempts: ['recompute'] as const, tickUs: 700 },
+    };
+    const { seen, totals } = runTiny({ specs, policies: [leastLoaded, eager, recompute], blocks: 60 });
+    const preempts = seen.decisions.filter(
+      ({ kind, outcome }) => kind === 'preempt' && outcome === 'applied',
+    );
+    expect(preempts.length).toBeGreaterThan(3);
+    expect(preempts.every(({ moment }) => moment === 'onTick')).toBe(true);
+    expect(seen.requests.every(({ status }) => status === 'finished')).toBe(true);
+    expect(totals.generatedTokens).toBe(6 * 30);
+  });
+
   it('may say the same limits before every step', () => {
     const insistent = policyOf({
       onSchedule: (group) => [

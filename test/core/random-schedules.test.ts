@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { RequestSpec } from '../../harness/core/workload.ts';
-import { definePolicy, type PolicyDefinition } from '../../harness/policy/index.ts';
+import { type Decision, definePolicy, type PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 
@@ -38,9 +38,16 @@ const moody = definePolicy({
         : [{ kind: 'preempt', requestId: victim.id, mode, reason: 'the die' }];
     },
     onTick: (view) =>
-      view.groups.map((group) => {
+      view.groups.flatMap((group): Decision[] => {
         const limits = { maxRunning: 1 + rng.integer(8) };
-        return { kind: 'setLimits', groupId: group.id, limits, reason: 'the die' };
+        const victim = group.running.at(rng.integer(group.running.length + 4));
+        const mode = rng.uniform() < 0.5 ? 'swap' : 'recompute';
+        return [
+          { kind: 'setLimits', groupId: group.id, limits, reason: 'the die' },
+          ...(victim === undefined
+            ? []
+            : [{ kind: 'preempt', requestId: victim.id, mode, reason: 'the die' } as const]),
+        ];
       }),
   }),
 });

@@ -7,7 +7,6 @@ import { loadResults } from './load.ts';
 import type { MetricDefinitions, Results } from './load.ts';
 import type { NamedDrawing } from './page/chart-section.ts';
 
-export { loadResults } from './load.ts';
 export { closingTable, tableJson } from './table.ts';
 
 interface ReportOptions {

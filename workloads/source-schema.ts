@@ -3,6 +3,8 @@ import { lengthsSchema } from './lengths.ts';
 
 const count = z.int().positive();
 const rate = z.number().positive().max(1_000_000);
+/** Far beyond any trace (13 is the largest measured); gamma draws of a larger one are practically all zero. */
+const cv = z.number().nonnegative().max(100);
 const positiveS = z.number().positive();
 const nonNegativeS = z.number().nonnegative();
 
@@ -10,7 +12,7 @@ const nonNegativeS = z.number().nonnegative();
 const gapsSchema = z
   .discriminatedUnion('dist', [
     z.strictObject({ dist: z.literal('poisson') }),
-    z.strictObject({ dist: z.literal('gamma'), cv: z.number().nonnegative() }),
+    z.strictObject({ dist: z.literal('gamma'), cv }),
   ])
   .default({ dist: 'poisson' });
 
@@ -48,7 +50,7 @@ const poissonSchema = z
   .refine(isBounded, boundMessage);
 
 const gammaSchema = z
-  .strictObject({ kind: z.literal('gamma'), ...openLoop, rate, cv: z.number().nonnegative(), ...lengths })
+  .strictObject({ kind: z.literal('gamma'), ...openLoop, rate, cv, ...lengths })
   .refine(isBounded, boundMessage);
 
 const factor = z.number().positive();

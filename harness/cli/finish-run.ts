@@ -16,9 +16,8 @@ export interface FinishedRun {
 /** Report, closing table, thresholds, and what the command's exit code says about all of it. */
 export async function finishRun(run: FinishedRun): Promise<ExitCode> {
   const { dir, manifest, summary, format } = run;
-  const { closingTable, loadResults, tableJson, writeReport } = await import('../../reports/index.ts');
-  await writeReport({ resultsDir: dir, metricDefinitions: metrics });
-  const results = await loadResults(dir, metrics);
+  const { closingTable, tableJson, writeReport } = await import('../../reports/index.ts');
+  const { results } = await writeReport({ resultsDir: dir, metricDefinitions: metrics });
   const thresholds = checkThresholds(manifest, summary);
   const failed = manifest.cells.filter(({ status }) => status === 'failed');
   if (format === 'json') {
@@ -30,6 +29,9 @@ export async function finishRun(run: FinishedRun): Promise<ExitCode> {
     console.log(closingTable(results));
     for (const threshold of thresholds) console.log(thresholdLine(threshold));
     console.log(`\nreport: ${join(relative(process.cwd(), dir), 'report.html')}`);
+  }
+  for (const { id, warnings = [] } of manifest.cells) {
+    for (const warning of warnings) console.error(`warning: ${id}: ${warning}`);
   }
   for (const { id, error } of failed) console.error(`failed: ${id}: ${error}`);
   if (failed.length > 0) return 1;

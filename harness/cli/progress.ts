@@ -36,7 +36,7 @@ class ProgressLines implements RunProgress {
 
   cellDone(cell: PlannedCell, outcome: CellOutcome): void {
     this.#numEnded += 1;
-    for (const line of doneLines(cell, outcome)) this.#write(`[${this.#numEnded}/${this.#numCells}] ${line}`);
+    this.#write(`[${this.#numEnded}/${this.#numCells}] ${doneLine(cell, outcome)}`);
   }
 
   cellFailed(cell: PlannedCell, error: string): void {
@@ -79,11 +79,11 @@ class ProgressBars implements RunProgress {
   }
 
   cellDone(cell: PlannedCell, outcome: CellOutcome): void {
-    this.#ended(cell, doneLines(cell, outcome));
+    this.#ended(cell, doneLine(cell, outcome));
   }
 
   cellFailed(cell: PlannedCell, error: string): void {
-    this.#ended(cell, [failedLine(cell, error)]);
+    this.#ended(cell, failedLine(cell, error));
   }
 
   end(): void {
@@ -91,11 +91,11 @@ class ProgressBars implements RunProgress {
     this.#erase();
   }
 
-  #ended({ id }: PlannedCell, lines: readonly string[]): void {
+  #ended({ id }: PlannedCell, line: string): void {
     this.#active.delete(id);
     this.#numEnded += 1;
     this.#erase();
-    for (const line of lines) this.#out.write(`${line}\n`);
+    this.#out.write(`${line}\n`);
     this.#draw();
   }
 
@@ -147,13 +147,9 @@ function bar(share: number): string {
   return `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`;
 }
 
-function doneLines({ id }: PlannedCell, { summary, wall, warnings }: CellOutcome): readonly string[] {
+function doneLine({ id }: PlannedCell, { summary, wall }: CellOutcome): string {
   const { completed, offered } = summary;
-  const time = formatDuration(wall.wall_ms * usPerMs);
-  return [
-    `${id}: ${completed} of ${offered} requests in ${time}`,
-    ...warnings.map((text) => `${id}: warning: ${text}`),
-  ];
+  return `${id}: ${completed} of ${offered} requests in ${formatDuration(wall.wall_ms * usPerMs)}`;
 }
 
 function failedLine({ id }: PlannedCell, error: string): string {

@@ -60,6 +60,13 @@ async function planRequest(flags: RunFlags): Promise<PlanRequest> {
 
 function requireCompatible({ replay, resume, overwrite, set, policy, ...flags }: RunFlags): void {
   const issues: InputIssue[] = [];
+  const { outputDir } = flags;
+  if (resume && outputDir === undefined) {
+    issues.push(clash('--resume', 'needs --output-dir with the folder of the run to go on with'));
+  }
+  if (replay !== undefined && outputDir !== undefined && resolve(replay) === resolve(outputDir)) {
+    issues.push(clash('--output-dir', 'is the folder to replay, which would be overwritten; choose another'));
+  }
   if (resume && overwrite) issues.push(clash('--resume', 'cannot go together with --overwrite'));
   if (replay !== undefined) {
     const { config, seed, repeats, mode } = flags;
@@ -77,7 +84,12 @@ function clash(source: string, message: string): InputIssue {
 
 /** The configuration that a results folder was made with, on the step times that it recorded. */
 async function replayRequest(dir: string): Promise<PlanRequest> {
-  const { config } = await readManifest(dir);
+  const { config, backend } = await readManifest(dir);
+  if (backend.mode !== 'measure') {
+    const hint = 'give the folder of a run with --mode measure';
+    const message = `a ${backend.mode === 'replay' ? 'replayed' : 'simulated'} run has no recorded step times`;
+    throw new InputError({ source: '--replay', path: dir, message, hint });
+  }
   const recorded = config as unknown as ResolvedConfig;
   const execution = { ...recorded.execution, mode: 'replay' as const, replayDir: resolve(dir) };
   return { kind: 'resolved', config: { ...recorded, execution } };

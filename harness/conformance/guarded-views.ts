@@ -1,5 +1,5 @@
 import { Deque } from '../base/deque.ts';
-import { Cluster } from '../core/cluster.ts';
+import { ClusterWindow } from '../core/cluster-window.ts';
 import { InstanceGroup } from '../core/group.ts';
 import { Instance } from '../core/instance.ts';
 import { Request } from '../core/request.ts';
@@ -141,6 +141,6 @@ function keysOf(value: object): { name: string; keys: Readonly<Record<string, tr
   if (value instanceof InstanceGroup) return { name: 'a group', keys: groupKeys };
   if (value instanceof Instance) return { name: 'an instance', keys: instanceKeys };
   if (Array.isArray(value) || value instanceof Deque) return { name: 'a list of a view', keys: listKeys };
-  if (value instanceof Cluster) return { name: 'the cluster', keys: clusterKeys };
+  if (value instanceof ClusterWindow) return { name: 'the cluster', keys: clusterKeys };
   return undefined;
 }

@@ -4,6 +4,7 @@ import type { Executor } from './executor.ts';
 import type { Limits } from '../policy/decisions.ts';
 import type { PolicyStack } from '../policy/stack.ts';
 import type { ClusterView, PolicyEvent } from '../policy/views.ts';
+import { ClusterWindow } from './cluster-window.ts';
 import { EventQueue, eventPriority } from './events.ts';
 import { Fabric, Link } from './fabric.ts';
 import { InstanceGroup, type InstanceLinks } from './group.ts';
@@ -43,7 +44,7 @@ export interface ClusterHooks {
   endIfAborted(request: Request): boolean;
 }
 
-/** All state of a run: instances, groups, links, requests, clock. Also the view that policies get. */
+/** All state of a run: instances, groups, links, requests, clock. Policies see it through `view`. */
 export class Cluster implements ClusterView {
   readonly model: ModelShape;
   readonly hardware: Hardware;
@@ -58,6 +59,7 @@ export class Cluster implements ClusterView {
   readonly instances: Instance[] = [];
   readonly groups: InstanceGroup[] = [];
   readonly held = new Deque<Request>();
+  readonly view: ClusterView = new ClusterWindow(this);
   readonly live = new Map<number, Request>();
   /** Branches of a job that have finished, by job. */
   readonly finishedBranches = new Map<number, number>();

@@ -36,7 +36,7 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
 
 /** Asks where the request goes; without an answer it is held and asked about again when something has changed. */
 function dispatch(cluster: Cluster, request: Request, isRetry: boolean): void {
-  const answer = cluster.stack.dispatch(request, cluster);
+  const answer = cluster.stack.dispatch(request, cluster.view);
   if (answer === undefined) {
     cluster.held.pushBack(request);
     return;

@@ -113,11 +113,11 @@ export class EndlessError extends Error {
 
 /** With requests open and a policy that ticks, time goes on: the policy may yet act, up to the time limit. */
 function hasHopeInTicks(cluster: Cluster): boolean {
-  return cluster.live.size > 0 && cluster.stack.can('tickUs');
+  return cluster.live.size > 0 && cluster.stack.answers('onTick');
 }
 
 function notify(cluster: Cluster, event: PolicyEvent): void {
-  for (const answer of cluster.stack.onEvent(event, cluster)) applyDecisions(cluster, 'onEvent', answer);
+  for (const answer of cluster.stack.onEvent(event, cluster.view)) applyDecisions(cluster, 'onEvent', answer);
   planRetry(cluster);
 }
 
@@ -125,7 +125,7 @@ function planTicks(cluster: Cluster, member: StackMember): void {
   const { tickUs } = member.capabilities;
   if (tickUs === undefined || member.policy.onTick === undefined) return;
   const tick = (): void => {
-    const value = cluster.stack.onTick(member, cluster);
+    const value = cluster.stack.onTick(member, cluster.view);
     applyDecisions(cluster, 'onTick', { policy: member.name, value });
     planRetry(cluster);
     cluster.events.scheduleCall(cluster.nowUs + tickUs, eventPriority.tick, tick);

@@ -19,7 +19,9 @@ interface StepBudget {
  * waiting ones, all out of one token budget; no admission in a step that ran out of memory. Fills `batch` and takes blocks.
  */
 export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
-  const answer = cluster.stack.answers('onSchedule') ? cluster.stack.onSchedule(group, cluster) : undefined;
+  const answer = cluster.stack.answers('onSchedule')
+    ? cluster.stack.onSchedule(group, cluster.view)
+    : undefined;
   if (answer !== undefined) applyDecisions(cluster, 'onSchedule', answer);
   const limits = limitsOf(cluster, group);
   const budget: StepBudget = {
@@ -34,7 +36,7 @@ export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatc
 }
 
 function limitsOf(cluster: Cluster, group: InstanceGroup): Limits {
-  const answer = cluster.stack.answers('limits') ? cluster.stack.limits(group, cluster) : undefined;
+  const answer = cluster.stack.answers('limits') ? cluster.stack.limits(group, cluster.view) : undefined;
   return answer === undefined ? group.limits : { ...group.limits, ...answer.value };
 }
 
@@ -86,7 +88,11 @@ function reserveBlocks(
     }
     if (cannotEverFit(cluster, group, request)) return false;
     budget.isUnderPressure = true;
-    const answer = cluster.stack.onMemoryPressure(group, { requestId: request.id, blocks: missing }, cluster);
+    const answer = cluster.stack.onMemoryPressure(
+      group,
+      { requestId: request.id, blocks: missing },
+      cluster.view,
+    );
     if (answer === undefined) return false;
     if (applyDecisions(cluster, 'onMemoryPressure', answer) === 0) return false;
     if (!isRunning(request)) return false;
@@ -115,7 +121,7 @@ function isRunning(request: Request): boolean {
 /** A request larger than the whole group would be given up and started again for ever: it fails instead. */
 function cannotEverFit(cluster: Cluster, group: InstanceGroup, request: Request): boolean {
   const needed = group.blocksFor(request.tokens);
-  if (needed <= group.totalBlocks || cluster.stack.can('dropsParameters') || request.isInFlight) return false;
+  if (needed <= group.totalBlocks || request.isInFlight) return false;
   endRequest(cluster, request, 'failed', `needs ${needed} KV blocks, its group has ${group.totalBlocks}`);
   return true;
 }
@@ -154,7 +160,7 @@ function hasRoomFor(cluster: Cluster, group: InstanceGroup, blocks: number, limi
 
 /** Puts the waiting queue in the policy's order; requests that it does not name keep their order behind the others. */
 function reorder(cluster: Cluster, group: InstanceGroup): void {
-  const answer = cluster.stack.order(group, cluster);
+  const answer = cluster.stack.order(group, cluster.view);
   if (answer === undefined) return;
   const rank = new Map(answer.value.map((id, index) => [id, index]));
   const rankOf = (request: Request): number => rank.get(request.id) ?? rank.size;

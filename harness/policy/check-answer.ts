@@ -5,10 +5,16 @@ import type { DispatchDecision, Limits } from './decisions.ts';
  * What a policy answers is checked where it enters the core: a `TypeError` here becomes a `PolicyError` that names the
  * policy and the moment. Decisions in lists are checked one by one when they are applied (`core/apply-decision.ts`).
  */
+/** No cluster has so many requests in one group that a sensible answer is longer. */
+const maxAnswerLength = 100_000;
+
 export function nonEmpty<T>(list: readonly T[] | undefined): readonly T[] | undefined {
   if (list === undefined) return undefined;
   if (!Array.isArray(list))
     throw new TypeError(`expected a list of decisions or nothing, got ${describe(list)}`);
+  if (list.length > maxAnswerLength) {
+    throw new TypeError(`${list.length} decisions at once; ${maxAnswerLength} is the limit`);
+  }
   return list.length === 0 ? undefined : list;
 }
 
@@ -21,8 +27,10 @@ export function checkDispatch(answer: DispatchDecision | undefined): DispatchDec
 
 export function checkIds(answer: readonly number[] | undefined): readonly number[] | undefined {
   if (answer === undefined) return undefined;
-  if (Array.isArray(answer) && answer.every((id) => Number.isInteger(id))) return answer;
-  throw new TypeError(`expected a list of request ids or nothing, got ${describe(answer)}`);
+  if (!Array.isArray(answer) || !answer.every((id) => Number.isInteger(id))) {
+    throw new TypeError(`expected a list of request ids or nothing, got ${describe(answer)}`);
+  }
+  return answer;
 }
 
 /** Every limit, with what it must be. */
@@ -73,5 +81,6 @@ function isCount(value: unknown): boolean {
 }
 
 function describe(value: unknown): string {
+  if (value instanceof Promise) return 'a Promise (moments are synchronous)';
   return JSON.stringify(value) ?? typeof value;
 }

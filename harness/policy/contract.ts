@@ -17,9 +17,6 @@ export interface Capabilities {
   readonly dispatches?: boolean;
   /** Answers memory pressure by giving up running requests in these ways. */
   readonly preempts?: readonly ('recompute' | 'swap')[];
-  readonly migrates?: boolean;
-  readonly dropsParameters?: boolean;
-  readonly scales?: boolean;
   /** Bound, not a policy: instances get as much KV memory as the load asks for. */
   readonly unlimitedMemory?: boolean;
   /** Asks for true output lengths (`PolicyDeps.trueOutputTokens`); every report says so. */

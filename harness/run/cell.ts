@@ -5,6 +5,7 @@ import { createRng } from '../base/rng.ts';
 import { runCluster } from '../core/run.ts';
 import type { RequestSpec, Workload } from '../core/workload.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
+import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks } from '../metrics/sinks.ts';
 import type { Policy } from '../policy/index.ts';
 import { PolicyStack, type StackMember } from '../policy/stack.ts';
@@ -44,7 +45,7 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
       recorder,
     });
     const wallMs = (wallClockUs() - startUs) / 1000;
-    return { summary, wall: { wall_ms: wallMs, ...wall }, warnings: [...built.warnings, ...warnings] };
+    return { summary, wall: { wall_ms: wallMs, ...wall }, warnings };
   } finally {
     recorder.close();
     cellExecutor.executor.close();
@@ -109,10 +110,15 @@ function execute(
       overhead_wall_ms: (runUs - executorUs) / 1000,
       verify_wall_ms: verifyUs / 1000,
     },
-    warnings: totals.wasCutOff
-      ? [...doubts, `cut off at maxDurationS; ${summary.unfinished} requests were still open`]
-      : doubts,
+    warnings: totals.wasCutOff ? [...doubts, cutOffWarning(summary, planned)] : doubts,
   };
+}
+
+function cutOffWarning({ offered, unfinished }: CellSummary, planned: number): string {
+  return (
+    `cut off at maxDurationS: ${unfinished} requests were still open and count as unfinished, ` +
+    `${planned - offered} had not arrived and count nowhere`
+  );
 }
 
 /** Makes the policies of the job's stack for this run, each with a random stream of its own. */

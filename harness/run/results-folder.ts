@@ -104,14 +104,21 @@ export async function openFolder(dir: string, intent: FolderIntent): Promise<Res
   const probe = join(dir, '.partial-probe');
   try {
     await access(nearestExisting(dir), constants.W_OK);
-    await mkdir(join(dir, 'cells'), { recursive: true });
-    await mkdir(probe, { recursive: true });
+    await makeFolders(join(dir, 'cells'));
+    await makeFolders(probe);
     await rm(probe, { recursive: true });
     if (intent === 'overwrite') await empty(dir);
   } catch (error) {
     throw explainDiskError(error, dir);
   }
   return new ResultsFolder(dir);
+}
+
+/** Level by level: Node's recursive `mkdir` never returns where folders cannot be made at all, as below `/proc`. */
+async function makeFolders(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await makeFolders(dirname(path));
+  await mkdir(path);
 }
 
 /** `mkdir` gives no reason when this one cannot be written to. */

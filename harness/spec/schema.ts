@@ -46,7 +46,7 @@ const executionSchema = z.strictObject({
   /** Results folder whose recorded step times `mode: replay` repeats; relative to the configuration file. */
   replayDir: z.string().min(1).optional(),
   verifyTokens: z.boolean().default(true),
-  sampleIntervalMs: z.number().positive().default(100),
+  sampleIntervalMs: z.number().min(0.1).default(100),
   maxDurationS: z.number().positive().default(3600),
   policyTimeoutMs: z.number().positive().default(1000),
 });

@@ -134,12 +134,32 @@ describe('bad input is told before anything runs, exit code 2', { timeout: 60_00
     ['an unknown command', ['dcotor'], /did you mean "doctor"/],
     ['a folder that is no results folder', ['report', plugins], /has no manifest\.json/],
     ['a replay of nothing', ['--replay', plugins], /has no manifest\.json/],
+    [
+      'a replay over what it replays',
+      ['--replay', 'x', '--output-dir', './x', '--overwrite'],
+      /would be overwritten/,
+    ],
+    [
+      'a resume of nobody knows what',
+      ['--config', 'configs/burst.yaml', '--resume'],
+      /--resume: needs --output-dir/,
+    ],
     ['a name that is no name', ['new-policy', 'MyPolicy'], /lower-case words/],
     ['no configuration at all', [], /say what to run/],
   ] as const)('%s', async (_, args, says) => {
     const result = await bench(args);
     expect(result.stderr).toMatch(says);
     expect(result.exitCode).toBe(2);
+  });
+
+  it.concurrent('a replay of a simulated run, whose folder stays as it is', async () => {
+    const out = workspace.path('simulated');
+    await bench(['--config', workspace.config(), '--output-dir', out, '--quiet']);
+    const before = workspace.read('simulated/summary.json');
+    const result = await bench(['--replay', out]);
+    expect(result.stderr).toMatch(/a simulated run has no recorded step times/);
+    expect(result.exitCode).toBe(2);
+    expect(workspace.read('simulated/summary.json')).toBe(before);
   });
 
   it.concurrent('a folder of somebody else stays as it is, even with --overwrite', async () => {

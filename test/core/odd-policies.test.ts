@@ -96,6 +96,29 @@ describe('policies that do unusual things', () => {
     expect(run).toThrow(`policy "under-test" failed in ${moment}`);
   });
 
+  it('get no further than what a view promises: the state behind it is out of reach', () => {
+    const reached: unknown[] = [];
+    const curious = policyOf({
+      onSchedule: (_group, view) => {
+        for (const name of ['workload', 'executor', 'stack', 'live', 'events'])
+          reached.push(Reflect.get(view, name));
+        return [];
+      },
+    });
+    runTiny({ specs, policies: [leastLoaded, curious, recompute] });
+    expect(new Set(reached)).toEqual(new Set([undefined]));
+  });
+
+  it('an endless answer is refused', () => {
+    const wordy = policyOf({
+      onSchedule: () =>
+        Array.from({ length: 200_000 }, () => ({ kind: 'swapIn', requestId: 0, reason: 'again' }) as const),
+    });
+    expect(() => runTiny({ specs, policies: [leastLoaded, wordy, recompute] })).toThrow(
+      /200000 decisions at once/,
+    );
+  });
+
   it.each([0, -1, 0.5, Number.NaN])('a tick of %s us is refused', (tickUs) => {
     const ticking = { ...policyOf({ onTick: () => [] }), capabilities: { tickUs } };
     expect(() => runTiny({ specs, policies: [leastLoaded, ticking, recompute] })).toThrow(

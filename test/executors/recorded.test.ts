@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { wallClockUs } from '../../harness/base/clock.ts';
+import type { MicroBatch, Stage } from '../../harness/core/executor.ts';
+import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
+import { closingLine, recordExecutor, ReplayExecutor } from '../../harness/executors/recorded.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'servebench-recorded-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const stage: Stage = {
+  instance: 2,
+  stageIndex: 0,
+  layers: { first: 0, count: 4 },
+  isFirst: true,
+  isLast: true,
+};
+
+function batchOf(totalTokens: number): MicroBatch {
+  return {
+    id: 0,
+    size: 1,
+    requestIds: [0],
+    numTokens: [totalTokens],
+    pastTokens: [0],
+    samples: [1],
+    totalTokens,
+    attentionPairs: 0,
+    contextTokens: totalTokens,
+  };
+}
+
+class FixedExecutor extends MemorylessExecutor {
+  override runStage(batch: MicroBatch): number {
+    return 100 + batch.totalTokens;
+  }
+}
+
+/** Lines of a recording of batches of these sizes. */
+function record(sizes: readonly number[]): string {
+  let text = '';
+  const { executor } = recordExecutor(new FixedExecutor(), {
+    write: (line) => (text += line),
+    close: () => {},
+  });
+  for (const size of sizes) executor.runStage(batchOf(size), stage);
+  return text + closingLine(7);
+}
+
+function replayOf(name: string, text: string): ReplayExecutor {
+  const file = join(dir, name);
+  writeFileSync(file, text);
+  return new ReplayExecutor(file);
+}
+
+describe('a recording', () => {
+  it('is replayed to the same times and the same verified tokens', () => {
+    const replay = replayOf('whole', record([5, 9]));
+    expect([5, 9].map((size) => replay.runStage(batchOf(size), stage))).toEqual([105, 109]);
+    expect(replay.finish()).toBe(7);
+  });
+
+  it('is refused at the first difference, with the line', () => {
+    const replay = replayOf('other', record([5, 9]));
+    replay.runStage(batchOf(5), stage);
+    expect(() => replay.runStage(batchOf(8), stage)).toThrow(/other:2:.*expected \[2,0,1,8,8\]/);
+  });
+
+  it('is refused when the replay leaves stages over', () => {
+    const replay = replayOf('longer', record([5, 9]));
+    replay.runStage(batchOf(5), stage);
+    expect(() => replay.finish()).toThrow(/1 stages more/);
+  });
+
+  it.each([
+    ['cut in a line', record([5, 9]).slice(0, 10), /damaged/],
+    ['without its end', record([5]).split('\n')[0] ?? '', /not complete/],
+  ])('is refused when it is %s', (name, text, message) => {
+    expect(() => replayOf(name, text)).toThrow(message);
+  });
+
+  it('does not count its own writing as time of the executor', () => {
+    const slow = {
+      write: () => {
+        const startUs = wallClockUs();
+        while (wallClockUs() - startUs < 5000);
+      },
+      close: () => {},
+    };
+    const run = recordExecutor(new FixedExecutor(), slow);
+    run.executor.runStage(batchOf(5), stage);
+    expect(run.executorUs).toBeLessThan(3000);
+  });
+});

@@ -1,7 +1,6 @@
 import { mean } from '../harness/base/stats.ts';
 import type { CellSummary, Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
-import { meetsSlo, tpotMs, ttftMs } from '../harness/metrics/slo.ts';
-import type { RequestTimes } from '../harness/metrics/slo.ts';
+import { meetsSlo, timesOf, tpotMs, ttftMs } from '../harness/metrics/slo.ts';
 import type { SloTarget } from '../harness/core/workload.ts';
 import type { Metric } from '../harness/metrics/metrics.ts';
 import { cellsOf } from './load.ts';
@@ -66,14 +65,4 @@ export function meetsScaledSlo(row: RequestRow, slo: SloTarget, scale: number): 
     ...(slo.ttftUs === undefined ? {} : { ttftUs: slo.ttftUs * scale }),
     ...(slo.tpotUs === undefined ? {} : { tpotUs: slo.tpotUs * scale }),
   });
-}
-
-function timesOf(row: RequestRow): RequestTimes {
-  return {
-    isFinished: row.status === 'finished',
-    arrivedAtUs: row.arrived_at_us,
-    firstTokenAtUs: row.first_token_at_us,
-    endedAtUs: row.ended_at_us,
-    generatedTokens: row.generated_tokens,
-  };
 }

@@ -3,7 +3,7 @@ import { InputError, messageOf } from '../base/errors.ts';
 import { usPerMs } from '../base/units.ts';
 import type { RequestClass } from '../core/workload.ts';
 import { type RequestRow, requestRowSchema } from './results.ts';
-import { e2elUs, meetsSlo, tpotUs, ttftUs } from './slo.ts';
+import { e2elUs, meetsSlo, timesOf, tpotUs, ttftUs } from './slo.ts';
 
 const never = Number.POSITIVE_INFINITY;
 const none = Number.NaN;
@@ -108,16 +108,6 @@ function parseJson(line: string, where: { source: string; line: number; path: st
   } catch (error) {
     throw new InputError({ ...where, message: `not JSON: ${messageOf(error)}` }, { cause: error });
   }
-}
-
-function timesOf(row: RequestRow) {
-  return {
-    isFinished: row.status === 'finished',
-    arrivedAtUs: row.arrived_at_us,
-    firstTokenAtUs: row.first_token_at_us,
-    endedAtUs: row.ended_at_us,
-    generatedTokens: row.generated_tokens,
-  };
 }
 
 function grown(values: Float64Array<ArrayBuffer>, length: number, filler: number): Float64Array<ArrayBuffer> {

@@ -1,5 +1,6 @@
 import { usPerMs } from '../base/units.ts';
 import type { SloTarget } from '../core/workload.ts';
+import type { RequestRow } from './results.ts';
 
 /** What the latencies of one request are made from; times in microseconds, `null` or `undefined` where there is none. */
 export interface RequestTimes {
@@ -8,6 +9,17 @@ export interface RequestTimes {
   readonly firstTokenAtUs: number | null | undefined;
   readonly endedAtUs: number | null | undefined;
   readonly generatedTokens: number;
+}
+
+/** The times of a published row. */
+export function timesOf(row: RequestRow): RequestTimes {
+  return {
+    isFinished: row.status === 'finished',
+    arrivedAtUs: row.arrived_at_us,
+    firstTokenAtUs: row.first_token_at_us,
+    endedAtUs: row.ended_at_us,
+    generatedTokens: row.generated_tokens,
+  };
 }
 
 /** First token - arrival, queueing included; `undefined` without a token. */

@@ -63,18 +63,20 @@ export const swap = definePolicy({
 });
 
 /** Blocks that the host links of a group's members move during one step. */
-function blocksPerStep(group: GroupView, { hardware, model, blockSizeTokens }: PolicyDeps): number {
-  const blockBytes =
-    2 * model.numKvHeads * model.headDim * blockSizeTokens * model.bytesPerKvElement * model.numLayers;
-  const bytesPerUs = (group.stages.length * hardware.hostLink.bytesPerSecond) / 1e6;
-  return (group.lastStepUs * bytesPerUs) / blockBytes;
+function blocksPerStep(group: GroupView, deps: PolicyDeps): number {
+  const bytesPerUs = (group.stages.length * deps.hardware.hostLink.bytesPerSecond) / 1e6;
+  return (group.lastStepUs * bytesPerUs) / (cellBytes(deps) * deps.model.numLayers);
 }
 
-function fitsOnHost(group: GroupView, request: RequestView, { model, blockSizeTokens }: PolicyDeps): boolean {
-  const cellBytes = 2 * model.numKvHeads * model.headDim * blockSizeTokens * model.bytesPerKvElement;
+/** K and V of one layer for one block. */
+function cellBytes({ model, blockSizeTokens }: PolicyDeps): number {
+  return 2 * model.numKvHeads * model.headDim * blockSizeTokens * model.bytesPerKvElement;
+}
+
+function fitsOnHost(group: GroupView, request: RequestView, deps: PolicyDeps): boolean {
   return group.stages.every(
     ({ instance, numLayers }) =>
-      instance.hostKvBytes + request.kvBlocks * numLayers * cellBytes <= instance.hostMemoryBytes,
+      instance.hostKvBytes + request.kvBlocks * numLayers * cellBytes(deps) <= instance.hostMemoryBytes,
   );
 }
 

@@ -1,7 +1,9 @@
 import type { PolicyDefinition } from '../harness/policy/index.ts';
+import { kunserve } from './kunserve/kunserve.ts';
 import { leastLoaded } from './least-loaded/least-loaded.ts';
 import { recompute } from './recompute/recompute.ts';
 import { roundRobin } from './round-robin/round-robin.ts';
+import { staticPipeline } from './static-pipeline/static-pipeline.ts';
 import { swap } from './swap/swap.ts';
 import { unlimited } from './unlimited/unlimited.ts';
 
@@ -12,6 +14,8 @@ export const policies = {
   recompute,
   swap,
   unlimited,
+  kunserve,
+  'static-pipeline': staticPipeline,
 } as const satisfies Readonly<Record<string, PolicyDefinition>>;
 
 export type PolicyName = keyof typeof policies;

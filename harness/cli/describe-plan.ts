@@ -1,4 +1,4 @@
-import { formatBytes } from '../base/units.ts';
+import { formatBytes, usPerSecond } from '../base/units.ts';
 import { planCells } from '../run/matrix.ts';
 import type { RunPlan } from '../run/plan.ts';
 import { groupCapacity } from '../spec/capacity.ts';
@@ -31,6 +31,9 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
         'cluster',
         `${cluster.numInstances} instances of ${cluster.hardware.name}, ${cluster.stagesPerGroup} a group`,
       ],
+      ...cluster.faults.map(({ instance, atUs }): [string, string] => {
+        return ['  fault', `instance ${instance} fails at ${atUs / usPerSecond} s`];
+      }),
       ['memory', `${formatBytes(memory.device_bytes)} an instance`],
       [
         '  weights',

@@ -81,6 +81,7 @@ function checkParams({ params }: PolicyDefinition): string {
 }
 
 const moments: Readonly<Record<keyof Policy, true>> = {
+  initialGroups: true,
   dispatch: true,
   order: true,
   limits: true,
@@ -89,6 +90,8 @@ const moments: Readonly<Record<keyof Policy, true>> = {
   onMemoryPressure: true,
   onTick: true,
   onEvent: true,
+  onStage: true,
+  stats: true,
 };
 
 function checkCapabilities(definition: PolicyDefinition): string {

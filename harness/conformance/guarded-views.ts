@@ -25,10 +25,12 @@ const requestKeys: Readonly<Record<keyof RequestView, true>> = {
 
 const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   id: true,
+  phase: true,
   stages: true,
   waiting: true,
   running: true,
   swapped: true,
+  exchanging: true,
   limits: true,
   totalBlocks: true,
   freeBlocks: true,
@@ -72,16 +74,19 @@ function allowed(names: string): Readonly<Record<string, true>> {
  * request's true output length above all), throws a `TypeError` that says so.
  */
 export function withGuardedViews(policy: Policy): Policy {
-  const guarded: Record<string, unknown> = {};
-  for (const [moment, ask] of Object.entries(policy)) {
-    if (typeof ask !== 'function') continue;
-    guarded[moment] = (...args: readonly unknown[]): unknown => Reflect.apply(ask, policy, args.map(guard));
-  }
-  return guarded;
+  return new Proxy(policy, {
+    get(target, key) {
+      const ask: unknown = Reflect.get(target, key, target);
+      if (typeof ask !== 'function') return ask;
+      return (...args: readonly unknown[]): unknown => Reflect.apply(ask, target, args.map(guard));
+    },
+  });
 }
 
-/** One wall per object, so that a policy may compare views by identity. */
+/** One wall per object, and a wall is its own, so that a policy may compare views by identity. */
 const walls = new WeakMap<object, object>();
+/** What is behind each wall, for lists that are asked for it (`includes`, `indexOf`). */
+const insides = new WeakMap<object, object>();
 
 function guard(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -89,6 +94,8 @@ function guard(value: unknown): unknown {
   if (known !== undefined) return known;
   const wall = createWall(value);
   walls.set(value, wall);
+  walls.set(wall, wall);
+  insides.set(wall, value);
   return wall;
 }
 
@@ -107,14 +114,22 @@ function createWall(value: object): object {
       const inner: unknown = Reflect.get(target, key, target);
       if (typeof inner !== 'function') return guard(inner);
       return (...args: readonly unknown[]): unknown => {
-        const walled = args.map((arg) => (isCallback(arg) ? guardCallback(arg) : arg));
-        return guard(Reflect.apply(inner, target, walled));
+        const handed = args.map(handOver);
+        const result: unknown = Reflect.apply(inner, target, handed);
+        // A new list is the policy's own, and may become part of its answer; what stands in it is not.
+        return Array.isArray(result) ? result.map(guard) : guard(result);
       };
     },
     set: refuseWrite,
     defineProperty: refuseWrite,
     deleteProperty: refuseWrite,
   });
+}
+
+/** An argument as a method of the core's own lists may have it. */
+function handOver(arg: unknown): unknown {
+  if (isCallback(arg)) return guardCallback(arg);
+  return typeof arg === 'object' && arg !== null ? (insides.get(arg) ?? arg) : arg;
 }
 
 type Callback = (...args: readonly unknown[]) => unknown;

@@ -1,7 +1,9 @@
 import { createRng } from '../base/rng.ts';
 import type { Hardware } from '../core/hardware.ts';
 import { kvCellBytes, layerWeightBytes, type ModelShape, residentWeightBytes } from '../core/model-shape.ts';
+import type { Fault } from '../core/fault.ts';
 import type {
+  ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
   Observer,
@@ -46,6 +48,7 @@ export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
     hostMemoryBytes: hostBlocks * blockBytes,
     network: { bytesPerSecond: 100e6, latencyUs: 10 },
     diskBytesPerSecond: 1e8,
+    weightsInHostMemory: false,
     provisioningUs: 0,
     remapUs: 100,
   };
@@ -80,6 +83,7 @@ export class Collector implements Observer {
   readonly stages: StageRecord[] = [];
   readonly samples: InstanceSample[] = [];
   readonly transfers: TransferRecord[] = [];
+  readonly events: ClusterEventRecord[] = [];
   numGaps = 0;
 
   requestEnded(record: RequestRecord): void {
@@ -100,7 +104,9 @@ export class Collector implements Observer {
   transferEnded(record: TransferRecord): void {
     this.transfers.push(record);
   }
-  clusterEvent(): void {}
+  clusterEvent(record: ClusterEventRecord): void {
+    this.events.push(record);
+  }
 }
 
 export interface TinyRun {
@@ -111,6 +117,11 @@ export interface TinyRun {
   readonly numInstances?: number;
   readonly stagesPerGroup?: number;
   readonly maxBatchTokens?: number;
+  readonly faults?: readonly Fault[];
+  /** What differs from `tinyHardware`. */
+  readonly hardware?: Partial<Hardware>;
+  /** Seed of the policies' random streams. */
+  readonly policySeed?: number;
   readonly executor?: Executor;
   readonly maxDurationUs?: number;
   readonly checkEvery?: number;
@@ -118,7 +129,7 @@ export interface TinyRun {
 
 /** Runs requests through a tiny cluster with every invariant checked after every event. */
 export function runTiny(run: TinyRun): { seen: Collector; totals: RunTotals } {
-  const hardware = tinyHardware(run.blocks ?? 20, run.hostBlocks);
+  const hardware = { ...tinyHardware(run.blocks ?? 20, run.hostBlocks), ...run.hardware };
   const seen = new Collector();
   const totals = runCluster({
     model: tinyModel,
@@ -128,10 +139,11 @@ export function runTiny(run: TinyRun): { seen: Collector; totals: RunTotals } {
     blockSizeTokens,
     limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0.01, admits: true },
     workload: workloadOf(run.specs),
-    stack: stackOf(run.policies, hardware),
+    stack: stackOf(run.policies, hardware, run.policySeed),
     executor: run.executor ?? new SimulatedExecutor(tinyModel, hardware),
     observer: seen,
     sampleIntervalUs: 10_000,
+    faults: run.faults ?? [],
     maxDurationUs: run.maxDurationUs ?? 1e10,
     checkEvery: run.checkEvery ?? 1,
   });
@@ -139,8 +151,12 @@ export function runTiny(run: TinyRun): { seen: Collector; totals: RunTotals } {
 }
 
 /** A stack of policies with default parameters. */
-export function stackOf(definitions: readonly PolicyDefinition[], hardware: Hardware): PolicyStack {
-  const deps = { rng: createRng(1, 'policy'), model: tinyModel, hardware, blockSizeTokens };
+export function stackOf(
+  definitions: readonly PolicyDefinition[],
+  hardware: Hardware,
+  policySeed = 1,
+): PolicyStack {
+  const deps = { rng: createRng(policySeed, 'policy'), model: tinyModel, hardware, blockSizeTokens };
   const members = definitions.map((definition) => ({
     name: definition.name,
     capabilities: definition.capabilities,

@@ -1,4 +1,5 @@
 import { PolicyError } from '../base/errors.ts';
+import { removeFrom } from '../base/lists.ts';
 import type {
   Decision,
   Limits,
@@ -10,10 +11,12 @@ import { limitsProblem } from '../policy/check-answer.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { Cluster } from './cluster.ts';
 import { type DecisionSource, logDecision } from './decision-log.ts';
-import { type InstanceGroup, removeFrom } from './group.ts';
-import { freeKv } from './lifecycle.ts';
+import { drop } from './drop.ts';
+import type { InstanceGroup } from './group.ts';
+import { loseKv, placeAnew } from './lifecycle.ts';
 import { type Request, requestStatus } from './request.ts';
-import { hostBytes, swapIn, swapOut } from './swap.ts';
+import { cancelRestore, restore } from './restore.ts';
+import { hostProblem, swapIn, swapOut } from './swap.ts';
 
 /** Checks, applies and logs each decision of an answer; how many were applied. */
 export function applyDecisions(
@@ -73,6 +76,12 @@ function apply(cluster: Cluster, source: DecisionSource, decision: Decision): st
       return bringBack(cluster, decision);
     case 'setLimits':
       return setLimits(cluster, decision);
+    case 'drop':
+      return drop(cluster, decision);
+    case 'restore':
+      return restore(cluster, decision);
+    case 'cancelRestore':
+      return cancelRestore(cluster, decision.groupId);
     case 'wait':
     case 'dispatch':
     case 'hold':
@@ -87,8 +96,8 @@ function preempt(cluster: Cluster, decision: PreemptDecision): string | undefine
   const request = cluster.live.get(decision.requestId);
   const group = request === undefined ? undefined : cluster.groupOf(request);
   if (request === undefined || group === undefined) return `there is no live request ${decision.requestId}`;
-  const { kind } = request.status;
-  if (kind !== 'prefilling' && kind !== 'decoding') return `request ${request.id} is ${kind}, not running`;
+  if (!canBeGivenUp(request, decision.mode))
+    return `request ${request.id} is ${request.status.kind}, not running`;
   if (request.numInFlight > (group.forming?.countOf(request) ?? 0)) {
     return `request ${request.id} is in a step that has not come back`;
   }
@@ -102,13 +111,22 @@ function preempt(cluster: Cluster, decision: PreemptDecision): string | undefine
   }
 }
 
+/** One whose KV is on the move can be computed again, but not be swapped. */
+function canBeGivenUp({ status }: Request, mode: PreemptDecision['mode']): boolean {
+  const isRunning = status.kind === 'prefilling' || status.kind === 'decoding';
+  return isRunning || (status.kind === 'exchanging' && mode === 'recompute');
+}
+
 /** Frees its KV; prompt and generated tokens become the new prompt, at the front of the queue (POLICIES 4.1). */
 function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Request): undefined {
   notePreemption(cluster, group, request);
-  removeFrom(group.running, request);
-  freeKv(cluster, group, request);
-  request.computedTokens = 0;
-  request.scheduledTokens = 0;
+  if (group.phase === 'retiring') group.release(request);
+  else if (!removeFrom(group.running, request)) removeFrom(group.exchanging, request);
+  loseKv(cluster, request);
+  if (group.phase === 'retiring') {
+    placeAnew(cluster, request);
+    return;
+  }
   request.status = requestStatus.preempted;
   group.enqueue(request, 'front');
   cluster.wake(group);
@@ -116,11 +134,8 @@ function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Req
 
 function preemptBySwap(cluster: Cluster, group: InstanceGroup, request: Request): string | undefined {
   if (request.computedTokens === 0) return `request ${request.id} has no KV to swap`;
-  for (const part of group.layout.parts) {
-    const { hostKvBytes, hostMemoryBytes, id } = part.instance;
-    if (hostKvBytes + hostBytes(cluster, request, part) > hostMemoryBytes)
-      return `host memory of instance ${id} is full`;
-  }
+  const problem = hostProblem(cluster, request, request.layout ?? group.layout);
+  if (problem !== undefined) return problem;
   notePreemption(cluster, group, request);
   swapOut(cluster, group, request);
   return undefined;
@@ -145,7 +160,7 @@ function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefin
 }
 
 function setLimits(cluster: Cluster, decision: SetLimitsDecision): string | undefined {
-  const group = cluster.groups[decision.groupId];
+  const group = cluster.group(decision.groupId);
   if (group === undefined) return `there is no group ${decision.groupId}`;
   const problem = limitsProblem(decision.limits);
   if (problem !== undefined) return problem;

@@ -1,25 +1,24 @@
-import { must } from '../base/assert.ts';
+import { assert } from '../base/assert.ts';
 import { Deque } from '../base/deque.ts';
-import type { Executor } from './executor.ts';
+import { removeFrom } from '../base/lists.ts';
+import { PolicyError } from '../base/errors.ts';
 import type { Limits } from '../policy/decisions.ts';
 import type { PolicyStack } from '../policy/stack.ts';
-import type { ClusterView, PolicyEvent } from '../policy/views.ts';
+import type { ClusterView, GroupPhase, PolicyEvent } from '../policy/views.ts';
 import { ClusterWindow } from './cluster-window.ts';
 import { EventQueue, eventPriority } from './events.ts';
-import { Fabric, Link } from './fabric.ts';
-import { InstanceGroup, type InstanceLinks } from './group.ts';
+import type { Executor, WeightSource } from './executor.ts';
+import { Fabric } from './fabric.ts';
+import { InstanceGroup } from './group.ts';
 import type { Hardware } from './hardware.ts';
 import { Instance } from './instance.ts';
+import type { LayoutPart } from './kv-layout.ts';
+import { splitLayers } from './layer-split.ts';
 import { MemoryLedger } from './ledger.ts';
-import {
-  kvCellBytes,
-  type LayerRange,
-  layerWeightBytes,
-  type ModelShape,
-  residentWeightBytes,
-} from './model-shape.ts';
-import type { Observer } from './observer.ts';
+import { heldWeightBytes, kvCellBytes, type LayerRange, type ModelShape } from './model-shape.ts';
+import type { ClusterEventKind, Observer } from './observer.ts';
 import type { Request } from './request.ts';
+import type { WeightLoad } from './weight-load.ts';
 import type { RequestClass, Workload } from './workload.ts';
 
 export interface ClusterOptions {
@@ -40,8 +39,6 @@ export interface ClusterOptions {
 export interface ClusterHooks {
   step(group: InstanceGroup): void;
   notify(event: PolicyEvent): void;
-  /** Ends a request whose abort waited for it to come to rest; whether it did. */
-  endIfAborted(request: Request): boolean;
 }
 
 /** All state of a run: instances, groups, links, requests, clock. Policies see it through `view`. */
@@ -49,6 +46,7 @@ export class Cluster implements ClusterView {
   readonly model: ModelShape;
   readonly hardware: Hardware;
   readonly blockSizeTokens: number;
+  readonly cellBytes: number;
   readonly events = new EventQueue();
   readonly fabric = new Fabric(this.events);
   readonly executor: Executor;
@@ -56,7 +54,9 @@ export class Cluster implements ClusterView {
   readonly stack: PolicyStack;
   readonly workload: Workload;
   readonly classes: ReadonlyMap<string, RequestClass>;
+  /** By id; one that has failed stays. */
   readonly instances: Instance[] = [];
+  /** Those that live, by age. */
   readonly groups: InstanceGroup[] = [];
   readonly held = new Deque<Request>();
   readonly view: ClusterView = new ClusterWindow(this);
@@ -64,6 +64,8 @@ export class Cluster implements ClusterView {
   /** Branches of a job that have finished, by job. */
   readonly finishedBranches = new Map<number, number>();
   readonly hooks: ClusterHooks;
+  /** Weights on their way to instances. */
+  readonly loads = new Set<WeightLoad>();
   isRetryPlanned = false;
   numEnded = 0;
   numRejectedDecisions = 0;
@@ -72,21 +74,23 @@ export class Cluster implements ClusterView {
   swappedBytes = 0;
   generatedTokens = 0;
   nextBatchId = 0;
-  readonly #links: InstanceLinks[] = [];
+  readonly #limits: Limits;
+  readonly #groupById = new Map<number, InstanceGroup>();
+  #nextGroupId = 0;
 
   constructor(options: ClusterOptions, hooks: ClusterHooks) {
     this.model = options.model;
     this.hardware = options.hardware;
     this.blockSizeTokens = options.blockSizeTokens;
+    this.cellBytes = kvCellBytes(options.model, options.blockSizeTokens);
     this.executor = options.executor;
     this.observer = options.observer;
     this.stack = options.stack;
     this.workload = options.workload;
     this.classes = new Map(options.workload.classes.map((each) => [each.name, each]));
     this.hooks = hooks;
-    for (let first = 0; first < options.numInstances; first += options.stagesPerGroup) {
-      this.#addGroup(options, first);
-    }
+    this.#limits = options.limits;
+    for (const ids of initialGroups(options)) this.#startGroup(ids);
   }
 
   get nowUs(): number {
@@ -97,23 +101,44 @@ export class Cluster implements ClusterView {
     return this.events.nowUs;
   }
 
-  get cellBytes(): number {
-    return kvCellBytes(this.model, this.blockSizeTokens);
-  }
-
-  linksOf(instance: Instance): InstanceLinks {
-    return must(this.#links[instance.id], `links of instance ${instance.id}`);
-  }
-
   groupOf(request: Request): InstanceGroup | undefined {
-    return request.groupId === undefined ? undefined : this.groups[request.groupId];
+    return request.groupId === undefined ? undefined : this.#groupById.get(request.groupId);
+  }
+
+  group(id: number): InstanceGroup | undefined {
+    return this.#groupById.get(id);
+  }
+
+  /** A new group of instances; limits are per instance, so that a pipeline may run as many requests as its members would. */
+  addGroup(parts: readonly LayoutPart[], phase: GroupPhase): InstanceGroup {
+    const limits = { ...this.#limits, maxRunning: this.#limits.maxRunning * parts.length };
+    const group = new InstanceGroup({
+      id: this.#nextGroupId,
+      parts,
+      blockSizeTokens: this.blockSizeTokens,
+      limits,
+    });
+    this.#nextGroupId += 1;
+    group.phase = phase;
+    this.groups.push(group);
+    this.#groupById.set(group.id, group);
+    for (const { instance } of parts) instance.groups.push(group);
+    return group;
+  }
+
+  removeGroup(group: InstanceGroup): void {
+    group.isGone = true;
+    removeFrom(this.groups, group);
+    this.#groupById.delete(group.id);
+    for (const { member } of group.pipeline) member.leave(group);
   }
 
   /** An idle group looks for work once everything that happens at this time has happened. */
   wake(group: InstanceGroup): void {
-    if (group.isWakePlanned || group.numInFlight >= group.pipeline.length) return;
+    if (group.isWakePlanned || group.inFlight.length >= group.pipeline.length) return;
     group.isWakePlanned = true;
-    this.events.scheduleCall(this.nowUs, eventPriority.wake, () => {
+    const atUs = Math.max(this.nowUs, group.pausedUntilUs);
+    this.events.scheduleCall(atUs, eventPriority.wake, () => {
       group.isWakePlanned = false;
       this.hooks.step(group);
     });
@@ -124,63 +149,73 @@ export class Cluster implements ClusterView {
     for (const { instance, layers } of group.layout.parts) {
       const needed = blocks * layers.count;
       instance.ledger.grow(Math.max(needed, Math.ceil(instance.ledger.totalCells / 2)));
-      this.executor.reshapeInstance(instance.id, layers, instance.ledger.totalCells);
+      this.executor.reshapeInstance(instance.id, instance.layers, instance.ledger.totalCells);
     }
   }
 
-  #addGroup(options: ClusterOptions, firstInstance: number): void {
-    const size = Math.min(options.stagesPerGroup, options.numInstances - firstInstance);
-    const parts = splitLayers(this.model.numLayers, size).map((layers, offset) => ({
-      instance: this.#addInstance(firstInstance + offset, layers),
-      layers,
-    }));
-    this.groups.push(
-      new InstanceGroup({
-        id: this.groups.length,
-        parts,
-        blockSizeTokens: this.blockSizeTokens,
-        limits: options.limits,
-      }),
-    );
+  /** The instance holds these layers from now on, no others; cells and tensors follow, and are compared. */
+  reshape(instance: Instance, layers: LayerRange, sources: readonly WeightSource[] = []): void {
+    const { ledger } = instance;
+    instance.layers = layers;
+    ledger.holdWeights(heldWeightBytes(this.model, layers.count));
+    this.executor.reshapeInstance(instance.id, layers, ledger.totalCells, sources);
+    const audit = this.executor.audit(instance.id);
+    assert(audit === undefined || audit.weightBytes === ledger.weightBytes, 'INV-backend', () => {
+      return `instance ${instance.id} holds ${audit?.weightBytes} B of weights; the plan says ${ledger.weightBytes}`;
+    });
   }
 
-  #addInstance(id: number, layers: LayerRange): Instance {
-    const { hardware, model } = this;
+  note(kind: ClusterEventKind, about: { instance?: number; groupId?: number; detail: string }): void {
+    const { instance, groupId, detail } = about;
+    this.observer.clusterEvent({ timeUs: this.nowUs, kind, instance, groupId, detail });
+  }
+
+  #startGroup(ids: readonly number[]): void {
+    const ranges = splitLayers(this.model.numLayers, ids.length);
+    const parts = ids.map((id, index) => {
+      const layers = ranges[index] as LayerRange;
+      return { instance: this.#startInstance(id, layers), layers };
+    });
+    const group = this.addGroup(parts, 'serving');
+    for (const { instance, layers } of parts) {
+      const detail = `layers ${layers.first} to ${layers.first + layers.count - 1}, ${instance.totalCells} KV cells`;
+      this.note('instanceReady', { instance: instance.id, groupId: group.id, detail });
+    }
+  }
+
+  #startInstance(id: number, layers: LayerRange): Instance {
+    const { hardware } = this;
     const ledger = new MemoryLedger({
       budgetBytes: hardware.memoryBytes,
-      weightBytes: residentWeightBytes(model) + layers.count * layerWeightBytes(model),
+      weightBytes: heldWeightBytes(this.model, layers.count),
       reserveBytes: hardware.reserveBytes,
       cellBytes: this.cellBytes,
     });
-    const instance = new Instance({ id, ledger, hardware, nowUs: this.nowUs });
-    this.instances.push(instance);
-    this.#links.push({
-      toHost: new Link(`instance ${id} to host`, hardware.hostLink),
-      fromHost: new Link(`host to instance ${id}`, hardware.hostLink),
-      send: new Link(`instance ${id} sending`, hardware.network),
-      receive: new Link(`instance ${id} receiving`, hardware.network),
-    });
+    const instance = new Instance({ id, ledger, layers, hardware, nowUs: this.nowUs });
+    this.instances[id] = instance;
     this.executor.startInstance(id, layers, ledger.totalCells);
-    const detail = `layers ${layers.first} to ${layers.first + layers.count - 1}, ${ledger.totalCells} KV cells`;
-    this.observer.clusterEvent({
-      timeUs: this.nowUs,
-      kind: 'instanceReady',
-      instance: id,
-      groupId: this.groups.length,
-      detail,
-    });
     return instance;
   }
 }
 
-/** Contiguous, as even as possible, earlier stages the longer ones. */
-export function splitLayers(numLayers: number, numStages: number): LayerRange[] {
-  const ranges: LayerRange[] = [];
-  let first = 0;
-  for (let stage = 0; stage < numStages; stage += 1) {
-    const count = Math.ceil((numLayers - first) / (numStages - stage));
-    ranges.push({ first, count });
-    first += count;
+/** Instance ids of each group at the start, as a policy of the stack says, else as the configuration does. */
+function initialGroups(options: ClusterOptions): readonly (readonly number[])[] {
+  const { numInstances, stagesPerGroup, stack, model } = options;
+  const ids = Array.from({ length: numInstances }, (_, id) => id);
+  const answer = stack.initialGroups(ids);
+  if (answer === undefined) {
+    const starts = ids.filter((id) => id % stagesPerGroup === 0);
+    return starts.map((start) => ids.slice(start, start + stagesPerGroup));
   }
-  return ranges;
+  const named = answer.value.flat().toSorted((a, b) => a - b);
+  const isWhole = named.length === numInstances && named.every((id, index) => id === index);
+  if (isWhole && answer.value.every(({ length }) => length >= 1 && length <= model.numLayers)) {
+    return answer.value;
+  }
+  const expected = `each of ${numInstances} instances once, at most ${model.numLayers} a group`;
+  throw new PolicyError(
+    answer.policy,
+    'initialGroups',
+    `expected ${expected}, got ${JSON.stringify(answer.value)}`,
+  );
 }

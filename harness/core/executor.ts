@@ -27,7 +27,14 @@ export interface MicroBatch {
   readonly attentionPairs: number;
   /** Sum over entries of pastTokens + numTokens: KV rows that one layer reads. */
   readonly contextTokens: number;
+  /** Entries with a placement in `placements`; 0 nearly always. */
+  readonly numRemote: number;
+  /** Where an entry's KV lies when that is not where the stages run (remote attention); `undefined` otherwise. */
+  readonly placements: ArrayLike<KvPlacement | undefined>;
 }
+
+/** Which instance holds KV of which layers of one request; together every layer once, in order. */
+export type KvPlacement = readonly { readonly instance: InstanceId; readonly layers: LayerRange }[];
 
 /** The part of a forward pass that one member of a group runs. */
 export interface Stage {
@@ -47,8 +54,16 @@ export interface Executor {
   startInstance(instance: InstanceId, layers: LayerRange, numCells: number): void;
   /** Frees everything that the instance holds. */
   stopInstance(instance: InstanceId): void;
-  /** Changes which layers and how many KV cells an instance holds (drop, restore, elastic memory); KV in use stays. */
-  reshapeInstance(instance: InstanceId, layers: LayerRange, numCells: number): void;
+  /**
+   * Changes which layers and how many KV cells an instance holds (drop, restore, elastic memory); KV in use stays.
+   * `sources` says where layers that it lacks come from.
+   */
+  reshapeInstance(
+    instance: InstanceId,
+    layers: LayerRange,
+    numCells: number,
+    sources?: readonly WeightSource[],
+  ): void;
 
   /** A request has arrived; it may still be rejected. */
   admitRequest(spec: RequestSpec): void;
@@ -58,9 +73,15 @@ export interface Executor {
   /**
    * Runs the micro-batch through one stage and returns how long it took, in whole microseconds (at least 1). Stages of
    * a micro-batch run in order, and micro-batches pass each stage in the same order, but other micro-batches may run
-   * between two stages of one. KV blocks for `pastTokens + numTokens` are taken on the stage's instance.
+   * between two stages of one. KV blocks for `pastTokens + numTokens` are taken on the stage's instance, or where the
+   * entry's placement says: attention of that entry then runs on the KV there.
    */
   runStage(batch: MicroBatch, stage: Stage): number;
+  /**
+   * The micro-batch will not go on, because a member failed: tokens that it has sampled do not count. Called before
+   * any of its requests runs or ends, and before the failed instance is stopped.
+   */
+  abandonBatch(batch: MicroBatch): void;
 
   /** Copies KV of the first `numTokens` tokens of `layers`; the source keeps its copy until `releaseKv`. */
   copyKv(
@@ -74,6 +95,12 @@ export interface Executor {
   /** Cells in use on an instance's device, for the audit against the core's ledger; `undefined` where none are kept. */
   audit(instance: InstanceId): ExecutorAudit | undefined;
   close(): void;
+}
+
+/** Weights of layers that an instance gets: copied from a peer that holds them, or read from host memory or disk. */
+export interface WeightSource {
+  readonly layers: LayerRange;
+  readonly from: InstanceId | 'host' | 'disk';
 }
 
 /** What the executor really holds for one instance, counted from its own tensors. */

@@ -4,8 +4,9 @@ import { type EventQueue, eventPriority } from './events.ts';
 import type { TransferKind } from './observer.ts';
 
 /** Lower goes first: a small activation never waits for a big copy longer than one chunk. */
-const transferPriority: Readonly<Record<TransferKind, number>> = {
+const ranks: Readonly<Record<TransferKind, number>> = {
   activations: 0,
+  attention: 0,
   exchange: 1,
   migration: 2,
   'swap-out': 3,
@@ -13,15 +14,15 @@ const transferPriority: Readonly<Record<TransferKind, number>> = {
   weights: 4,
 };
 
-/** A transfer gives its links up, if something more urgent waits, at the next multiple of this time. */
-const chunkUs = 1000;
-
 /** One direction of a link: moves one transfer at a time, at full bandwidth. */
 export class Link {
   readonly name: string;
   readonly bytesPerSecond: number;
   readonly latencyUs: number;
   current: Transfer | undefined;
+  /** The round of serving in which a waiting transfer last kept this link, and the last rank it is kept from. */
+  keptInRound = 0;
+  keptRank = 0;
 
   constructor(name: string, profile: LinkProfile) {
     this.name = name;
@@ -30,109 +31,180 @@ export class Link {
   }
 }
 
+export interface TransferRequest {
+  readonly kind: TransferKind;
+  readonly bytes: number;
+  readonly links: readonly Link[];
+  readonly onDone: (transfer: Transfer) => void;
+  /** Messages one after the other, each paying the latency; 1 where not given. */
+  readonly numMessages?: number;
+  /** Gives its links up, if something more urgent waits, at multiples of this time; 1 ms where not given. */
+  readonly chunkUs?: number;
+  /** False: goes whole, and in order of request among the most urgent, which wait behind it; true where not given. */
+  readonly isCoordinated?: boolean;
+}
+
 export interface Transfer {
   readonly kind: TransferKind;
   readonly bytes: number;
   readonly links: readonly Link[];
+  readonly onDone: (transfer: Transfer) => void;
+  readonly chunkUs: number;
+  readonly rank: number;
   readonly requestedAtUs: number;
   readonly sequence: number;
-  readonly onDone: (transfer: Transfer) => void;
+  state: 'queued' | 'moving' | 'done' | 'cancelled';
   startedAtUs: number | undefined;
-  /** Start of the stretch under way, latency not yet counted in; `remainingUs` is what was left then. */
+  /** Start of the stretch under way; `remainingUs` is what was left then. */
   segmentAtUs: number;
   remainingUs: number;
+  /** Why and after how long this stretch will be cut short. */
+  yieldsTo: Transfer | undefined;
+  yieldAfterUs: number;
   /** Raised when a planned end no longer holds, so that its event knows. */
   version: number;
 }
 
 /**
  * Links between devices, their hosts and each other. A transfer occupies all links of its path at the speed of the
- * slowest; links serve by priority, then in order of request, and a running transfer is interrupted at chunk ends.
+ * slowest; links serve by rank, then in order of request, and a running transfer is interrupted at chunk ends
+ * (KunServe, section 5: activations go first after each chunk of the exchange).
  */
 export class Fabric {
   readonly #events: EventQueue;
   /** Waiting for a link, most urgent first. */
   readonly #queue: Transfer[] = [];
   #nextSequence = 0;
+  #round = 0;
 
   constructor(events: EventQueue) {
     this.#events = events;
   }
 
-  submit(transfer: {
-    kind: TransferKind;
-    bytes: number;
-    links: readonly Link[];
-    onDone: (transfer: Transfer) => void;
-  }): void {
-    const slowest = Math.min(...transfer.links.map((link) => link.bytesPerSecond));
-    const latencyUs = Math.max(...transfer.links.map((link) => link.latencyUs));
-    const queued: Transfer = {
-      ...transfer,
+  /** The handle can be cancelled. However small, a transfer takes a microsecond or more. */
+  submit(request: TransferRequest): Transfer {
+    const { kind, bytes, onDone, numMessages = 1, chunkUs = 1000, isCoordinated = true } = request;
+    const links = [...new Set(request.links)];
+    const slowest = Math.min(...links.map((link) => link.bytesPerSecond));
+    const latencyUs = Math.max(0, ...links.map((link) => link.latencyUs));
+    const transfer: Transfer = {
+      kind,
+      bytes,
+      links,
+      onDone,
+      chunkUs: Math.max(1, Math.round(chunkUs)),
+      rank: isCoordinated ? ranks[kind] : 0,
       requestedAtUs: this.#events.nowUs,
       sequence: this.#nextSequence,
+      state: 'queued',
       startedAtUs: undefined,
       segmentAtUs: 0,
-      remainingUs: Math.max(1, Math.ceil(latencyUs + (transfer.bytes / slowest) * 1e6)),
+      remainingUs: Math.max(1, Math.ceil(numMessages * latencyUs + (bytes * 1e6) / slowest)),
+      yieldsTo: undefined,
+      yieldAfterUs: 0,
       version: 0,
     };
     this.#nextSequence += 1;
-    this.#enqueue(queued);
+    this.#enqueue(transfer);
+    this.#serve();
+    return transfer;
+  }
+
+  /** Takes a transfer out, so that `onDone` is never called; harmless where it is done or cancelled already. */
+  cancel(transfer: Transfer): void {
+    const { state } = transfer;
+    if (state === 'done' || state === 'cancelled') return;
+    transfer.state = 'cancelled';
+    transfer.version += 1;
+    if (state === 'queued') this.#queue.splice(this.#queue.indexOf(transfer), 1);
+    else release(transfer);
     this.#serve();
   }
 
   #enqueue(transfer: Transfer): void {
-    const index = this.#queue.findIndex((other) => isMoreUrgent(transfer, other));
-    this.#queue.splice(index < 0 ? this.#queue.length : index, 0, transfer);
+    const before = this.#queue.findLastIndex((other) => isMoreUrgent(other, transfer));
+    this.#queue.splice(before + 1, 0, transfer);
   }
 
   /**
    * Starts what can start, most urgent first. One that could start as soon as less urgent transfers give way makes them
-   * yield and keeps its free links; one that waits for its equals leaves its free links to less urgent transfers, which
-   * will yield to it at a chunk end.
+   * yield and keeps its free links from all; one that waits for its equals leaves its free links to less urgent
+   * transfers, which will yield to it at a chunk end. Linear in the queue.
    */
   #serve(): void {
-    const kept = new Map<Link, number>();
-    for (const transfer of this.#queue.slice()) {
-      const priority = transferPriority[transfer.kind];
-      if (transfer.links.every((link) => link.current === undefined && !isKept(kept, link, priority))) {
+    this.#round += 1;
+    for (let index = 0; index < this.#queue.length; ) {
+      const transfer = this.#queue[index] as Transfer;
+      const couldStart = this.#couldStart(transfer);
+      if (couldStart && transfer.links.every((link) => link.current === undefined)) {
+        this.#queue.splice(index, 1);
         this.#start(transfer);
         continue;
       }
-      const couldStart = transfer.links.every(
-        ({ current }) => current === undefined || mustYield(current, priority),
-      );
       if (couldStart) this.#askToYield(transfer);
-      for (const link of transfer.links) {
-        if (!kept.has(link)) kept.set(link, couldStart ? Infinity : priority);
-      }
+      this.#keepLinks(transfer.links, couldStart ? Infinity : transfer.rank);
+      index += 1;
+    }
+  }
+
+  /** Whether nothing stands in its way but transfers that must yield to it. */
+  #couldStart({ links, rank }: Transfer): boolean {
+    for (const link of links) {
+      if (link.current !== undefined && link.current.rank <= rank) return false;
+      if (link.keptInRound === this.#round && rank <= link.keptRank) return false;
+    }
+    return true;
+  }
+
+  #keepLinks(links: readonly Link[], rank: number): void {
+    for (const link of links) {
+      link.keptRank = link.keptInRound === this.#round ? Math.max(link.keptRank, rank) : rank;
+      link.keptInRound = this.#round;
     }
   }
 
   #start(transfer: Transfer): void {
-    this.#queue.splice(this.#queue.indexOf(transfer), 1);
     for (const link of transfer.links) link.current = transfer;
+    transfer.state = 'moving';
     transfer.startedAtUs ??= this.#events.nowUs;
+    this.#beginSegment(transfer);
+  }
+
+  #beginSegment(transfer: Transfer): void {
     transfer.segmentAtUs = this.#events.nowUs;
+    transfer.yieldsTo = undefined;
     this.#planEnd(transfer, transfer.remainingUs, () => {
-      this.#release(transfer);
+      transfer.state = 'done';
+      release(transfer);
+      this.#serve();
       transfer.onDone(transfer);
     });
   }
 
   #askToYield(urgent: Transfer): void {
-    for (const link of urgent.links) {
-      const current = link.current;
+    for (const { current } of urgent.links) {
       if (current === undefined) continue;
       const elapsedUs = this.#events.nowUs - current.segmentAtUs;
-      const boundaryUs = Math.max(1, Math.ceil(elapsedUs / chunkUs)) * chunkUs;
+      const boundaryUs = Math.max(1, Math.ceil(elapsedUs / current.chunkUs)) * current.chunkUs;
       if (boundaryUs >= current.remainingUs) continue;
-      this.#planEnd(current, boundaryUs, () => {
-        current.remainingUs -= boundaryUs;
-        this.#enqueue(current);
-        this.#release(current);
-      });
+      const isPlanned = current.yieldsTo !== undefined && current.yieldAfterUs === boundaryUs;
+      current.yieldsTo = urgent;
+      current.yieldAfterUs = boundaryUs;
+      if (!isPlanned) this.#planEnd(current, boundaryUs, () => this.#yield(current));
     }
+  }
+
+  /** At a chunk end: goes back to the queue, or on if nobody waits for it any more. */
+  #yield(transfer: Transfer): void {
+    transfer.remainingUs -= transfer.yieldAfterUs;
+    if (transfer.yieldsTo?.state === 'queued') {
+      transfer.state = 'queued';
+      release(transfer);
+      this.#enqueue(transfer);
+    } else {
+      this.#beginSegment(transfer);
+    }
+    this.#serve();
   }
 
   #planEnd(transfer: Transfer, afterUs: number, end: () => void): void {
@@ -142,31 +214,19 @@ export class Fabric {
       if (transfer.version === version) end();
     });
   }
+}
 
-  #release(transfer: Transfer): void {
-    for (const link of transfer.links) {
-      assert(
-        link.current === transfer,
-        'INV-fabric',
-        () => `${link.name} is not held by the transfer that ends`,
-      );
-      link.current = undefined;
-    }
-    this.#serve();
+function release(transfer: Transfer): void {
+  for (const link of transfer.links) {
+    assert(
+      link.current === transfer,
+      'INV-fabric',
+      () => `${link.name} is not held by the transfer that ends`,
+    );
+    link.current = undefined;
   }
 }
 
-function mustYield(current: Transfer, priority: number): boolean {
-  return transferPriority[current.kind] > priority;
-}
-
-/** Whether a transfer before it in the queue keeps the link from one of this priority. */
-function isKept(kept: ReadonlyMap<Link, number>, link: Link, priority: number): boolean {
-  const untilPriority = kept.get(link);
-  return untilPriority !== undefined && priority <= untilPriority;
-}
-
 function isMoreUrgent(a: Transfer, b: Transfer): boolean {
-  const difference = transferPriority[a.kind] - transferPriority[b.kind];
-  return difference === 0 ? a.sequence < b.sequence : difference < 0;
+  return a.rank === b.rank ? a.sequence < b.sequence : a.rank < b.rank;
 }

@@ -1,30 +1,35 @@
 import { Deque } from '../base/deque.ts';
-import type { Stage } from './executor.ts';
-import type { Decision, Limits } from '../policy/decisions.ts';
-import type { GroupView, StageView } from '../policy/views.ts';
+import { removeFrom } from '../base/lists.ts';
+import type { Decision, KvTransition, Limits } from '../policy/decisions.ts';
+import type { GroupPhase, GroupView, StageView } from '../policy/views.ts';
 import type { DecisionSource } from './decision-log.ts';
-import { KvLayout, type LayoutPart } from './kv-layout.ts';
+import type { Stage } from './executor.ts';
 import type { Instance } from './instance.ts';
-import type { Link } from './fabric.ts';
+import { KvLayout, type LayoutPart } from './kv-layout.ts';
 import type { Request } from './request.ts';
 import type { StepBatch } from './step-batch.ts';
+import type { WeightLoad } from './weight-load.ts';
 
 /** One member's part of the pipeline. */
 export interface GroupStage extends Stage {
   readonly member: Instance;
 }
 
-/** Links of an instance, each direction on its own. */
-export interface InstanceLinks {
-  readonly toHost: Link;
-  readonly fromHost: Link;
-  readonly send: Link;
-  readonly receive: Link;
+/** A change of groups that waits until the last step of each has come back. */
+export interface Transition {
+  readonly groups: readonly InstanceGroup[];
+  apply(): void;
+}
+
+/** Where the requests of a group that has been split go. */
+export interface Retirement {
+  readonly into: readonly InstanceGroup[];
+  readonly running: 'finish' | 'move-back';
 }
 
 /**
  * Instances that together hold exactly one copy of the model and serve requests as a pipeline; an ordinary instance is a
- * group of one. The group owns its requests: `waiting`, `running`, `swapped`.
+ * group of one. The group owns its requests: `waiting`, `running`, `swapped`, `exchanging`.
  */
 export class InstanceGroup implements GroupView {
   readonly id: number;
@@ -34,20 +39,32 @@ export class InstanceGroup implements GroupView {
   readonly waiting = new Deque<Request>();
   readonly running: Request[] = [];
   readonly swapped: Request[] = [];
+  readonly exchanging: Request[] = [];
+  phase: GroupPhase = 'serving';
   limits: Limits;
-  acceptsRequests = true;
   pendingFreeBlocks = 0;
   waitingBlocks = 0;
   demandBlocks = 0;
   lastStepUs = 0;
   /** Micro-batches under way. */
-  numInFlight = 0;
+  readonly inFlight: StepBatch[] = [];
   busySinceUs = 0;
   /** When the last micro-batch came back. */
   idleSinceUs = -1;
+  /** No step starts before: members are remapping their memory. */
+  pausedUntilUs = 0;
   /** The batch that is being put together; a request given up meanwhile is taken out of it. */
   forming: StepBatch | undefined;
   isWakePlanned = false;
+  /** Merged into another, split, or lost with a member: an event that still names it does nothing. */
+  isGone = false;
+  /** Set while no step may start because the group is about to change. */
+  transition: Transition | undefined;
+  /** How KV of stalled requests travels. */
+  exchange: Extract<KvTransition, { kind: 'exchange' }> = defaultExchange;
+  /** Weights on their way to members. */
+  readonly loads: WeightLoad[] = [];
+  retirement: Retirement | undefined;
   /** Decisions about requests that were in a step; carried out when that has come back. */
   readonly deferred: { readonly source: DecisionSource; readonly decision: Decision }[] = [];
   /** Finished batches, ready to be used again. */
@@ -82,6 +99,10 @@ export class InstanceGroup implements GroupView {
     }));
   }
 
+  get acceptsRequests(): boolean {
+    return this.phase !== 'retiring' && this.phase !== 'loading';
+  }
+
   get totalBlocks(): number {
     return this.layout.totalBlocks;
   }
@@ -91,11 +112,21 @@ export class InstanceGroup implements GroupView {
   }
 
   get numRequests(): number {
-    return this.waiting.length + this.running.length + this.swapped.length;
+    return this.waiting.length + this.running.length + this.swapped.length + this.exchanging.length;
+  }
+
+  /** Whether nothing of it is being computed or about to be. */
+  get isIdle(): boolean {
+    return this.inFlight.length === 0 && this.forming === undefined;
   }
 
   blocksFor(tokens: number): number {
     return Math.ceil(tokens / this.blockSizeTokens);
+  }
+
+  /** Free blocks where the request's KV lies or would lie. */
+  freeBlocksFor(request: Request): number {
+    return (request.layout ?? this.layout).freeBlocks;
   }
 
   enqueue(request: Request, end: 'back' | 'front'): void {
@@ -109,14 +140,22 @@ export class InstanceGroup implements GroupView {
     if (this.waiting.remove(request)) this.waitingBlocks -= request.demandBlocks;
   }
 
-  takeBlocks(request: Request, numBlocks: number): void {
-    this.layout.take(numBlocks);
-    request.kvBlocks += numBlocks;
+  /** The request becomes one of this group's, in no list yet. */
+  adopt(request: Request): void {
+    request.groupId = this.id;
+    this.updateDemand(request);
   }
 
-  giveBackBlocks(request: Request): void {
-    this.layout.giveBack(request.kvBlocks);
-    request.kvBlocks = 0;
+  /** The request leaves the group, whichever list it is in. */
+  release(request: Request): void {
+    this.dequeue(request);
+    const isListed =
+      removeFrom(this.running, request) ||
+      removeFrom(this.exchanging, request) ||
+      removeFrom(this.swapped, request);
+    if (isListed && request.status.kind === 'swapping-out') this.pendingFreeBlocks -= request.kvBlocks;
+    this.demandBlocks -= request.demandBlocks;
+    request.demandBlocks = 0;
   }
 
   /** Keeps the group's demand in step with the tokens that the request has now. */
@@ -125,17 +164,6 @@ export class InstanceGroup implements GroupView {
     this.demandBlocks += blocks - request.demandBlocks;
     request.demandBlocks = blocks;
   }
-
-  forget(request: Request): void {
-    this.demandBlocks -= request.demandBlocks;
-    request.demandBlocks = 0;
-  }
 }
 
-/** Takes `item` out of a short list; whether it was there. */
-export function removeFrom<T>(list: T[], item: T): boolean {
-  const index = list.lastIndexOf(item);
-  if (index < 0) return false;
-  list.splice(index, 1);
-  return true;
-}
+export const defaultExchange = { kind: 'exchange', maxRequests: 8, isCoordinated: true } as const;

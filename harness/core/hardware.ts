@@ -12,6 +12,8 @@ export interface Hardware {
   /** Instance to instance, each direction on its own. */
   readonly network: LinkProfile;
   readonly diskBytesPerSecond: number;
+  /** Whether the host keeps a copy of the weights, which is then preferred to the disk. */
+  readonly weightsInHostMemory: boolean;
   /** From asking for an instance until it starts to load weights. */
   readonly provisioningUs: number;
   /** Changing what device memory is mapped to (drop, restore): a fixed cost. */

@@ -1,22 +1,42 @@
 import type { InstanceView } from '../policy/views.ts';
+import { removeFrom } from '../base/lists.ts';
+import { Link } from './fabric.ts';
+import type { InstanceGroup } from './group.ts';
 import type { Hardware } from './hardware.ts';
 import type { MemoryLedger } from './ledger.ts';
+import type { LayerRange } from './model-shape.ts';
 import type { InstanceState } from './observer.ts';
 import type { StepBatch } from './step-batch.ts';
 
-/** One device's worth of memory, with the host memory beside it. Which requests it serves is its group's business. */
+/** Links of an instance, each direction on its own. */
+export interface InstanceLinks {
+  readonly toHost: Link;
+  readonly fromHost: Link;
+  readonly send: Link;
+  readonly receive: Link;
+  readonly fromDisk: Link;
+}
+
+/** One device's worth of memory, with the host memory beside it. Which requests it serves is its groups' business. */
 export class Instance implements InstanceView {
   readonly id: number;
   readonly ledger: MemoryLedger;
+  readonly links: InstanceLinks;
   readonly hostMemoryBytes: number;
+  /** Layers whose weights it holds. */
+  layers: LayerRange;
+  /** Groups that it is a member of: one, and beside it one that retires after a restore. */
+  readonly groups: InstanceGroup[] = [];
   state: InstanceState = 'ready';
   role = 'mixed';
   hostKvBytes = 0;
-  /** Instance-seconds count from here. */
+  /** Instance-seconds count from here to `releasedAtUs`, or to the end of the run. */
   readonly requestedAtUs: number;
+  releasedAtUs: number | undefined;
   /** End of the stage that runs on it now; earlier than now when it is idle. */
   busyUntilUs = 0;
-  isBusy = false;
+  /** The micro-batch that it is computing, or whose attention it waits for. */
+  current: StepBatch | undefined;
   /** Micro-batches that wait for it, of whichever group. */
   readonly stageQueue: StepBatch[] = [];
   /** Since the last sample. */
@@ -24,11 +44,27 @@ export class Instance implements InstanceView {
   prefillTokens = 0;
   decodeTokens = 0;
 
-  constructor(init: { id: number; ledger: MemoryLedger; hardware: Hardware; nowUs: number }) {
-    this.id = init.id;
+  constructor(init: {
+    id: number;
+    ledger: MemoryLedger;
+    layers: LayerRange;
+    hardware: Hardware;
+    nowUs: number;
+  }) {
+    const { id, hardware } = init;
+    this.id = id;
     this.ledger = init.ledger;
-    this.hostMemoryBytes = init.hardware.hostMemoryBytes;
+    this.layers = init.layers;
+    this.hostMemoryBytes = hardware.hostMemoryBytes;
     this.requestedAtUs = init.nowUs;
+    const disk = { bytesPerSecond: hardware.diskBytesPerSecond, latencyUs: 0 };
+    this.links = {
+      toHost: new Link(`instance ${id} to host`, hardware.hostLink),
+      fromHost: new Link(`host to instance ${id}`, hardware.hostLink),
+      send: new Link(`instance ${id} sending`, hardware.network),
+      receive: new Link(`instance ${id} receiving`, hardware.network),
+      fromDisk: new Link(`disk to instance ${id}`, disk),
+    };
   }
 
   get weightBytes(): number {
@@ -41,5 +77,18 @@ export class Instance implements InstanceView {
 
   get usedCells(): number {
     return this.ledger.usedCells;
+  }
+
+  /** The group that serves on it, apart from one that retires; none once it has failed. */
+  get home(): InstanceGroup | undefined {
+    return this.groups.find((group) => group.phase !== 'retiring');
+  }
+
+  holds(layer: number): boolean {
+    return layer >= this.layers.first && layer < this.layers.first + this.layers.count;
+  }
+
+  leave(group: InstanceGroup): void {
+    removeFrom(this.groups, group);
   }
 }

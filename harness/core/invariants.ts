@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
+import type { GroupStage, InstanceGroup } from './group.ts';
+import type { Instance } from './instance.ts';
 import type { Request } from './request.ts';
 import { hostBytes } from './swap.ts';
 
@@ -15,17 +16,18 @@ export function checkInvariants(cluster: Cluster): void {
     checkBlocks(group);
     checkDemand(group);
   }
-  checkLedgers(cluster);
-  checkSwapped(cluster);
+  checkMembers(cluster);
+  checkMemory(cluster);
   checkPlacement(cluster);
 }
 
-/** INV-layers: a group holds every layer exactly once, in stage order. */
+/** INV-layers: a group holds every layer exactly once, in stage order, and its members have the weights, or load them. */
 function checkLayers(cluster: Cluster, group: InstanceGroup): void {
   let next = 0;
-  for (const { layers } of group.pipeline) {
+  for (const { member, layers } of group.pipeline) {
+    const isHeld = member.holds(layers.first) && member.holds(layers.first + layers.count - 1);
     assert(
-      layers.first === next && layers.count > 0,
+      layers.first === next && layers.count > 0 && (isHeld || group.phase === 'loading'),
       'INV-layers',
       () => `group ${group.id} breaks at layer ${next}`,
     );
@@ -35,19 +37,41 @@ function checkLayers(cluster: Cluster, group: InstanceGroup): void {
   assert(next === numLayers, 'INV-layers', () => `group ${group.id} holds ${next} of ${numLayers} layers`);
 }
 
-/** INV-queues: a request's status says which queue it stands in. */
-function checkQueues(group: InstanceGroup): void {
-  checkStatuses(group.waiting, 'waiting', ['queued', 'preempted']);
-  checkStatuses(group.running, 'running', ['prefilling', 'decoding']);
-  checkStatuses(group.swapped, 'swapped', ['swapping-out', 'swapped', 'swapping-in']);
+/** INV-members: an instance that has not failed serves in one group, and beside it only in groups that retire. */
+function checkMembers(cluster: Cluster): void {
+  for (const { id, state, groups } of cluster.instances) {
+    const serving = groups.filter(({ phase }) => phase !== 'retiring').length;
+    assert(
+      serving === (state === 'failed' ? 0 : 1),
+      'INV-members',
+      () => `instance ${id} is in ${serving} groups`,
+    );
+    assert(
+      groups.every((group) => cluster.group(group.id) === group),
+      'INV-members',
+      () => `instance ${id} is in a group that is gone`,
+    );
+  }
 }
 
-function checkStatuses(requests: Iterable<Request>, queue: string, allowed: readonly string[]): void {
-  for (const { id, status } of requests) {
+/** INV-queues: a request's status says which queue it stands in. */
+function checkQueues(group: InstanceGroup): void {
+  checkStatuses(group, 'waiting', ['queued', 'preempted']);
+  checkStatuses(group, 'running', ['prefilling', 'decoding']);
+  checkStatuses(group, 'swapped', ['swapping-out', 'swapped', 'swapping-in']);
+  checkStatuses(group, 'exchanging', ['exchanging']);
+}
+
+function checkStatuses(
+  group: InstanceGroup,
+  queue: 'waiting' | 'running' | 'swapped' | 'exchanging',
+  allowed: readonly string[],
+): void {
+  for (const { id, status, groupId } of group[queue]) {
     assert(
-      allowed.includes(status.kind),
+      allowed.includes(status.kind) && groupId === group.id,
       'INV-queues',
-      () => `request ${id} is ${status.kind} but stands in ${queue}`,
+      () => `request ${id} of group ${groupId} is ${status.kind} but stands in ${queue} of group ${group.id}`,
     );
   }
 }
@@ -56,15 +80,15 @@ function checkStatuses(requests: Iterable<Request>, queue: string, allowed: read
 function checkBlocks(group: InstanceGroup): void {
   for (const request of group.waiting) {
     assert(
-      request.kvBlocks === 0,
+      request.kvBlocks === 0 && request.layout === undefined,
       'INV-blocks',
       () => `waiting request ${request.id} holds ${request.kvBlocks} blocks`,
     );
   }
-  for (const request of group.running) {
+  for (const request of [...group.running, ...group.exchanging]) {
     const needed = group.blocksFor(request.scheduledTokens);
     assert(
-      request.kvBlocks >= needed,
+      request.kvBlocks >= needed && (request.layout !== undefined || needed === 0),
       'INV-blocks',
       () => `request ${request.id}: ${request.kvBlocks} of ${needed} blocks`,
     );
@@ -84,66 +108,89 @@ function checkDemand(group: InstanceGroup): void {
     return blocks;
   };
   const waiting = sum(group.waiting);
-  const all = waiting + sum(group.running) + sum(group.swapped);
+  const all = waiting + sum(group.running) + sum(group.swapped) + sum(group.exchanging);
+  const leaving = group.swapped.filter(({ status }) => status.kind === 'swapping-out');
+  const freed = leaving.reduce((blocks, { kvBlocks }) => blocks + kvBlocks, 0);
+  const sums = [group.waitingBlocks, group.demandBlocks, group.pendingFreeBlocks];
   assert(
-    group.waitingBlocks === waiting,
+    sums.every((blocks, index) => blocks === [waiting, all, freed][index]),
     'INV-demand',
-    () => `group ${group.id}: ${group.waitingBlocks}, not ${waiting}`,
-  );
-  assert(
-    group.demandBlocks === all,
-    'INV-demand',
-    () => `group ${group.id}: ${group.demandBlocks}, not ${all}`,
+    () =>
+      `group ${group.id}: waiting, demand, leaving are ${sums.join(', ')}, not ${waiting}, ${all}, ${freed}`,
   );
 }
 
-/** INV-ledger: cells in use are exactly those of the requests, and the executor really holds them. */
-function checkLedgers(cluster: Cluster): void {
-  for (const group of cluster.groups) {
-    let blocks = 0;
-    for (const request of [...group.running, ...group.swapped]) blocks += request.kvBlocks;
-    for (const { instance, layers } of group.layout.parts) {
-      const { ledger } = instance;
-      const cells = blocks * layers.count;
-      assert(
-        ledger.usedCells === cells,
-        'INV-ledger',
-        () => `instance ${instance.id}: ${ledger.usedCells}, not ${cells}`,
-      );
-      const bytes = ledger.weightBytes + ledger.reserveBytes + ledger.totalCells * ledger.cellBytes;
-      assert(bytes <= ledger.budgetBytes, 'INV-ledger', () => `instance ${instance.id} is over its budget`);
-      checkAgainstExecutor(cluster, instance.id, group.pipeline.length === 1);
-    }
-  }
+/** Cells and host bytes that the requests have on each instance. */
+interface Held {
+  readonly cells: number[];
+  readonly hostBytes: number[];
 }
 
-/** INV-host: host memory and blocks on their way out are those of the swapped requests. */
-function checkSwapped(cluster: Cluster): void {
-  for (const group of cluster.groups) {
-    const leaving = group.swapped.filter(({ status }) => status.kind === 'swapping-out');
-    const blocks = leaving.reduce((sum, request) => sum + request.kvBlocks, 0);
+/**
+ * INV-ledger, INV-host: cells in use on an instance are exactly those of the requests that have or expect KV there, no
+ * instance is over its budget, and host memory is that of the swapped requests.
+ */
+function checkMemory(cluster: Cluster): void {
+  const held = { cells: cluster.instances.map(() => 0), hostBytes: cluster.instances.map(() => 0) };
+  for (const request of cluster.live.values()) addHeld(cluster, held, request);
+  const unsettled = unsettledInstances(cluster);
+  for (const instance of cluster.instances) {
+    const { id, ledger, hostKvBytes } = instance;
+    const cells = held.cells[id] ?? 0;
     assert(
-      group.pendingFreeBlocks === blocks,
-      'INV-host',
-      () => `group ${group.id}: ${group.pendingFreeBlocks}, not ${blocks}`,
+      ledger.usedCells === cells,
+      'INV-ledger',
+      () => `instance ${id}: ${ledger.usedCells} cells, its requests have ${cells}`,
     );
-    for (const part of group.layout.parts) {
-      const bytes = group.swapped.reduce((sum, request) => sum + hostBytes(cluster, request, part), 0);
-      const { hostKvBytes, id } = part.instance;
-      assert(
-        hostKvBytes === bytes,
-        'INV-host',
-        () => `instance ${id}: ${hostKvBytes} B on the host, not ${bytes}`,
-      );
-    }
+    const { weightBytes, loadingBytes, reserveBytes, totalCells, cellBytes } = ledger;
+    assert(
+      weightBytes + loadingBytes + reserveBytes + totalCells * cellBytes <= ledger.budgetBytes,
+      'INV-ledger',
+      () => `instance ${id} is over its budget`,
+    );
+    assert(
+      hostKvBytes === held.hostBytes[id],
+      'INV-host',
+      () => `instance ${id}: ${hostKvBytes} B on the host, not ${held.hostBytes[id]}`,
+    );
+    if (instance.state !== 'failed') checkAgainstExecutor(cluster, instance, !unsettled.has(instance));
   }
 }
 
-/** INV-backend: tensors that exist are those that the ledger knows; stages of a pipeline take their cells later. */
-function checkAgainstExecutor(cluster: Cluster, id: number, isExact: boolean): void {
+function addHeld(cluster: Cluster, held: Held, request: Request): void {
+  const { kvBlocks } = request;
+  for (const { instance, layers } of request.layout?.parts ?? []) {
+    add(held.cells, instance, kvBlocks * layers.count);
+  }
+  for (const { to, layers } of request.arrival?.moves ?? []) add(held.cells, to, kvBlocks * layers.count);
+  for (const part of request.hostLayout?.parts ?? []) {
+    add(held.hostBytes, part.instance, hostBytes(cluster, request, part));
+  }
+}
+
+function add(sums: number[], { id }: Instance, amount: number): void {
+  sums[id] = (sums[id] ?? 0) + amount;
+}
+
+/** Where a micro-batch under way may yet take cells in the executor that the ledger has given it already. */
+function unsettledInstances(cluster: Cluster): Set<Instance> {
+  const unsettled = new Set<Instance>();
+  for (const { inFlight } of cluster.groups) {
+    for (const batch of inFlight) {
+      const { member, isLast } = batch.group.pipeline[batch.stageIndex] as GroupStage;
+      if (isLast && member.current === batch) continue;
+      for (const { layout } of batch.requests.slice(0, batch.size)) {
+        for (const { instance } of layout?.parts ?? []) unsettled.add(instance);
+      }
+    }
+  }
+  return unsettled;
+}
+
+/** INV-backend: tensors that exist are those that the ledger knows. */
+function checkAgainstExecutor(cluster: Cluster, { id, ledger }: Instance, isExact: boolean): void {
   const audit = cluster.executor.audit(id);
-  const ledger = cluster.instances[id]?.ledger;
-  if (audit === undefined || ledger === undefined) return;
+  if (audit === undefined) return;
   const { weightBytes, totalCells, usedCells } = audit;
   const isRight =
     weightBytes === ledger.weightBytes &&
@@ -163,8 +210,10 @@ function checkPlacement(cluster: Cluster): void {
     seen.add(request.id);
   };
   for (const request of cluster.held) note(request);
-  for (const group of cluster.groups)
-    for (const queue of [group.waiting, group.running, group.swapped]) [...queue].forEach(note);
+  for (const group of cluster.groups) {
+    for (const queue of [group.waiting, group.running, group.swapped, group.exchanging])
+      [...queue].forEach(note);
+  }
   assert(
     seen.size === cluster.live.size,
     'INV-once',

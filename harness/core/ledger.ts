@@ -1,14 +1,15 @@
 import { assert } from '../base/assert.ts';
 
 /**
- * Memory of one device: `budget = resident weights + layers + KV cells x cell bytes + reserve + slack`, where the slack
- * is what is left of the last cell. What is freed of one kind becomes KV cells at once.
+ * Memory of one device: `budget = weights + weights on their way + KV cells x cell bytes + reserve + slack`, where the
+ * slack is what is left of the last cell. What is freed of one kind becomes KV cells at once.
  */
 export class MemoryLedger {
   readonly cellBytes: number;
   readonly reserveBytes: number;
   #budgetBytes: number;
   #weightBytes: number;
+  #loadingBytes = 0;
   #totalCells: number;
   #usedCells = 0;
 
@@ -17,7 +18,7 @@ export class MemoryLedger {
     this.#weightBytes = memory.weightBytes;
     this.reserveBytes = memory.reserveBytes;
     this.cellBytes = memory.cellBytes;
-    this.#totalCells = this.#cellsThatFit();
+    this.#totalCells = this.#cellsBeside(this.#weightBytes);
   }
 
   get budgetBytes(): number {
@@ -26,6 +27,11 @@ export class MemoryLedger {
 
   get weightBytes(): number {
     return this.#weightBytes;
+  }
+
+  /** Kept free for weights that are on their way. */
+  get loadingBytes(): number {
+    return this.#loadingBytes;
   }
 
   get totalCells(): number {
@@ -57,11 +63,39 @@ export class MemoryLedger {
   /** Only for the unlimited-memory bound: the budget grows by so many cells. */
   grow(numCells: number): void {
     this.#budgetBytes += numCells * this.cellBytes;
-    this.#totalCells = this.#cellsThatFit();
+    this.#fit();
   }
 
-  #cellsThatFit(): number {
-    const bytes = this.#budgetBytes - this.#weightBytes - this.reserveBytes;
+  /** Whether so many bytes of weights fit beside the cells in use. */
+  hasRoomForWeights(bytes: number): boolean {
+    const isWithin = bytes + this.reserveBytes <= this.#budgetBytes;
+    return isWithin && this.#usedCells <= this.#cellsBeside(bytes);
+  }
+
+  /** From now on so many bytes of weights are held, and none are on their way. */
+  holdWeights(bytes: number): void {
+    this.#weightBytes = bytes;
+    this.#loadingBytes = 0;
+    this.#fit();
+  }
+
+  /** Keeps memory free for so many bytes of further weights; 0 gives it up again. */
+  expectWeights(bytes: number): void {
+    this.#loadingBytes = bytes;
+    this.#fit();
+  }
+
+  #fit(): void {
+    this.#totalCells = this.#cellsBeside(this.#weightBytes + this.#loadingBytes);
+    assert(
+      this.#usedCells <= this.#totalCells,
+      'INV-ledger',
+      () => `${this.#usedCells} cells in use do not fit ${this.#totalCells}`,
+    );
+  }
+
+  #cellsBeside(weightBytes: number): number {
+    const bytes = this.#budgetBytes - weightBytes - this.reserveBytes;
     return Math.max(0, Math.floor(bytes / this.cellBytes));
   }
 }

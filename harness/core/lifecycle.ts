@@ -6,10 +6,11 @@ import type { RequestStatus } from '../policy/views.ts';
 import type { Cluster } from './cluster.ts';
 import { logDecision } from './decision-log.ts';
 import { eventPriority } from './events.ts';
-import { type InstanceGroup, removeFrom } from './group.ts';
 import type { EndStatus } from './observer.ts';
 import { recordOf, Request, requestStatus } from './request.ts';
-import { dropHostCopy, stopSwapOut } from './swap.ts';
+import { freeKv } from './request-memory.ts';
+import { unstall } from './stall.ts';
+import { dropHostCopy } from './swap.ts';
 import type { RequestSpec } from './workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */
@@ -57,17 +58,17 @@ function applyDispatch(
   const decision = answer.value;
   switch (decision.kind) {
     case 'dispatch': {
-      const group = cluster.groups[decision.groupId];
+      const group = cluster.group(decision.groupId);
       if (group?.acceptsRequests !== true) {
         cluster.held.pushBack(request);
         return group === undefined
           ? `there is no group ${decision.groupId}`
           : `group ${group.id} takes no requests`;
       }
-      request.groupId = group.id;
-      request.status = requestStatus.queued;
-      group.updateDemand(request);
-      group.enqueue(request, 'back');
+      const wasStarted = request.preemptedAtUs !== undefined;
+      request.status = wasStarted ? requestStatus.preempted : requestStatus.queued;
+      group.adopt(request);
+      group.enqueue(request, wasStarted ? 'front' : 'back');
       cluster.wake(group);
       return undefined;
     }
@@ -84,6 +85,14 @@ function applyDispatch(
         `expected { kind: 'dispatch' | 'hold' | 'reject', reason }, got ${JSON.stringify(decision)}`,
       );
   }
+}
+
+/** A request without KV that has lost its group waits at the cluster to be placed anew. */
+export function placeAnew(cluster: Cluster, request: Request): void {
+  request.groupId = undefined;
+  request.status = requestStatus.held;
+  cluster.held.pushBack(request);
+  planRetry(cluster);
 }
 
 /** Held requests are asked about again once everything that happens at this time has happened. */
@@ -109,8 +118,13 @@ function retryHeld(cluster: Cluster): void {
  */
 export function endRequest(cluster: Cluster, request: Request, status: EndStatus, reason?: string): void {
   const group = cluster.groupOf(request);
-  if (group !== undefined) leaveGroup(cluster, group, request);
-  else cluster.held.remove(request);
+  if (group === undefined) cluster.held.remove(request);
+  else {
+    group.release(request);
+    cluster.wake(group);
+  }
+  stopSwap(cluster, request);
+  freeKv(cluster, request);
   request.status = finalStatus(status, reason);
   cluster.live.delete(request.id);
   cluster.executor.endRequest(request.id, request.generatedTokens);
@@ -122,26 +136,18 @@ export function endRequest(cluster: Cluster, request: Request, status: EndStatus
   if (status === 'finished') cancelUnneededBranches(cluster, request);
 }
 
-function leaveGroup(cluster: Cluster, group: InstanceGroup, request: Request): void {
-  if (request.status.kind === 'queued' || request.status.kind === 'preempted') group.dequeue(request);
-  else if (request.status.kind === 'swapping-out') stopSwapOut(cluster, group, request);
-  else if (request.status.kind === 'swapped' || request.status.kind === 'swapping-in') {
-    dropHostCopy(cluster, group, request);
-  }
-  removeFrom(group.running, request);
-  removeFrom(group.swapped, request);
-  freeKv(cluster, group, request);
-  group.forget(request);
-  cluster.wake(group);
+/** Takes everything of a request's KV away: on devices, in host memory, on its way. */
+export function loseKv(cluster: Cluster, request: Request): void {
+  stopSwap(cluster, request);
+  freeKv(cluster, request);
+  unstall(cluster, request);
+  request.computedTokens = 0;
+  request.scheduledTokens = 0;
 }
 
-/** Gives the request's device blocks back, in the ledger and in the executor. */
-export function freeKv(cluster: Cluster, group: InstanceGroup, request: Request): void {
-  if (request.kvBlocks === 0) return;
-  group.giveBackBlocks(request);
-  for (const { instance, layers } of group.layout.parts) {
-    cluster.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'device' });
-  }
+function stopSwap(cluster: Cluster, request: Request): void {
+  for (const transfer of request.swapTransfers.splice(0)) cluster.fabric.cancel(transfer);
+  dropHostCopy(cluster, request);
 }
 
 function finalStatus(status: EndStatus, reason = ''): RequestStatus {
@@ -169,16 +175,14 @@ function cancelUnneededBranches(cluster: Cluster, request: Request): void {
   }
 }
 
-/** Ends a request on the client's wish, at once or when what moves it has come to rest. */
+/** Ends a request on the client's wish, at once or when its step has come back. */
 function abort(cluster: Cluster, request: Request): void {
-  const isMoving = request.status.kind === 'swapping-out' || request.status.kind === 'swapping-in';
-  if (request.isInFlight || isMoving) request.isAbortWanted = true;
+  if (request.isInFlight) request.isAbortWanted = true;
   else endRequest(cluster, request, 'aborted', 'enough branches finished');
 }
 
-/** Ends a request whose abort had to wait; whether it did. */
-export function endIfAborted(cluster: Cluster, request: Request): boolean {
-  if (!request.isAbortWanted || request.isInFlight || !cluster.live.has(request.id)) return false;
+/** Ends a request whose abort had to wait for its steps. */
+export function endIfAborted(cluster: Cluster, request: Request): void {
+  if (!request.isAbortWanted || request.isInFlight || !cluster.live.has(request.id)) return;
   endRequest(cluster, request, 'aborted', 'enough branches finished');
-  return true;
 }

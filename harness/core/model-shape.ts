@@ -35,8 +35,13 @@ export function residentWeightBytes(shape: ModelShape): number {
   return (2 * shape.vocabSize * shape.hiddenSize + shape.hiddenSize) * shape.bytesPerWeight;
 }
 
+/** Weights of an instance that holds so many layers. */
+export function heldWeightBytes(shape: ModelShape, numLayers: number): number {
+  return residentWeightBytes(shape) + numLayers * layerWeightBytes(shape);
+}
+
 export function modelWeightBytes(shape: ModelShape): number {
-  return residentWeightBytes(shape) + shape.numLayers * layerWeightBytes(shape);
+  return heldWeightBytes(shape, shape.numLayers);
 }
 
 /** A KV cell is K and V of one layer for one block of tokens: the single unit of KV memory. */

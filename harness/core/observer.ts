@@ -69,6 +69,7 @@ export type InstanceState = 'provisioning' | 'loading' | 'ready' | 'draining' | 
 export interface InstanceSample {
   readonly timeUs: number;
   readonly instance: number;
+  /** The group that it serves in; -1 where there is none any more. */
   readonly groupId: number;
   readonly role: string;
   readonly state: InstanceState;
@@ -76,18 +77,31 @@ export interface InstanceSample {
   readonly kvUsedBytes: number;
   readonly kvFreeBytes: number;
   readonly reserveBytes: number;
+  /** Kept free for weights that are on their way. */
+  readonly loadingBytes: number;
+  /** Weights of the whole model less those held or on their way: what dropping layers has freed. */
+  readonly droppedBytes: number;
   readonly hostKvBytes: number;
-  /** Requests of the group, told on its first member only (0 on the others). */
+  /** Requests of the groups whose first stage it runs (0 on other members). */
   readonly numWaiting: number;
   readonly numRunning: number;
   readonly numSwapped: number;
+  readonly numExchanging: number;
   /** Since the last sample. */
   readonly prefillTokens: number;
   readonly decodeTokens: number;
   readonly busyUs: number;
 }
 
-export type TransferKind = 'activations' | 'exchange' | 'migration' | 'swap-out' | 'swap-in' | 'weights';
+export type TransferKind =
+  | 'activations'
+  /** Remote attention: queries, new K and V to where the KV is, results back. */
+  | 'attention'
+  | 'exchange'
+  | 'migration'
+  | 'swap-out'
+  | 'swap-in'
+  | 'weights';
 
 export interface TransferRecord {
   readonly kind: TransferKind;
@@ -103,8 +117,20 @@ export interface TransferRecord {
 
 export interface ClusterEventRecord {
   readonly timeUs: number;
-  readonly kind: string;
+  readonly kind: ClusterEventKind;
   readonly instance: number | undefined;
   readonly groupId: number | undefined;
   readonly detail: string;
 }
+
+export type ClusterEventKind =
+  | 'instanceReady'
+  | 'instanceFailed'
+  /** Weights of an instance changed; the detail gives the bytes that the plan and the executor's tensors say. */
+  | 'weightsDropped'
+  | 'weightsLoaded'
+  | 'groupsMerged'
+  | 'restoreStarted'
+  | 'restoreCancelled'
+  | 'groupSplit'
+  | 'groupRetired';

@@ -1,4 +1,6 @@
 import type { RequestStatus, RequestView } from '../policy/views.ts';
+import type { KvLayout, LayoutMove } from './kv-layout.ts';
+import type { Transfer } from './fabric.ts';
 import type { EndStatus, RequestRecord } from './observer.ts';
 import type { RequestClass, RequestSpec } from './workload.ts';
 
@@ -12,9 +14,18 @@ export const requestStatus = {
   swappingOut: { kind: 'swapping-out' },
   swapped: { kind: 'swapped' },
   swappingIn: { kind: 'swapping-in' },
+  exchanging: { kind: 'exchanging' },
   finished: { kind: 'finished' },
   aborted: { kind: 'aborted' },
 } as const satisfies Record<string, RequestStatus>;
+
+/** KV on its way to another layout; its cells at the targets are taken, and the source keeps its copy until the end. */
+export interface KvArrival {
+  readonly layout: KvLayout;
+  /** What really travels. */
+  readonly moves: readonly LayoutMove[];
+  readonly transfers: Transfer[];
+}
 
 /**
  * A live request. Policies hold it as a `RequestView`; only the core changes it. What a policy must not know, the true
@@ -36,6 +47,12 @@ export class Request implements RequestView {
   /** `computedTokens` once the micro-batches under way have come back. */
   scheduledTokens = 0;
   kvBlocks = 0;
+  /** Where its blocks are; there while it has any. */
+  layout: KvLayout | undefined;
+  arrival: KvArrival | undefined;
+  /** Beside which instances its KV lies in host memory; there while it does. */
+  hostLayout: KvLayout | undefined;
+  readonly swapTransfers: Transfer[] = [];
   /** Blocks that `tokens` need, as counted in the group's demand. */
   demandBlocks = 0;
   numInFlight = 0;
@@ -52,7 +69,9 @@ export class Request implements RequestView {
   stalledUs = 0;
   /** Since when it has been preempted and not been scheduled again. */
   preemptedAtUs: number | undefined;
-  /** The client has given it up while it was in flight or on the move. */
+  /** Since when it has been stalled because its KV has to move. */
+  stalledAtUs: number | undefined;
+  /** The client has given it up while it was in flight. */
   isAbortWanted = false;
 
   constructor(spec: RequestSpec, requestClass: RequestClass, arrivedAtUs: number) {
@@ -70,6 +89,19 @@ export class Request implements RequestView {
     return this.numInFlight > 0;
   }
 
+  /** Blocks for more tokens: where its others are, or else in `layout`. */
+  takeBlocks(layout: KvLayout, numBlocks: number): void {
+    this.layout ??= layout;
+    this.layout.take(numBlocks);
+    this.kvBlocks += numBlocks;
+  }
+
+  giveBackBlocks(): void {
+    this.layout?.giveBack(this.kvBlocks);
+    this.layout = undefined;
+    this.kvBlocks = 0;
+  }
+
   static specOf(request: Request): RequestSpec {
     return request.#spec;
   }
@@ -77,6 +109,11 @@ export class Request implements RequestView {
   static isComplete(request: Request): boolean {
     return request.generatedTokens === request.#spec.outputTokens;
   }
+}
+
+/** Status of a request that takes part in steps: all but its newest token may be computed, or not. */
+export function runningStatus({ computedTokens, tokens }: Request): RequestStatus {
+  return computedTokens < tokens - 1 ? requestStatus.prefilling : requestStatus.decoding;
 }
 
 /** What is told about a request when it leaves the cluster; `endedAtUs` stays open for an unfinished one. */
@@ -100,6 +137,6 @@ export function recordOf(request: Request, status: EndStatus, nowUs: number, rea
     numMigrations: request.numMigrations,
     preemptedUs:
       request.preemptedUs + (request.preemptedAtUs === undefined ? 0 : nowUs - request.preemptedAtUs),
-    stalledUs: request.stalledUs,
+    stalledUs: request.stalledUs + (request.stalledAtUs === undefined ? 0 : nowUs - request.stalledAtUs),
   };
 }

@@ -1,14 +1,20 @@
 import { applyDecisions } from './apply-decision.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { eventPriority } from './events.ts';
+import { type Fault, planFaults } from './fault.ts';
+import type { InstanceGroup } from './group.ts';
+import type { Instance } from './instance.ts';
 import { checkInvariants } from './invariants.ts';
-import { endIfAborted, endRequest, planArrivals, planRetry } from './lifecycle.ts';
+import { endRequest, planArrivals, planRetry } from './lifecycle.ts';
+import { modelWeightBytes } from './model-shape.ts';
 import { step } from './step-loop.ts';
 import type { StackMember } from '../policy/stack.ts';
 import type { PolicyEvent } from '../policy/views.ts';
 
 export interface RunOptions extends ClusterOptions {
   readonly sampleIntervalUs: number;
+  /** Instances that fail while the run lasts. */
+  readonly faults: readonly Fault[];
   /** The run is cut off here; requests that are still open count as unfinished. */
   readonly maxDurationUs: number;
   /** Checks every invariant after so many events; 0 for never. */
@@ -36,7 +42,7 @@ export class StuckError extends Error {
       .map(
         (group) =>
           `group ${group.id}: ${group.waiting.length} waiting, ${group.running.length} running, ` +
-          `${group.swapped.length} swapped, ${group.freeBlocks} of ${group.totalBlocks} KV blocks free`,
+          `${group.swapped.length} swapped, ${group.exchanging.length} exchanging, ${group.freeBlocks} of ${group.totalBlocks} KV blocks free`,
       );
     super(
       `at ${cluster.nowUs} us nothing is left to happen, but ${cluster.live.size} requests are still open ` +
@@ -53,10 +59,10 @@ export function runCluster(options: RunOptions): RunTotals {
   const cluster: Cluster = new Cluster(options, {
     step: (group) => step(cluster, group),
     notify: (event) => notify(cluster, event),
-    endIfAborted: (request) => endIfAborted(cluster, request),
   });
   planArrivals(cluster);
   for (const member of options.stack.members) planTicks(cluster, member);
+  planFaults(cluster, options.faults);
   planSamples(cluster, options.sampleIntervalUs);
   const wasCutOff = drainEvents(cluster, options);
   sample(cluster);
@@ -64,7 +70,10 @@ export function runCluster(options: RunOptions): RunTotals {
   checkInvariants(cluster);
   return {
     durationUs: cluster.nowUs,
-    instanceUs: cluster.instances.reduce((sum, instance) => sum + cluster.nowUs - instance.requestedAtUs, 0),
+    instanceUs: cluster.instances.reduce(
+      (sum, { requestedAtUs, releasedAtUs }) => sum + (releasedAtUs ?? cluster.nowUs) - requestedAtUs,
+      0,
+    ),
     generatedTokens: cluster.generatedTokens,
     swappedBytes: cluster.swappedBytes,
     numRejectedDecisions: cluster.numRejectedDecisions,
@@ -142,31 +151,38 @@ function planSamples(cluster: Cluster, intervalUs: number): void {
 }
 
 function sample(cluster: Cluster): void {
-  for (const group of cluster.groups) {
-    for (const [index, { member }] of group.pipeline.entries()) {
-      const isFirst = index === 0;
-      const { ledger } = member;
-      cluster.observer.sample({
-        timeUs: cluster.nowUs,
-        instance: member.id,
-        groupId: group.id,
-        role: member.role,
-        state: member.state,
-        weightBytes: ledger.weightBytes,
-        kvUsedBytes: ledger.usedCells * ledger.cellBytes,
-        kvFreeBytes: ledger.freeCells * ledger.cellBytes,
-        reserveBytes: ledger.reserveBytes,
-        hostKvBytes: member.hostKvBytes,
-        numWaiting: isFirst ? group.waiting.length : 0,
-        numRunning: isFirst ? group.running.length : 0,
-        numSwapped: isFirst ? group.swapped.length : 0,
-        prefillTokens: member.prefillTokens,
-        decodeTokens: member.decodeTokens,
-        busyUs: member.busyUs,
-      });
-      member.prefillTokens = 0;
-      member.decodeTokens = 0;
-      member.busyUs = 0;
-    }
-  }
+  for (const instance of cluster.instances) sampleInstance(cluster, instance);
+}
+
+function sampleInstance(cluster: Cluster, instance: Instance): void {
+  const { ledger } = instance;
+  const isGone = instance.state === 'failed';
+  const led = instance.groups.filter(({ pipeline }) => pipeline[0]?.member === instance);
+  const sum = (count: (group: InstanceGroup) => number): number => {
+    return led.reduce((total, group) => total + count(group), 0);
+  };
+  cluster.observer.sample({
+    timeUs: cluster.nowUs,
+    instance: instance.id,
+    groupId: instance.home?.id ?? -1,
+    role: instance.role,
+    state: instance.state,
+    weightBytes: isGone ? 0 : ledger.weightBytes,
+    kvUsedBytes: ledger.usedCells * ledger.cellBytes,
+    kvFreeBytes: isGone ? 0 : ledger.freeCells * ledger.cellBytes,
+    reserveBytes: isGone ? 0 : ledger.reserveBytes,
+    loadingBytes: ledger.loadingBytes,
+    droppedBytes: isGone ? 0 : modelWeightBytes(cluster.model) - ledger.weightBytes - ledger.loadingBytes,
+    hostKvBytes: instance.hostKvBytes,
+    numWaiting: sum(({ waiting }) => waiting.length),
+    numRunning: sum(({ running }) => running.length),
+    numSwapped: sum(({ swapped }) => swapped.length),
+    numExchanging: sum(({ exchanging }) => exchanging.length),
+    prefillTokens: instance.prefillTokens,
+    decodeTokens: instance.decodeTokens,
+    busyUs: instance.busyUs,
+  });
+  instance.prefillTokens = 0;
+  instance.decodeTokens = 0;
+  instance.busyUs = 0;
 }

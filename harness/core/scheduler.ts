@@ -106,24 +106,38 @@ function reserveBlocks(
       );
     }
   }
-  group.takeBlocks(request, group.blocksFor(tokens) - request.kvBlocks);
+  request.takeBlocks(group.layout, group.blocksFor(tokens) - request.kvBlocks);
   return true;
 }
 
 function missingBlocks(group: InstanceGroup, request: Request, tokens: number): number {
-  return group.blocksFor(tokens) - request.kvBlocks - group.freeBlocks;
+  return group.blocksFor(tokens) - request.kvBlocks - group.freeBlocksFor(request);
 }
 
 function isRunning(request: Request): boolean {
   return request.status.kind === 'prefilling' || request.status.kind === 'decoding';
 }
 
-/** A request larger than the whole group would be given up and started again for ever: it fails instead. */
+/**
+ * A request larger than the whole group would be given up and started again for ever: it fails instead, unless a policy
+ * merges the group into a larger one.
+ */
 function cannotEverFit(cluster: Cluster, group: InstanceGroup, request: Request): boolean {
   const needed = group.blocksFor(request.tokens);
-  if (needed <= group.totalBlocks || request.isInFlight) return false;
-  endRequest(cluster, request, 'failed', `needs ${needed} KV blocks, its group has ${group.totalBlocks}`);
+  const { totalBlocks } = request.layout ?? group.layout;
+  if (needed <= totalBlocks || request.isInFlight || willGrow(cluster, group, request)) return false;
+  endRequest(cluster, request, 'failed', `needs ${needed} KV blocks, its group has ${totalBlocks}`);
   return true;
+}
+
+function willGrow(cluster: Cluster, group: InstanceGroup, request: Request): boolean {
+  if (group.transition !== undefined) return true;
+  if (!cluster.stack.can('dropsParameters')) return false;
+  const need = { requestId: request.id, blocks: group.blocksFor(request.tokens) - request.kvBlocks };
+  const answer = cluster.stack.onMemoryPressure(group, need, cluster.view);
+  if (answer?.value.some(({ kind }) => kind === 'drop') !== true) return false;
+  applyDecisions(cluster, 'onMemoryPressure', answer);
+  return group.transition !== undefined;
 }
 
 function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, budget: StepBudget): void {
@@ -138,7 +152,7 @@ function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, 
     if (!cluster.stack.can('unlimitedMemory') && cannotEverFit(cluster, group, request)) continue;
     if (!hasRoomFor(cluster, group, blocks, limits)) return;
     group.dequeue(request);
-    group.takeBlocks(request, blocks);
+    request.takeBlocks(group.layout, blocks);
     group.running.push(request);
     request.status = requestStatus.prefilling;
     request.firstScheduledAtUs ??= cluster.nowUs;

@@ -1,5 +1,6 @@
-import type { MicroBatch } from './executor.ts';
+import type { KvPlacement, MicroBatch } from './executor.ts';
 import { type EventPriority, eventPriority, type SimEvent } from './events.ts';
+import type { Transfer } from './fabric.ts';
 import type { InstanceGroup } from './group.ts';
 import type { Request } from './request.ts';
 
@@ -23,11 +24,17 @@ export class StepBatch implements MicroBatch, SimEvent {
   attentionPairs = 0;
   contextTokens = 0;
   decodeTokens = 0;
+  numRemote = 0;
+  readonly placements: (KvPlacement | undefined)[] = [];
 
   stageIndex = 0;
   startedAtUs = 0;
   stageStartedAtUs = 0;
   bubbleUs = 0;
+  /** What it has under way between stages. */
+  readonly transfers: Transfer[] = [];
+  /** A member failed: it does not go on, and is not used again. */
+  isAbandoned = false;
 
   readonly group: InstanceGroup;
   readonly #onStageEnd: (batch: StepBatch) => void;
@@ -44,6 +51,7 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.attentionPairs = 0;
     this.contextTokens = 0;
     this.decodeTokens = 0;
+    this.numRemote = 0;
     this.stageIndex = 0;
     this.startedAtUs = nowUs;
   }
@@ -59,6 +67,8 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.numTokens[index] = count;
     this.pastTokens[index] = past;
     this.samples[index] = samples ? 1 : 0;
+    this.placements[index] = placementOf(request, this.group);
+    if (this.placements[index] !== undefined) this.numRemote += 1;
     this.totalTokens += count;
     this.attentionPairs += count * past + (count * (count + 1)) / 2;
     this.contextTokens += past + count;
@@ -90,15 +100,22 @@ export class StepBatch implements MicroBatch, SimEvent {
     const request = this.requests[index] as Request;
     request.scheduledTokens -= count;
     request.numInFlight -= 1;
+    if (this.placements[index] !== undefined) this.numRemote -= 1;
     this.totalTokens -= count;
     this.attentionPairs -= count * past + (count * (count + 1)) / 2;
     this.contextTokens -= past + count;
     if (isDecode(request, past)) this.decodeTokens -= 1;
-    for (const column of [this.requests, this.requestIds, this.numTokens, this.pastTokens, this.samples]) {
+    const { requests, requestIds, numTokens, pastTokens, samples, placements } = this;
+    for (const column of [requests, requestIds, numTokens, pastTokens, samples, placements]) {
       column.splice(index, 1);
     }
     this.size -= 1;
   }
+}
+
+/** Where its KV is, if that is not where the group's layers are. */
+function placementOf({ layout }: Request, group: InstanceGroup): KvPlacement | undefined {
+  return layout === undefined || layout === group.layout ? undefined : layout.placement;
 }
 
 /** Whether all but the newest generated token is computed: anything else is prefill, of the prompt or of what was dropped. */

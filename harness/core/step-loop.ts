@@ -1,29 +1,51 @@
 import { assert } from '../base/assert.ts';
+import { removeFrom } from '../base/lists.ts';
 import { PolicyError } from '../base/errors.ts';
 import type { BatchView, MicroBatchPlan } from '../policy/contract.ts';
 import { applyDeferred } from './apply-decision.ts';
 import type { Cluster } from './cluster.ts';
 import { eventPriority } from './events.ts';
+import { advanceExchange, makeRoomForExchange } from './exchange.ts';
 import type { GroupStage, InstanceGroup } from './group.ts';
+import type { Instance } from './instance.ts';
 import { endIfAborted, endRequest } from './lifecycle.ts';
+import { sendAttention } from './remote-attention.ts';
 import { Request, requestStatus } from './request.ts';
 import { schedule } from './scheduler.ts';
 import { StepBatch } from './step-batch.ts';
+import { send } from './transfers.ts';
+import { applyWhenIdle } from './transition.ts';
 
 /**
  * The step loop of a group: schedule -> execute -> postprocess, with as many micro-batches under way as the group has
  * stages. A group of one runs one step after the other.
  */
 export function step(cluster: Cluster, group: InstanceGroup): void {
-  while (group.numInFlight < group.pipeline.length) {
+  if (!canStep(cluster, group)) return;
+  if (group.exchanging.length > 0 || group.retirement !== undefined) advanceExchange(cluster, group);
+  while (group.transition === undefined && group.inFlight.length < group.pipeline.length) {
     const batch = takeBatch(cluster, group);
     schedule(cluster, group, batch);
     if (batch.size === 0) {
       group.spareBatches.push(batch);
-      return;
+      break;
     }
     for (const microBatch of split(cluster, group, batch)) execute(cluster, group, microBatch);
   }
+  if (group.inFlight.length > 0) return;
+  if (group.transition === undefined) makeRoomForExchange(cluster, group);
+  else applyWhenIdle(group.transition);
+}
+
+function canStep(cluster: Cluster, group: InstanceGroup): boolean {
+  if (group.transition !== undefined) {
+    applyWhenIdle(group.transition);
+    return false;
+  }
+  if (group.isGone || group.phase === 'loading') return false;
+  if (group.pausedUntilUs <= cluster.nowUs) return true;
+  cluster.wake(group);
+  return false;
 }
 
 function takeBatch(cluster: Cluster, group: InstanceGroup): StepBatch {
@@ -34,8 +56,8 @@ function takeBatch(cluster: Cluster, group: InstanceGroup): StepBatch {
 }
 
 function execute(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
-  if (group.numInFlight === 0 && cluster.nowUs > group.idleSinceUs) group.busySinceUs = cluster.nowUs;
-  group.numInFlight += 1;
+  if (group.inFlight.length === 0 && cluster.nowUs > group.idleSinceUs) group.busySinceUs = cluster.nowUs;
+  group.inFlight.push(batch);
   enterStage(cluster, batch);
 }
 
@@ -43,7 +65,7 @@ function execute(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void
 function enterStage(cluster: Cluster, batch: StepBatch): void {
   const stage = batch.group.pipeline[batch.stageIndex] as GroupStage;
   const { member } = stage;
-  if (member.isBusy) {
+  if (member.current !== undefined) {
     member.stageQueue.push(batch);
     return;
   }
@@ -51,30 +73,44 @@ function enterStage(cluster: Cluster, batch: StepBatch): void {
   assert(Number.isInteger(durationUs) && durationUs >= 1, 'INV-time', () => `a stage took ${durationUs} us`);
   batch.stageStartedAtUs = cluster.nowUs;
   batch.bubbleUs = cluster.nowUs - Math.max(member.busyUntilUs, batch.group.busySinceUs);
-  member.isBusy = true;
+  member.current = batch;
   member.busyUntilUs = cluster.nowUs + durationUs;
   cluster.events.schedule(batch, member.busyUntilUs, eventPriority.completion);
 }
 
+/** The stage is computed; attention that ran elsewhere has still to travel there and back. */
 function endStage(cluster: Cluster, batch: StepBatch): void {
-  const { group } = batch;
-  const stage = group.pipeline[batch.stageIndex] as GroupStage;
-  stage.member.isBusy = false;
+  if (batch.isAbandoned) return;
+  const stage = batch.group.pipeline[batch.stageIndex] as GroupStage;
   recordStage(cluster, batch, stage);
+  if (batch.numRemote === 0) leaveStage(cluster, batch, stage);
+  else sendAttention(cluster, batch, stage, () => leaveStage(cluster, batch, stage));
+}
+
+function leaveStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): void {
+  const { group } = batch;
   const next = group.pipeline[batch.stageIndex + 1];
+  stage.member.busyUntilUs = cluster.nowUs;
   if (next === undefined) postprocess(cluster, batch);
   else sendActivations(cluster, batch, { from: stage, to: next });
-  const queued = stage.member.stageQueue.shift();
-  if (queued !== undefined) enterStage(cluster, queued);
+  takeNextBatch(cluster, stage.member);
   if (next !== undefined) return;
   if (group.deferred.length > 0) applyDeferred(cluster, group);
   step(cluster, group);
 }
 
+/** The instance is free for the micro-batch that waits for it longest. */
+export function takeNextBatch(cluster: Cluster, member: Instance): void {
+  member.current = undefined;
+  const queued = member.stageQueue.shift();
+  if (queued !== undefined) enterStage(cluster, queued);
+}
+
 function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): void {
   const { member } = stage;
+  const durationUs = cluster.nowUs - batch.stageStartedAtUs;
   const prefillTokens = batch.totalTokens - batch.decodeTokens;
-  member.busyUs += cluster.nowUs - batch.stageStartedAtUs;
+  member.busyUs += durationUs;
   member.prefillTokens += prefillTokens;
   member.decodeTokens += batch.decodeTokens;
   cluster.observer.stageEnded({
@@ -88,6 +124,17 @@ function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): voi
     decodeTokens: batch.decodeTokens,
     bubbleUs: batch.bubbleUs,
   });
+  if (!cluster.stack.answers('onStage')) return;
+  cluster.stack.onStage({
+    numLayers: stage.layers.count,
+    isLast: stage.isLast,
+    numEntries: batch.size,
+    totalTokens: batch.totalTokens,
+    decodeTokens: batch.decodeTokens,
+    attentionPairs: batch.attentionPairs,
+    contextTokens: batch.contextTokens,
+    durationUs,
+  });
 }
 
 /** The residual stream of every token of the micro-batch travels to the next member. */
@@ -97,31 +144,22 @@ function sendActivations(
   hop: { from: GroupStage; to: GroupStage },
 ): void {
   const { model } = cluster;
-  const bytes = batch.totalTokens * model.hiddenSize * model.bytesPerWeight;
-  cluster.fabric.submit({
+  const movement = {
     kind: 'activations',
-    bytes,
-    links: [cluster.linksOf(hop.from.member).send, cluster.linksOf(hop.to.member).receive],
-    onDone: ({ requestedAtUs, startedAtUs }) => {
-      cluster.observer.transferEnded({
-        kind: 'activations',
-        requestId: undefined,
-        source: hop.from.instance,
-        target: hop.to.instance,
-        bytes,
-        requestedAtUs,
-        startedAtUs: startedAtUs ?? requestedAtUs,
-        endedAtUs: cluster.nowUs,
-      });
-      batch.stageIndex += 1;
-      enterStage(cluster, batch);
-    },
+    source: hop.from.instance,
+    target: hop.to.instance,
+    bytes: batch.totalTokens * model.hiddenSize * model.bytesPerWeight,
+    links: [hop.from.member.links.send, hop.to.member.links.receive],
+  } as const;
+  batch.transfers[0] = send(cluster, movement, () => {
+    batch.stageIndex += 1;
+    enterStage(cluster, batch);
   });
 }
 
 function postprocess(cluster: Cluster, batch: StepBatch): void {
   const { group, size } = batch;
-  group.numInFlight -= 1;
+  removeFrom(group.inFlight, batch);
   group.idleSinceUs = cluster.nowUs;
   group.lastStepUs = cluster.nowUs - batch.startedAtUs;
   for (let index = 0; index < size; index += 1) {
@@ -156,7 +194,7 @@ function split(cluster: Cluster, group: InstanceGroup, batch: StepBatch): readon
   if (group.pipeline.length === 1) return [batch];
   const view = viewOf(batch);
   const answer = cluster.stack.formMicroBatches(view, group);
-  const plans = answer?.value ?? evenPlans(view, group.pipeline.length - group.numInFlight);
+  const plans = answer?.value ?? evenPlans(view, group.pipeline.length - group.inFlight.length);
   const problem = planProblem(batch, plans);
   if (problem !== undefined) throw new PolicyError(answer?.policy ?? 'core', 'formMicroBatches', problem);
   if (plans.length === 1) return [batch];

@@ -1,115 +1,140 @@
-import { requestStatus } from './request.ts';
-import type { Request } from './request.ts';
+import { must } from '../base/assert.ts';
+import { removeFrom } from '../base/lists.ts';
 import type { Cluster } from './cluster.ts';
-import { type InstanceGroup, removeFrom } from './group.ts';
-import type { LayoutPart } from './kv-layout.ts';
+import type { InstanceGroup } from './group.ts';
+import type { KvLayout, LayoutMove, LayoutPart } from './kv-layout.ts';
+import { freeKv } from './request-memory.ts';
+import { type Request, requestStatus, runningStatus } from './request.ts';
+import { stall } from './stall.ts';
+import { send } from './transfers.ts';
 
 /**
- * Swapping: a request's KV goes to host memory beside each member and comes back, over the members' host links and
- * overlapped with steps. Its device blocks stay taken until the last byte has left.
+ * Swapping: a request's KV goes to host memory beside each instance that holds it and comes back, over host links and
+ * overlapped with steps; from the host of another instance also over the network, when layers have moved meanwhile. Its
+ * device blocks stay taken until the last byte has left.
  */
 export function swapOut(cluster: Cluster, group: InstanceGroup, request: Request): void {
+  const layout = must(request.layout, `KV layout of request ${request.id}`);
   removeFrom(group.running, request);
   group.swapped.push(request);
   request.status = requestStatus.swappingOut;
   request.numSwaps += 1;
+  request.hostLayout = layout;
   group.pendingFreeBlocks += request.kvBlocks;
-  for (const part of group.layout.parts) {
-    part.instance.hostKvBytes += hostBytes(cluster, request, part);
-    copyBetween(cluster, request, part, 'out');
-  }
-  moveAllParts(cluster, group, { request, direction: 'out' }, () => {
-    for (const { instance, layers } of group.layout.parts) {
-      cluster.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'device' });
-    }
-    group.pendingFreeBlocks -= request.kvBlocks;
-    group.giveBackBlocks(request);
+  for (const part of layout.parts) part.instance.hostKvBytes += hostBytes(cluster, request, part);
+  moveAll(cluster, { request, kind: 'swap-out', moves: layout.movesTo(layout) }, () => {
+    const home = groupOf(cluster, request);
+    home.pendingFreeBlocks -= request.kvBlocks;
+    freeKv(cluster, request);
     request.status = requestStatus.swapped;
-    if (cluster.hooks.endIfAborted(request)) return;
-    cluster.hooks.notify({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
-    cluster.wake(group);
+    cluster.hooks.notify({ kind: 'swapOutDone', requestId: request.id, groupId: home.id });
+    cluster.wake(home);
   });
 }
 
 /** The caller has checked that the blocks are free. */
 export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request): void {
-  group.takeBlocks(request, group.blocksFor(request.computedTokens));
+  const hostLayout = must(request.hostLayout, `host layout of request ${request.id}`);
+  request.takeBlocks(group.layout, group.blocksFor(request.computedTokens));
   request.status = requestStatus.swappingIn;
-  for (const part of group.layout.parts) copyBetween(cluster, request, part, 'in');
-  moveAllParts(cluster, group, { request, direction: 'in' }, () => {
-    for (const part of group.layout.parts) releaseHost(cluster, request, part);
-    removeFrom(group.swapped, request);
-    group.running.push(request);
-    request.status =
-      request.computedTokens < request.tokens - 1 ? requestStatus.prefilling : requestStatus.decoding;
-    if (cluster.hooks.endIfAborted(request)) return;
-    cluster.hooks.notify({ kind: 'swapInDone', requestId: request.id, groupId: group.id });
-    cluster.wake(group);
+  const moves = hostLayout.movesTo(group.layout);
+  moveAll(cluster, { request, kind: 'swap-in', moves }, () => {
+    const home = groupOf(cluster, request);
+    dropHostCopy(cluster, request);
+    removeFrom(home.swapped, request);
+    goOn(cluster, home, request);
+    cluster.hooks.notify({ kind: 'swapInDone', requestId: request.id, groupId: home.id });
+    cluster.wake(home);
   });
 }
 
-/** The request ends while its KV is on its way out: the blocks are free now, not when the copy is complete. */
-export function stopSwapOut(cluster: Cluster, group: InstanceGroup, request: Request): void {
-  group.pendingFreeBlocks -= request.kvBlocks;
-  dropHostCopy(cluster, group, request);
+/** Back on devices; where layers have moved meanwhile, its KV has to follow. */
+function goOn(cluster: Cluster, group: InstanceGroup, request: Request): void {
+  request.status = runningStatus(request);
+  if (request.layout === group.layout) group.running.push(request);
+  else if (request.layout?.matches(group.layout) === true) {
+    request.layout = group.layout;
+    group.running.push(request);
+  } else stall(cluster, group, request);
 }
 
-/** Forgets the host copy of a request that ends before it is back. */
-export function dropHostCopy(cluster: Cluster, group: InstanceGroup, request: Request): void {
-  for (const part of group.layout.parts) releaseHost(cluster, request, part);
+/** Forgets the host copy, if there is one: KV is back on devices, or the request ends. */
+export function dropHostCopy(cluster: Cluster, request: Request): void {
+  const { hostLayout } = request;
+  if (hostLayout === undefined) return;
+  request.hostLayout = undefined;
+  for (const part of hostLayout.parts) {
+    const { instance, layers } = part;
+    instance.hostKvBytes -= hostBytes(cluster, request, part);
+    cluster.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
+  }
 }
 
-/** Host bytes that the request's computed KV takes beside one member, in whole blocks. */
-export function hostBytes(cluster: Cluster, request: Request, part: LayoutPart): number {
-  return Math.ceil(request.computedTokens / cluster.blockSizeTokens) * part.layers.count * cluster.cellBytes;
+/** Host bytes that the request's computed KV takes beside one instance, in whole blocks. */
+export function hostBytes(
+  cluster: Cluster,
+  request: Request,
+  { layers }: Pick<LayoutPart, 'layers'>,
+): number {
+  return Math.ceil(request.computedTokens / cluster.blockSizeTokens) * layers.count * cluster.cellBytes;
 }
 
-function releaseHost(cluster: Cluster, request: Request, part: LayoutPart): void {
-  const { instance, layers } = part;
-  instance.hostKvBytes -= hostBytes(cluster, request, part);
-  cluster.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
+/** Why the host memory cannot take the request's KV, if it cannot. */
+export function hostProblem(cluster: Cluster, request: Request, layout: KvLayout): string | undefined {
+  for (const part of layout.parts) {
+    const { hostKvBytes, hostMemoryBytes, id } = part.instance;
+    if (hostKvBytes + hostBytes(cluster, request, part) > hostMemoryBytes)
+      return `host memory of instance ${id} is full`;
+  }
+  return undefined;
+}
+
+function groupOf(cluster: Cluster, request: Request): InstanceGroup {
+  return must(cluster.groupOf(request), `group of request ${request.id}`);
+}
+
+interface Swap {
+  readonly request: Request;
+  readonly kind: 'swap-out' | 'swap-in';
+  readonly moves: readonly LayoutMove[];
+}
+
+function moveAll(cluster: Cluster, { request, kind, moves }: Swap, onAllDone: () => void): void {
+  let numLeft = moves.length;
+  const transfers = moves.map((move) => {
+    copy(cluster, request, kind, move);
+    const bytes = hostBytes(cluster, request, move);
+    const [source, target] =
+      kind === 'swap-out' ? ([move.from.id, 'host'] as const) : (['host', move.to.id] as const);
+    cluster.swappedBytes += bytes;
+    const movement = { kind, requestId: request.id, source, target, bytes, links: linksOf(kind, move) };
+    return send(cluster, movement, () => {
+      numLeft -= 1;
+      if (numLeft === 0) {
+        request.swapTransfers.length = 0;
+        onAllDone();
+      }
+    });
+  });
+  request.swapTransfers.push(...transfers);
+}
+
+function linksOf(kind: Swap['kind'], { from, to }: LayoutMove) {
+  if (kind === 'swap-out') return [from.links.toHost];
+  return from === to ? [to.links.fromHost] : [from.links.send, to.links.receive];
 }
 
 /** The bytes are copied when the move starts: nobody writes them while it lasts, and the target is reserved. */
-function copyBetween(cluster: Cluster, request: Request, part: LayoutPart, direction: 'in' | 'out'): void {
-  const device = { instance: part.instance.id, tier: 'device' } as const;
-  const host = { instance: part.instance.id, tier: 'host' } as const;
+function copy(
+  cluster: Cluster,
+  request: Request,
+  kind: Swap['kind'],
+  { from, to, layers }: LayoutMove,
+): void {
+  const device = { instance: to.id, tier: 'device' } as const;
+  const host = { instance: from.id, tier: 'host' } as const;
   const numTokens = request.computedTokens;
   const move =
-    direction === 'out' ? { from: device, to: host, numTokens } : { from: host, to: device, numTokens };
-  cluster.executor.copyKv(request.id, part.layers, move);
-}
-
-function moveAllParts(
-  cluster: Cluster,
-  group: InstanceGroup,
-  { request, direction }: { request: Request; direction: 'in' | 'out' },
-  onAllDone: () => void,
-): void {
-  const kind = direction === 'out' ? 'swap-out' : 'swap-in';
-  let numLeft = group.layout.parts.length;
-  for (const part of group.layout.parts) {
-    const links = cluster.linksOf(part.instance);
-    const bytes = hostBytes(cluster, request, part);
-    cluster.swappedBytes += bytes;
-    cluster.fabric.submit({
-      kind,
-      bytes,
-      links: [direction === 'out' ? links.toHost : links.fromHost],
-      onDone: (transfer) => {
-        cluster.observer.transferEnded({
-          kind,
-          requestId: request.id,
-          source: direction === 'out' ? part.instance.id : 'host',
-          target: direction === 'out' ? 'host' : part.instance.id,
-          bytes,
-          requestedAtUs: transfer.requestedAtUs,
-          startedAtUs: transfer.startedAtUs ?? cluster.nowUs,
-          endedAtUs: cluster.nowUs,
-        });
-        numLeft -= 1;
-        if (numLeft === 0) onAllDone();
-      },
-    });
-  }
+    kind === 'swap-out' ? { from: device, to: host, numTokens } : { from: host, to: device, numTokens };
+  cluster.executor.copyKv(request.id, layers, move);
 }

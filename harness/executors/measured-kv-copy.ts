@@ -28,7 +28,15 @@ export function copyKvPages(requestId: number, layers: LayerRange, move: KvMove)
 
 function copyLayer(requestId: number, layer: number, { from, to, numTokens }: KvMove): void {
   const numBlocks = Math.ceil(numTokens / from.model.kv.shape.blockSizeTokens);
-  const cellsAt = (kv: PagedKv) => kv.table(requestId, layer).slice(0, numBlocks);
+  const cellsAt = (kv: PagedKv): readonly number[] => {
+    const cells = kv.table(requestId, layer).slice(0, numBlocks);
+    assert(
+      cells.length === numBlocks,
+      'INV-copy-source',
+      () => `request ${requestId}, layer ${layer}: ${cells.length} of ${numBlocks} blocks are there`,
+    );
+    return cells;
+  };
   if (from.tier === 'device' && to.tier === 'device') {
     to.model.kv.copyCells(from.model.kv, cellsAt(from.model.kv), cellsAt(to.model.kv));
     return;

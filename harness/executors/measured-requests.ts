@@ -17,6 +17,15 @@ export interface Transcript {
   /** Logit of each generated token, as it was when the token was chosen. */
   readonly logits: Float32Array;
   readonly owners: TokenOwners[];
+  /** Micro-batch that the newest token came out of; `undefined` once that one was taken back. */
+  newestBatch: number | undefined;
+}
+
+/** One greedy choice of a micro-batch. */
+export interface Sample {
+  readonly token: number;
+  readonly logit: number;
+  readonly batchId: number;
 }
 
 export function generatedTokens(transcript: Transcript): number {
@@ -45,6 +54,7 @@ export class TranscriptBook {
       numTokens: spec.promptTokens,
       logits: new Float32Array(spec.outputTokens),
       owners: [],
+      newestBatch: undefined,
     });
   }
 
@@ -52,12 +62,22 @@ export class TranscriptBook {
     return must(this.#transcripts.get(requestId), `transcript of request ${requestId}`);
   }
 
-  append(requestId: number, sample: { token: number; logit: number }, owners: TokenOwners): void {
+  append(requestId: number, sample: Sample, owners: TokenOwners): void {
     const transcript = this.of(requestId);
     transcript.logits[generatedTokens(transcript)] = sample.logit;
     transcript.owners.push(owners);
     transcript.tokens[transcript.numTokens] = sample.token;
     transcript.numTokens += 1;
+    transcript.newestBatch = sample.batchId;
+  }
+
+  /** Takes back the token that the micro-batch gave the request, if it did. */
+  takeBack(requestId: number, batchId: number): void {
+    const transcript = this.of(requestId);
+    if (transcript.newestBatch !== batchId) return;
+    transcript.numTokens -= 1;
+    transcript.owners.pop();
+    transcript.newestBatch = undefined;
   }
 
   /** A token that was sampled but never came back, because the run was cut off in that step, does not count. */

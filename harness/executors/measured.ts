@@ -4,10 +4,21 @@ import { wallClockUs } from '../base/clock.ts';
 import type { LayerRange, ModelShape } from '../core/model-shape.ts';
 import type { RequestSpec } from '../core/workload.ts';
 import { ModelInstance } from '../model/model-instance.ts';
-import { type BatchEntry, firstRows } from '../model/step-plan.ts';
+import { type BatchEntry, firstRows, type PlacedKv } from '../model/step-plan.ts';
 import { TensorOps } from '../model/tensor-ops.ts';
 import { warmUp } from '../model/warm-up.ts';
-import type { Executor, ExecutorAudit, InstanceId, KvStore, MicroBatch, Stage } from '../core/executor.ts';
+import { WeightStore } from '../model/weight-store.ts';
+import { copyWeights, type LayerWeights } from '../model/weights.ts';
+import type {
+  Executor,
+  ExecutorAudit,
+  InstanceId,
+  KvPlacement,
+  KvStore,
+  MicroBatch,
+  Stage,
+  WeightSource,
+} from '../core/executor.ts';
 import { HostKv } from './measured-host-kv.ts';
 import { copyKvPages } from './measured-kv-copy.ts';
 import { type TokenOwners, type Transcript, TranscriptBook } from './measured-requests.ts';
@@ -39,6 +50,8 @@ interface Passage {
 export class MeasuredExecutor implements Executor {
   readonly #options: MeasuredOptions;
   readonly #ops: TensorOps;
+  /** Disk and host memory that weights are loaded from. */
+  readonly weights: WeightStore;
   readonly #instances = new Map<InstanceId, MeasuredInstance>();
   readonly #transcripts: TranscriptBook;
   /** By micro-batch id, between two stages. */
@@ -48,7 +61,8 @@ export class MeasuredExecutor implements Executor {
     this.#options = options;
     this.#ops = new TensorOps(options.backend);
     this.#transcripts = new TranscriptBook(options.seed, options.shape.vocabSize);
-    warmUp(this.#ops, options);
+    this.weights = new WeightStore(this.#ops, options.shape, options.seed);
+    warmUp(this.#ops, { ...options, weights: this.weights });
   }
 
   /** Transcripts of the requests that ended with tokens, for the token check. */
@@ -66,7 +80,12 @@ export class MeasuredExecutor implements Executor {
 
   startInstance(instance: InstanceId, layers: LayerRange, numCells: number): void {
     assert(!this.#instances.has(instance), 'INV-instance-new', () => `instance ${instance} runs already`);
-    const model = new ModelInstance(this.#ops, { ...this.#options, layers, numCells });
+    const model = new ModelInstance(this.#ops, {
+      ...this.#options,
+      weights: this.weights,
+      layers,
+      numCells,
+    });
     this.#instances.set(instance, { model, hostKv: new HostKv() });
   }
 
@@ -75,9 +94,14 @@ export class MeasuredExecutor implements Executor {
     this.#instances.delete(instance);
   }
 
-  reshapeInstance(instance: InstanceId, layers: LayerRange, numCells: number): void {
+  reshapeInstance(
+    instance: InstanceId,
+    layers: LayerRange,
+    numCells: number,
+    sources: readonly WeightSource[] = [],
+  ): void {
     const { model } = this.instance(instance);
-    model.holdLayers(layers);
+    model.holdLayers(layers, (layer) => this.#loadLayer(layer, sources));
     model.kv.resize(numCells);
   }
 
@@ -95,10 +119,8 @@ export class MeasuredExecutor implements Executor {
 
   runStage(batch: MicroBatch, stage: Stage): number {
     const { model } = this.instance(stage.instance);
-    const entries = entriesOf(batch);
-    for (const { requestId, pastTokens, numTokens } of entries) {
-      model.kv.reserve(requestId, stage.layers, pastTokens + numTokens);
-    }
+    const entries = this.#entriesOf(batch);
+    model.reserveKv(entries, stage.layers);
     const before = this.#passages.get(batch.id);
     assert(
       (before === undefined) === stage.isFirst,
@@ -116,6 +138,15 @@ export class MeasuredExecutor implements Executor {
 
     this.#pass(batch, stage, { hidden, owners });
     return Math.max(1, Math.round(elapsedUs));
+  }
+
+  abandonBatch(batch: MicroBatch): void {
+    const passage = this.#passages.get(batch.id);
+    if (passage !== undefined) this.#ops.free(passage.hidden);
+    this.#passages.delete(batch.id);
+    for (let index = 0; index < batch.size; index += 1) {
+      this.#transcripts.takeBack(batch.requestIds[index] as number, batch.id);
+    }
   }
 
   copyKv(
@@ -149,7 +180,41 @@ export class MeasuredExecutor implements Executor {
     for (const instance of this.#instances.keys()) this.stopInstance(instance);
     for (const { hidden } of this.#passages.values()) this.#ops.free(hidden);
     this.#passages.clear();
+    this.weights.dispose();
     this.#ops.dispose();
+  }
+
+  #loadLayer(layer: number, sources: readonly WeightSource[]): LayerWeights {
+    const source = sources.find(({ layers }) => layer >= layers.first && layer < layers.first + layers.count);
+    const from = must(source, `a source of weights of layer ${layer}`).from;
+    if (from === 'disk') return this.weights.loadLayer(layer);
+    if (from === 'host') return this.weights.loadLayerFromHost(layer);
+    return copyWeights(this.#ops, this.instance(from).model.layerWeights(layer));
+  }
+
+  #entriesOf(batch: MicroBatch): BatchEntry[] {
+    const places = batch.numRemote === 0 ? undefined : this.#placesOf(batch);
+    return Array.from({ length: batch.size }, (_, index) => ({
+      requestId: batch.requestIds[index] as number,
+      numTokens: batch.numTokens[index] as number,
+      pastTokens: batch.pastTokens[index] as number,
+      placedKv: places?.get(batch.placements[index]),
+    }));
+  }
+
+  /** The slabs that placements of a micro-batch name; entries that are placed alike share them. */
+  #placesOf(batch: MicroBatch): Map<KvPlacement | undefined, PlacedKv | undefined> {
+    const places = new Map<KvPlacement | undefined, PlacedKv | undefined>([[undefined, undefined]]);
+    for (let index = 0; index < batch.size; index += 1) {
+      const placement = batch.placements[index];
+      if (places.has(placement)) continue;
+      const placed = placement?.map(({ instance, layers }) => ({
+        kv: this.instance(instance).model.kv,
+        layers,
+      }));
+      places.set(placement, placed);
+    }
+    return places;
   }
 
   /** Ids of the new tokens, entry by entry. */
@@ -188,7 +253,11 @@ export class MeasuredExecutor implements Executor {
     const { tokens, logits } = last.model.sample(last.hidden, Int32Array.from(lastRows));
     for (const [position, index] of sampling.entries()) {
       const { requestId } = entries[index] as BatchEntry;
-      const sample = { token: tokens[position] as number, logit: logits[position] as number };
+      const sample = {
+        token: tokens[position] as number,
+        logit: logits[position] as number,
+        batchId: batch.id,
+      };
       this.#transcripts.append(requestId, sample, last.owners);
     }
   }
@@ -201,12 +270,4 @@ export class MeasuredExecutor implements Executor {
     this.#ops.free(passage.hidden);
     this.#passages.delete(batch.id);
   }
-}
-
-function entriesOf(batch: MicroBatch): BatchEntry[] {
-  return Array.from({ length: batch.size }, (_, index) => ({
-    requestId: batch.requestIds[index] as number,
-    numTokens: batch.numTokens[index] as number,
-    pastTokens: batch.pastTokens[index] as number,
-  }));
 }

@@ -9,6 +9,7 @@ export abstract class MemorylessExecutor implements Executor {
   reshapeInstance(): void {}
   admitRequest(): void {}
   endRequest(): void {}
+  abandonBatch(): void {}
   copyKv(): void {}
   releaseKv(): void {}
   audit(): undefined {}

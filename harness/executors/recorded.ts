@@ -37,6 +37,7 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
       admitRequest: timed((...args) => executor.admitRequest(...args)),
       endRequest: timed((...args) => executor.endRequest(...args)),
       runStage,
+      abandonBatch: timed((...args) => executor.abandonBatch(...args)),
       copyKv: timed((...args) => executor.copyKv(...args)),
       releaseKv: timed((...args) => executor.releaseKv(...args)),
       audit: (instance) => executor.audit(instance),

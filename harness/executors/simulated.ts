@@ -12,7 +12,8 @@ import type { MicroBatch, Stage } from '../core/executor.ts';
  *
  * The products of a layer are counted with two operations per weight and token; attention with two products (scores and
  * values) of two operations per pair. The output head is a product over the entries of the batch, which reads its weights once.
- * Times in microseconds.
+ * Attention on KV that lies on another instance is charged to the stage that asks for it, like any other; what it costs
+ * the network is the core's. Times in microseconds.
  */
 export class RooflineModel {
   readonly #compute: ComputeProfile;

@@ -1,4 +1,4 @@
-import type { InstanceSample, StageRecord, TransferRecord } from '../core/observer.ts';
+import type { ClusterEventRecord, InstanceSample, StageRecord, TransferRecord } from '../core/observer.ts';
 
 interface LastSample {
   timeUs: number;
@@ -6,11 +6,14 @@ interface LastSample {
   capacityBytes: number;
 }
 
-/** Adds up what the summary says about instances: memory in use, computing, bubbles, swaps. */
+/** Adds up what the summary says about instances: memory in use, computing, bubbles, KV on links, drops and restores. */
 export class ClusterTally {
   busyUs = 0;
   bubbleUs = 0;
   swappedBytes = 0;
+  exchangedBytes = 0;
+  numDrops = 0;
+  numRestores = 0;
   maxKvUsageRatio: number | undefined;
   readonly #lastSamples = new Map<number, LastSample>();
   #usedByteUs = 0;
@@ -27,6 +30,12 @@ export class ClusterTally {
 
   addTransfer(record: TransferRecord): void {
     if (record.kind === 'swap-out' || record.kind === 'swap-in') this.swappedBytes += record.bytes;
+    if (record.kind === 'exchange') this.exchangedBytes += record.bytes;
+  }
+
+  addClusterEvent(record: ClusterEventRecord): void {
+    if (record.kind === 'groupsMerged') this.numDrops += 1;
+    if (record.kind === 'groupSplit') this.numRestores += 1;
   }
 
   addSample(sample: InstanceSample): void {

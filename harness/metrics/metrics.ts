@@ -1,7 +1,10 @@
 import type { CellSummary } from './results.ts';
 
-/** Everything that `summary.json` says about a cell as a number, apart from what identifies the cell. */
-export type MetricKey = Exclude<keyof CellSummary, 'id' | 'policy' | 'seed' | 'classes'>;
+/**
+ * Everything that `summary.json` says about a cell as a number, apart from what identifies the cell and from the figures
+ * that policies define themselves.
+ */
+export type MetricKey = Exclude<keyof CellSummary, 'id' | 'policy' | 'seed' | 'classes' | 'policy_stats'>;
 
 export type Unit =
   | 'ms'
@@ -198,7 +201,8 @@ export const metrics = {
   preemption_count: {
     label: 'Preemptions',
     unit: 'count',
-    formula: 'Times that a running request lost its place, by recompute or swap.',
+    formula:
+      'Times that a running request lost its place: to recompute, to a swap, or with an instance that failed.',
     better: 'lower',
   },
   swap_count: {
@@ -249,6 +253,37 @@ export const metrics = {
     formula: 'KV bytes copied to and from host memory by swaps, both ways added.',
     better: 'lower',
   },
+  drop_count: {
+    label: 'Drops',
+    unit: 'count',
+    formula: 'Times that groups were merged into one and replicated layers were dropped.',
+    better: 'neither',
+  },
+  restore_count: {
+    label: 'Restores',
+    unit: 'count',
+    formula: 'Times that a group had its layers back and was split again.',
+    better: 'neither',
+  },
+  exchanged_bytes: {
+    label: 'Exchanged bytes',
+    unit: 'bytes',
+    formula: 'KV bytes sent from instance to instance to follow layers that were dropped or restored.',
+    better: 'lower',
+  },
+  stalled_requests: {
+    label: 'Stalled requests',
+    unit: 'requests',
+    formula: 'Requests that could not run for some time because their KV was being exchanged or moved.',
+    better: 'lower',
+  },
+  ...latency('stalled', ['mean', 'max'], {
+    label: 'Stalled',
+    unit: 'ms',
+    formula:
+      'Time that a request could not run because its KV was being exchanged or moved, all its stalls added, over stalled requests.',
+    undefinedWhen: 'no request was stalled',
+  }),
   generated_tokens: {
     label: 'Generated tokens',
     unit: 'tokens',

@@ -90,6 +90,7 @@ export class CellRecorder implements Observer {
   }
 
   clusterEvent(record: ClusterEventRecord): void {
+    this.#cluster.addClusterEvent(record);
     this.#eventRows.write(clusterEventLine(record));
     this.#trace.clusterEvent(record);
   }

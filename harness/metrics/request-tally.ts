@@ -56,6 +56,9 @@ export class RequestTally {
   numPreemptions = 0;
   numSwaps = 0;
   numMigrations = 0;
+  numStalled = 0;
+  stalledSumUs = 0;
+  maxStalledUs = 0;
   firstArrivalUs = Number.POSITIVE_INFINITY;
   lastEndUs = 0;
   readonly #byName: ReadonlyMap<string, ClassTally>;
@@ -83,6 +86,7 @@ export class RequestTally {
     this.numPreemptions += record.numPreemptions;
     this.numSwaps += record.numSwaps;
     this.numMigrations += record.numMigrations;
+    if (record.stalledUs > 0) this.#addStall(record.stalledUs);
     if (record.arrivedAtUs < this.firstArrivalUs) this.firstArrivalUs = record.arrivedAtUs;
     if (record.endedAtUs !== undefined && record.endedAtUs > this.lastEndUs)
       this.lastEndUs = record.endedAtUs;
@@ -90,6 +94,12 @@ export class RequestTally {
       this.queueingDelay.push(record.firstScheduledAtUs - record.arrivedAtUs);
     }
     if (times.isFinished) this.#addFinished(record, times);
+  }
+
+  #addStall(stalledUs: number): void {
+    this.numStalled += 1;
+    this.stalledSumUs += stalledUs;
+    if (stalledUs > this.maxStalledUs) this.maxStalledUs = stalledUs;
   }
 
   #addFinished(record: RequestRecord, times: RequestTimes): void {

@@ -3,8 +3,9 @@ import { z } from 'zod';
 /**
  * The files of a results folder, which are the interface for everything that reads results. Times ending in `_us` are
  * integer microseconds on the cell's clock, `_ms` are milliseconds; `null` means undefined (see each metric's formula).
+ * Every change of a key or column raises the version, and readers refuse any but their own.
  */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 const count = z.int().nonnegative();
 const timeUs = count;
@@ -57,7 +58,7 @@ const place = z.union([count, z.enum(['host', 'disk'])]);
 
 /** One line of `cells/<id>/transfers.jsonl`, in order of ending. */
 export const transferRowSchema = z.strictObject({
-  kind: z.enum(['activations', 'exchange', 'migration', 'swap-out', 'swap-in', 'weights']),
+  kind: z.enum(['activations', 'attention', 'exchange', 'migration', 'swap-out', 'swap-in', 'weights']),
   /** The request whose KV travelled; `null` for weights and activations. */
   request: count.nullable(),
   /** An instance, or the host memory or disk beside it. */
@@ -90,10 +91,13 @@ export const timeseriesColumns = [
   'kv_used_bytes',
   'kv_free_bytes',
   'reserve_bytes',
+  'loading_bytes',
+  'dropped_bytes',
   'host_kv_bytes',
   'waiting',
   'running',
   'swapped',
+  'exchanging',
   'prefill_tokens',
   'decode_tokens',
   'busy_us',
@@ -169,10 +173,21 @@ export const cellSummarySchema = z.strictObject({
   busy_ratio: metric,
   bubble_ratio: metric,
   swapped_bytes: count,
+  /** Groups merged, and groups split again. */
+  drop_count: count,
+  restore_count: count,
+  /** KV bytes moved between members after drops and restores. */
+  exchanged_bytes: count,
+  /** Requests that were stalled by an exchange, and for how long each. */
+  stalled_requests: count,
+  mean_stalled_ms: metric,
+  max_stalled_ms: metric,
   generated_tokens: count,
   /** Tokens that the teacher-forcing replay confirmed; `null` where nothing was really executed. */
   verified_tokens: count.nullable(),
   decisions_rejected: count,
+  /** What the policies say about themselves: `policy.figure`. */
+  policy_stats: z.record(z.string(), metric),
 });
 export type CellSummary = z.infer<typeof cellSummarySchema>;
 

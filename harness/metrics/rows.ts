@@ -54,7 +54,8 @@ export function sampleLine(sample: InstanceSample): string {
   return (
     `${sample.timeUs},${sample.instance},${sample.groupId},${csvField(sample.role)},${sample.state},` +
     `${sample.weightBytes},${sample.kvUsedBytes},${sample.kvFreeBytes},${sample.reserveBytes},` +
-    `${sample.hostKvBytes},${sample.numWaiting},${sample.numRunning},${sample.numSwapped},` +
+    `${sample.loadingBytes},${sample.droppedBytes},${sample.hostKvBytes},` +
+    `${sample.numWaiting},${sample.numRunning},${sample.numSwapped},${sample.numExchanging},` +
     `${sample.prefillTokens},${sample.decodeTokens},${sample.busyUs}\n`
   );
 }

@@ -76,8 +76,10 @@ export class FileSink implements Sink {
 }
 
 const remedies: Readonly<Record<string, string>> = {
-  ENOSPC: 'Free space on that disk, or choose another folder with --output-dir.',
-  EDQUOT: 'Free space within your disk quota, or choose another folder with --output-dir.',
+  ENOSPC:
+    'Free space on that disk, or choose another folder with --output-dir; --resume continues with the missing cells.',
+  EDQUOT:
+    'Free space within your disk quota, or choose another folder with --output-dir; --resume continues with the missing cells.',
   EFBIG: 'The file system takes no larger file: choose another folder with --output-dir.',
   EACCES: 'Allow writing to that folder, or choose another one with --output-dir.',
   EPERM: 'Allow writing to that folder, or choose another one with --output-dir.',

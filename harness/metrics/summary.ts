@@ -18,6 +18,8 @@ export interface RunTotals {
   readonly instanceUs: number;
   /** Tokens that the replay confirmed; `null` where nothing was replayed. */
   readonly verifiedTokens: number | null;
+  /** What the policies say about themselves: `policy.figure`; `null` where one is undefined. */
+  readonly policyStats: Readonly<Record<string, number | null>>;
 }
 
 /** What was added up during the run. */
@@ -60,9 +62,14 @@ export function summarize(tallies: Tallies, totals: RunTotals): CellSummary {
     busy_ratio: ratio(cluster.busyUs, totals.instanceUs),
     bubble_ratio: ratio(cluster.bubbleUs, cluster.bubbleUs + cluster.busyUs),
     swapped_bytes: cluster.swappedBytes,
+    drop_count: cluster.numDrops,
+    restore_count: cluster.numRestores,
+    exchanged_bytes: cluster.exchangedBytes,
+    ...stalls(requests),
     generated_tokens: requests.generatedTokens,
     verified_tokens: totals.verifiedTokens,
     decisions_rejected: tallies.numDecisionsRejected,
+    policy_stats: { ...totals.policyStats },
   };
 }
 
@@ -114,6 +121,14 @@ function latencies({ requests, tokenGaps }: Tallies, completed: number) {
     mean_queueing_delay_ms: toMs(mean(queueingDelay)),
     p99_queueing_delay_ms: quantileMs(queueingDelay, 0.99),
     mean_normalized_latency_ms: ratio(requests.normalizedLatencySumUs / usPerMs, completed),
+  };
+}
+
+function stalls({ numStalled, stalledSumUs, maxStalledUs }: RequestTally) {
+  return {
+    stalled_requests: numStalled,
+    mean_stalled_ms: ratio(stalledSumUs / usPerMs, numStalled),
+    max_stalled_ms: numStalled === 0 ? null : maxStalledUs / usPerMs,
   };
 }
 

@@ -17,7 +17,7 @@ const transfersTid = 2;
 
 /**
  * Chrome trace events (the Trace Event Format; opens in Perfetto and chrome://tracing): a process for the cluster with
- * decisions and events as instants, and one per instance with its steps, its transfers and counters of KV and queue.
+ * decisions and events as instants, and one per instance with its steps, its transfers and counters of KV, weights and queue.
  * Timestamps are the cell's microseconds. Stops at `maxEvents` and says so, in the trace itself.
  */
 export class TraceEvents {
@@ -88,14 +88,18 @@ export class TraceEvents {
   }
 
   sample(sample: InstanceSample): void {
-    if (!this.#hasRoom(2, sample.timeUs)) return;
+    if (!this.#hasRoom(3, sample.timeUs)) return;
     const counter = `{"ph":"C","pid":${this.#pidOf(sample.instance)},"tid":0,"ts":${sample.timeUs}`;
     this.#event(
       `${counter},"name":"kv bytes","args":{"used":${sample.kvUsedBytes},"free":${sample.kvFreeBytes}}}`,
     );
     this.#event(
+      `${counter},"name":"weight bytes","args":{"held":${sample.weightBytes},"loading":${sample.loadingBytes},` +
+        `"dropped":${sample.droppedBytes}}}`,
+    );
+    this.#event(
       `${counter},"name":"requests","args":{"waiting":${sample.numWaiting},"running":${sample.numRunning},` +
-        `"swapped":${sample.numSwapped}}}`,
+        `"swapped":${sample.numSwapped},"exchanging":${sample.numExchanging}}}`,
     );
   }
 

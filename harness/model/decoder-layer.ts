@@ -1,7 +1,6 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
 import type { ModelShape } from '../core/model-shape.ts';
-import type { PagedKv } from './paged-kv.ts';
-import type { AttentionGroup, StepPlan } from './step-plan.ts';
+import type { AttentionGroup, SlabRows, StepPlan } from './step-plan.ts';
 import type { TensorOps } from './tensor-ops.ts';
 import type { LayerWeights } from './weights.ts';
 
@@ -10,12 +9,11 @@ export interface LayerContext {
   readonly ops: TensorOps;
   readonly shape: ModelShape;
   readonly plan: StepPlan;
-  readonly kv: PagedKv;
   /** Of `RopeTable.factors` for the step's tokens. */
   readonly ropeFactors: DeviceTensor;
 }
 
-/** `[totalTokens, hiddenSize]` in and out; the input is disposed. K and V of the new tokens go into the slab. */
+/** `[totalTokens, hiddenSize]` in and out; the input is disposed. K and V of the new tokens go into the slabs. */
 export function runLayer(
   context: LayerContext,
   weights: LayerWeights,
@@ -88,13 +86,31 @@ function rotate(context: LayerContext, projected: DeviceTensor): readonly [Devic
   return parts;
 }
 
-/** Writes K and V of the new tokens into the slab; the input is disposed. */
+/** Writes K and V of the new tokens into the slabs; the input is disposed. */
 function storeKv(context: LayerContext, layer: number, keysAndValues: DeviceTensor): void {
-  const { ops, plan, kv } = context;
-  const rows = plan.writeRows(kv, layer);
-  const shape = [plan.totalTokens * 2 * kv.shape.numKvHeads, kv.shape.headDim];
+  const { ops, plan } = context;
+  const [slab] = plan.slabs;
+  if (slab !== undefined && plan.slabs.length === 1) {
+    storeSlabRows(context, layer, slab, keysAndValues);
+    return;
+  }
+  for (const part of plan.slabs) {
+    storeSlabRows(context, layer, part, ops.sliceRows(keysAndValues, part.firstRow, part.numTokens));
+  }
+  ops.free(keysAndValues);
+}
+
+function storeSlabRows(
+  { ops, plan }: LayerContext,
+  layer: number,
+  slab: SlabRows,
+  keysAndValues: DeviceTensor,
+): void {
+  const { numKvHeads, headDim } = slab.kv.shape;
+  const rows = plan.writeRows(slab, layer);
+  const shape = [slab.numTokens * 2 * numKvHeads, headDim];
   const values = ops.freeing(ops.reshape(keysAndValues, shape), keysAndValues);
-  kv.writeRows(rows, values);
+  slab.kv.writeRows(rows, values);
   ops.free(rows, values);
 }
 
@@ -108,14 +124,15 @@ function attendGroup(
   group: AttentionGroup,
   queries: DeviceTensor,
 ): DeviceTensor {
-  const { ops, shape, plan, kv } = context;
+  const { ops, shape, plan } = context;
+  const { kv } = group;
   const { numHeads, numKvHeads, headDim } = shape;
   const numPieces = group.pieces.length;
   const contextTokens = group.numBlocks * kv.shape.blockSizeTokens;
   const contextShape = [numPieces, numKvHeads, 1, contextTokens, headDim];
   const dims = [numPieces, numKvHeads, numHeads / numKvHeads, group.numTokens, headDim] as const;
 
-  const blocks = plan.contextBlocks(kv, layer, group);
+  const blocks = plan.contextBlocks(layer, group);
   const byHead = headsFirst(ops, queries, dims);
   const keys = gatherContext(ops, kv.headBlocks, blocks.keys, contextShape);
   const scores = ops.freeing(ops.batchMatMulTransposed(byHead, keys), byHead, keys);

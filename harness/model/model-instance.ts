@@ -4,20 +4,20 @@ import type { LayerRange, ModelShape } from '../core/model-shape.ts';
 import { rmsNorm, runLayer } from './decoder-layer.ts';
 import { PagedKv } from './paged-kv.ts';
 import { RopeTable } from './rope.ts';
-import { type BatchEntry, firstRows, StepPlan } from './step-plan.ts';
+import { type BatchEntry, firstRows, rangesOfOneSlab, slabOf, StepPlan } from './step-plan.ts';
 import type { TensorOps } from './tensor-ops.ts';
 import {
   freeWeights,
   type LayerWeights,
-  loadLayerWeights,
-  loadResidentWeights,
   type ResidentWeights,
   weightBytes,
+  type WeightLoader,
 } from './weights.ts';
 
 export interface ModelOptions {
   readonly shape: ModelShape;
-  readonly seed: number;
+  /** Where it gets its first weights. */
+  readonly weights: WeightLoader;
   readonly blockSizeTokens: number;
   readonly layers: LayerRange;
   readonly numCells: number;
@@ -45,28 +45,26 @@ export class ModelInstance {
   readonly shape: ModelShape;
   readonly kv: PagedKv;
   readonly #ops: TensorOps;
-  readonly #seed: number;
   readonly #rope: RopeTable;
   readonly #resident: ResidentWeights;
   readonly #layers = new Map<number, LayerWeights>();
 
   constructor(ops: TensorOps, options: ModelOptions) {
-    const { shape, blockSizeTokens, numCells } = options;
+    const { shape, weights, blockSizeTokens, numCells } = options;
     this.shape = shape;
     this.#ops = ops;
-    this.#seed = options.seed;
     this.kv = new PagedKv(
       ops,
       { numKvHeads: shape.numKvHeads, headDim: shape.headDim, blockSizeTokens },
       numCells,
     );
     this.#rope = new RopeTable(ops, shape);
-    this.#resident = loadResidentWeights(ops, shape, options.seed);
-    this.holdLayers(options.layers);
+    this.#resident = weights.loadResident();
+    this.holdLayers(options.layers, (layer) => weights.loadLayer(layer));
   }
 
   dispose(): void {
-    for (const layer of this.#layers.keys()) this.disposeLayer(layer);
+    for (const layer of this.#layers.keys()) this.#dropLayer(layer);
     freeWeights(this.#ops, this.#resident);
     this.#rope.dispose();
     this.kv.dispose();
@@ -79,43 +77,39 @@ export class ModelInstance {
     return bytes;
   }
 
-  loadLayer(layer: number): void {
-    if (this.#layers.has(layer)) return;
-    this.#layers.set(layer, loadLayerWeights(this.#ops, this.shape, this.#seed, layer));
+  /** Weights of a layer that it holds; they stay its own. */
+  layerWeights(layer: number): LayerWeights {
+    return must(this.#layers.get(layer), `weights of layer ${layer}`);
   }
 
-  disposeLayer(layer: number): void {
-    const weights = this.#layers.get(layer);
-    if (weights === undefined) return;
-    freeWeights(this.#ops, weights);
-    this.#layers.delete(layer);
-  }
-
-  /** Drops what lies outside the range and loads what is missing inside. */
-  holdLayers(range: LayerRange): void {
+  /** Drops what lies outside the range and takes what `load` gives for each layer that is missing inside. */
+  holdLayers(range: LayerRange, load: (layer: number) => LayerWeights): void {
     const end = range.first + range.count;
     for (const layer of this.#layers.keys()) {
-      if (layer < range.first || layer >= end) this.disposeLayer(layer);
+      if (layer < range.first || layer >= end) this.#dropLayer(layer);
     }
-    for (let layer = range.first; layer < end; layer += 1) this.loadLayer(layer);
+    for (let layer = range.first; layer < end; layer += 1) {
+      if (!this.#layers.has(layer)) this.#layers.set(layer, load(layer));
+    }
+  }
+
+  /** Takes KV cells for all tokens of a batch in these layers, each where the entry's KV lies. */
+  reserveKv(batch: readonly BatchEntry[], layers: LayerRange): void {
+    for (const range of rangesOfOneSlab(batch, layers)) {
+      for (const entry of batch) {
+        const kv = slabOf(entry, range.first, this.kv);
+        kv.reserve(entry.requestId, range, entry.pastTokens + entry.numTokens);
+      }
+    }
   }
 
   /**
    * Runs the layers of a stage over a ragged batch of chunked prefill and decode, whose KV cells are reserved. Takes
    * over a given hidden state; the result is the caller's to dispose.
    */
-  runLayers(stage: StageInput): DeviceTensor {
-    const ops = this.#ops;
-    const plan = new StepPlan(ops, stage.batch, this.kv);
-    const ropeFactors = this.#rope.factors(plan.positions());
-    const context = { ops, shape: this.shape, plan, kv: this.kv, ropeFactors };
-    let hidden =
-      'hidden' in stage.input ? stage.input.hidden : this.#embed(plan, stage.batch, stage.input.tokens);
-    for (let layer = stage.layers.first; layer < stage.layers.first + stage.layers.count; layer += 1) {
-      hidden = runLayer(context, must(this.#layers.get(layer), `weights of layer ${layer}`), layer, hidden);
-    }
-    ops.free(ropeFactors);
-    plan.dispose();
+  runLayers({ batch, layers, input }: StageInput): DeviceTensor {
+    let hidden = 'hidden' in input ? input.hidden : this.#embed(batch, input.tokens);
+    for (const range of rangesOfOneSlab(batch, layers)) hidden = this.#runRange(batch, range, hidden);
     return hidden;
   }
 
@@ -146,14 +140,35 @@ export class ModelInstance {
     this.#ops.free(first);
   }
 
-  #embed(plan: StepPlan, batch: readonly BatchEntry[], tokens: Int32Array): DeviceTensor {
+  /** The input is disposed. */
+  #runRange(batch: readonly BatchEntry[], layers: LayerRange, input: DeviceTensor): DeviceTensor {
+    const ops = this.#ops;
+    const plan = new StepPlan(ops, batch, { kv: this.kv, layer: layers.first });
+    const ropeFactors = this.#rope.factors(plan.positions());
+    const context = { ops, shape: this.shape, plan, ropeFactors };
+    let hidden = input;
+    for (let layer = layers.first; layer < layers.first + layers.count; layer += 1) {
+      hidden = runLayer(context, this.layerWeights(layer), layer, hidden);
+    }
+    ops.free(ropeFactors);
+    plan.dispose();
+    return hidden;
+  }
+
+  #dropLayer(layer: number): void {
+    freeWeights(this.#ops, this.layerWeights(layer));
+    this.#layers.delete(layer);
+  }
+
+  #embed(batch: readonly BatchEntry[], tokens: Int32Array): DeviceTensor {
+    const totalTokens = batch.reduce((sum, { numTokens }) => sum + numTokens, 0);
     assert(
-      tokens.length === plan.totalTokens,
+      tokens.length === totalTokens,
       'INV-tokens-given',
-      () => `${tokens.length} token ids for ${plan.totalTokens} new tokens`,
+      () => `${tokens.length} token ids for ${totalTokens} new tokens`,
     );
     const rows = firstRows(batch);
-    const laidOut = new Int32Array(plan.totalTokens);
+    const laidOut = new Int32Array(totalTokens);
     let start = 0;
     for (const [index, { numTokens }] of batch.entries()) {
       laidOut.set(tokens.subarray(start, start + numTokens), rows[index]);

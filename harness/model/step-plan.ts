@@ -1,5 +1,6 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
 import { must } from '../base/assert.ts';
+import type { LayerRange } from '../core/model-shape.ts';
 import type { PagedKv } from './paged-kv.ts';
 import type { TensorOps } from './tensor-ops.ts';
 
@@ -8,10 +9,24 @@ export interface BatchEntry {
   readonly requestId: number;
   readonly numTokens: number;
   readonly pastTokens: number;
+  /** The slabs that hold its KV, where that is not the one of the instance that computes (remote attention). */
+  readonly placedKv?: PlacedKv | undefined;
+}
+
+/** Which slab holds KV of which layers; entries that are placed alike share the array. */
+export type PlacedKv = readonly { readonly kv: PagedKv; readonly layers: LayerRange }[];
+
+/** A run of rows whose KV lies in one slab: all of them, unless some entries attend remotely. */
+export interface SlabRows {
+  readonly kv: PagedKv;
+  readonly firstRow: number;
+  readonly numTokens: number;
+  readonly entries: readonly BatchEntry[];
 }
 
 /** Pieces of entries that attend in one product: equally many new tokens each, contexts padded to `numBlocks`. */
 export interface AttentionGroup {
+  readonly kv: PagedKv;
   /** Row of its first token in the step's `[totalTokens, ...]` tensors. */
   readonly firstRow: number;
   readonly pieces: readonly BatchEntry[];
@@ -44,20 +59,23 @@ const maxPieceTokens = 256;
 const maskedScore = -1e30;
 
 /**
- * The order and the grouping of a ragged batch for one step. Tokens are laid out entry by entry in `entries`, so that
- * every group is a run of rows.
+ * The order and the grouping of a ragged batch for layers in which no entry's KV changes its slab (`rangesOfOneSlab`).
+ * Tokens are laid out entry by entry in `entries`, so that every group is a run of rows in one slab.
  */
 export class StepPlan {
   /** The batch in layout order. */
   readonly entries: readonly BatchEntry[];
+  readonly slabs: readonly SlabRows[];
   readonly groups: readonly AttentionGroup[];
   readonly totalTokens: number;
   readonly #ops: TensorOps;
 
-  constructor(ops: TensorOps, batch: readonly BatchEntry[], kv: PagedKv) {
+  /** `kv` is the slab of entries without a placement of their own, `layer` any of the layers that the plan is for. */
+  constructor(ops: TensorOps, batch: readonly BatchEntry[], { kv, layer }: { kv: PagedKv; layer: number }) {
     const { blockSizeTokens, numKvHeads, headDim } = kv.shape;
     this.#ops = ops;
     this.entries = layoutOrder(batch).map((index) => must(batch[index], 'batch entry'));
+    this.slabs = slabRows(this.entries, (entry) => slabOf(entry, layer, kv));
     const bytesPerToken = 4 * numKvHeads * headDim;
     const limits = {
       padding: paddingBytesPerGroup / (2 * bytesPerToken),
@@ -65,10 +83,12 @@ export class StepPlan {
     };
     const groups: AttentionGroup[] = [];
     let firstRow = 0;
-    for (const pieces of groupPieces(this.entries.flatMap(piecesOf), limits)) {
-      const group = describeGroup(ops, pieces, { firstRow, blockSizeTokens });
-      groups.push(group);
-      firstRow += pieces.length * group.numTokens;
+    for (const slab of this.slabs) {
+      for (const pieces of groupPieces(slab.entries.flatMap(piecesOf), limits)) {
+        const group = describeGroup(ops, pieces, { firstRow, blockSizeTokens, kv: slab.kv });
+        groups.push(group);
+        firstRow += pieces.length * group.numTokens;
+      }
     }
     this.groups = groups;
     this.totalTokens = firstRow;
@@ -88,13 +108,13 @@ export class StepPlan {
     return positions;
   }
 
-  /** Slab rows that K, then V, of each new token of one layer are written to, `[totalTokens * 2 * numKvHeads]`. */
-  writeRows(kv: PagedKv, layer: number): DeviceTensor {
+  /** Where in its slab K, then V, of each new token of one layer are written, `[numTokens * 2 * numKvHeads]`. */
+  writeRows({ kv, numTokens: numRows, entries }: SlabRows, layer: number): DeviceTensor {
     const { numKvHeads, blockSizeTokens } = kv.shape;
     const headStride = kv.totalCells * blockSizeTokens;
-    const rows = new Int32Array(this.totalTokens * 2 * numKvHeads);
+    const rows = new Int32Array(numRows * 2 * numKvHeads);
     let index = 0;
-    for (const { requestId, numTokens, pastTokens } of this.entries) {
+    for (const { requestId, numTokens, pastTokens } of entries) {
       const table = kv.table(requestId, layer);
       for (let position = pastTokens; position < pastTokens + numTokens; position += 1) {
         const cell = table[Math.floor(position / blockSizeTokens)] as number;
@@ -106,14 +126,10 @@ export class StepPlan {
   }
 
   /** Head blocks of K and of V in the contexts of a group, `[pieces, numKvHeads, numBlocks]`; padding repeats the last. */
-  contextBlocks(
-    kv: PagedKv,
-    layer: number,
-    group: AttentionGroup,
-  ): { keys: DeviceTensor; values: DeviceTensor } {
+  contextBlocks(layer: number, group: AttentionGroup): { keys: DeviceTensor; values: DeviceTensor } {
+    const { kv, pieces, numBlocks } = group;
     const { numKvHeads, blockSizeTokens } = kv.shape;
     const { totalCells } = kv;
-    const { pieces, numBlocks } = group;
     const shape = [pieces.length, numKvHeads, numBlocks];
     const keys = new Int32Array(pieces.length * numKvHeads * numBlocks);
     const values = new Int32Array(keys.length);
@@ -133,6 +149,27 @@ export class StepPlan {
   }
 }
 
+/** The slab that holds KV of one layer of an entry; `local` is the one of the instance that computes. */
+export function slabOf({ requestId, placedKv }: BatchEntry, layer: number, local: PagedKv): PagedKv {
+  if (placedKv === undefined) return local;
+  const part = placedKv.find(({ layers }) => layer >= layers.first && layer < layers.first + layers.count);
+  return must(part, `the place of KV of request ${requestId}, layer ${layer},`).kv;
+}
+
+/** Cuts layers into ranges in which no entry's KV changes its slab: one, unless some entries attend remotely. */
+export function rangesOfOneSlab(batch: readonly BatchEntry[], { first, count }: LayerRange): LayerRange[] {
+  const end = first + count;
+  const cuts = new Set([first]);
+  for (const { placedKv = [] } of batch) {
+    for (const { layers } of placedKv) {
+      for (const cut of [layers.first, layers.first + layers.count])
+        if (cut > first && cut < end) cuts.add(cut);
+    }
+  }
+  const firsts = [...cuts].toSorted((a, b) => a - b);
+  return firsts.map((start, index) => ({ first: start, count: (firsts[index + 1] ?? end) - start }));
+}
+
 /**
  * Row of the first new token of every entry of a batch, in the layout of every step over it. It depends on the batch
  * alone, so that a hidden state passes from stage to stage as it is.
@@ -147,16 +184,38 @@ export function firstRows(batch: readonly BatchEntry[]): Int32Array {
   return rows;
 }
 
-/** Prefill chunks first and long contexts first, ties in the order given: the same on every stage of a pipeline. */
+/**
+ * Prefill chunks first, entries placed alike together, long contexts first, ties in the order given: the same on every
+ * stage of a pipeline.
+ */
 function layoutOrder(batch: readonly BatchEntry[]): number[] {
   const contextOf = (index: number): number => {
     const { numTokens, pastTokens } = batch[index] as BatchEntry;
     return numTokens + pastTokens;
   };
   const tokensOf = (index: number): number => (batch[index] as BatchEntry).numTokens;
+  const places = [...new Set(batch.map(({ placedKv }) => placedKv))];
+  const placeOf = (index: number): number => places.indexOf(batch[index]?.placedKv);
   return batch
     .map((_, index) => index)
-    .toSorted((a, b) => tokensOf(b) - tokensOf(a) || contextOf(b) - contextOf(a) || a - b);
+    .toSorted(
+      (a, b) => tokensOf(b) - tokensOf(a) || placeOf(a) - placeOf(b) || contextOf(b) - contextOf(a) || a - b,
+    );
+}
+
+/** Cuts the layout where the slab changes. */
+function slabRows(entries: readonly BatchEntry[], slabOfEntry: (entry: BatchEntry) => PagedKv): SlabRows[] {
+  const slabs: (SlabRows & { numTokens: number; entries: BatchEntry[] })[] = [];
+  let row = 0;
+  for (const entry of entries) {
+    const kv = slabOfEntry(entry);
+    let last = slabs.at(-1);
+    if (last?.kv !== kv) slabs.push((last = { kv, firstRow: row, numTokens: 0, entries: [] }));
+    last.entries.push(entry);
+    last.numTokens += entry.numTokens;
+    row += entry.numTokens;
+  }
+  return slabs;
 }
 
 function piecesOf(entry: BatchEntry): BatchEntry[] {
@@ -202,7 +261,7 @@ function groupPieces(
 function describeGroup(
   ops: TensorOps,
   pieces: readonly BatchEntry[],
-  at: { firstRow: number; blockSizeTokens: number },
+  at: { firstRow: number; blockSizeTokens: number; kv: PagedKv },
 ): AttentionGroup {
   const { numTokens } = must(pieces[0], 'first piece');
   const numBlocks = Math.max(...pieces.map((piece) => contextBlocksOf(piece, at.blockSizeTokens)));
@@ -216,7 +275,7 @@ function describeGroup(
     }
   }
   const shape = [pieces.length, 1, 1, numTokens, contextTokens];
-  return { firstRow: at.firstRow, pieces, numTokens, numBlocks, mask: ops.tensor(mask, shape) };
+  return { kv: at.kv, firstRow: at.firstRow, pieces, numTokens, numBlocks, mask: ops.tensor(mask, shape) };
 }
 
 function contextBlocksOf(piece: BatchEntry, blockSizeTokens: number): number {

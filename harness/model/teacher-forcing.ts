@@ -3,6 +3,7 @@ import type { ModelShape } from '../core/model-shape.ts';
 import { ModelInstance } from './model-instance.ts';
 import { type BatchEntry, firstRows } from './step-plan.ts';
 import { TensorOps } from './tensor-ops.ts';
+import { seededWeights } from './weights.ts';
 
 /** A text whose last `numScored` tokens are scored, each given all tokens before it. */
 export interface GivenText {
@@ -37,9 +38,12 @@ export function scoreTexts(
   const passes = planPasses(texts, scores);
   if (passes.length === 0) return scores;
   const ops = new TensorOps(options.backend);
-  const layers = { first: 0, count: options.shape.numLayers };
+  const { shape, seed } = options;
+  const layers = { first: 0, count: shape.numLayers };
   const numCells = Math.max(...passes.map(blocksOf)) * layers.count;
-  const model = new ModelInstance(ops, { ...options, blockSizeTokens, layers, numCells });
+  // Generated, never read from where the run's instances got theirs: a fault there must show.
+  const weights = seededWeights(ops, shape, seed);
+  const model = new ModelInstance(ops, { shape, weights, blockSizeTokens, layers, numCells });
   for (const pass of passes) runPass(ops, model, pass);
   model.dispose();
   ops.dispose();
@@ -82,8 +86,7 @@ function blocksOf(pass: readonly Piece[]): number {
 function runPass(ops: TensorOps, model: ModelInstance, pass: readonly Piece[]): void {
   const layers = { first: 0, count: model.shape.numLayers };
   const batch = pass.map(({ entry }) => entry);
-  for (const { requestId, pastTokens, numTokens } of batch)
-    model.kv.reserve(requestId, layers, pastTokens + numTokens);
+  model.reserveKv(batch, layers);
   const inputs = pass.map(({ text, entry }) => text.tokens.subarray(entry.pastTokens, endOf(entry)));
   const hidden = model.runLayers({ batch, layers, input: { tokens: concatTokens(inputs) } });
   scorePass(ops, { model, hidden }, pass);

@@ -189,6 +189,11 @@ export class TensorOps {
     return this.#run('Bitcast', attrs.toFloat, x);
   }
 
+  /** The same values in memory of their own. */
+  copy(x: DeviceTensor): DeviceTensor {
+    return this.#run('DeepCopy', attrs.none, x);
+  }
+
   constant(value: number, shape: readonly number[]): DeviceTensor {
     const dims = this.tensor(Int32Array.from(shape), [shape.length]);
     const scalar = this.backend.createScalar(value, 'float32');

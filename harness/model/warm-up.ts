@@ -2,6 +2,7 @@ import type { ModelShape } from '../core/model-shape.ts';
 import { ModelInstance } from './model-instance.ts';
 import type { BatchEntry } from './step-plan.ts';
 import type { TensorOps } from './tensor-ops.ts';
+import type { WeightLoader } from './weights.ts';
 
 const promptTokens = 256;
 const numSequences = 8;
@@ -12,15 +13,14 @@ const numSequences = 8;
  */
 export function warmUp(
   ops: TensorOps,
-  model: { shape: ModelShape; seed: number; blockSizeTokens: number },
+  model: { shape: ModelShape; weights: WeightLoader; blockSizeTokens: number },
 ): void {
   const layers = { first: 0, count: 1 };
   const numCells = numSequences * Math.ceil((promptTokens + 1) / model.blockSizeTokens);
   const instance = new ModelInstance(ops, { ...model, layers, numCells });
   const run = (batch: BatchEntry[]): void => {
     const totalTokens = batch.reduce((sum, entry) => sum + entry.numTokens, 0);
-    for (const entry of batch)
-      instance.kv.reserve(entry.requestId, layers, entry.pastTokens + entry.numTokens);
+    instance.reserveKv(batch, layers);
     const hidden = instance.runLayers({ batch, layers, input: { tokens: new Int32Array(totalTokens) } });
     instance.sample(hidden, Int32Array.from(batch.keys()));
     ops.free(hidden);

@@ -31,6 +31,20 @@ export interface ResidentWeights {
   readonly head: DeviceTensor;
 }
 
+/** Where an instance's weights come from; the tensors are the caller's to free. */
+export interface WeightLoader {
+  loadResident(): ResidentWeights;
+  loadLayer(layer: number): LayerWeights;
+}
+
+/** Generates the weights anew each time: they depend on the seed and the shape alone. */
+export function seededWeights(ops: TensorOps, shape: ModelShape, seed: number): WeightLoader {
+  return {
+    loadResident: () => loadResidentWeights(ops, shape, seed),
+    loadLayer: (layer) => loadLayerWeights(ops, shape, seed, layer),
+  };
+}
+
 /** Random weights of one layer; the same seed and layer always give the same numbers, in whatever order they load. */
 export function loadLayerWeights(
   ops: TensorOps,
@@ -66,6 +80,20 @@ export function loadResidentWeights(ops: TensorOps, shape: ModelShape, seed: num
 
 export function weightBytes(weights: LayerWeights | ResidentWeights): number {
   return tensorsOf(weights).reduce((bytes, tensor) => bytes + tensorBytes(tensor), 0);
+}
+
+/** The same weights in memory of their own, as an instance gets them from a peer. */
+export function copyWeights(ops: TensorOps, weights: LayerWeights): LayerWeights {
+  return mapNamed<keyof LayerWeights, DeviceTensor, DeviceTensor>(weights, (tensor) => ops.copy(tensor));
+}
+
+/** Another value under each name, in the same order. */
+export function mapNamed<Name extends string, From, To>(
+  named: Readonly<Record<Name, From>>,
+  map: (value: From, name: Name) => To,
+): Record<Name, To> {
+  const entries = Object.entries(named) as [Name, From][];
+  return Object.fromEntries(entries.map(([name, value]) => [name, map(value, name)])) as Record<Name, To>;
 }
 
 export function freeWeights(ops: TensorOps, weights: LayerWeights | ResidentWeights): void {

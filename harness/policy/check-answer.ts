@@ -33,6 +33,25 @@ export function checkIds(answer: readonly number[] | undefined): readonly number
   return answer;
 }
 
+export function checkGroups(
+  answer: readonly (readonly number[])[] | undefined,
+): readonly (readonly number[])[] | undefined {
+  if (answer === undefined) return undefined;
+  if (!Array.isArray(answer)) throw new TypeError(`expected lists of instance ids, got ${describe(answer)}`);
+  for (const ids of answer) checkIds(ids);
+  return answer;
+}
+
+export function checkStats(
+  answer: Readonly<Record<string, number | null>>,
+): Readonly<Record<string, number | null>> {
+  for (const [name, value] of Object.entries(answer)) {
+    if (value === null || Number.isFinite(value)) continue;
+    throw new TypeError(`${name} must be a finite number or null, got ${describe(value)}`);
+  }
+  return answer;
+}
+
 /** Every limit, with what it must be. */
 const limitChecks: Readonly<Record<keyof Limits, { what: string; holds(value: unknown): boolean }>> = {
   maxRunning: { what: 'an integer of at least 1', holds: isCount },

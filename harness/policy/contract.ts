@@ -17,6 +17,8 @@ export interface Capabilities {
   readonly dispatches?: boolean;
   /** Answers memory pressure by giving up running requests in these ways. */
   readonly preempts?: readonly ('recompute' | 'swap')[];
+  /** Merges groups: a request too large for its group waits for that instead of failing. */
+  readonly dropsParameters?: boolean;
   /** Bound, not a policy: instances get as much KV memory as the load asks for. */
   readonly unlimitedMemory?: boolean;
   /** Asks for true output lengths (`PolicyDeps.trueOutputTokens`); every report says so. */
@@ -41,6 +43,11 @@ export interface PolicyDeps {
  * (anything but `undefined` or an empty list) decides. Answers are plain data; the core checks and applies them.
  */
 export interface Policy {
+  /**
+   * Which instances serve together from the start, as pipelines in this order; each instance once. Asked once, before
+   * anything runs; without an answer the configuration decides.
+   */
+  initialGroups?(instanceIds: readonly number[]): readonly (readonly number[])[] | undefined;
   /** A request has arrived, or was held and may be placed now. */
   dispatch?(request: RequestView, view: ClusterView): DispatchDecision | undefined;
   /** Order of a group's waiting queue, by request id, asked before each step. First come first served without it. */
@@ -59,6 +66,27 @@ export interface Policy {
   /** Every `capabilities.tickUs`. */
   onTick?(view: ClusterView): readonly Decision[] | undefined;
   onEvent?(event: PolicyEvent, view: ClusterView): readonly Decision[] | undefined;
+  /** A stage has run: what it was given and how long it took, for policies that learn. Every member of a stack is told. */
+  onStage?(timing: StageTiming): void;
+  /** Figures of its own for the summary and the report, asked at the end; `null` where one is undefined. */
+  stats?(): Readonly<Record<string, number | null>>;
+}
+
+/**
+ * One micro-batch on one stage. Over its entries of c new tokens after p computed ones: `attentionPairs` is the sum of
+ * p * c + c * (c + 1) / 2. The object is used again: read it, never keep it.
+ */
+export interface StageTiming {
+  readonly numLayers: number;
+  readonly isLast: boolean;
+  readonly numEntries: number;
+  readonly totalTokens: number;
+  /** Of these, decoded ones. */
+  readonly decodeTokens: number;
+  readonly attentionPairs: number;
+  /** Sum of p + c. */
+  readonly contextTokens: number;
+  readonly durationUs: number;
 }
 
 export interface BatchView {

@@ -8,18 +8,24 @@ export type {
   PolicyDefinition,
   PolicyDeps,
   PolicyFamily,
+  StageTiming,
 } from './contract.ts';
 export type {
+  CancelRestoreDecision,
   Decision,
   DispatchDecision,
+  DropDecision,
+  KvTransition,
   Limits,
   PreemptDecision,
+  RestoreDecision,
   SetLimitsDecision,
   SwapInDecision,
   WaitDecision,
 } from './decisions.ts';
 export type {
   ClusterView,
+  GroupPhase,
   GroupView,
   InstanceView,
   MemoryNeed,

@@ -1,6 +1,14 @@
 import { messageOf, PolicyError } from '../base/errors.ts';
-import type { BatchView, Capabilities, MicroBatchPlan, Policy } from './contract.ts';
-import { checkDispatch, checkIds, checkLimits, checkPlans, nonEmpty } from './check-answer.ts';
+import type { BatchView, Capabilities, MicroBatchPlan, Policy, StageTiming } from './contract.ts';
+import {
+  checkDispatch,
+  checkGroups,
+  checkIds,
+  checkLimits,
+  checkPlans,
+  checkStats,
+  nonEmpty,
+} from './check-answer.ts';
 import type { Decision, DispatchDecision, Limits } from './decisions.ts';
 import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
 
@@ -40,6 +48,7 @@ export class PolicyStack {
     this.#guard = guard;
     const having = (moment: Moment) => members.filter((member) => member.policy[moment] !== undefined);
     this.#byMoment = {
+      initialGroups: having('initialGroups'),
       dispatch: having('dispatch'),
       order: having('order'),
       limits: having('limits'),
@@ -48,6 +57,8 @@ export class PolicyStack {
       onMemoryPressure: having('onMemoryPressure'),
       onTick: having('onTick'),
       onEvent: having('onEvent'),
+      onStage: having('onStage'),
+      stats: having('stats'),
     };
   }
 
@@ -58,6 +69,12 @@ export class PolicyStack {
 
   answers(moment: Moment): boolean {
     return this.#byMoment[moment].length > 0;
+  }
+
+  initialGroups(instanceIds: readonly number[]): Answer<readonly (readonly number[])[]> | undefined {
+    return this.#first('initialGroups', `${instanceIds.length} instances`, ({ policy }) =>
+      checkGroups(policy.initialGroups?.(instanceIds)),
+    );
   }
 
   dispatch(request: RequestView, view: ClusterView): Answer<DispatchDecision> | undefined {
@@ -115,6 +132,27 @@ export class PolicyStack {
       if (value !== undefined) answers.push({ policy: member.name, value });
     }
     return answers;
+  }
+
+  /** Every member is told; none answers. */
+  onStage(timing: StageTiming): void {
+    for (const member of this.#byMoment.onStage) {
+      this.#call(member, 'onStage', `a stage of ${timing.durationUs} us`, () =>
+        member.policy.onStage?.(timing),
+      );
+    }
+  }
+
+  /** What the members say about themselves, as `policy.figure`. */
+  stats(): Readonly<Record<string, number | null>> {
+    const stats: Record<string, number | null> = {};
+    for (const member of this.#byMoment.stats) {
+      const figures = this.#call(member, 'stats', 'the whole run', () =>
+        checkStats(member.policy.stats?.() ?? {}),
+      );
+      for (const [name, value] of Object.entries(figures)) stats[`${member.name}.${name}`] = value;
+    }
+    return stats;
   }
 
   #first<T>(

@@ -37,6 +37,7 @@ export type RequestStatus =
   | { readonly kind: 'swapped' }
   | { readonly kind: 'swapping-in' }
   | { readonly kind: 'migrating' }
+  /** Stalled: its KV has to follow the layers that its group moved to other members. */
   | { readonly kind: 'exchanging' }
   | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly reason: string }
@@ -65,8 +66,17 @@ export interface StageView {
   readonly numLayers: number;
 }
 
+/**
+ * What a group is doing besides serving. `merging`: waits for its last step, then becomes part of a larger group;
+ * `restoring`: its members load the layers that they lack; `retiring`: split already, serves its last requests;
+ * `loading`: does not serve yet.
+ */
+export type GroupPhase = 'serving' | 'merging' | 'restoring' | 'retiring' | 'loading';
+
 export interface GroupView {
   readonly id: number;
+  readonly phase: GroupPhase;
+  /** One for an ordinary instance; in order of their layers, which together are the whole model. */
   readonly stages: readonly StageView[];
   /** Queued and preempted requests, in the order in which they will be admitted. */
   readonly waiting: ViewList<RequestView>;
@@ -74,6 +84,8 @@ export interface GroupView {
   readonly running: ViewList<RequestView>;
   /** Requests whose KV is in host memory or on its way there or back. */
   readonly swapped: ViewList<RequestView>;
+  /** Stalled requests whose KV waits to follow the group's layers, or is on its way. */
+  readonly exchanging: ViewList<RequestView>;
   readonly limits: Limits;
   /** KV blocks that the group can hold: the minimum over its members. */
   readonly totalBlocks: number;
@@ -82,7 +94,7 @@ export interface GroupView {
   readonly pendingFreeBlocks: number;
   /** Blocks that all waiting requests need for the tokens that they have now. */
   readonly waitingBlocks: number;
-  /** The same for every request of the group: waiting, running and swapped. */
+  /** The same for every request of the group, in whichever list. */
   readonly demandBlocks: number;
   /** Whether new requests may be sent here. */
   readonly acceptsRequests: boolean;
@@ -113,4 +125,8 @@ export type PolicyEvent =
   | { readonly kind: 'swapOutDone'; readonly requestId: number; readonly groupId: number }
   | { readonly kind: 'swapInDone'; readonly requestId: number; readonly groupId: number }
   | { readonly kind: 'instanceReady'; readonly instanceId: number; readonly groupId: number }
-  | { readonly kind: 'instanceFailed'; readonly instanceId: number; readonly groupId: number };
+  | { readonly kind: 'instanceFailed'; readonly instanceId: number }
+  /** A drop is done: `from` are gone, `groupId` serves in their place. */
+  | { readonly kind: 'groupsMerged'; readonly groupId: number; readonly from: readonly number[] }
+  /** A restore is done: `into` serve; `groupId` retires. */
+  | { readonly kind: 'groupSplit'; readonly groupId: number; readonly into: readonly number[] };

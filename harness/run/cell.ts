@@ -80,6 +80,7 @@ function execute(
     executor: cellExecutor.executor,
     observer: recorder,
     sampleIntervalUs: config.execution.sampleIntervalUs,
+    faults: config.cluster.faults,
     maxDurationUs: config.execution.maxDurationUs,
     checkEvery: 0,
     onProgress: ({ ended, nowUs }) => io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs }),
@@ -102,6 +103,7 @@ function execute(
     endedAtUs: totals.durationUs,
     instanceUs: totals.instanceUs,
     verifiedTokens,
+    policyStats: stack.stats(),
   });
   return {
     summary,

@@ -37,6 +37,8 @@ export function crossCheck(draft: Draft, origin: Origin): readonly InputIssue[] 
 
 const checks: readonly ((draft: Draft) => readonly Finding[])[] = [
   checkPipeline,
+  checkFaults,
+  checkSurvivors,
   checkMemory,
   checkMeasurable,
   checkReplay,
@@ -58,6 +60,39 @@ function checkPipeline({ model, cluster }: Draft): readonly Finding[] {
   if (model === undefined || stagesPerGroup <= model.numLayers) return [];
   return [
     { path, message: `${stagesPerGroup} stages cannot share the ${model.numLayers} layers of ${model.name}` },
+  ];
+}
+
+function checkFaults({ config: { cluster } }: Draft): readonly Finding[] {
+  if (cluster === undefined) return [];
+  const { instances, faults } = cluster;
+  const failing = faults.map(({ instance }) => instance);
+  const findings = failing.flatMap((instance, index): readonly Finding[] => {
+    const path = ['cluster', 'faults', index, 'instance'];
+    if (instance >= instances) {
+      return [{ path, message: `there is no instance ${instance}; expected 0 to ${instances - 1}` }];
+    }
+    if (failing.indexOf(instance) === index) return [];
+    return [{ path, message: `instance ${instance} fails twice; expected each at most once` }];
+  });
+  if (findings.length > 0 || failing.length < instances) return findings;
+  const message = `all of the ${instances} instances fail; expected at least one to survive`;
+  return [{ path: ['cluster', 'faults'], message }];
+}
+
+/** What is left of a static pipeline goes on as instances that each hold the whole model. */
+function checkSurvivors({ model, cluster, config }: Draft): readonly Finding[] {
+  if (model === undefined || cluster === undefined || config.engine === undefined) return [];
+  if (cluster.faults.length === 0 || cluster.stagesPerGroup === 1) return [];
+  const alone = { model, cluster: { ...cluster, stagesPerGroup: 1 }, engine: config.engine };
+  if (groupCapacity(alone).kvTokens > 0) return [];
+  const { name } = cluster.hardware;
+  return [
+    {
+      path: ['cluster', 'faults'],
+      message: `survivors of a group serve alone, and ${model.name} does not fit one ${name}`,
+      hint: 'take hardware that holds the whole model, or no faults',
+    },
   ];
 }
 

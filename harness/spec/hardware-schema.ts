@@ -32,6 +32,8 @@ export const hardwareSchema = z
     hostMemory: bytesSchema,
     network: linkSchema,
     diskBandwidth: bytesPerSecondSchema,
+    /** Whether a copy of the weights stays in host memory, beside `hostMemory`; layers are then read from there, not from disk. */
+    weightsInHostMemory: z.boolean().default(false),
     /** From asking for an instance until it starts to load weights. */
     provisioningS: z.number().nonnegative(),
     /** Changing what device memory is mapped to. */
@@ -60,6 +62,7 @@ export function toHardware(input: HardwareInput, name: string): Hardware {
     hostMemoryBytes: input.hostMemory,
     network: toLink(input.network),
     diskBytesPerSecond: input.diskBandwidth,
+    weightsInHostMemory: input.weightsInHostMemory,
     provisioningUs: secondsToUs(input.provisioningS),
     remapUs: msToUs(input.remapMs),
   };

@@ -6,7 +6,14 @@ import { readConfigDocument } from './catalog.ts';
 import { crossCheck } from './checks.ts';
 import type { Draft } from './checks.ts';
 import { isMapping } from './document.ts';
-import { normalizeClasses, normalizeExecution, normalizeSources, nameOfFile, seedsOf } from './normalize.ts';
+import {
+  nameOfFile,
+  normalizeClasses,
+  normalizeExecution,
+  normalizeFaults,
+  normalizeSources,
+  seedsOf,
+} from './normalize.ts';
 import { createOrigin } from './origin.ts';
 import type { Origin } from './origin.ts';
 import { applyOverrides, parseOverride } from './overrides.ts';
@@ -125,7 +132,11 @@ function resolveCluster(cluster: Config['cluster'], context: DraftContext): Vali
   const hardware = resolveHardware(cluster.hardware, context);
   if (!hardware.ok) return hardware;
   const { instances, stagesPerGroup } = cluster;
-  return { ok: true, value: { numInstances: instances, stagesPerGroup, hardware: hardware.value } };
+  const faults = normalizeFaults(cluster.faults);
+  return {
+    ok: true,
+    value: { numInstances: instances, stagesPerGroup, hardware: hardware.value, faults },
+  };
 }
 
 /** Those of the file, then one for each `--policy` that the file does not already have under that name. */

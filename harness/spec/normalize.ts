@@ -2,7 +2,7 @@ import { basename, extname, resolve } from 'node:path';
 import type { WorkloadSource } from '../../workloads/index.ts';
 import { msToUs, secondsToUs } from '../base/units.ts';
 import type { RequestClass, SloTarget } from '../core/workload.ts';
-import type { ExecutionSpec } from './resolved.ts';
+import type { ExecutionSpec, FaultSpec } from './resolved.ts';
 import type { Config } from './schema.ts';
 
 /** Class of the sources that name none. */
@@ -38,6 +38,10 @@ export function normalizeExecution(execution: Config['execution'], baseDir: stri
     maxDurationUs: secondsToUs(execution.maxDurationS),
     policyTimeoutMs: execution.policyTimeoutMs,
   };
+}
+
+export function normalizeFaults(faults: Config['cluster']['faults']): readonly FaultSpec[] {
+  return faults.map(({ instance, atS }) => ({ instance, atUs: secondsToUs(atS) }));
 }
 
 export function seedsOf({ seed, repeats }: Pick<Config, 'seed' | 'repeats'>): readonly number[] {

@@ -28,6 +28,13 @@ export interface ClusterSpec {
   /** Instances that serve one copy of the model together as a static pipeline; 1 for ordinary instances. */
   readonly stagesPerGroup: number;
   readonly hardware: Hardware;
+  /** Instances that fail, each once, and when in virtual time; at least one instance never does. */
+  readonly faults: readonly FaultSpec[];
+}
+
+export interface FaultSpec {
+  readonly instance: number;
+  readonly atUs: number;
 }
 
 /** Limits of the step loop, vLLM's names and defaults (POLICIES: max_num_seqs, max_num_batched_tokens, watermark). */

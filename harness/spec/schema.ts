@@ -24,12 +24,21 @@ const sloSchema = z.strictObject({
   tpotMs: z.number().positive().optional(),
 });
 
+const faultSchema = z.strictObject({
+  /** Counted from 0. */
+  instance: z.int().nonnegative(),
+  /** Virtual time. */
+  atS: z.number().nonnegative(),
+});
+
 const clusterSchema = z.strictObject({
   instances: count,
   /** A name in `configs/hardware`, a path, or the device written out. */
   hardware: z.union([z.string(), hardwareSchema]),
   /** Instances that serve one copy of the model together as a static pipeline. */
   stagesPerGroup: count.default(1),
+  /** Instances that fail during every run, with all that they hold, and do not come back. */
+  faults: z.array(faultSchema).default([]),
 });
 
 /** Defaults of vLLM V1; `watermarkRatio` is the watermark of V0, which V1's admission check has kept in spirit. */

@@ -1,6 +1,6 @@
 import { mean } from '../base/stats.ts';
+import { metricKeys, type MetricKey } from '../metrics/metrics.ts';
 import type { CellSummary } from '../metrics/results.ts';
-import { cellSummarySchema } from '../metrics/results.ts';
 import { suggest } from '../base/suggest.ts';
 
 /** `kunserve.p99_ttft_ms < 0.5 * recompute.p99_ttft_ms`, taken apart. */
@@ -23,13 +23,6 @@ type Expression =
       readonly left: Expression;
       readonly right: Expression;
     };
-
-/** A key of `summary.json`'s cells that holds a number. */
-type MetricKey = Exclude<keyof CellSummary, 'id' | 'policy' | 'seed' | 'classes'>;
-
-const thresholdMetrics: readonly MetricKey[] = Object.keys(cellSummarySchema.shape).filter(
-  (key): key is MetricKey => !['id', 'policy', 'seed', 'classes'].includes(key),
-);
 
 interface ThresholdProblem {
   readonly message: string;
@@ -178,11 +171,11 @@ class Parser {
         hint: suggest(policy, this.#policies),
       });
     }
-    const metric = thresholdMetrics.find((candidate) => candidate === key);
+    const metric = metricKeys.find((candidate) => candidate === key);
     if (metric === undefined) {
       throw new SyntaxProblem({
         message: `there is no metric "${key}"`,
-        hint: suggest(key, thresholdMetrics),
+        hint: suggest(key, metricKeys),
       });
     }
     return { kind: 'metric', policy, metric };

@@ -38,6 +38,7 @@ const device: Hardware = {
   hostMemoryBytes: 256e9,
   network: { bytesPerSecond: 25e9, latencyUs: 10 },
   diskBytesPerSecond: 2e9,
+  weightsInHostMemory: false,
   provisioningUs: 0,
   remapUs: 5000,
 };
@@ -119,6 +120,7 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
     executor: new SimulatedExecutor(model, hardware),
     observer: recorder,
     sampleIntervalUs: 1e6,
+    faults: [],
     maxDurationUs: 1e12,
     checkEvery: 0,
   });
@@ -131,6 +133,7 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
     endedAtUs: totals.durationUs,
     instanceUs: totals.instanceUs,
     verifiedTokens: null,
+    policyStats: stack.stats(),
   });
   return {
     requestsPerSecond: Math.round(numRequests / seconds),

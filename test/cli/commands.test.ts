@@ -42,9 +42,12 @@ describe('bench', { timeout: 60_000 }, () => {
       workspace.config({ repeats: '2' }),
       '--output-dir',
       out,
+      '--set',
+      'cluster.faults=[{ instance: 1, atS: 0.25 }]',
       '--dry-run',
     ]);
     expect(result.stdout).toMatch(/cells: recompute-s1 recompute-s2$/m);
+    expect(result.stdout).toMatch(/fault +instance 1 fails at 0\.25 s/);
     expect(result.stdout).toMatch(/weights +[\d.]+ MiB \(\d+\.\d %\)/);
     expect(existsSync(out)).toBe(false);
     expect(result.exitCode).toBe(0);

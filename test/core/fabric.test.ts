@@ -1,6 +1,7 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EventQueue } from '../../harness/core/events.ts';
-import { Fabric, Link } from '../../harness/core/fabric.ts';
+import { Fabric, Link, type Transfer } from '../../harness/core/fabric.ts';
 import type { TransferKind } from '../../harness/core/observer.ts';
 
 /** 1 byte a microsecond and no latency: bytes are microseconds. */
@@ -101,5 +102,126 @@ describe('fabric', () => {
     const ended = drain();
     expect(ended.at(-1)).toEqual(['copy', 50_200]);
     expect(ended).toHaveLength(21);
+  });
+});
+
+const kinds: readonly TransferKind[] = [
+  'activations',
+  'attention',
+  'exchange',
+  'migration',
+  'swap-in',
+  'weights',
+];
+const schedules = fc.array(
+  fc.record({
+    atUs: fc.nat(20_000),
+    kind: fc.constantFrom(...kinds),
+    bytes: fc.nat(8000),
+    path: fc.uniqueArray(fc.nat(4), { minLength: 1, maxLength: 3 }),
+    cancelAfterUs: fc.option(fc.nat(10_000), { nil: undefined }),
+  }),
+  { minLength: 1, maxLength: 40 },
+);
+
+type Plan = typeof schedules extends fc.Arbitrary<infer T> ? T : never;
+
+/** Runs a schedule and looks at the links after each event; gives what was sent and when each ended. */
+function play(plan: Plan, isCoordinated = true) {
+  const events = new EventQueue();
+  const fabric = new Fabric(events);
+  const links = Array.from({ length: 5 }, (_, index) => new Link(`${index}`, profile));
+  const sent: Transfer[] = [];
+  const endedAtUs = new Map<Transfer, number>();
+  const heldUs = new Map<Transfer, number>();
+  for (const { atUs, path, cancelAfterUs, kind, bytes } of plan)
+    events.scheduleCall(atUs, 1, () => {
+      const onDone = (done: Transfer) => endedAtUs.set(done, events.nowUs);
+      const on = path.map((index) => links[index]!);
+      const transfer = fabric.submit({ kind, bytes, links: on, onDone, isCoordinated, chunkUs: 500 });
+      sent.push(transfer);
+      if (cancelAfterUs !== undefined)
+        events.scheduleCall(atUs + cancelAfterUs, 2, () => fabric.cancel(transfer));
+    });
+  let lastUs = 0;
+  let moving = new Set<Transfer>();
+  for (let event = events.next(1e9); event !== undefined; event = events.next(1e9)) {
+    for (const transfer of moving) heldUs.set(transfer, (heldUs.get(transfer) ?? 0) + events.nowUs - lastUs);
+    lastUs = events.nowUs;
+    event.fire();
+    moving = new Set(sent.filter(({ state }) => state === 'moving'));
+    for (const link of links) {
+      const holders = [...moving].filter((transfer) => transfer.links.includes(link));
+      expect(holders).toEqual(link.current === undefined ? [] : [link.current]);
+    }
+  }
+  return { sent, endedAtUs, heldUs };
+}
+
+const checkConservation = (plan: Plan, isCoordinated: boolean) => {
+  const { sent, endedAtUs, heldUs } = play(plan, isCoordinated);
+  expect(sent).toHaveLength(plan.length);
+  for (const transfer of sent) {
+    expect(transfer.state).toBe(endedAtUs.has(transfer) ? 'done' : 'cancelled');
+    if (transfer.state === 'done') expect(heldUs.get(transfer)).toBe(Math.max(1, transfer.bytes));
+  }
+};
+
+const checkOrder = (plan: Plan) => {
+  const { sent } = play(
+    plan.map((entry) => ({ ...entry, path: [0], cancelAfterUs: undefined })),
+    false,
+  );
+  const starts = sent.map(({ startedAtUs }) => startedAtUs ?? Infinity);
+  expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+};
+
+const checkUrgentWait = (bytes: number, atUs: number, cancelAfterUs: number | undefined) => {
+  const copy = { atUs: 0, kind: 'exchange', bytes, path: [0, 1], cancelAfterUs: undefined } as const;
+  const urgent = { atUs, kind: 'attention', bytes: 10, path: [1], cancelAfterUs } as const;
+  const { sent, endedAtUs } = play([
+    { ...copy, path: [...copy.path] },
+    { ...urgent, path: [1] },
+  ]);
+  const [first, second] = sent as [Transfer, Transfer];
+  if (second.startedAtUs === undefined) expect(endedAtUs.get(first)).toBe(bytes);
+  else expect(second.startedAtUs - atUs).toBeLessThanOrEqual(500);
+};
+
+describe('fabric under random schedules', () => {
+  it('never shares a link, moves every byte once, and ends or cancels everything', () => {
+    fc.assert(fc.property(schedules, fc.boolean(), checkConservation), { seed: 1, numRuns: 300 });
+  });
+
+  it('serves one link in order of request when uncoordinated', () => {
+    fc.assert(fc.property(schedules, checkOrder), { seed: 2, numRuns: 200 });
+  });
+
+  it('lets an urgent transfer wait at most one chunk for a copy, and a cancelled one leave no trace', () => {
+    const cancelAfter = fc.option(fc.nat(700), { nil: undefined });
+    const inputs = [
+      fc.integer({ min: 1, max: 9000 }),
+      fc.integer({ min: 1, max: 9000 }),
+      cancelAfter,
+    ] as const;
+    fc.assert(fc.property(...inputs, checkUrgentWait), { seed: 3, numRuns: 300 });
+  });
+
+  it('charges the latency of every message, and a microsecond for nothing at all', () => {
+    const events = new EventQueue();
+    const fabric = new Fabric(events);
+    const link = new Link('link', { bytesPerSecond: 1e6, latencyUs: 7 });
+    const ended: number[] = [];
+    const request = {
+      kind: 'attention',
+      links: [link, link],
+      onDone: () => ended.push(events.nowUs),
+    } as const;
+    fabric.submit({ ...request, bytes: 100, numMessages: 3 });
+    fabric.submit({ ...request, bytes: 0 });
+    const last = fabric.submit({ ...request, bytes: 0, links: [] });
+    for (let event = events.next(1e9); event !== undefined; event = events.next(1e9)) event.fire();
+    fabric.cancel(last);
+    expect(ended).toEqual([1, 121, 128]);
   });
 });

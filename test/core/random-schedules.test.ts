@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { RequestSpec } from '../../harness/core/workload.ts';
 import { type Decision, definePolicy, type PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
-import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { requests } from './schedules.ts';
 
 const { 'least-loaded': leastLoaded, 'round-robin': roundRobin, recompute, swap, unlimited } = policies;
 
@@ -23,7 +23,8 @@ const moody = definePolicy({
         (group) => group.running.length + group.waiting.length + group.swapped.length === 0,
       );
       if (roll < 0.4 && !isIdle) return { kind: 'hold', reason: 'later' };
-      return { kind: 'dispatch', groupId: rng.integer(view.groups.length), reason: 'there' };
+      const group = view.groups[rng.integer(view.groups.length)];
+      return { kind: 'dispatch', groupId: group?.id ?? 0, reason: 'there' };
     },
     onSchedule: (group) => {
       const back = [...group.swapped].find(({ status }) => status.kind === 'swapped');
@@ -58,32 +59,6 @@ const stacks: readonly (readonly PolicyDefinition[])[] = [
   [leastLoaded, unlimited],
   [moody, recompute],
 ];
-
-const requests = fc
-  .array(
-    fc.record({
-      gapUs: fc.integer({ min: 0, max: 4000 }),
-      promptTokens: fc.integer({ min: 1, max: 120 }),
-      outputTokens: fc.integer({ min: 1, max: 60 }),
-      follows: fc.boolean(),
-      branches: fc.boolean(),
-    }),
-    { minLength: 1, maxLength: 25 },
-  )
-  .map((rows) => {
-    let timeUs = 0;
-    return rows.map(({ gapUs, promptTokens, outputTokens, follows, branches }, id): RequestSpec => {
-      timeUs += gapUs;
-      const plain = request(id, timeUs, promptTokens, outputTokens);
-      // Two neighbours answer one question, and the first to finish decides.
-      const pair = id - (id % 2);
-      const job = { id: pair, branches: [pair, pair + 1], needed: 1 };
-      const spec = branches ? { ...plain, job } : plain;
-      return follows && id > 0
-        ? { ...spec, arrival: { kind: 'after', requestId: id - 1, delayUs: gapUs } }
-        : spec;
-    });
-  });
 
 const run = fc.record({
   specs: requests,

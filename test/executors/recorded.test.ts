@@ -29,6 +29,8 @@ function batchOf(totalTokens: number): MicroBatch {
     totalTokens,
     attentionPairs: 0,
     contextTokens: totalTokens,
+    numRemote: 0,
+    placements: [],
   };
 }
 
@@ -59,6 +61,26 @@ describe('a recording', () => {
   it('is replayed to the same times and the same verified tokens', () => {
     const replay = replayOf('whole', record([5, 9]));
     expect([5, 9].map((size) => replay.runStage(batchOf(size), stage))).toEqual([105, 109]);
+    expect(replay.finish()).toBe(7);
+  });
+
+  it('is replayed in the same way when micro-batches are abandoned, which it does not mention', () => {
+    const abandoned: number[] = [];
+    const executor = new FixedExecutor();
+    executor.abandonBatch = (...batches: readonly MicroBatch[]) => {
+      abandoned.push(...batches.map(({ totalTokens }) => totalTokens));
+    };
+    let text = '';
+    const recorded = recordExecutor(executor, { write: (line) => (text += line), close: () => {} });
+    recorded.executor.runStage(batchOf(5), stage);
+    recorded.executor.abandonBatch(batchOf(5));
+    recorded.executor.runStage(batchOf(6), stage);
+    expect(abandoned).toEqual([5]);
+    expect(text).toBe(record([5, 6]).replace(closingLine(7), ''));
+    const replay = replayOf('abandoned', text + closingLine(7));
+    expect(replay.runStage(batchOf(5), stage)).toBe(105);
+    replay.abandonBatch();
+    expect(replay.runStage(batchOf(6), stage)).toBe(106);
     expect(replay.finish()).toBe(7);
   });
 

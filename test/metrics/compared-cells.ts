@@ -18,6 +18,7 @@ const emptySummary = new CellRecorder({ classes, openSink: nullSinks }).finish({
   endedAtUs: 0,
   instanceUs: 10_000_000,
   verifiedTokens: null,
+  policyStats: {},
 });
 
 /** A cell with the figures that a comparison reads from its summary. */

@@ -26,6 +26,7 @@ const totals: RunTotals = {
   endedAtUs: 11_000_000,
   instanceUs: 6_000_000,
   verifiedTokens: null,
+  policyStats: { 'kunserve.merges': 3, 'kunserve.cost_error': null },
 };
 
 let dir = '';
@@ -90,7 +91,55 @@ test('the summary holds what was reported, by the declared formulas', () => {
     generated_tokens: 10,
     verified_tokens: null,
     decisions_rejected: 1,
+    policy_stats: { 'kunserve.merges': 3, 'kunserve.cost_error': null },
   });
+});
+
+test('KV usage weighs by the memory that there was, as drops, restores and failures change it', () => {
+  const summary = summaryOf((recorder) => {
+    recorder.sample({ ...sample, timeUs: 0, kvUsedBytes: 100, kvFreeBytes: 300 });
+    recorder.sample({ ...sample, timeUs: 1_000_000, kvUsedBytes: 300, kvFreeBytes: 500 });
+    recorder.sample({ ...sample, timeUs: 2_000_000, kvUsedBytes: 0, kvFreeBytes: 0 });
+  });
+  // In use: 200 byte-seconds, then 150. There were: 600, then 400.
+  expect(summary.kv_usage_ratio).toBe(0.35);
+  expect(summary.kv_usage_ratio_max).toBe(0.375);
+});
+
+test('drops, restores and the KV that follows them are counted, and nothing else', () => {
+  const kinds = [
+    'instanceReady',
+    'weightsDropped',
+    'groupsMerged',
+    'groupsMerged',
+    'restoreStarted',
+    'groupSplit',
+    'groupRetired',
+  ] as const;
+  const summary = summaryOf((recorder) => {
+    for (const kind of kinds) recorder.clusterEvent({ ...clusterEvent, kind });
+    for (const kind of [
+      'exchange',
+      'exchange',
+      'migration',
+      'activations',
+      'attention',
+      'weights',
+    ] as const) {
+      recorder.transferEnded({ ...transfer, kind, bytes: 1000 });
+    }
+  });
+  expect(summary).toMatchObject({ drop_count: 2, restore_count: 1, exchanged_bytes: 2000, swapped_bytes: 0 });
+});
+
+test('stalls are averaged over the requests that were stalled, however they ended', () => {
+  const stallsUs = [0, 3000, 6000, 0];
+  const summary = summaryOf((recorder) => {
+    for (const [id, stalledUs] of stallsUs.entries()) {
+      recorder.requestEnded({ ...finishedRequest, id, stalledUs, status: id === 2 ? 'failed' : 'finished' });
+    }
+  });
+  expect(summary).toMatchObject({ stalled_requests: 2, mean_stalled_ms: 4.5, max_stalled_ms: 6 });
 });
 
 test('an empty run is null where a metric is undefined, never NaN', () => {
@@ -107,6 +156,8 @@ test('an empty run is null where a metric is undefined, never NaN', () => {
     kv_usage_ratio: null,
     busy_ratio: 0,
     bubble_ratio: null,
+    mean_stalled_ms: null,
+    max_stalled_ms: null,
   });
 });
 
@@ -198,5 +249,5 @@ test('when one file cannot be completed the others are, and the first error is t
   );
   reportAll(recorder);
   expect(() => recorder.close()).toThrow(EnvironmentError);
-  expect(readFileSync(join(dir, 'events.jsonl'), 'utf8')).toContain('instance-ready');
+  expect(readFileSync(join(dir, 'events.jsonl'), 'utf8')).toContain('instanceReady');
 });

@@ -92,10 +92,13 @@ export const sample: InstanceSample = {
   kvUsedBytes: 100,
   kvFreeBytes: 300,
   reserveBytes: 0,
+  loadingBytes: 40,
+  droppedBytes: 50,
   hostKvBytes: 0,
   numWaiting: 5,
   numRunning: 6,
   numSwapped: 7,
+  numExchanging: 2,
   prefillTokens: 8,
   decodeTokens: 9,
   busyUs: 10,
@@ -114,7 +117,7 @@ export const transfer: TransferRecord = {
 
 export const clusterEvent: ClusterEventRecord = {
   timeUs: 77,
-  kind: 'instance-ready',
+  kind: 'instanceReady',
   instance: 2,
   groupId: undefined,
   detail: 'after a cold start',

@@ -50,6 +50,26 @@ test('a transfer is an async span with an arrow from slice to slice', () => {
   expect(phase('s').pid).not.toBe(phase('f').pid);
 });
 
+test('every kind of transfer and the counters of a sample are there', () => {
+  const { traceEvents } = traceOf((trace) => {
+    trace.transfer({ ...transfer, kind: 'exchange' });
+    trace.transfer({ ...transfer, kind: 'attention', requestId: undefined });
+    trace.transfer({ ...transfer, kind: 'weights', requestId: undefined, source: 'host' });
+    trace.sample(sample);
+  });
+  const named = (ph: string) => traceEvents.filter((event) => event.ph === ph);
+  expect(named('b').map(({ name, pid }) => [name, pid])).toEqual([
+    ['exchange', 3],
+    ['attention', 3],
+    ['weights', 4],
+  ]);
+  expect(Object.fromEntries(named('C').map(({ name, args }) => [name, args]))).toEqual({
+    'kv bytes': { used: 100, free: 300 },
+    'weight bytes': { held: 1000, loading: 40, dropped: 50 },
+    requests: { waiting: 5, running: 6, swapped: 7, exchanging: 2 },
+  });
+});
+
 test('decisions other than dispatch, events and counters are there', () => {
   const { traceEvents } = traceOf((trace) => {
     trace.decision(dispatch);
@@ -60,7 +80,14 @@ test('decisions other than dispatch, events and counters are there', () => {
   const names = traceEvents
     .filter((event) => event.ph === 'i' || event.ph === 'C')
     .map((event) => event.name);
-  expect(names).toEqual(['preempt', 'instance-ready', 'kv bytes', 'requests', 'trace complete']);
+  expect(names).toEqual([
+    'preempt',
+    'instanceReady',
+    'kv bytes',
+    'weight bytes',
+    'requests',
+    'trace complete',
+  ]);
 });
 
 test('beyond its limit the trace stops and says so in itself', () => {

@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { ModelInstance } from '../../harness/model/model-instance.ts';
 import { RopeTable } from '../../harness/model/rope.ts';
 import { type BatchEntry, firstRows } from '../../harness/model/step-plan.ts';
+import { seededWeights } from '../../harness/model/weights.ts';
 import { matrixOf, referenceLogits } from './reference-decoder.ts';
 import { allLayers, backend, ops, tinyShape } from './support.ts';
 
 const seed = 11;
 
 function createModel(layers = allLayers(tinyShape)): ModelInstance {
-  return new ModelInstance(ops, { shape: tinyShape, seed, blockSizeTokens: 4, layers, numCells: 400 });
+  const weights = seededWeights(ops, tinyShape, seed);
+  return new ModelInstance(ops, { shape: tinyShape, weights, blockSizeTokens: 4, layers, numCells: 400 });
 }
 
 /** Logits of every new token of the batch, entry by entry. */
@@ -26,9 +28,7 @@ function logitsOf(
   let input: Parameters<ModelInstance['runLayers']>[0]['input'] = { tokens };
   for (const [stage, model] of models.entries()) {
     const layers = { first: stage * perStage, count: perStage };
-    for (const { requestId, pastTokens, numTokens } of batch) {
-      model.kv.reserve(requestId, layers, pastTokens + numTokens);
-    }
+    model.reserveKv(batch, layers);
     input = { hidden: model.runLayers({ batch, layers, input }) };
   }
   const { hidden } = input as { hidden: Parameters<ModelInstance['logits']>[0] };

@@ -1,19 +1,27 @@
+import { expect } from 'vitest';
 import type { LayerRange } from '../../harness/core/model-shape.ts';
-import type { InstanceId } from '../../harness/core/executor.ts';
+import type { InstanceId, KvPlacement, MicroBatch } from '../../harness/core/executor.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { generatedTokens } from '../../harness/executors/measured-requests.ts';
-import { verifyTokens } from '../../harness/executors/verify.ts';
+import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
 import { allLayers, backend, microBatch, requestSpec, tinyShape } from './support.ts';
 
 export const seed = 5;
 export const blockSizeTokens = 4;
 const cellsPerInstance = 400;
 
+interface StageOf {
+  readonly instance: InstanceId;
+  readonly layers: LayerRange;
+}
+
 /** Plays the core: schedules by hand and keeps count of what has been computed. */
 export class Driver {
   readonly executor = new MeasuredExecutor({ backend, shape: tinyShape, seed, blockSizeTokens });
   readonly outputTokens = new Map<number, number>();
   readonly computed = new Map<number, number>();
+  /** Of requests whose KV is not where the stages run. */
+  readonly placements = new Map<number, KvPlacement>();
   #numBatches = 0;
 
   start(instance: InstanceId, layers: LayerRange = allLayers(tinyShape)): void {
@@ -27,35 +35,51 @@ export class Driver {
   }
 
   /** One step of some requests through the stages, at most `chunk` new tokens each. Returns microseconds by stage. */
-  step(
-    ids: readonly number[],
-    stages: readonly { instance: InstanceId; layers: LayerRange }[],
-    chunk = 1000,
-  ): number[] {
+  step(ids: readonly number[], stages: readonly StageOf[], chunk = 1000): number[] {
+    const batch = this.form(ids, chunk);
+    return stages.map((_, stageIndex) => this.runStage(batch, stages, stageIndex));
+  }
+
+  /** A micro-batch of the next tokens of some requests, at most `chunk` each. */
+  form(ids: readonly number[], chunk = 1000): MicroBatch {
     const entries = ids.map((requestId) => {
       const pastTokens = this.computed.get(requestId)!;
       const known = this.executor.transcript(requestId).numTokens;
       const numTokens = Math.min(chunk, known - pastTokens);
       this.computed.set(requestId, pastTokens + numTokens);
-      return { requestId, numTokens, pastTokens, samples: pastTokens + numTokens === known };
+      const samples = pastTokens + numTokens === known;
+      return { requestId, numTokens, pastTokens, samples, placement: this.placements.get(requestId) };
     });
-    const batch = microBatch(this.#numBatches++, entries);
-    return stages.map((stage, stageIndex) =>
-      this.executor.runStage(batch, {
-        ...stage,
-        stageIndex,
-        isFirst: stageIndex === 0,
-        isLast: stageIndex === stages.length - 1,
-      }),
-    );
+    return microBatch(this.#numBatches++, entries);
+  }
+
+  runStage(batch: MicroBatch, stages: readonly StageOf[], stageIndex: number): number {
+    return this.executor.runStage(batch, {
+      ...stages[stageIndex]!,
+      stageIndex,
+      isFirst: stageIndex === 0,
+      isLast: stageIndex === stages.length - 1,
+    });
+  }
+
+  /** The micro-batch does not go on: what it was to compute is open again. */
+  abandon(batch: MicroBatch): void {
+    this.executor.abandonBatch(batch);
+    for (let index = 0; index < batch.size; index += 1) {
+      this.computed.set(batch.requestIds[index]!, batch.pastTokens[index]!);
+    }
+  }
+
+  /** Moves KV of a request from device to device, as an exchange or a migration does. */
+  moveKv(requestId: number, layers: LayerRange, ends: { from: InstanceId; to: InstanceId }): void {
+    const from = { instance: ends.from, tier: 'device' } as const;
+    const to = { instance: ends.to, tier: 'device' } as const;
+    this.executor.copyKv(requestId, layers, { from, to, numTokens: this.computed.get(requestId)! });
+    this.executor.releaseKv(requestId, layers, from);
   }
 
   /** Steps the requests until all have their output, or `limit` steps. */
-  run(
-    ids: readonly number[],
-    stages: readonly { instance: InstanceId; layers: LayerRange }[],
-    limit = Infinity,
-  ): void {
+  run(ids: readonly number[], stages: readonly StageOf[], limit = Infinity): void {
     for (let step = 0; step < limit; step += 1) {
       const open = ids.filter((id) => !this.isComplete(id));
       if (open.length === 0) return;
@@ -74,6 +98,22 @@ export class Driver {
     return check;
   }
 }
+
+/** Ends the requests and expects the token check to accept every token of their output. */
+export function expectSound(driver: Driver, ids: readonly number[]): void {
+  const expected = ids.reduce((sum, id) => sum + driver.outputTokens.get(id)!, 0);
+  const check = driver.finish(ids);
+  expect(check.failures.map(describeFailure)).toEqual([]);
+  expect(check.verifiedTokens).toBe(expected);
+}
+
+export const all = allLayers(tinyShape);
+export const front: LayerRange = { first: 0, count: 2 };
+export const back: LayerRange = { first: 2, count: 2 };
+export const pipeline: readonly StageOf[] = [
+  { instance: 0, layers: front },
+  { instance: 1, layers: back },
+];
 
 export function whole(instance: InstanceId) {
   return [{ instance, layers: allLayers(tinyShape) }];

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PagedKv } from '../../harness/model/paged-kv.ts';
-import { type BatchEntry, firstRows, StepPlan } from '../../harness/model/step-plan.ts';
+import { type BatchEntry, firstRows, rangesOfOneSlab, StepPlan } from '../../harness/model/step-plan.ts';
 import { backend, ops } from './support.ts';
 
 const blockSizeTokens = 4;
@@ -10,7 +10,7 @@ const kv = new PagedKv(ops, { numKvHeads: 2, headDim: 8, blockSizeTokens }, 8);
 const maxPaddingTokens = (512 * 1024) / (2 * 4 * 16);
 
 function groupsOf(batch: readonly BatchEntry[]) {
-  const plan = new StepPlan(ops, batch, kv);
+  const plan = new StepPlan(ops, batch, { kv, layer: 0 });
   const groups = plan.groups.map((group) => ({ ...group, allowed: countAllowed(ops.read(group.mask)) }));
   plan.dispose();
   return groups;
@@ -66,6 +66,57 @@ describe('StepPlan', () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it('lays entries out by where their KV is, so that each slab is one run of each kind', () => {
+    const { shape } = kv;
+    const [first, second] = [new PagedKv(ops, shape, 8), new PagedKv(ops, shape, 8)];
+    const placed = [
+      undefined,
+      [
+        { kv: first, layers: { first: 0, count: 2 } },
+        { kv: second, layers: { first: 2, count: 2 } },
+      ],
+      [{ kv: first, layers: { first: 0, count: 4 } }],
+    ];
+    const batch = Array.from({ length: 12 }, (_, requestId) => ({
+      requestId,
+      numTokens: requestId < 6 ? 1 : 3,
+      pastTokens: requestId,
+      placedKv: placed[requestId % 3],
+    }));
+    const runsOf = (layer: number) => {
+      const plan = new StepPlan(ops, batch, { kv, layer });
+      const runs = plan.slabs.map((run) => [
+        run.kv,
+        run.firstRow,
+        run.entries.map((entry) => entry.requestId),
+      ]);
+      expect(plan.groups.map((group) => [group.kv, group.firstRow])).toEqual(
+        runs.map((run) => run.slice(0, 2)),
+      );
+      plan.dispose();
+      return runs;
+    };
+    expect(rangesOfOneSlab(batch, { first: 1, count: 3 })).toEqual([
+      { first: 1, count: 1 },
+      { first: 2, count: 2 },
+    ]);
+    expect(runsOf(1)).toEqual([
+      [kv, 0, [9, 6]],
+      [first, 6, [10, 7, 11, 8]],
+      [kv, 18, [3, 0]],
+      [first, 20, [4, 1, 5, 2]],
+    ]);
+    expect(runsOf(2)).toEqual([
+      [kv, 0, [9, 6]],
+      [second, 6, [10, 7]],
+      [first, 12, [11, 8]],
+      [kv, 18, [3, 0]],
+      [second, 20, [4, 1]],
+      [first, 22, [5, 2]],
+    ]);
+    for (const slab of [first, second]) slab.dispose();
   });
 
   it('gives back its tensors', () => {

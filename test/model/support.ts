@@ -3,7 +3,7 @@ import { ensureBackend } from '../../harness/backend/provision.ts';
 import { loadBackend } from '../../harness/backend/load.ts';
 import type { ModelShape } from '../../harness/core/model-shape.ts';
 import type { RequestSpec } from '../../harness/core/workload.ts';
-import type { MicroBatch } from '../../harness/core/executor.ts';
+import type { KvPlacement, MicroBatch } from '../../harness/core/executor.ts';
 import type { BatchEntry } from '../../harness/model/step-plan.ts';
 
 // On a fresh machine this provisions TensorFlow; several test files wait for the one that does.
@@ -41,8 +41,13 @@ export function requestSpec(id: number, promptTokens: number, outputTokens: numb
   };
 }
 
-export function microBatch(id: number, entries: readonly (BatchEntry & { samples: boolean })[]): MicroBatch {
-  const sum = (of: (entry: BatchEntry) => number) => entries.reduce((total, entry) => total + of(entry), 0);
+type Entry = Omit<BatchEntry, 'placedKv'> & {
+  readonly samples: boolean;
+  readonly placement?: KvPlacement | undefined;
+};
+
+export function microBatch(id: number, entries: readonly Entry[]): MicroBatch {
+  const sum = (of: (entry: Entry) => number) => entries.reduce((total, entry) => total + of(entry), 0);
   return {
     id,
     size: entries.length,
@@ -53,5 +58,7 @@ export function microBatch(id: number, entries: readonly (BatchEntry & { samples
     totalTokens: sum((entry) => entry.numTokens),
     attentionPairs: sum(({ numTokens: n, pastTokens: p }) => n * p + (n * (n + 1)) / 2),
     contextTokens: sum((entry) => entry.pastTokens + entry.numTokens),
+    numRemote: entries.filter(({ placement }) => placement !== undefined).length,
+    placements: entries.map(({ placement }) => placement),
   };
 }

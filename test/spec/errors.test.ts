@@ -153,6 +153,30 @@ describe('one mistake', () => {
       '5:28 cluster.stagesPerGroup: 8 stages cannot share the 4 layers of tiny-llama',
     ],
     [
+      'fault of no instance',
+      'instances: 4',
+      'faults: [{ instance: 4, atS: 1 }], instances: 4',
+      '5:33 cluster.faults.0.instance: there is no instance 4; expected 0 to 3',
+    ],
+    [
+      'fault twice',
+      'instances: 4',
+      'faults: [{ instance: 1, atS: 1 }, { instance: 1, atS: 2 }], instances: 4',
+      '5:58 cluster.faults.1.instance: instance 1 fails twice; expected each at most once',
+    ],
+    [
+      'no survivor',
+      'instances: 4',
+      'faults: [{ instance: 0, atS: 1 }, { instance: 1, atS: 1 }], instances: 2',
+      '5:20 cluster.faults: all of the 2 instances fail; expected at least one to survive',
+    ],
+    [
+      'fault in the past',
+      'instances: 4',
+      'faults: [{ instance: 0, atS: -1 }], instances: 4',
+      '5:41 cluster.faults.0.atS: must be greater than or equal to 0, got -1',
+    ],
+    [
       '16-bit model measured',
       'tiny-llama',
       'llama-7b',
@@ -184,6 +208,15 @@ describe('one mistake', () => {
       /^7:3 workload: the longest request has 90000020 tokens, and tiny-llama on a100-80gb keeps/,
     );
     expect(others).toEqual([]);
+  });
+
+  it('a fault whose survivors could not hold the model', async () => {
+    const text = edited('instances: 4', 'stagesPerGroup: 2, faults: [{ instance: 0, atS: 1 }], instances: 4')
+      .replace('model: tiny-llama', 'execution: { mode: simulate }\nmodel: qwen-2.5-72b')
+      .replace('a100-80gb', 'h800-80gb');
+    expect(await complaints(text)).toEqual([
+      '6:39 cluster.faults: survivors of a group serve alone, and qwen-2.5-72b does not fit one h800-80gb (take hardware that holds the whole model, or no faults)',
+    ]);
   });
 
   it('a missing file, with the nearest name', async () => {

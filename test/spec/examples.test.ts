@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -12,7 +12,11 @@ import { policies } from '../../policies/index.ts';
 import { load, validText } from './support.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const examples = readdirSync(join(root, 'configs')).filter((file) => file.endsWith('.yaml'));
+const examples = ['.', 'papers/kunserve'].flatMap((folder) =>
+  readdirSync(join(root, 'configs', folder))
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => join(folder, file)),
+);
 const builtIns = new Map(Object.entries(policies));
 const resolver: PolicyResolver = {
   names: [...builtIns.keys()],
@@ -26,7 +30,7 @@ describe.each(examples)('configs/%s', (example) => {
 
   it('resolves with the built-in policies', async () => {
     const config = await loadConfig({ file, resolver, cwd: root });
-    expect(config.name).toBe(example.replace('.yaml', ''));
+    expect(config.name).toBe(basename(example, '.yaml'));
     expect(config.stacks.length).toBeGreaterThan(1);
   });
 
@@ -72,6 +76,14 @@ describe('the catalog', () => {
   ])('%s has its published number of parameters', async (name, parameters) => {
     const { model } = await loadPair(name, 'h800-80gb', name.includes('72b') ? 4 : 1);
     expect(Math.abs(modelWeightBytes(model) / model.bytesPerWeight / parameters - 1)).toBeLessThan(0.005);
+  });
+
+  it.each([
+    ['qwen-2.5-14b', 'a800-80gb', 0.344],
+    ['qwen-2.5-72b', 'h800-80gb-tp4', 0.423],
+  ])('fills with the weights of %s what table 1 of KunServe says of %s', async (model, hardware, share) => {
+    const config = await loadPair(model, hardware);
+    expect(modelWeightBytes(config.model) / config.cluster.hardware.memoryBytes).toBeCloseTo(share, 3);
   });
 
   it("leaves the KV memory of the papers' testbeds", async () => {

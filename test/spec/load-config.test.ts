@@ -13,7 +13,8 @@ describe('a valid configuration', () => {
       cluster: {
         numInstances: 4,
         stagesPerGroup: 1,
-        hardware: { name: 'a100-80gb', memoryBytes: 80 * 2 ** 30 },
+        hardware: { name: 'a100-80gb', memoryBytes: 80 * 2 ** 30, weightsInHostMemory: false },
+        faults: [],
       },
       engine: { blockSizeTokens: 16, maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0.01 },
       execution: { mode: 'measure', verifyTokens: true, maxDurationUs: 3_600_000_000 },
@@ -56,7 +57,7 @@ describe('a valid configuration', () => {
   { numLayers: 2, hiddenSize: 64, numHeads: 2, numKvHeads: 1, headDim: 32, ffnSize: 128, vocabSize: 100, bytesPerWeight: 4 }`,
     ).replace(
       'a100-80gb',
-      `{ memory: 24 MiB, reserve: 1000000, hostMemory: 1 GB, diskBandwidth: 8 Gbps, provisioningS: 1.5,
+      `{ memory: 24 MiB, reserve: 1000000, hostMemory: 1 GB, diskBandwidth: 8 Gbps, weightsInHostMemory: true, provisioningS: 1.5,
     remapMs: 5, hostLink: { bandwidth: 2 GB/s, latencyUs: 5 }, network: { bandwidth: 1e9, latencyUs: 5 },
     compute: { peak: 1 TFLOP/s, peakEfficiency: 0.5, memoryBandwidth: 10 GiB/s, layerOverheadUs: 1, stepOverheadUs: 2 } }`,
     );
@@ -67,10 +68,22 @@ describe('a valid configuration', () => {
       reserveBytes: 1_000_000,
       hostMemoryBytes: 1e9,
       diskBytesPerSecond: 1e9,
+      weightsInHostMemory: true,
       provisioningUs: 1_500_000,
       remapUs: 5000,
       compute: { flopsPerSecond: 5e11, memoryBytesPerSecond: 10 * 2 ** 30 },
     });
+  });
+});
+
+describe('faults', () => {
+  it('are given in seconds, in any order', async () => {
+    const faults = 'faults: [{ instance: 3, atS: 2.5 }, { instance: 0, atS: 0 }]';
+    const { cluster } = await load(edited('instances: 4', `instances: 4, ${faults}`));
+    expect(cluster.faults).toEqual([
+      { instance: 3, atUs: 2_500_000 },
+      { instance: 0, atUs: 0 },
+    ]);
   });
 });
 

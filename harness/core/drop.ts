@@ -1,0 +1,130 @@
+import type { DropDecision, KvTransition } from '../policy/decisions.ts';
+import type { Cluster } from './cluster.ts';
+import type { InstanceGroup } from './group.ts';
+import type { Instance } from './instance.ts';
+import { dividePipeline } from './layer-split.ts';
+import type { LayoutPart } from './kv-layout.ts';
+import { cancelArrival } from './request-memory.ts';
+import { type Request, runningStatus } from './request.ts';
+import { stall, unstall } from './stall.ts';
+import { beginTransition } from './transition.ts';
+import { redirectLoads } from './weight-load.ts';
+
+/**
+ * Dropping replicated parameters (KunServe, section 4): groups become one pipeline in which every layer is held once. Says
+ * why not, or begins to wait for the groups' last steps.
+ */
+export function drop(cluster: Cluster, decision: DropDecision): string | undefined {
+  const { groupIds, transition } = decision;
+  const problem = shapeProblem(groupIds, transition);
+  if (problem !== undefined) return problem;
+  const groups: InstanceGroup[] = [];
+  for (const id of groupIds) {
+    const group = cluster.group(id);
+    if (group === undefined) return `there is no group ${id}`;
+    if (group.phase !== 'serving') return `group ${id} is ${group.phase}`;
+    groups.push(group);
+  }
+  const parts = dividePipeline(membersOf(groups), cluster.model.numLayers);
+  if (parts === undefined) return `groups ${groupIds.join(', ')} cannot share the layers in one pipeline`;
+  for (const group of groups) group.phase = 'merging';
+  beginTransition(cluster, [...groups, ...retiringBeside(groups)], () => merge(cluster, parts, transition));
+  return undefined;
+}
+
+function shapeProblem(groupIds: readonly number[], transition: KvTransition): string | undefined {
+  if (!Array.isArray(groupIds) || new Set(groupIds).size !== groupIds.length || groupIds.length < 2) {
+    return `expected two or more different groups, got ${JSON.stringify(groupIds)}`;
+  }
+  switch (transition?.kind) {
+    case 'remote-attention':
+      return undefined;
+    case 'exchange':
+      return Number.isInteger(transition.maxRequests) && transition.maxRequests >= 1
+        ? undefined
+        : `maxRequests must be an integer of at least 1, got ${JSON.stringify(transition.maxRequests)}`;
+    default:
+      return `expected transition "exchange" or "remote-attention", got ${JSON.stringify(transition)}`;
+  }
+}
+
+function membersOf(groups: readonly InstanceGroup[]): Instance[] {
+  return groups.flatMap(({ pipeline }) => pipeline.map(({ member }) => member));
+}
+
+/** Groups that were split and still serve on a member: its layers change under them, so they are merged as well. */
+function retiringBeside(groups: readonly InstanceGroup[]): InstanceGroup[] {
+  const retiring = membersOf(groups).flatMap((member) =>
+    member.groups.filter(({ phase }) => phase === 'retiring'),
+  );
+  return [...new Set(retiring)];
+}
+
+/** No step of the groups is under way. Their members keep their part of the layers, and one new group all requests. */
+function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTransition): void {
+  const members = parts.map(({ instance }) => instance);
+  const before = [...new Set(members.flatMap(({ groups }) => groups))];
+  const requests = before.flatMap(requestsOf);
+  for (const request of requests) cancelArrival(cluster, request);
+  for (const group of before) cluster.removeGroup(group);
+  for (const { instance, layers } of parts) {
+    const freed = instance.weightBytes;
+    cluster.reshape(instance, layers);
+    const detail = `${freed - instance.weightBytes} B freed, layers ${layers.first} to ${layers.first + layers.count - 1} kept, ${instance.totalCells} KV cells`;
+    cluster.note('weightsDropped', { instance: instance.id, detail });
+  }
+  redirectLoads(cluster);
+  const group = cluster.addGroup(parts, 'serving');
+  if (transition.kind === 'exchange') group.exchange = transition;
+  group.pausedUntilUs = cluster.nowUs + cluster.hardware.remapUs;
+  for (const old of before) group.deferred.push(...old.deferred);
+  for (const request of requests.toSorted(byAdmission)) join(cluster, group, request, transition);
+  const from = before.map(({ id }) => id);
+  const names = members.map(({ id }) => id).join(', ');
+  cluster.note('groupsMerged', {
+    groupId: group.id,
+    detail: `groups ${from.join(', ')} are one on instances ${names}`,
+  });
+  cluster.wake(group);
+  cluster.hooks.notify({ kind: 'groupsMerged', groupId: group.id, from });
+}
+
+export function requestsOf(group: InstanceGroup): Request[] {
+  return [...group.waiting, ...group.running, ...group.exchanging, ...group.swapped];
+}
+
+/** Those that have been scheduled first, in that order, then by arrival. */
+function byAdmission(a: Request, b: Request): number {
+  const scheduled = (a.firstScheduledAtUs ?? Infinity) - (b.firstScheduledAtUs ?? Infinity);
+  if (scheduled !== 0 && !Number.isNaN(scheduled)) return scheduled;
+  return a.arrivedAtUs - b.arrivedAtUs || a.id - b.id;
+}
+
+/** A request of a group that is gone becomes the new group's. */
+export function join(
+  cluster: Cluster,
+  group: InstanceGroup,
+  request: Request,
+  transition: KvTransition,
+): void {
+  const { kind } = request.status;
+  request.demandBlocks = 0;
+  group.adopt(request);
+  if (kind === 'queued' || kind === 'preempted') group.enqueue(request, 'back');
+  else if (kind === 'swapping-out' || kind === 'swapped' || kind === 'swapping-in') {
+    group.swapped.push(request);
+    if (kind === 'swapping-out') group.pendingFreeBlocks += request.kvBlocks;
+  } else goOnIn(cluster, group, request, transition);
+}
+
+/** It runs on if its KV is where the group's layers are, or may stay elsewhere; otherwise it stalls. */
+function goOnIn(cluster: Cluster, group: InstanceGroup, request: Request, transition: KvTransition): void {
+  if (request.layout?.matches(group.layout) === true) request.layout = group.layout;
+  if (request.layout !== group.layout && transition.kind === 'exchange') {
+    stall(cluster, group, request);
+    return;
+  }
+  unstall(cluster, request);
+  request.status = runningStatus(request);
+  group.running.push(request);
+}

@@ -1,0 +1,127 @@
+import { must } from '../base/assert.ts';
+import { removeFrom } from '../base/lists.ts';
+import { usPerMs } from '../base/units.ts';
+import { applyDecisions } from './apply-decision.ts';
+import type { Cluster } from './cluster.ts';
+import type { InstanceGroup } from './group.ts';
+import type { LayoutMove } from './kv-layout.ts';
+import { blocksMissingFor, wakeGroupsOn } from './request-memory.ts';
+import { type Request, runningStatus } from './request.ts';
+import { stall, unstall } from './stall.ts';
+import { send } from './transfers.ts';
+
+/**
+ * KV exchange (KunServe, section 5): after layers have moved between members, each stalled request's KV follows, a few
+ * requests at a time, while others run. A request takes its cells at the targets first and frees the old ones at the end.
+ */
+export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
+  if (group.retirement?.running === 'move-back') moveBack(cluster, group, group.retirement.into);
+  let numMoving = numOnTheirWay(group);
+  for (const request of group.exchanging) {
+    if (numMoving >= group.exchange.maxRequests) return;
+    if (request.arrival === undefined && startMoving(cluster, group, request)) numMoving += 1;
+  }
+}
+
+/**
+ * A group that can do nothing else, with no KV on its way: the policies make room for its first stalled request, or it
+ * never goes on.
+ */
+export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): void {
+  const request = group.exchanging[0];
+  if (request === undefined || numOnTheirWay(group) > 0) return;
+  const blocks = blocksMissingFor(movesOf(group, request), request.kvBlocks);
+  if (blocks <= 0) return;
+  const answer = cluster.stack.onMemoryPressure(group, { requestId: request.id, blocks }, cluster.view);
+  if (answer === undefined) return;
+  if (applyDecisions(cluster, 'onMemoryPressure', answer) > 0) cluster.wake(group);
+}
+
+function numOnTheirWay(group: InstanceGroup): number {
+  let count = 0;
+  for (const { arrival } of group.exchanging) if (arrival !== undefined) count += 1;
+  return count;
+}
+
+function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
+  const layout = must(request.layout, `KV layout of request ${request.id}`);
+  return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);
+}
+
+/** False while there is no room for it at its targets. */
+function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): boolean {
+  const moves = movesOf(group, request);
+  const { kvBlocks, computedTokens: numTokens } = request;
+  if (blocksMissingFor(moves, kvBlocks) > 0) return false;
+  const arrival = { layout: group.layout, moves, transfers: [] as ReturnType<typeof send>[] };
+  request.arrival = arrival;
+  for (const { from, to, layers } of moves) {
+    to.ledger.take(kvBlocks * layers.count);
+    cluster.executor.copyKv(request.id, layers, {
+      from: { instance: from.id, tier: 'device' },
+      to: { instance: to.id, tier: 'device' },
+      numTokens,
+    });
+  }
+  let numLeft = moves.length;
+  for (const { from, to, layers } of moves) {
+    const movement = {
+      kind: 'exchange',
+      requestId: request.id,
+      source: from.id,
+      target: to.id,
+      bytes: kvBlocks * layers.count * cluster.cellBytes,
+      links: [from.links.send, to.links.receive],
+      chunkUs: stageUs(group),
+      isCoordinated: group.exchange.isCoordinated,
+    } as const;
+    const transfer = send(cluster, movement, () => {
+      numLeft -= 1;
+      if (numLeft === 0) arrive(cluster, request);
+    });
+    arrival.transfers.push(transfer);
+  }
+  return true;
+}
+
+/** Chunks take about one stage time (KunServe, section 5), so that activations wait no longer than that. */
+function stageUs(group: InstanceGroup): number {
+  const numStages = group.pipeline.length;
+  return group.lastStepUs === 0 ? usPerMs : Math.ceil(group.lastStepUs / numStages);
+}
+
+function arrive(cluster: Cluster, request: Request): void {
+  const group = must(cluster.groupOf(request), `group of request ${request.id}`);
+  const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
+  const before = must(request.layout, `KV layout of request ${request.id}`);
+  request.arrival = undefined;
+  request.layout = layout;
+  for (const { from, layers } of moves) {
+    from.ledger.giveBack(request.kvBlocks * layers.count);
+    cluster.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
+  }
+  removeFrom(group.exchanging, request);
+  unstall(cluster, request);
+  request.status = runningStatus(request);
+  group.running.push(request);
+  wakeGroupsOn(cluster, before);
+  cluster.wake(group);
+}
+
+/** Takes requests of a group that has been split, between their steps, to the member with the most room. */
+function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
+  let numLeft = group.exchange.maxRequests;
+  for (const target of into) numLeft -= target.exchanging.length;
+  for (const request of group.running.slice()) {
+    if (numLeft <= 0) return;
+    if (request.isInFlight) continue;
+    const open = into.filter((each) => !each.isGone && each.transition === undefined);
+    const target = open.toSorted((a, b) => b.freeBlocks - a.freeBlocks)[0];
+    if (target === undefined || blocksMissingFor(movesOf(target, request), request.kvBlocks) > 0) return;
+    group.release(request);
+    target.adopt(request);
+    stall(cluster, target, request);
+    startMoving(cluster, target, request);
+    numLeft -= 1;
+  }
+}

@@ -1,0 +1,166 @@
+import { must } from '../base/assert.ts';
+import { removeFrom } from '../base/lists.ts';
+import type { KvTransition } from '../policy/decisions.ts';
+import type { Cluster } from './cluster.ts';
+import { logDecision } from './decision-log.ts';
+import { join, requestsOf } from './drop.ts';
+import { eventPriority } from './events.ts';
+import { defaultExchange, type GroupStage, type InstanceGroup } from './group.ts';
+import type { Instance } from './instance.ts';
+import { loseKv, placeAnew } from './lifecycle.ts';
+import { modelWeightBytes } from './model-shape.ts';
+import { cancelArrival } from './request-memory.ts';
+import type { Request } from './request.ts';
+import { stopLoading } from './restore.ts';
+import type { StepBatch } from './step-batch.ts';
+import { takeNextBatch } from './step-loop.ts';
+import { cancelTransition } from './transition.ts';
+import { finishLoad, loadWeights, redirectLoads } from './weight-load.ts';
+
+/** An instance that fails, with its host memory, at a time of the run. */
+export interface Fault {
+  readonly instance: number;
+  readonly atUs: number;
+}
+
+/** A fault is no progress: one planned for later does not keep a run alive that has nothing left to do. */
+export function planFaults(cluster: Cluster, faults: readonly Fault[]): void {
+  for (const { instance, atUs } of faults) {
+    cluster.events.scheduleCall(atUs, eventPriority.tick, () =>
+      fail(cluster, must(cluster.instances[instance], `instance ${instance}`)),
+    );
+  }
+}
+
+/**
+ * A member's failure ends its groups (KunServe, section 4.4): the survivors load the layers that they lack and go on as
+ * groups of their own. Requests whose KV was on the failed instance compute it again; the others keep theirs.
+ */
+function fail(cluster: Cluster, failed: Instance): void {
+  const groups = failed.groups.slice();
+  const members = groups.flatMap(({ pipeline }) => pipeline.map(({ member }) => member));
+  const survivors = [...new Set(members)].filter((member) => member !== failed);
+  for (const group of groups) stopGroup(cluster, group);
+  const numLosers = startAgainWithout(cluster, failed);
+  const orphans = groups.flatMap(requestsOf);
+  for (const request of orphans) cluster.groupOf(request)?.release(request);
+  for (const group of groups) cluster.removeGroup(group);
+  shutDown(cluster, failed, `${numLosers} requests lose their KV`);
+  for (const survivor of survivors) {
+    if (survivor.home === undefined) startAlone(cluster, survivor, orphans);
+  }
+  for (const request of orphans) rehome(cluster, request);
+  redirectLoads(cluster);
+  cluster.hooks.notify({ kind: 'instanceFailed', instanceId: failed.id });
+}
+
+/** Requests that have KV on the instance start again; KV on its way there stays where it was. How many start again. */
+function startAgainWithout(cluster: Cluster, failed: Instance): number {
+  for (const request of cluster.live.values()) {
+    if (request.arrival?.layout.includes(failed) === true) cancelArrival(cluster, request);
+  }
+  const losers = [...cluster.live.values()].filter((request) => hasKvOn(request, failed));
+  for (const request of losers) stopSteps(cluster, cluster.groupOf(request));
+  for (const request of losers) startAgain(cluster, request);
+  return losers.length;
+}
+
+/** Nobody has KV on it any more. */
+function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
+  instance.state = 'failed';
+  instance.releasedAtUs = cluster.nowUs;
+  cluster.executor.stopInstance(instance.id);
+  cluster.note('instanceFailed', { instance: instance.id, detail });
+}
+
+/** Nothing of the group is under way any more. */
+function stopGroup(cluster: Cluster, group: InstanceGroup): void {
+  if (group.transition !== undefined) cancelTransition(cluster, group.transition);
+  stopLoading(cluster, group);
+  for (const { source, decision } of group.deferred.splice(0)) {
+    logDecision(cluster, source, decision, `group ${group.id} has lost a member`);
+  }
+  stopSteps(cluster, group);
+}
+
+/** Takes back every step that is under way: some need what the failed instance had. Of its own group, or by remote attention. */
+function stopSteps(cluster: Cluster, group: InstanceGroup | undefined): void {
+  if (group === undefined || group.inFlight.length === 0) return;
+  const freed: Instance[] = [];
+  for (const batch of group.inFlight.splice(0)) {
+    const member = abandon(cluster, batch);
+    if (member !== undefined) freed.push(member);
+  }
+  for (const member of freed) takeNextBatch(cluster, member);
+  cluster.wake(group);
+}
+
+/** Takes a micro-batch out of its pipeline; the member that it occupied, if any. */
+function abandon(cluster: Cluster, batch: StepBatch): Instance | undefined {
+  batch.isAbandoned = true;
+  for (const transfer of batch.transfers) cluster.fabric.cancel(transfer);
+  for (const request of batch.requests.slice(0, batch.size)) {
+    request.numInFlight -= 1;
+    request.scheduledTokens = request.computedTokens;
+  }
+  cluster.executor.abandonBatch(batch);
+  const { member } = batch.group.pipeline[batch.stageIndex] as GroupStage;
+  removeFrom(member.stageQueue, batch);
+  return member.current === batch ? member : undefined;
+}
+
+function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
+  return layout?.includes(instance) === true || hostLayout?.includes(instance) === true;
+}
+
+/** Its KV is gone: it is placed anew and computed again. */
+function startAgain(cluster: Cluster, request: Request): void {
+  if (request.preemptedAtUs === undefined) {
+    request.preemptedAtUs = cluster.nowUs;
+    request.numPreemptions += 1;
+  }
+  cluster.groupOf(request)?.release(request);
+  loseKv(cluster, request);
+  placeAnew(cluster, request);
+}
+
+/** A survivor becomes a group of its own, which serves once it has the whole model. KV that is then too much is given up. */
+function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): void {
+  const bytes = modelWeightBytes(cluster.model);
+  for (let index = orphans.length - 1; !survivor.ledger.hasRoomForWeights(bytes) && index >= 0; index -= 1) {
+    const orphan = orphans[index] as Request;
+    if (!hasKvOn(orphan, survivor)) continue;
+    orphans.splice(index, 1);
+    startAgain(cluster, orphan);
+  }
+  if (!survivor.ledger.hasRoomForWeights(bytes)) {
+    shutDown(cluster, survivor, 'the whole model does not fit a single instance');
+    return;
+  }
+  const layers = { first: 0, count: cluster.model.numLayers };
+  const group = cluster.addGroup([{ instance: survivor, layers }], 'loading');
+  survivor.state = 'loading';
+  const load = loadWeights(cluster, survivor, layers, () => {
+    group.loads.length = 0;
+    finishLoad(cluster, load);
+    group.phase = 'serving';
+    survivor.state = 'ready';
+    group.pausedUntilUs = cluster.nowUs + cluster.hardware.remapUs;
+    cluster.note('instanceReady', { instance: survivor.id, groupId: group.id, detail: 'alone again' });
+    cluster.wake(group);
+    cluster.hooks.notify({ kind: 'instanceReady', instanceId: survivor.id, groupId: group.id });
+  });
+  group.loads.push(load);
+}
+
+/** A request that has lost its group, but not its KV, goes where the KV is. */
+function rehome(cluster: Cluster, request: Request): void {
+  const holder = (request.layout ?? request.hostLayout)?.parts[0]?.instance;
+  if (holder === undefined) {
+    placeAnew(cluster, request);
+    return;
+  }
+  join(cluster, must(holder.home, `group of instance ${holder.id}`), request, exchange);
+}
+
+const exchange: KvTransition = defaultExchange;

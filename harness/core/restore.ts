@@ -1,0 +1,104 @@
+import type { RestoreDecision } from '../policy/decisions.ts';
+import type { Cluster } from './cluster.ts';
+import type { InstanceGroup, Retirement } from './group.ts';
+import { placeAnew } from './lifecycle.ts';
+import { modelWeightBytes } from './model-shape.ts';
+import { beginTransition } from './transition.ts';
+import { cancelLoad, finishLoad, loadWeights } from './weight-load.ts';
+
+/**
+ * Restoring parameters (KunServe, section 4.4): members load the layers that they lack while the group serves; then each
+ * is a group of its own. Says why not, or begins to load.
+ */
+export function restore(cluster: Cluster, decision: RestoreDecision): string | undefined {
+  const group = cluster.group(decision.groupId);
+  if (group === undefined) return `there is no group ${decision.groupId}`;
+  const problem = restoreProblem(cluster, group, decision.running);
+  if (problem !== undefined) return problem;
+  group.phase = 'restoring';
+  cluster.note('restoreStarted', {
+    groupId: group.id,
+    detail: `${group.pipeline.length} instances load what they lack`,
+  });
+  const layers = { first: 0, count: cluster.model.numLayers };
+  let numLeft = group.pipeline.length;
+  const noteDone = (): void => {
+    numLeft -= 1;
+    if (numLeft === 0) beginTransition(cluster, [group], () => split(cluster, group, decision.running));
+  };
+  for (const { member } of group.pipeline) group.loads.push(loadWeights(cluster, member, layers, noteDone));
+  return undefined;
+}
+
+function restoreProblem(
+  cluster: Cluster,
+  group: InstanceGroup,
+  running: Retirement['running'],
+): string | undefined {
+  if (running !== 'finish' && running !== 'move-back') {
+    return `running must be "finish" or "move-back", got ${JSON.stringify(running)}`;
+  }
+  if (group.phase !== 'serving') return `group ${group.id} is ${group.phase}`;
+  if (group.pipeline.length < 2) return `group ${group.id} is a single instance already`;
+  if (group.exchanging.length > 0) return `group ${group.id} still exchanges KV`;
+  const bytes = modelWeightBytes(cluster.model);
+  const full = group.pipeline.find(({ member }) => !member.ledger.hasRoomForWeights(bytes));
+  return full === undefined
+    ? undefined
+    : `KV in use on instance ${full.instance} leaves no room for the weights`;
+}
+
+/** Stops a restore that is still loading. */
+export function cancelRestore(cluster: Cluster, groupId: number): string | undefined {
+  const group = cluster.group(groupId);
+  if (group === undefined) return `there is no group ${groupId}`;
+  if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;
+  if (group.transition !== undefined) return `group ${groupId} has loaded its weights already`;
+  stopLoading(cluster, group);
+  group.phase = 'serving';
+  cluster.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
+  cluster.wake(group);
+  return undefined;
+}
+
+export function stopLoading(cluster: Cluster, group: InstanceGroup): void {
+  for (const load of group.loads.splice(0)) cancelLoad(cluster, load);
+}
+
+/** No step is under way, the weights are there: each member is a group of its own, and the pipeline retires. */
+function split(cluster: Cluster, group: InstanceGroup, running: Retirement['running']): void {
+  for (const load of group.loads.splice(0)) finishLoad(cluster, load);
+  group.phase = 'retiring';
+  const layers = { first: 0, count: cluster.model.numLayers };
+  const into = group.pipeline.map(({ member }) =>
+    cluster.addGroup([{ instance: member, layers }], 'serving'),
+  );
+  group.retirement = { into, running };
+  const readyAtUs = cluster.nowUs + cluster.hardware.remapUs;
+  for (const each of [group, ...into]) {
+    each.exchange = group.exchange;
+    each.pausedUntilUs = readyAtUs;
+    cluster.wake(each);
+  }
+  settle(cluster, group, into);
+  const ids = into.map(({ id }) => id);
+  cluster.note('groupSplit', { groupId: group.id, detail: `into groups ${ids.join(', ')}` });
+  cluster.hooks.notify({ kind: 'groupSplit', groupId: group.id, into: ids });
+}
+
+/** Requests without KV are placed anew; those whose KV never left one member run on there. */
+function settle(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
+  const queued = Array.from(group.waiting);
+  for (const request of queued) {
+    group.release(request);
+    placeAnew(cluster, request);
+  }
+  for (const request of group.running.slice()) {
+    const home = into.find(({ layout }) => request.layout?.matches(layout) === true);
+    if (home === undefined) continue;
+    group.release(request);
+    home.adopt(request);
+    request.layout = home.layout;
+    home.running.push(request);
+  }
+}

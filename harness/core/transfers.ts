@@ -1,0 +1,38 @@
+import type { Cluster } from './cluster.ts';
+import type { Link, Transfer } from './fabric.ts';
+import type { TransferKind } from './observer.ts';
+
+export interface Movement {
+  readonly kind: TransferKind;
+  readonly requestId?: number;
+  readonly source: number | 'host' | 'disk';
+  readonly target: number | 'host';
+  readonly bytes: number;
+  readonly links: readonly Link[];
+  /** Messages one after the other, each paying the latency; 1 where not given. */
+  readonly numMessages?: number;
+  /** See `Fabric.submit`. */
+  readonly chunkUs?: number;
+  readonly isCoordinated?: boolean;
+}
+
+/** Sends bytes over the fabric, and tells the observer when they are there. The handle can be cancelled. */
+export function send(cluster: Cluster, movement: Movement, onDone: () => void): Transfer {
+  const { requestId, source, target, ...transfer } = movement;
+  return cluster.fabric.submit({
+    ...transfer,
+    onDone: ({ requestedAtUs, startedAtUs }) => {
+      cluster.observer.transferEnded({
+        kind: movement.kind,
+        requestId,
+        source,
+        target,
+        bytes: movement.bytes,
+        requestedAtUs,
+        startedAtUs: startedAtUs ?? requestedAtUs,
+        endedAtUs: cluster.nowUs,
+      });
+      onDone();
+    },
+  });
+}

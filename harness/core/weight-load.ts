@@ -1,0 +1,151 @@
+import type { Cluster } from './cluster.ts';
+import type { WeightSource } from './executor.ts';
+import type { Link, Transfer } from './fabric.ts';
+import type { Instance } from './instance.ts';
+import { layerWeightBytes, type LayerRange } from './model-shape.ts';
+import { send } from './transfers.ts';
+
+/** Layers on their way to an instance; its memory is kept free for them. */
+export interface WeightLoad {
+  readonly instance: Instance;
+  /** What it holds when the load is complete. */
+  readonly layers: LayerRange;
+  readonly pieces: WeightPiece[];
+  readonly onDone: () => void;
+}
+
+interface WeightPiece extends WeightSource {
+  transfer: Transfer | undefined;
+}
+
+/**
+ * Pulls what the instance lacks of `layers` from peers that hold it, else from host memory, else from disk (KunServe,
+ * section 4.4), behind everything else that uses the links. The caller has checked that the memory is there.
+ */
+export function loadWeights(
+  cluster: Cluster,
+  instance: Instance,
+  layers: LayerRange,
+  onDone: () => void,
+): WeightLoad {
+  const load: WeightLoad = { instance, layers, pieces: [], onDone };
+  const numMissing = layers.count - instance.layers.count;
+  instance.ledger.expectWeights(numMissing * layerWeightBytes(cluster.model));
+  cluster.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
+  cluster.loads.add(load);
+  for (const source of sourcesOf(cluster, load)) pull(cluster, load, source);
+  return load;
+}
+
+/** The weights are there: the instance holds them from now on. */
+export function finishLoad(cluster: Cluster, load: WeightLoad): void {
+  const { instance, layers } = load;
+  cluster.loads.delete(load);
+  const before = instance.weightBytes;
+  // A peer that gave its layers up after they had travelled cannot be copied from; host and disk hold the same bytes.
+  cluster.reshape(instance, layers, sourcesOf(cluster, load));
+  const detail = `${instance.weightBytes - before} B loaded, ${instance.totalCells} KV cells`;
+  cluster.note('weightsLoaded', { instance: instance.id, detail });
+}
+
+/** Gives the load up: its memory is KV cells again. */
+export function cancelLoad(cluster: Cluster, load: WeightLoad): void {
+  const { instance } = load;
+  cluster.loads.delete(load);
+  for (const { transfer } of load.pieces) if (transfer !== undefined) cluster.fabric.cancel(transfer);
+  instance.ledger.expectWeights(0);
+  cluster.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
+}
+
+/** Peers have dropped layers or failed: what was being pulled from them is pulled from elsewhere, from its start. */
+export function redirectLoads(cluster: Cluster): void {
+  for (const load of cluster.loads) {
+    for (const piece of load.pieces.slice()) {
+      const { from, layers, transfer } = piece;
+      if (transfer === undefined || typeof from !== 'number' || canServe(cluster.instances[from], layers))
+        continue;
+      cluster.fabric.cancel(transfer);
+      load.pieces.splice(load.pieces.indexOf(piece), 1);
+      for (const source of sourcesFor(cluster, load.instance, layers)) pull(cluster, load, source);
+    }
+  }
+}
+
+function pull(cluster: Cluster, load: WeightLoad, source: WeightSource): void {
+  const { instance } = load;
+  const { from, layers } = source;
+  const piece: WeightPiece = { ...source, transfer: undefined };
+  load.pieces.push(piece);
+  const movement = {
+    kind: 'weights',
+    source: from,
+    target: instance.id,
+    bytes: layers.count * layerWeightBytes(cluster.model),
+    links: linksFrom(cluster, instance, from),
+  } as const;
+  piece.transfer = send(cluster, movement, () => {
+    piece.transfer = undefined;
+    if (load.pieces.every(({ transfer }) => transfer === undefined)) load.onDone();
+  });
+}
+
+function linksFrom(cluster: Cluster, instance: Instance, from: WeightSource['from']): readonly Link[] {
+  const { links } = instance;
+  if (from === 'disk') return [links.fromDisk, links.fromHost];
+  if (from === 'host') return [links.fromHost];
+  const peer = cluster.instances[from];
+  return peer === undefined ? [links.receive] : [peer.links.send, links.receive];
+}
+
+/** The stretches of a load that the instance lacks, below and above what it holds. */
+function sourcesOf(cluster: Cluster, { instance, layers }: WeightLoad): WeightSource[] {
+  const held = instance.layers;
+  const end = layers.first + layers.count;
+  const heldEnd = held.first + held.count;
+  const below = { first: layers.first, count: held.first - layers.first };
+  const above = { first: heldEnd, count: end - heldEnd };
+  return [below, above].flatMap((missing) => sourcesFor(cluster, instance, missing));
+}
+
+/** Where each layer comes from, in stretches of the same source; peers that send least are preferred. */
+function sourcesFor(cluster: Cluster, instance: Instance, missing: LayerRange): WeightSource[] {
+  const sources: WeightSource[] = [];
+  let first = missing.first;
+  const end = missing.first + missing.count;
+  while (first < end) {
+    const peer = choosePeer(cluster, instance, first);
+    const count = peer === undefined ? 1 : Math.min(end, peer.layers.first + peer.layers.count) - first;
+    const from = peer?.id ?? (cluster.hardware.weightsInHostMemory ? 'host' : 'disk');
+    const last = sources.at(-1);
+    if (last?.from === from) {
+      sources[sources.length - 1] = { from, layers: { ...last.layers, count: last.layers.count + count } };
+    } else sources.push({ from, layers: { first, count } });
+    first += count;
+  }
+  return sources;
+}
+
+function choosePeer(cluster: Cluster, instance: Instance, layer: number): Instance | undefined {
+  let best: Instance | undefined;
+  let fewest = Infinity;
+  for (const peer of cluster.instances) {
+    if (peer === instance || !canServe(peer, { first: layer, count: 1 })) continue;
+    const numPulls = pullsFrom(cluster, peer);
+    if (numPulls >= fewest) continue;
+    best = peer;
+    fewest = numPulls;
+  }
+  return best;
+}
+
+function canServe(peer: Instance | undefined, { first, count }: LayerRange): boolean {
+  return peer !== undefined && peer.state !== 'failed' && peer.holds(first) && peer.holds(first + count - 1);
+}
+
+function pullsFrom(cluster: Cluster, peer: Instance): number {
+  let count = 0;
+  for (const { pieces } of cluster.loads) {
+    for (const { from, transfer } of pieces) if (from === peer.id && transfer !== undefined) count += 1;
+  }
+  return count;
+}

@@ -1,0 +1,76 @@
+/** A group that may be merged: together its instances hold one copy of the model. */
+export interface Candidate {
+  readonly groupId: number;
+  readonly numInstances: number;
+  /** KV blocks that its queued requests lack. */
+  readonly unmetBlocks: number;
+}
+
+/** Groups that are to become one. */
+interface MergedSet {
+  readonly groupIds: readonly number[];
+  readonly numInstances: number;
+  readonly unmetBlocks: number;
+}
+
+/**
+ * KunServe's drop plan (section 4.1, Figure 6): merges the two smallest groups until enough is freed, so that pipelines
+ * stay as short as can be. The result lists the groups of each set that becomes one; groups that stay are not in it.
+ *
+ * The layers that two groups hold both are all of them, since each holds one copy of the model (the core's INV-layers): a
+ * merge frees one copy, `copyBytes`. The paper keeps the groups in a heap; a sorted list of so few does the same. Among
+ * groups of one size, about which it says nothing, those with the most unmet demand come first, since what is freed is
+ * theirs. Fewer sets than needed come back when there is nothing left to merge within `maxStages`.
+ */
+export function planDrop(
+  candidates: readonly Candidate[],
+  { neededBytes, copyBytes, maxStages }: { neededBytes: number; copyBytes: number; maxStages: number },
+): readonly (readonly number[])[] {
+  let sets: readonly MergedSet[] = candidates
+    .map(({ groupId, ...candidate }) => ({ groupIds: [groupId], ...candidate }))
+    .toSorted(bySize);
+  for (let freedBytes = 0; freedBytes < neededBytes; freedBytes += copyBytes) {
+    const [a, b, ...others] = sets;
+    if (a === undefined || b === undefined || a.numInstances + b.numInstances > maxStages) break;
+    sets = [...others, union(a, b)].toSorted(bySize);
+  }
+  return sets.filter(({ groupIds }) => groupIds.length > 1).map(({ groupIds }) => groupIds);
+}
+
+/**
+ * The smallest other groups with which a group becomes a pipeline in which a request fits that is larger than the group;
+ * nothing if it would not fit with any. `fits` says whether it does in a pipeline of so many instances.
+ */
+export function planGrowth(
+  candidates: readonly Candidate[],
+  {
+    groupId,
+    maxStages,
+    fits,
+  }: { groupId: number; maxStages: number; fits: (numInstances: number) => boolean },
+): readonly number[] | undefined {
+  const groupIds = [groupId];
+  let numInstances = candidates.find((each) => each.groupId === groupId)?.numInstances;
+  if (numInstances === undefined) return undefined;
+  const others = candidates.filter((each) => each.groupId !== groupId);
+  for (const other of others.toSorted((a, b) => a.numInstances - b.numInstances || a.groupId - b.groupId)) {
+    numInstances += other.numInstances;
+    if (numInstances > maxStages) return undefined;
+    groupIds.push(other.groupId);
+    if (fits(numInstances)) return groupIds;
+  }
+  return undefined;
+}
+
+function union(a: MergedSet, b: MergedSet): MergedSet {
+  return {
+    groupIds: [...a.groupIds, ...b.groupIds],
+    numInstances: a.numInstances + b.numInstances,
+    unmetBlocks: a.unmetBlocks + b.unmetBlocks,
+  };
+}
+
+function bySize(a: MergedSet, b: MergedSet): number {
+  const first = (a.groupIds[0] as number) - (b.groupIds[0] as number);
+  return a.numInstances - b.numInstances || b.unmetBlocks - a.unmetBlocks || first;
+}

@@ -1,0 +1,284 @@
+import type { z } from 'zod';
+import {
+  type BatchView,
+  type ClusterView,
+  type Decision,
+  definePolicy,
+  type GroupView,
+  type KvTransition,
+  type Limits,
+  type MemoryNeed,
+  type MicroBatchPlan,
+  type PolicyDeps,
+} from '../../harness/policy/index.ts';
+import { type ChunkCost, CostModel } from './cost-model.ts';
+import { type Candidate, planDrop, planGrowth } from './drop-plan.ts';
+import { type Chunk, formByCost } from './lookahead.ts';
+import { type MemoryUnits, memoryUnits } from './memory.ts';
+import {
+  demandBlocks,
+  isOverloaded,
+  isQuorum,
+  overloadedGroups,
+  type RunningNeed,
+  unmetBlocks,
+} from './overload.ts';
+import { params, tickUs } from './params.ts';
+import { RestoreTrigger } from './restore.ts';
+
+type Params = z.output<typeof params>;
+
+/** Before the cost model has learned anything, micro-batches have equal numbers of tokens. */
+const tokensOnly: ChunkCost = { perAttentionPair: 0, perToken: 1, perChunk: 0 };
+
+/**
+ * KunServe (EuroSys 2026, arXiv 2412.18169v5): on memory overload, groups of instances merge into pipelines, the layers
+ * that they hold twice are dropped, and what they took becomes KV memory; when the load has gone they are put back.
+ *
+ * This is the paper's algorithm: a greedy plan over the groups there are, which frees what queued requests ask for
+ * (`drop-plan.ts`). The authors' public code does something else: its groups are fixed, and all of them fuse at once.
+ * Thresholds that the paper leaves open are the code's (`params.ts`).
+ *
+ * It makes room by dropping only. When nothing is left to drop, or too few groups are overloaded, the next policy of the
+ * stack answers, as the paper falls back to handling KV.
+ */
+class KunServe {
+  readonly #params: Params;
+  readonly #units: MemoryUnits;
+  readonly #maxStages: number;
+  readonly #transition: KvTransition;
+  readonly #blockSizeTokens: number;
+  readonly #costModel = new CostModel();
+  readonly #restoreTrigger: RestoreTrigger;
+  /** Groups whose restore may be cancelled, each once: the core refuses when it is too late. */
+  readonly #cancellable = new Set<number>();
+  /** Sets of groups that have been decided on: one that the core refused would be refused again, and nobody else asked. */
+  readonly #decidedSets = new Set<string>();
+  #lastPollUs = -Infinity;
+  #lastChangeUs = -Infinity;
+  #numOverloadedPolls = 0;
+  #numDrops = 0;
+  #numRestores = 0;
+  #numCancelledRestores = 0;
+
+  constructor(settings: Params, deps: PolicyDeps) {
+    const { numLayers } = deps.model;
+    this.#params = settings;
+    this.#units = memoryUnits(deps);
+    this.#maxStages = Math.min(settings.maxStages ?? numLayers, numLayers);
+    this.#transition =
+      settings.transition === 'exchange'
+        ? { kind: 'exchange', maxRequests: settings.exchangeRequests, isCoordinated: settings.coordinated }
+        : { kind: 'remote-attention' };
+    this.#blockSizeTokens = deps.blockSizeTokens;
+    this.#restoreTrigger = new RestoreTrigger(settings, this.#units, numLayers);
+  }
+
+  get costModel(): CostModel {
+    return this.#costModel;
+  }
+
+  /** The monitor: overload that lasts drops, room restores. */
+  poll(view: ClusterView): readonly Decision[] | undefined {
+    if (view.nowUs - this.#lastPollUs < this.#params.pollMs * 1000) return undefined;
+    this.#lastPollUs = view.nowUs;
+    this.#restoreTrigger.record(view);
+    const overloaded = overloadedGroups(view, this.#params);
+    const isClusterOverloaded = isQuorum(overloaded.length, view, this.#params);
+    this.#numOverloadedPolls = isClusterOverloaded ? this.#numOverloadedPolls + 1 : 0;
+    const cancels = this.#cancelRestores(isClusterOverloaded ? view.groups : overloaded, view);
+    if (cancels.length > 0) return cancels;
+    if (!isClusterOverloaded) return this.#restore(view);
+    return this.#numOverloadedPolls < this.#params.sustainPolls ? undefined : this.#drop(view, overloaded);
+  }
+
+  /**
+   * A running request is about to lose its KV: drop now. Waits only for memory that comes without anybody's doing: a merge
+   * that is decided on, or an exchange. If no KV is on its way while the group can do nothing else, the core asks on
+   * behalf of a stalled request, and then there is no waiting.
+   */
+  relieve(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined {
+    if (group.phase === 'merging') return [{ kind: 'wait', reason: 'its group is about to grow' }];
+    const isStalled = holds(group.exchanging, need.requestId);
+    if (!isStalled) {
+      const growth = this.#grow(group, need, view);
+      if (growth.length > 0) return growth;
+    }
+    const runningNeed = { groupId: group.id, blocks: need.blocks };
+    if (!isOverloaded(group, this.#params, view, runningNeed)) return undefined;
+    const cancels = this.#cancelRestores([group], view);
+    if (cancels.length > 0) return cancels;
+    if (!isStalled && group.stages.length > 1 && group.exchanging.length > 0) {
+      return [{ kind: 'wait', reason: `KV of ${group.exchanging.length} requests moves to other members` }];
+    }
+    const overloaded = overloadedGroups(view, this.#params, runningNeed);
+    if (!isQuorum(overloaded.length, view, this.#params)) return undefined;
+    return this.#drop(view, overloaded, runningNeed);
+  }
+
+  /**
+   * A pipeline with a deep queue takes more than one token budget at a time, to have something to look ahead at. Requests
+   * in host memory are the business of the policy that has put them there, limits included.
+   */
+  limitsOf(group: GroupView): Partial<Limits> | undefined {
+    const { lookahead, lookaheadBudgets } = this.#params;
+    const { maxBatchTokens } = group.limits;
+    const isDeep = group.waitingBlocks * this.#blockSizeTokens > maxBatchTokens;
+    if (!lookahead || !isDeep || group.stages.length < 2 || group.swapped.length > 0) return undefined;
+    return { maxBatchTokens: lookaheadBudgets * maxBatchTokens };
+  }
+
+  /**
+   * Lookahead batching of prefill, where there is a queue behind the batch or more than one token budget of it inside.
+   * Decode steps are dealt out over the micro-batches: all of them in the first would come back as one, for as long as
+   * they decode. A batch without as much prefill is left to the even split.
+   */
+  formMicroBatches(batch: BatchView, group: GroupView): readonly MicroBatchPlan[] | undefined {
+    const { lookahead, minTokens } = this.#params;
+    const hasQueue = group.waiting.length > 0 || batch.totalTokens > group.limits.maxBatchTokens;
+    if (!lookahead || !hasQueue || batch.totalTokens < 2 * minTokens) return undefined;
+    const chunks: Chunk[] = [];
+    const decodes: Chunk[] = [];
+    for (const { request, numTokens } of batch.entries) {
+      const chunk = { requestId: request.id, pastTokens: request.computedTokens, numTokens };
+      (request.status.kind === 'decoding' ? decodes : chunks).push(chunk);
+    }
+    const parts = formByCost(chunks, this.#costModel.chunkCost ?? tokensOnly, minTokens);
+    if (parts.length === 1) return undefined;
+    return parts.map((part, index) => {
+      const dealt = decodes.filter((_, place) => place % parts.length === index);
+      const entries = [...dealt, ...part];
+      return { entries: entries.map(({ requestId, numTokens }) => ({ requestId, numTokens })) };
+    });
+  }
+
+  stats(): Readonly<Record<string, number | null>> {
+    return {
+      drops: this.#numDrops,
+      restores: this.#numRestores,
+      cancelled_restores: this.#numCancelledRestores,
+      ...this.#costModel.stats(),
+    };
+  }
+
+  /** One decision for each set of groups that becomes one. What a merge under way frees is not counted yet: none meanwhile. */
+  #drop(
+    view: ClusterView,
+    overloaded: readonly GroupView[],
+    need?: RunningNeed,
+  ): readonly Decision[] | undefined {
+    if (view.groups.some(({ phase }) => phase === 'merging')) return undefined;
+    const { copyBytes, blockBytes } = this.#units;
+    const neededBlocks = demandBlocks(overloaded, view, need);
+    const neededBytes = neededBlocks * blockBytes;
+    const candidates = this.#candidates(view, need);
+    const sets = planDrop(candidates, { neededBytes, copyBytes, maxStages: this.#maxStages });
+    const reason = `queued requests lack ${neededBlocks} blocks (${Math.round(neededBytes / 2 ** 20)} MiB)`;
+    return this.#dropSets(sets, reason, view);
+  }
+
+  /** A request larger than its group: whether it fits a larger one is worth a drop at any load, or it never runs. */
+  #grow(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] {
+    const blocks = need.blocks + blocksHeld(group, need.requestId);
+    if (blocks <= group.totalBlocks) return [];
+    const fits = (numInstances: number): boolean => this.#units.pipelineBlocks(numInstances) >= blocks;
+    const cancels = this.#cancelRestores([group], view);
+    if (cancels.length > 0 && fits(group.stages.length)) return cancels;
+    const candidates = this.#candidates(view);
+    if (cancels.length > 0) candidates.push(this.#candidateOf(group));
+    const groupIds = planGrowth(candidates, { groupId: group.id, maxStages: this.#maxStages, fits });
+    const reason = `request ${need.requestId} needs ${blocks} blocks, group ${group.id} has ${group.totalBlocks}`;
+    const drops = groupIds === undefined ? undefined : this.#dropSets([groupIds], reason, view);
+    return drops === undefined ? cancels : [...cancels, ...drops];
+  }
+
+  #dropSets(
+    sets: readonly (readonly number[])[],
+    reason: string,
+    view: ClusterView,
+  ): readonly Decision[] | undefined {
+    const decisions: Decision[] = [];
+    for (const groupIds of sets) {
+      const key = groupIds.toSorted((a, b) => a - b).join(' ');
+      if (this.#decidedSets.has(key)) continue;
+      this.#decidedSets.add(key);
+      decisions.push({ kind: 'drop', groupIds, transition: this.#transition, reason });
+    }
+    if (decisions.length === 0) return undefined;
+    this.#numDrops += decisions.length;
+    this.#numOverloadedPolls = 0;
+    this.#lastChangeUs = view.nowUs;
+    return decisions;
+  }
+
+  #candidates(view: ClusterView, need?: RunningNeed): Candidate[] {
+    const serving = view.groups.filter(({ phase }) => phase === 'serving');
+    return serving.map((group) => this.#candidateOf(group, need));
+  }
+
+  #candidateOf(group: GroupView, need?: RunningNeed): Candidate {
+    return {
+      groupId: group.id,
+      numInstances: group.stages.length,
+      unmetBlocks: unmetBlocks(group, this.#blockSizeTokens, need),
+    };
+  }
+
+  #restore(view: ClusterView): readonly Decision[] | undefined {
+    const { restore, minDwellMs, restoreRunning } = this.#params;
+    if (!restore || view.nowUs - this.#lastChangeUs < minDwellMs * 1000) return undefined;
+    const groups = this.#restoreTrigger.restorable(view);
+    if (groups.length === 0) return undefined;
+    this.#lastChangeUs = view.nowUs;
+    this.#numRestores += groups.length;
+    const usedPercent = Math.round(100 * this.#restoreTrigger.usage);
+    return groups.map(({ id }) => {
+      this.#cancellable.add(id);
+      const reason = `KV in use is ${usedPercent} % of the memory without drop, and not rising`;
+      return { kind: 'restore', groupId: id, running: restoreRunning, reason };
+    });
+  }
+
+  /** The memory of a restore that is still loading comes back at once. */
+  #cancelRestores(groups: readonly GroupView[], view: ClusterView): readonly Decision[] {
+    const decisions: Decision[] = [];
+    for (const { id, phase } of groups) {
+      if (phase !== 'restoring' || !this.#cancellable.delete(id)) continue;
+      decisions.push({ kind: 'cancelRestore', groupId: id, reason: 'memory is overloaded again' });
+    }
+    if (decisions.length > 0) this.#lastChangeUs = view.nowUs;
+    this.#numCancelledRestores += decisions.length;
+    return decisions;
+  }
+}
+
+/** Blocks of a running request; a queued one has none. */
+function blocksHeld(group: GroupView, requestId: number): number {
+  for (const { id, kvBlocks } of group.running) if (id === requestId) return kvBlocks;
+  return 0;
+}
+
+function holds(requests: Iterable<{ readonly id: number }>, requestId: number): boolean {
+  for (const { id } of requests) if (id === requestId) return true;
+  return false;
+}
+
+export const kunserve = definePolicy({
+  name: 'kunserve',
+  family: 'parameter-centric',
+  summary:
+    'Drops replicated parameters on overload and serves in pipelines until the load has gone (KunServe).',
+  params,
+  capabilities: { dropsParameters: true, tickUs },
+  create: (settings, deps) => {
+    const policy = new KunServe(settings, deps);
+    return {
+      limits: (group) => policy.limitsOf(group),
+      formMicroBatches: (batch, group) => policy.formMicroBatches(batch, group),
+      onMemoryPressure: (group, need, view) => policy.relieve(group, need, view),
+      onTick: (view) => policy.poll(view),
+      onStage: (timing) => policy.costModel.observe(timing),
+      stats: () => policy.stats(),
+    };
+  },
+});

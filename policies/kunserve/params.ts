@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+/** How often `onTick` is called. What a policy can do is fixed before its parameters are known, so `pollMs` picks ticks. */
+export const tickUs = 10_000;
+
+export const params = z.strictObject({
+  /** Period of the monitor that looks for overload and for room to restore; rounded up to ticks of 10 ms. */
+  pollMs: z.number().min(10).default(100),
+  /** Share of a group's KV blocks in use from which it counts as overloaded. */
+  overloadUsage: z.number().gt(0).max(1).default(0.95),
+  /** Share of the groups that must be overloaded. The paper's monitor leaves it open, its code wants half. */
+  quorum: z.number().min(0).max(1).default(0.5),
+  /** Polls in a row that must see overload, so that one burst of arrivals is not enough. A running request that is about to lose its KV does not wait for them. */
+  sustainPolls: z.int().min(1).default(2),
+  /** Most instances in one pipeline; without it as many as the model has layers. */
+  maxStages: z.int().min(2).optional(),
+  /** What becomes of running requests after a drop: `exchange` (the paper), or `remote-attention` (its second preprint). */
+  transition: z.enum(['exchange', 'remote-attention']).default('exchange'),
+  /** Requests whose KV is exchanged at a time. */
+  exchangeRequests: z.int().min(1).default(8),
+  /** Whether activations go ahead of the chunks of an exchange. */
+  coordinated: z.boolean().default(true),
+  /** Whether parameters are ever put back. */
+  restore: z.boolean().default(true),
+  /** Share of the KV memory without drop that must be used less. */
+  restoreUsage: z.number().min(0).max(1).default(0.5),
+  /** Polls over which the usage must not have risen. */
+  trendPolls: z.int().min(1).default(30),
+  /** Time between a drop, a restore or the end of one, and the next restore: against oscillation, which the paper leaves open. */
+  minDwellMs: z.number().min(0).default(5000),
+  /** What becomes of a pipeline's running requests when it is split. */
+  restoreRunning: z.enum(['finish', 'move-back']).default('finish'),
+  /** Whether queued work is cut into micro-batches of equal cost; otherwise each is an even share of the requests. */
+  lookahead: z.boolean().default(true),
+  /** Fewest tokens of a micro-batch: with fewer a step is bound by reading the weights. Not in the paper; 256 (A100) to 512 (H100) in its code. */
+  minTokens: z.int().min(1).default(256),
+  /** Token budgets of queued work that one round looks ahead. More balance better; but a request that decodes gets one token a round. */
+  lookaheadBudgets: z.int().min(1).default(2),
+});

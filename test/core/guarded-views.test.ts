@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { withGuardedViews } from '../../harness/conformance/guarded-views.ts';
+import type { Policy, StageTiming } from '../../harness/policy/index.ts';
+
+const timing: StageTiming = {
+  numLayers: 4,
+  isLast: true,
+  numEntries: 2,
+  totalTokens: 3,
+  decodeTokens: 1,
+  attentionPairs: 9,
+  contextTokens: 7,
+  durationUs: 100,
+};
+
+test('a stage timing is read through one wall, however often it is told, and never written', () => {
+  const seen: StageTiming[] = [];
+  const policy = withGuardedViews({ onStage: (told) => void seen.push(told) });
+  policy.onStage?.(timing);
+  policy.onStage?.(timing);
+  expect(seen[0]).toEqual(timing);
+  expect(seen[1]).toBe(seen[0]);
+  expect(() => Object.assign(seen[0] as object, { durationUs: 1 })).toThrow(/read-only/);
+});
+
+test('lists that a policy makes of instance ids are its own, the ids that it was given are not', () => {
+  const ids = [0, 1, 2, 3];
+  const pairs = withGuardedViews({
+    initialGroups: (given) => {
+      const firsts = given.filter((id) => id % 2 === 0);
+      firsts.reverse();
+      return firsts.map((id) => [id, id + 1]);
+    },
+  });
+  expect(JSON.stringify(pairs.initialGroups?.(ids))).toBe('[[2,3],[0,1]]');
+  const greedy = withGuardedViews({ initialGroups: (given) => [(given as number[]).splice(1)] });
+  expect(() => greedy.initialGroups?.(ids)).toThrow(/a list of a view has no "splice"/);
+  expect(ids).toEqual([0, 1, 2, 3]);
+});
+
+test('what a policy picks from a list is the same view as the one in the list', () => {
+  const list = [{ id: 1 }, { id: 2 }];
+  let isSame = false;
+  const policy = withGuardedViews({
+    onTick: (view) => {
+      const given = view as unknown as typeof list;
+      isSame = given.map((each) => each)[1] === given[1] && given.includes(given[1] as { id: number });
+      return undefined;
+    },
+  });
+  policy.onTick?.(list as never);
+  expect(isSame).toBe(true);
+});
+
+test('a policy written as a class is walled in as well, and keeps its state', () => {
+  class Counting implements Policy {
+    #numStages = 0;
+    onStage(told: StageTiming): void {
+      this.#numStages += told.numEntries;
+      if (this.#numStages > 2) (told as { durationUs: number }).durationUs = 0;
+    }
+    stats(): Record<string, number> {
+      return { stages: this.#numStages };
+    }
+  }
+  const policy = withGuardedViews(new Counting());
+  policy.onStage?.(timing);
+  expect(policy.stats?.()).toEqual({ stages: 2 });
+  expect(() => policy.onStage?.(timing)).toThrow(/read-only/);
+});

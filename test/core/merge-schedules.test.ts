@@ -1,0 +1,55 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import type { PolicyDefinition } from '../../harness/policy/index.ts';
+import { policies } from '../../policies/index.ts';
+import { restless } from './restless.ts';
+import { requests } from './schedules.ts';
+
+const { 'least-loaded': leastLoaded, recompute, swap } = policies;
+
+const stacks: readonly (readonly PolicyDefinition[])[] = [
+  [restless, leastLoaded, recompute],
+  [restless, leastLoaded, swap, recompute],
+];
+
+const numInstances = 4;
+
+const run = fc.record({
+  specs: requests,
+  stackIndex: fc.nat({ max: stacks.length - 1 }),
+  blocks: fc.integer({ min: 8, max: 30 }),
+  hostBlocks: fc.integer({ min: 0, max: 40 }),
+  maxBatchTokens: fc.constantFrom(16, 64, 500),
+  policySeed: fc.nat(),
+  faults: fc.uniqueArray(
+    fc.record({ instance: fc.nat({ max: numInstances - 1 }), atUs: fc.integer({ min: 1, max: 60_000 }) }),
+    { maxLength: numInstances - 1, selector: ({ instance }) => instance },
+  ),
+});
+
+describe('any merges, restores, faults and arrivals', () => {
+  it('keep every invariant at every event, end every request once, and leave nothing behind', () => {
+    fc.assert(
+      fc.property(run, ({ stackIndex, ...options }) => {
+        const { seen } = runTiny({
+          ...options,
+          numInstances,
+          maxDurationUs: 3e6,
+          policies: stacks[stackIndex] as readonly PolicyDefinition[],
+        });
+        const ids = seen.requests.map(({ id }) => id);
+        expect(ids.toSorted((a, b) => a - b)).toEqual(options.specs.map(({ id }) => id));
+        for (const record of seen.requests) {
+          expect(['finished', 'failed', 'aborted']).toContain(record.status);
+          if (record.status === 'finished') expect(record.generatedTokens).toBe(record.outputTokens);
+        }
+        for (const sample of seen.samples.slice(-numInstances)) {
+          const empty = { kvUsedBytes: 0, hostKvBytes: 0, numWaiting: 0, numRunning: 0, numExchanging: 0 };
+          expect(sample).toMatchObject(empty);
+        }
+      }),
+      { numRuns: 1000, seed: 20261121 },
+    );
+  });
+});

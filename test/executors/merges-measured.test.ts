@@ -1,0 +1,215 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import {
+  request,
+  runTiny,
+  tinyHardware,
+  tinyModel,
+  type TinyRun,
+} from '../../harness/conformance/tiny-cluster.ts';
+import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
+import { MeasuredExecutor } from '../../harness/executors/measured.ts';
+import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
+import type { MicroBatch, Stage } from '../../harness/core/executor.ts';
+import {
+  type ClusterView,
+  type Decision,
+  definePolicy,
+  type KvTransition,
+  type PolicyDefinition,
+} from '../../harness/policy/index.ts';
+import { policies } from '../../policies/index.ts';
+import { restless } from '../core/restless.ts';
+import { requests } from '../core/schedules.ts';
+import { backend } from '../model/support.ts';
+
+const { 'least-loaded': leastLoaded, recompute, swap } = policies;
+const seed = 3;
+
+/** TensorFlow runs every step, but steps are charged what the cost model says: virtual time repeats exactly. */
+class RepeatableExecutor extends MeasuredExecutor {
+  readonly #clock = new SimulatedExecutor(tinyModel, tinyHardware(20));
+
+  override runStage(batch: MicroBatch, stage: Stage): number {
+    super.runStage(batch, stage);
+    return this.#clock.runStage(batch, stage);
+  }
+}
+
+/** Runs with every invariant checked at every event, the tensors' bytes and cells among them, then checks every token. */
+function runVerified(run: Omit<TinyRun, 'executor'>) {
+  const executor = new RepeatableExecutor({ backend, shape: tinyModel, seed, blockSizeTokens: 16 });
+  try {
+    const { seen, totals } = runTiny({ ...run, executor, maxDurationUs: 5e6 });
+    const check = verifyTokens(executor.ended(), { backend, shape: tinyModel, seed });
+    expect(check.failures.map(describeFailure)).toEqual([]);
+    expect(check.verifiedTokens).toBe(totals.generatedTokens);
+    return seen;
+  } finally {
+    executor.close();
+  }
+}
+
+interface Act {
+  readonly atUs: number;
+  decide(view: ClusterView): readonly Decision[];
+}
+
+/** Decides what the script says, each act once, in order, at the first tick from its time on that it has an answer for. */
+function scripted(acts: readonly Act[], watch: (view: ClusterView) => void = () => {}): PolicyDefinition {
+  return definePolicy({
+    name: 'scripted',
+    family: 'other',
+    summary: 'test',
+    params: z.strictObject({}),
+    capabilities: { tickUs: 200, dropsParameters: true },
+    create: () => {
+      const left = acts.slice();
+      return {
+        onTick: (view) => {
+          watch(view);
+          const act = left[0];
+          if (act === undefined || view.nowUs < act.atUs) return [];
+          const decisions = act.decide(view);
+          if (decisions.length > 0) left.shift();
+          return decisions;
+        },
+      };
+    },
+  });
+}
+
+const exchange: KvTransition = { kind: 'exchange', maxRequests: 2, isCoordinated: true };
+const remote: KvTransition = { kind: 'remote-attention' };
+
+function drop(atUs: number, transition: KvTransition, groupIds?: readonly number[]): Act {
+  return {
+    atUs,
+    decide: (view) => {
+      const all = view.groups.filter(({ phase }) => phase === 'serving').map(({ id }) => id);
+      const ids = groupIds ?? all;
+      return ids.length < 2 ? [] : [{ kind: 'drop', groupIds: ids, transition, reason: 'script' }];
+    },
+  };
+}
+
+function restore(atUs: number, running: 'finish' | 'move-back'): Act {
+  return {
+    atUs,
+    decide: (view) =>
+      view.groups
+        .filter(({ phase, stages, exchanging }) => {
+          return phase === 'serving' && stages.length > 1 && exchanging.length === 0;
+        })
+        .map(({ id }) => ({ kind: 'restore', groupId: id, running, reason: 'script' })),
+  };
+}
+
+function cancel(atUs: number): Act {
+  return {
+    atUs,
+    decide: (view) =>
+      view.groups
+        .filter(({ phase }) => phase === 'restoring')
+        .map(({ id }) => ({ kind: 'cancelRestore', groupId: id, reason: 'script' })),
+  };
+}
+
+/** Requests that use about half of four instances of 16 blocks. */
+const load = Array.from({ length: 30 }, (_, id) => {
+  return request(id, id * 4000, 20 + ((id * 17) % 40), 20 + ((id * 7) % 25));
+});
+
+function play(acts: readonly Act[], more: Partial<TinyRun> & { watch?: (view: ClusterView) => void } = {}) {
+  const { watch, ...run } = more;
+  return runVerified({
+    specs: load,
+    policies: [scripted(acts, watch), leastLoaded, recompute],
+    numInstances: 4,
+    blocks: 16,
+    maxBatchTokens: 64,
+    ...run,
+  });
+}
+
+describe.each([
+  ['exchange', exchange],
+  ['uncoordinated exchange', { ...exchange, isCoordinated: false }],
+  ['remote attention', remote],
+] as const)('on TensorFlow, with %s', (_name, transition) => {
+  it('pairs, then a group of four, then four instances again: every token verified', () => {
+    const seen = play([
+      drop(20_000, transition, [0, 1]),
+      drop(25_000, transition, [2, 3]),
+      drop(50_000, transition),
+      restore(70_000, 'finish'),
+    ]);
+    const kinds = seen.events.map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'groupsMerged')).toHaveLength(3);
+    expect(kinds.filter((kind) => kind === 'groupSplit')).toHaveLength(1);
+    expect(seen.decisions.filter(({ outcome }) => outcome === 'rejected')).toEqual([]);
+    const travelled = transition.kind === 'exchange' ? 'exchange' : 'attention';
+    expect(seen.transfers.some(({ kind }) => kind === travelled)).toBe(true);
+  });
+
+  it('a member fails while KV is on its way: nobody is lost', () => {
+    let numStalled = 0;
+    const seen = play([drop(40_000, transition)], {
+      faults: [{ instance: 1, atUs: 50_000 }],
+      hardware: { network: { bytesPerSecond: 1e6, latencyUs: 10 } },
+      watch: (view) => {
+        if (view.nowUs < 50_000)
+          numStalled = view.groups.reduce((sum, { exchanging }) => sum + exchanging.length, 0);
+      },
+    });
+    expect(numStalled > 0).toBe(transition.kind === 'exchange');
+    expect(seen.requests.every(({ status }) => status === 'finished')).toBe(true);
+    expect(seen.requests.some(({ numPreemptions }) => numPreemptions > 0)).toBe(true);
+    expect(seen.events.some(({ kind }) => kind === 'instanceFailed')).toBe(true);
+  });
+
+  it.each(['finish', 'move-back'] as const)(
+    'a new burst after a restore (%s), and one during it',
+    (running) => {
+      const seen = play(
+        [
+          drop(20_000, transition),
+          restore(40_000, running),
+          cancel(41_000),
+          restore(45_000, running),
+          drop(46_000, transition),
+        ],
+        { hardware: { network: { bytesPerSecond: 30e6, latencyUs: 10 } } },
+      );
+      const kinds = seen.events.map(({ kind }) => kind);
+      expect(kinds.filter((kind) => kind === 'restoreCancelled')).toHaveLength(1);
+      expect(kinds.filter((kind) => kind === 'groupSplit')).toHaveLength(1);
+      expect(kinds.filter((kind) => kind === 'groupsMerged')).toHaveLength(2);
+    },
+  );
+});
+
+describe('any merges, restores, faults and arrivals on TensorFlow', () => {
+  it('verify every token', () => {
+    const run = fc.record({
+      specs: requests,
+      withSwap: fc.boolean(),
+      blocks: fc.integer({ min: 8, max: 30 }),
+      hostBlocks: fc.integer({ min: 0, max: 40 }),
+      maxBatchTokens: fc.constantFrom(16, 64, 500),
+      policySeed: fc.nat(),
+      faults: fc.uniqueArray(
+        fc.record({ instance: fc.nat({ max: 3 }), atUs: fc.integer({ min: 1, max: 60_000 }) }),
+        { maxLength: 3, selector: ({ instance }) => instance },
+      ),
+    });
+    fc.assert(
+      fc.property(run, ({ withSwap, ...options }) => {
+        const behind = withSwap ? [swap, recompute] : [recompute];
+        runVerified({ ...options, numInstances: 4, policies: [restless, leastLoaded, ...behind] });
+      }),
+      { numRuns: 25, seed: 20261121 },
+    );
+  });
+});

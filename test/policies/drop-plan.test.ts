@@ -1,0 +1,81 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { planDrop, planGrowth } from '../../policies/kunserve/drop-plan.ts';
+
+const copyBytes = 100;
+
+/** Groups of these sizes, ids in order; the first ones lack more where sizes are equal. */
+function groups(...sizes: readonly number[]) {
+  return sizes.map((numInstances, groupId) => ({ groupId, numInstances, unmetBlocks: -groupId }));
+}
+
+function plan(sizes: readonly number[], neededBytes: number, maxStages = Infinity) {
+  return planDrop(groups(...sizes), { neededBytes, copyBytes, maxStages });
+}
+
+describe('drop plan', () => {
+  it('merges the two smallest of groups of one, two and three instances, as in the paper', () => {
+    expect(plan([3, 1, 2], 1)).toEqual([[1, 2]]);
+  });
+
+  it('lets groups grow from one to two to four', () => {
+    expect(plan([1, 1, 1, 1], 100)).toEqual([[0, 1]]);
+    expect(plan([1, 1, 1, 1], 200)).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+    expect(plan([1, 1, 1, 1], 300)).toEqual([[0, 1, 2, 3]]);
+  });
+
+  it('starts from the groups that there are', () => {
+    expect(plan([2, 2], 1)).toEqual([[0, 1]]);
+  });
+
+  it('merges as often as the demand needs copies, or until one group is left', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 0, max: 2500 }),
+        (sizes, neededBytes) => {
+          const sets = plan(sizes, neededBytes);
+          const numMerges = sets.reduce((sum, set) => sum + set.length - 1, 0);
+          expect(numMerges).toBe(Math.min(Math.ceil(neededBytes / copyBytes), sizes.length - 1));
+          expect(new Set(sets.flat()).size).toBe(sets.flat().length);
+        },
+      ),
+    );
+  });
+
+  it('merges nothing into more stages than allowed', () => {
+    expect(plan([1, 1, 1, 1], 1000, 2)).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+    expect(plan([2, 2], 1000, 3)).toEqual([]);
+  });
+
+  it('prefers, among groups of one size, those that lack most', () => {
+    const candidates = [3, 9, 5].map((unmetBlocks, groupId) => ({ groupId, numInstances: 1, unmetBlocks }));
+    expect(planDrop(candidates, { neededBytes: 1, copyBytes, maxStages: 9 })).toEqual([[1, 2]]);
+  });
+});
+
+const growth = (fromSize: number, maxStages = 9) =>
+  planGrowth(groups(2, 3, 1, 1), {
+    groupId: 1,
+    maxStages,
+    fits: (numInstances) => numInstances >= fromSize,
+  });
+
+describe('growth for a request larger than its group', () => {
+  it('adds the smallest other groups until the request fits', () => {
+    expect(growth(4)).toEqual([1, 2]);
+    expect(growth(5)).toEqual([1, 2, 3]);
+    expect(growth(7)).toEqual([1, 2, 3, 0]);
+  });
+
+  it('is none where no merge helps', () => {
+    expect(growth(8)).toBeUndefined();
+    expect(growth(5, 4)).toBeUndefined();
+  });
+});

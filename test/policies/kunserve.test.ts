@@ -1,0 +1,281 @@
+import { describe, expect, it } from 'vitest';
+import { kvCellBytes, layerWeightBytes } from '../../harness/core/model-shape.ts';
+import type { ClusterView, Decision, GroupView, Policy } from '../../harness/policy/index.ts';
+import { kunserve } from '../../policies/kunserve/kunserve.ts';
+import { memoryUnits } from '../../policies/kunserve/memory.ts';
+import { blockSizeTokens, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
+import { clusterView, deps, groupView, instanceBlocks, instanceView, requestView } from './views.ts';
+
+function create(params: Record<string, unknown> = {}): Policy {
+  return kunserve.create(
+    kunserve.params.parse({ sustainPolls: 1, minDwellMs: 0, trendPolls: 1, ...params }),
+    deps,
+  );
+}
+
+/** A group of one with nothing free and a queue that asks for more. */
+function full(id: number, about: Partial<GroupView> = {}): GroupView {
+  return groupView(id, 1, { freeBlocks: 0, waitingBlocks: 1, ...about });
+}
+
+/** What the polls at 0.1 s, 0.2 s, ... answer, one for each view. */
+function poll(policy: Policy, ...views: readonly ClusterView[]): (readonly Decision[] | undefined)[] {
+  return views.map((view, index) => policy.onTick?.({ ...view, nowUs: (index + 1) * 100_000 }));
+}
+
+const setsFor = (view: ClusterView) => poll(create(), view)[0]?.length;
+
+const kindsOf = (decisions: readonly Decision[] | undefined) => decisions?.map(({ kind }) => kind);
+
+describe('memory units', () => {
+  it('are those of the core', () => {
+    const units = memoryUnits(deps);
+    expect(units.copyBytes).toBe(tinyModel.numLayers * layerWeightBytes(tinyModel));
+    expect(units.blockBytes).toBe(tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens));
+    expect(units.undroppedCells).toBe(instanceBlocks * tinyModel.numLayers);
+    expect(units.pipelineBlocks(1)).toBe(instanceBlocks);
+    // Two instances hold twice the blocks, and what one copy of the weights took.
+    const gained = units.copyBytes / units.blockBytes;
+    expect(units.pipelineBlocks(2)).toBe(Math.floor(2 * instanceBlocks + gained));
+  });
+});
+
+describe('overload', () => {
+  it('drops once half of the groups are full and their queues ask for what is left', () => {
+    const idle = [groupView(8, 1), groupView(9, 1)];
+    const [decisions] = poll(create(), clusterView([full(3), full(5), ...idle]));
+    expect(decisions).toMatchObject([
+      {
+        kind: 'drop',
+        groupIds: [3, 5],
+        transition: { kind: 'exchange', maxRequests: 8, isCoordinated: true },
+      },
+    ]);
+    expect(poll(create(), clusterView([full(3), ...idle]))).toEqual([undefined]);
+    expect(poll(create({ quorum: 1 }), clusterView([full(3), full(5), ...idle]))).toEqual([undefined]);
+  });
+
+  it('is not memory in use, nor a queue that fits', () => {
+    const busy = { freeBlocks: 2, waitingBlocks: 9 };
+    expect(poll(create(), clusterView([full(0, busy), full(1, busy)]))).toEqual([undefined]);
+    const fits = { freeBlocks: 1, waitingBlocks: 0 };
+    expect(poll(create(), clusterView([full(0, fits), full(1, fits)]))).toEqual([undefined]);
+  });
+
+  it('frees what is asked for and not in use: queued, held, in host memory', () => {
+    const { copyBytes, blockBytes } = memoryUnits(deps);
+    const blocksOfCopy = Math.floor(copyBytes / blockBytes);
+    const four = (waitingBlocks: number) =>
+      [0, 1, 2, 3].map((id) => full(id, { waitingBlocks, demandBlocks: 1e6 }));
+    expect(setsFor(clusterView(four(1)))).toBe(1);
+    expect(setsFor(clusterView(four(Math.ceil((blocksOfCopy + 1) / 4))))).toBe(2);
+    const held = [requestView(1, { tokens: (blocksOfCopy + 1) * blockSizeTokens })];
+    expect(setsFor(clusterView(four(1), { held }))).toBe(2);
+    const swapped = held.map((request) => ({ ...request, status: { kind: 'swapped' as const } }));
+    expect(setsFor(clusterView([full(0, { swapped }), full(1), full(2), full(3)]))).toBe(2);
+  });
+
+  it('must last, and is looked for once a period', () => {
+    const overload = clusterView([full(0), full(1)]);
+    const calm = clusterView([groupView(0, 1), groupView(1, 1)]);
+    const answers = poll(create({ sustainPolls: 2 }), overload, calm, overload, overload);
+    expect(answers.map(kindsOf)).toEqual([undefined, undefined, undefined, ['drop']]);
+    const policy = create({ sustainPolls: 2 });
+    expect(policy.onTick?.({ ...overload, nowUs: 10_000 })).toBeUndefined();
+    expect(policy.onTick?.({ ...overload, nowUs: 20_000 })).toBeUndefined();
+  });
+
+  it('waits for a merge under way, merges what serves, and never repeats what was refused', () => {
+    expect(poll(create(), clusterView([full(0, { phase: 'merging' }), full(1), full(2)]))).toEqual([
+      undefined,
+    ]);
+    const policy = create();
+    const overload = clusterView([full(0), full(1)]);
+    expect(poll(policy, overload, overload).map(kindsOf)).toEqual([['drop'], undefined]);
+    const retiring = full(2, { phase: 'retiring', waitingBlocks: 99 });
+    expect(poll(create(), clusterView([full(0), full(1), retiring]))[0]).toMatchObject([
+      { groupIds: [0, 1] },
+    ]);
+  });
+});
+
+describe('memory pressure', () => {
+  const need = { requestId: 7, blocks: 1 };
+  const running = [requestView(7, { kvBlocks: 3 })];
+  const answer = (group: GroupView, others: readonly GroupView[], policy = create()) =>
+    policy.onMemoryPressure?.(group, need, clusterView([group, ...others]));
+
+  it('drops at once, however short the overload, the group in need first', () => {
+    const group = full(5, { running, waitingBlocks: 0 });
+    const decisions = answer(group, [full(0, { waitingBlocks: 0 }), full(1, { waitingBlocks: 0 })]);
+    expect(decisions).toMatchObject([{ kind: 'drop', groupIds: [5, 0] }]);
+  });
+
+  it('leaves it to the next policy when too few groups are full, or one is left', () => {
+    const group = full(0, { running });
+    expect(answer(group, [groupView(1, 1), groupView(2, 1)])).toBeUndefined();
+    expect(answer(group, [])).toBeUndefined();
+  });
+
+  it('leaves it to the next policy while other groups merge', () => {
+    expect(answer(full(0, { running }), [full(1, { phase: 'merging' })])).toBeUndefined();
+  });
+
+  it('waits for its merge, and for an exchange unless it is a stalled request that cannot move', () => {
+    expect(kindsOf(answer(full(0, { running, phase: 'merging' }), []))).toEqual(['wait']);
+    const pipeline = { freeBlocks: 0, running };
+    const exchanging = [requestView(8, { status: { kind: 'exchanging' } })];
+    expect(kindsOf(answer(groupView(0, 2, { ...pipeline, exchanging }), []))).toEqual(['wait']);
+    const stalled = [requestView(7, { status: { kind: 'exchanging' } })];
+    expect(answer(groupView(0, 2, { ...pipeline, running: [], exchanging: stalled }), [])).toBeUndefined();
+    // Requests that move back to an instance bring it no memory.
+    expect(answer(groupView(0, 1, { ...pipeline, exchanging }), [])).toBeUndefined();
+  });
+
+  it('merges for a request larger than its group, at any load, if that makes it fit', () => {
+    const waiting = [requestView(7)];
+    const group = groupView(0, 1, { waiting });
+    const others = [groupView(1, 2), groupView(2, 1)];
+    const large = (blocks: number) =>
+      create().onMemoryPressure?.(group, { requestId: 7, blocks }, clusterView([group, ...others]));
+    expect(large(instanceBlocks)).toBeUndefined();
+    expect(large(instanceBlocks + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2] }]);
+    const { pipelineBlocks } = memoryUnits(deps);
+    expect(large(pipelineBlocks(2) + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2, 1] }]);
+    expect(large(pipelineBlocks(4) + 1)).toBeUndefined();
+  });
+});
+
+/** A pipeline of two whose members use so many cells each. */
+const pipeline = (usedCells: number, about: Partial<GroupView> = {}): GroupView => {
+  const group = groupView(0, 2, about);
+  const stages = group.stages.map((stage) => ({
+    ...stage,
+    instance: instanceView(stage.instance.id, { usedCells }),
+  }));
+  return { ...group, stages };
+};
+const cells = instanceBlocks * tinyModel.numLayers;
+const views = (...usages: readonly number[]) => usages.map((usage) => clusterView([pipeline(usage * cells)]));
+
+const afterLoad = (...groups: readonly GroupView[]) =>
+  kindsOf(poll(create(), ...views(0.6), clusterView(groups))[1]);
+
+describe('restore', () => {
+  it('needs less than half of the memory without drop in use, and no rise', () => {
+    expect(poll(create(), ...views(0.6, 0.49)).map(kindsOf)).toEqual([undefined, ['restore']]);
+    expect(poll(create(), ...views(0.6, 0.51)).map(kindsOf)).toEqual([undefined, undefined]);
+    expect(poll(create(), ...views(0.3, 0.4)).map(kindsOf)).toEqual([undefined, undefined]);
+    expect(poll(create(), ...views(0, 0)).map(kindsOf)).toEqual([undefined, ['restore']]);
+    expect(poll(create({ restore: false }), ...views(0.6, 0.49)).map(kindsOf)).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('looks at the trend over as many polls as asked for', () => {
+    const answers = poll(
+      create({ trendPolls: 3, restoreUsage: 0.35 }),
+      ...views(0.36, 0.1, 0.2, 0.3, 0.35, 0.34),
+    );
+    // The last is above the one three polls before, though below the one before it.
+    expect(answers.map(kindsOf)).toEqual([
+      undefined,
+      ['restore'],
+      ['restore'],
+      ['restore'],
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('does not happen while anything is on its way, or when KV or a request would not fit', () => {
+    const idle = [groupView(2, 1), groupView(3, 1), groupView(4, 1), groupView(5, 1)];
+    const low = pipeline(0.1 * cells);
+    expect(afterLoad(low, ...idle)).toEqual(['restore']);
+    expect(afterLoad(low, ...idle, groupView(6, 1, { phase: 'retiring' }))).toBeUndefined();
+    expect(afterLoad(pipeline(0.1 * cells, { exchanging: [requestView(1)] }), ...idle)).toBeUndefined();
+    expect(afterLoad(pipeline(0.97 * cells), ...idle)).toBeUndefined();
+    const large = requestView(1, { tokens: instanceBlocks * blockSizeTokens + 1 });
+    expect(afterLoad(pipeline(0.1 * cells, { waiting: [large] }), ...idle)).toBeUndefined();
+  });
+
+  it('comes no sooner than the dwell time after the last change, and is cancelled by new overload', () => {
+    const policy = create({ minDwellMs: 250 });
+    const restoring = clusterView([pipeline(0, { phase: 'restoring', freeBlocks: 0, waitingBlocks: 1 })]);
+    const [low] = views(0) as [ClusterView];
+    const answers = poll(policy, low, low, restoring, restoring, low, low, low);
+    expect(answers.map(kindsOf)).toEqual([
+      undefined,
+      ['restore'],
+      ['cancelRestore'],
+      undefined,
+      undefined,
+      ['restore'],
+      undefined,
+    ]);
+    expect(policy.stats?.()).toMatchObject({ restores: 2, cancelled_restores: 1, drops: 0 });
+  });
+
+  it('is cancelled under pressure as well, before anything is given up', () => {
+    const policy = create();
+    poll(policy, ...views(0.1, 0.1));
+    const group = pipeline(0, {
+      phase: 'restoring',
+      freeBlocks: 0,
+      running: [requestView(7, { kvBlocks: 1 })],
+    });
+    const ask = () => policy.onMemoryPressure?.(group, { requestId: 7, blocks: 1 }, clusterView([group]));
+    expect(kindsOf(ask())).toEqual(['cancelRestore']);
+    expect(ask()).toBeUndefined();
+  });
+});
+
+const prefill = (id: number) => requestView(id, { status: { kind: 'prefilling' } });
+const plansOf = (numTokens: readonly number[], group: GroupView, params = {}) => {
+  const entries = numTokens.map((count, id) => ({ request: prefill(id), numTokens: count }));
+  const totalTokens = numTokens.reduce((sum, count) => sum + count, 0);
+  const plans = create({ minTokens: 10, ...params }).formMicroBatches?.({ entries, totalTokens }, group);
+  return plans?.map(({ entries: parts }) => parts.map((part) => [part.requestId, part.numTokens]));
+};
+const queued = groupView(0, 2, { waiting: [prefill(9)] });
+
+const limitsOf = (group: GroupView, params = {}) =>
+  create({ lookaheadBudgets: 3, ...params }).limits?.(group, clusterView([group]));
+
+describe('lookahead', () => {
+  it('cuts queued work into equal parts, in tokens as long as nothing is known', () => {
+    expect(plansOf([30, 10], queued)).toEqual([[[0, 10]], [[0, 10]], [[0, 10]], [[1, 10]]]);
+  });
+
+  it('needs a queue or more than one budget, and work to halve', () => {
+    expect(plansOf([30, 10], groupView(0, 2))).toBeUndefined();
+    expect(plansOf([50, 50], groupView(0, 2))?.length).toBe(8);
+    expect(plansOf([10, 9], queued)).toBeUndefined();
+    expect(plansOf([30, 10], queued, { lookahead: false })).toBeUndefined();
+  });
+
+  it('leaves decode steps to an even split', () => {
+    const entries = Array.from({ length: 40 }, (_, id) => ({ request: requestView(id), numTokens: 1 }));
+    const batch = { entries, totalTokens: 40 };
+    expect(create({ minTokens: 10 }).formMicroBatches?.(batch, queued)).toBeUndefined();
+  });
+
+  it('deals decode steps out over the micro-batches', () => {
+    const decodes = Array.from({ length: 10 }, (_, id) => ({ request: requestView(id), numTokens: 1 }));
+    const entries = [...decodes, { request: prefill(99), numTokens: 50 }];
+    const plans = create({ minTokens: 10 }).formMicroBatches?.({ entries, totalTokens: 60 }, queued) ?? [];
+    const sizes = plans.map(({ entries: parts }) => parts.filter(({ requestId }) => requestId < 10).length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(10);
+    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+  });
+
+  it('takes several token budgets where a pipeline has a deep queue, and nobody else sets limits', () => {
+    const deep = { waitingBlocks: 5 };
+    expect(limitsOf(groupView(0, 2, deep))).toEqual({ maxBatchTokens: 3 * 64 });
+    expect(limitsOf(groupView(0, 2, { waitingBlocks: 4 }))).toBeUndefined();
+    expect(limitsOf(groupView(0, 1, deep))).toBeUndefined();
+    expect(limitsOf(groupView(0, 2, { ...deep, swapped: [requestView(1)] }))).toBeUndefined();
+    expect(limitsOf(groupView(0, 2, deep), { lookahead: false })).toBeUndefined();
+  });
+});

@@ -1,0 +1,90 @@
+import { createRng } from '../../harness/base/rng.ts';
+import { blockSizeTokens, tinyHardware, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
+import type {
+  ClusterView,
+  GroupView,
+  InstanceView,
+  PolicyDeps,
+  RequestView,
+} from '../../harness/policy/index.ts';
+
+/** Blocks of an instance that holds the whole tiny model; its four layers make four times as many cells. */
+export const instanceBlocks = 20;
+
+export const deps: PolicyDeps = {
+  rng: createRng(1, 'policy'),
+  model: tinyModel,
+  hardware: tinyHardware(instanceBlocks),
+  blockSizeTokens,
+};
+
+export function requestView(id: number, about: Partial<RequestView> = {}): RequestView {
+  return {
+    id,
+    className: 'default',
+    priority: 0,
+    arrivedAtUs: 0,
+    status: { kind: 'decoding' },
+    promptTokens: 16,
+    outputLimitTokens: 16,
+    generatedTokens: 0,
+    tokens: 16,
+    computedTokens: 0,
+    kvBlocks: 0,
+    numPreemptions: 0,
+    isInFlight: false,
+    ...about,
+  };
+}
+
+export function instanceView(id: number, about: Partial<InstanceView> = {}): InstanceView {
+  return {
+    id,
+    state: 'ready',
+    weightBytes: 0,
+    totalCells: instanceBlocks * tinyModel.numLayers,
+    usedCells: 0,
+    hostKvBytes: 0,
+    hostMemoryBytes: 0,
+    ...about,
+  };
+}
+
+/** A group of so many instances, with ids from `10 * id` on; idle unless told otherwise. */
+export function groupView(id: number, numInstances: number, about: Partial<GroupView> = {}): GroupView {
+  const numLayers = tinyModel.numLayers / numInstances;
+  return {
+    id,
+    phase: 'serving',
+    stages: Array.from({ length: numInstances }, (_, index) => ({
+      instance: instanceView(10 * id + index),
+      firstLayer: index * numLayers,
+      numLayers,
+    })),
+    waiting: [],
+    running: [],
+    swapped: [],
+    exchanging: [],
+    limits: { maxRunning: 64, maxBatchTokens: 64, watermarkRatio: 0.01, admits: true },
+    totalBlocks: instanceBlocks * numInstances,
+    freeBlocks: instanceBlocks * numInstances,
+    pendingFreeBlocks: 0,
+    waitingBlocks: 0,
+    demandBlocks: 0,
+    acceptsRequests: true,
+    lastStepUs: 0,
+    ...about,
+  };
+}
+
+export function clusterView(groups: readonly GroupView[], about: Partial<ClusterView> = {}): ClusterView {
+  return {
+    nowUs: 0,
+    observedAtUs: 0,
+    blockSizeTokens,
+    groups,
+    instances: groups.flatMap(({ stages }) => stages.map(({ instance }) => instance)),
+    held: [],
+    ...about,
+  };
+}

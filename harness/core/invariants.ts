@@ -184,6 +184,12 @@ function unsettledInstances(cluster: Cluster): Set<Instance> {
       }
     }
   }
+  for (const request of cluster.live.values()) {
+    // Blocks taken for a step that was abandoned: they are used by the next.
+    if (request.kvBlocks * cluster.blockSizeTokens < request.scheduledTokens + cluster.blockSizeTokens)
+      continue;
+    for (const { instance } of request.layout?.parts ?? []) unsettled.add(instance);
+  }
   return unsettled;
 }
 

@@ -3,7 +3,7 @@ import type { Cluster } from './cluster.ts';
 import type { InstanceGroup, Retirement } from './group.ts';
 import { placeAnew } from './lifecycle.ts';
 import { modelWeightBytes } from './model-shape.ts';
-import { beginTransition } from './transition.ts';
+import { beginTransition, cancelTransition } from './transition.ts';
 import { cancelLoad, finishLoad, loadWeights } from './weight-load.ts';
 
 /**
@@ -48,14 +48,14 @@ function restoreProblem(
     : `KV in use on instance ${full.instance} leaves no room for the weights`;
 }
 
-/** Stops a restore that is still loading. */
+/** Stops a restore that has not split the group yet. */
 export function cancelRestore(cluster: Cluster, groupId: number): string | undefined {
   const group = cluster.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;
-  if (group.transition !== undefined) return `group ${groupId} has loaded its weights already`;
-  stopLoading(cluster, group);
   group.phase = 'serving';
+  if (group.transition !== undefined) cancelTransition(cluster, group.transition);
+  stopLoading(cluster, group);
   cluster.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
   cluster.wake(group);
   return undefined;

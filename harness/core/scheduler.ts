@@ -135,9 +135,9 @@ function willGrow(cluster: Cluster, group: InstanceGroup, request: Request): boo
   if (!cluster.stack.can('dropsParameters')) return false;
   const need = { requestId: request.id, blocks: group.blocksFor(request.tokens) - request.kvBlocks };
   const answer = cluster.stack.onMemoryPressure(group, need, cluster.view);
-  if (answer?.value.some(({ kind }) => kind === 'drop') !== true) return false;
+  if (answer?.value.some(({ kind }) => kind === 'drop' || kind === 'cancelRestore') !== true) return false;
   applyDecisions(cluster, 'onMemoryPressure', answer);
-  return group.transition !== undefined;
+  return group.transition !== undefined || group.blocksFor(request.tokens) <= group.totalBlocks;
 }
 
 function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, budget: StepBudget): void {

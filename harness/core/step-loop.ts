@@ -194,7 +194,7 @@ function split(cluster: Cluster, group: InstanceGroup, batch: StepBatch): readon
   if (group.pipeline.length === 1) return [batch];
   const view = viewOf(batch);
   const answer = cluster.stack.formMicroBatches(view, group);
-  const plans = answer?.value ?? evenPlans(view, group.pipeline.length - group.inFlight.length);
+  const plans = answer?.value ?? evenPlans(view, numEvenBatches(group, batch));
   const problem = planProblem(batch, plans);
   if (problem !== undefined) throw new PolicyError(answer?.policy ?? 'core', 'formMicroBatches', problem);
   if (plans.length === 1) return [batch];
@@ -207,6 +207,15 @@ function split(cluster: Cluster, group: InstanceGroup, batch: StepBatch): readon
       microBatch.add(byId.get(requestId) as Request, numTokens);
     return microBatch;
   });
+}
+
+/**
+ * One for each stage that is free; more where most of the running requests stand in this batch, which in a single
+ * micro-batch would leave all stages but one idle from then on.
+ */
+function numEvenBatches({ pipeline, inFlight, running }: InstanceGroup, batch: StepBatch): number {
+  const numFree = pipeline.length - inFlight.length;
+  return Math.max(numFree, Math.round((batch.size * pipeline.length) / Math.max(1, running.length)));
 }
 
 /** Requests in order, as many to each micro-batch; their tokens stay together. */
@@ -223,7 +232,11 @@ function evenPlans({ entries }: BatchView, numPlans: number): MicroBatchPlan[] {
 function viewOf(batch: StepBatch): BatchView {
   const entries = [];
   for (let index = 0; index < batch.size; index += 1) {
-    entries.push({ request: batch.requests[index] as Request, numTokens: batch.numTokens[index] as number });
+    entries.push({
+      request: batch.requests[index] as Request,
+      numTokens: batch.numTokens[index] as number,
+      pastTokens: batch.pastTokens[index] as number,
+    });
   }
   return { entries, totalTokens: batch.totalTokens };
 }

@@ -74,7 +74,7 @@ export interface Policy {
 
 /**
  * One micro-batch on one stage. Over its entries of c new tokens after p computed ones: `attentionPairs` is the sum of
- * p * c + c * (c + 1) / 2. The object is used again: read it, never keep it.
+ * p * c + c * (c + 1) / 2.
  */
 export interface StageTiming {
   readonly numLayers: number;
@@ -90,7 +90,12 @@ export interface StageTiming {
 }
 
 export interface BatchView {
-  readonly entries: readonly { readonly request: RequestView; readonly numTokens: number }[];
+  readonly entries: readonly {
+    readonly request: RequestView;
+    readonly numTokens: number;
+    /** Tokens before these, computed or in a micro-batch under way. */
+    readonly pastTokens: number;
+  }[];
   readonly totalTokens: number;
 }
 

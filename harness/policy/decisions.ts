@@ -97,7 +97,7 @@ export interface RestoreDecision {
   readonly reason: string;
 }
 
-/** Stops a restore that is still loading: the memory is KV cells again. */
+/** Stops a restore while the group is `restoring`: the memory is KV cells again. */
 export interface CancelRestoreDecision {
   readonly kind: 'cancelRestore';
   readonly groupId: number;

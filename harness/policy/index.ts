@@ -1,4 +1,5 @@
 /** The whole of what a policy author imports. */
+export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../core/model-shape.ts';
 export { definePolicy } from './contract.ts';
 export type {
   BatchView,

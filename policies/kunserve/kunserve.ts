@@ -50,8 +50,6 @@ class KunServe {
   readonly #blockSizeTokens: number;
   readonly #costModel = new CostModel();
   readonly #restoreTrigger: RestoreTrigger;
-  /** Groups whose restore may be cancelled, each once: the core refuses when it is too late. */
-  readonly #cancellable = new Set<number>();
   /** Sets of groups that have been decided on: one that the core refused would be refused again, and nobody else asked. */
   readonly #decidedSets = new Set<string>();
   #lastPollUs = -Infinity;
@@ -139,8 +137,8 @@ class KunServe {
     if (!lookahead || !hasQueue || batch.totalTokens < 2 * minTokens) return undefined;
     const chunks: Chunk[] = [];
     const decodes: Chunk[] = [];
-    for (const { request, numTokens } of batch.entries) {
-      const chunk = { requestId: request.id, pastTokens: request.computedTokens, numTokens };
+    for (const { request, numTokens, pastTokens } of batch.entries) {
+      const chunk = { requestId: request.id, pastTokens, numTokens };
       (request.status.kind === 'decoding' ? decodes : chunks).push(chunk);
     }
     const parts = formByCost(chunks, this.#costModel.chunkCost ?? tokensOnly, minTokens);
@@ -233,7 +231,6 @@ class KunServe {
     this.#numRestores += groups.length;
     const usedPercent = Math.round(100 * this.#restoreTrigger.usage);
     return groups.map(({ id }) => {
-      this.#cancellable.add(id);
       const reason = `KV in use is ${usedPercent} % of the memory without drop, and not rising`;
       return { kind: 'restore', groupId: id, running: restoreRunning, reason };
     });
@@ -243,7 +240,7 @@ class KunServe {
   #cancelRestores(groups: readonly GroupView[], view: ClusterView): readonly Decision[] {
     const decisions: Decision[] = [];
     for (const { id, phase } of groups) {
-      if (phase !== 'restoring' || !this.#cancellable.delete(id)) continue;
+      if (phase !== 'restoring') continue;
       decisions.push({ kind: 'cancelRestore', groupId: id, reason: 'memory is overloaded again' });
     }
     if (decisions.length > 0) this.#lastChangeUs = view.nowUs;

@@ -1,4 +1,9 @@
-import type { PolicyDeps } from '../../harness/policy/index.ts';
+import {
+  heldWeightBytes,
+  kvCellBytes,
+  layerWeightBytes,
+  type PolicyDeps,
+} from '../../harness/policy/index.ts';
 
 /** What the memory of this model on this hardware comes to. */
 export interface MemoryUnits {
@@ -13,20 +18,14 @@ export interface MemoryUnits {
 }
 
 export function memoryUnits({ model, hardware, blockSizeTokens }: PolicyDeps): MemoryUnits {
-  const { numLayers, hiddenSize, headDim, bytesPerWeight } = model;
-  // Projections of attention, three matrices of the feed-forward, two norms.
-  const attention = hiddenSize * headDim * (2 * model.numHeads + 2 * model.numKvHeads);
-  const layerBytes = (attention + 3 * hiddenSize * model.ffnSize + 2 * hiddenSize) * bytesPerWeight;
-  // Embedding, output head, final norm.
-  const residentBytes = (2 * model.vocabSize + 1) * hiddenSize * bytesPerWeight;
-  const cellBytes = 2 * model.numKvHeads * headDim * blockSizeTokens * model.bytesPerKvElement;
-
+  const { numLayers } = model;
+  const cellBytes = kvCellBytes(model, blockSizeTokens);
   const cellsBeside = (numHeldLayers: number): number => {
-    const weightBytes = residentBytes + numHeldLayers * layerBytes;
-    return Math.max(0, Math.floor((hardware.memoryBytes - hardware.reserveBytes - weightBytes) / cellBytes));
+    const kvBytes = hardware.memoryBytes - hardware.reserveBytes - heldWeightBytes(model, numHeldLayers);
+    return Math.max(0, Math.floor(kvBytes / cellBytes));
   };
   return {
-    copyBytes: numLayers * layerBytes,
+    copyBytes: numLayers * layerWeightBytes(model),
     blockBytes: numLayers * cellBytes,
     undroppedCells: cellsBeside(numLayers),
     pipelineBlocks: (numInstances) => {

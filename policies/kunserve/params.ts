@@ -8,8 +8,11 @@ export const params = z.strictObject({
   pollMs: z.number().min(10).default(100),
   /** Share of a group's KV blocks in use from which it counts as overloaded. */
   overloadUsage: z.number().gt(0).max(1).default(0.95),
-  /** Share of the groups that must be overloaded. The paper's monitor leaves it open, its code wants half. */
-  quorum: z.number().min(0).max(1).default(0.5),
+  /**
+   * Share of the groups that must be overloaded, at least one. The authors' code wants half, since it then fuses all of
+   * them; the paper's plan merges no more than the queues ask for, so that a single group may call for it.
+   */
+  quorum: z.number().min(0).max(1).default(0),
   /** Polls in a row that must see overload, so that one burst of arrivals is not enough. A running request that is about to lose its KV does not wait for them. */
   sustainPolls: z.int().min(1).default(2),
   /** Most instances in one pipeline; without it as many as the model has layers. */

@@ -3,6 +3,7 @@ import {
   definePolicy,
   type Decision,
   type GroupView,
+  kvCellBytes,
   type PolicyDeps,
   type RequestView,
 } from '../../harness/policy/index.ts';
@@ -65,18 +66,16 @@ export const swap = definePolicy({
 /** Blocks that the host links of a group's members move during one step. */
 function blocksPerStep(group: GroupView, deps: PolicyDeps): number {
   const bytesPerUs = (group.stages.length * deps.hardware.hostLink.bytesPerSecond) / 1e6;
-  return (group.lastStepUs * bytesPerUs) / (cellBytes(deps) * deps.model.numLayers);
-}
-
-/** K and V of one layer for one block. */
-function cellBytes({ model, blockSizeTokens }: PolicyDeps): number {
-  return 2 * model.numKvHeads * model.headDim * blockSizeTokens * model.bytesPerKvElement;
+  return (
+    (group.lastStepUs * bytesPerUs) / (kvCellBytes(deps.model, deps.blockSizeTokens) * deps.model.numLayers)
+  );
 }
 
 function fitsOnHost(group: GroupView, request: RequestView, deps: PolicyDeps): boolean {
   return group.stages.every(
     ({ instance, numLayers }) =>
-      instance.hostKvBytes + request.kvBlocks * numLayers * cellBytes(deps) <= instance.hostMemoryBytes,
+      instance.hostKvBytes + request.kvBlocks * numLayers * kvCellBytes(deps.model, deps.blockSizeTokens) <=
+      instance.hostMemoryBytes,
   );
 }
 

@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
@@ -20,11 +19,9 @@ import {
   type PolicyDefinition,
 } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
-import { restless } from '../core/restless.ts';
-import { requests } from '../core/schedules.ts';
 import { backend } from '../model/support.ts';
 
-const { 'least-loaded': leastLoaded, recompute, swap } = policies;
+const { 'least-loaded': leastLoaded, recompute } = policies;
 const seed = 3;
 
 /** TensorFlow runs every step, but steps are charged what the cost model says: virtual time repeats exactly. */
@@ -188,28 +185,4 @@ describe.each([
       expect(kinds.filter((kind) => kind === 'groupsMerged')).toHaveLength(2);
     },
   );
-});
-
-describe('any merges, restores, faults and arrivals on TensorFlow', () => {
-  it('verify every token', () => {
-    const run = fc.record({
-      specs: requests,
-      withSwap: fc.boolean(),
-      blocks: fc.integer({ min: 8, max: 30 }),
-      hostBlocks: fc.integer({ min: 0, max: 40 }),
-      maxBatchTokens: fc.constantFrom(16, 64, 500),
-      policySeed: fc.nat(),
-      faults: fc.uniqueArray(
-        fc.record({ instance: fc.nat({ max: 3 }), atUs: fc.integer({ min: 1, max: 60_000 }) }),
-        { maxLength: 3, selector: ({ instance }) => instance },
-      ),
-    });
-    fc.assert(
-      fc.property(run, ({ withSwap, ...options }) => {
-        const behind = withSwap ? [swap, recompute] : [recompute];
-        runVerified({ ...options, numInstances: 4, policies: [restless, leastLoaded, ...behind] });
-      }),
-      { numRuns: 25, seed: 20261121 },
-    );
-  });
 });

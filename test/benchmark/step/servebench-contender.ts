@@ -4,6 +4,7 @@ import { wallClockUs } from '../../../harness/base/clock.ts';
 import { ModelInstance } from '../../../harness/model/model-instance.ts';
 import { type BatchEntry, firstRows } from '../../../harness/model/step-plan.ts';
 import { TensorOps } from '../../../harness/model/tensor-ops.ts';
+import { seededWeights } from '../../../harness/model/weights.ts';
 import { modelShape, newTokensOf, pastTokens, seed, sharedPast, type StepCase, stepCases } from './cases.ts';
 import { type Contender, type PreparedStep, type StepResult, warmUp } from './contender.ts';
 import { writeModelFile } from './model-file.ts';
@@ -36,7 +37,7 @@ export class ServebenchContender implements Contender {
     const cellsPerSequence = Math.ceil(contextTokens / blockSizeTokens) * modelShape.numLayers;
     const model = new ModelInstance(this.#ops, {
       shape: modelShape,
-      seed,
+      weights: seededWeights(this.#ops, modelShape, seed),
       blockSizeTokens,
       layers,
       numCells: numSequences * cellsPerSequence,

@@ -9,6 +9,7 @@ import { appendix } from './page/appendix.ts';
 import { chartSection } from './page/chart-section.ts';
 import type { NamedDrawing } from './page/chart-section.ts';
 import { firstScreen } from './page/first-screen.ts';
+import { policyFigures } from './page/policy-figures.ts';
 import { paletteCss, variableByColour } from './theme.ts';
 
 /** What is put into the page besides the results: text of scripts, in order of running, and of the style sheet. */
@@ -51,6 +52,7 @@ export function renderPage(results: Results, drawings: readonly NamedDrawing[], 
 <a class="skip" href="#verdicts">Skip to the verdicts</a>
 ${firstScreen(results)}
 ${chartSection(drawings)}
+${policyFigures(results)}
 ${appendix(results)}
 </main>
 <footer><p>Written by servebench ${results.manifest.versions['servebench'] ?? ''}. This file needs no network.</p></footer>

@@ -6,12 +6,14 @@ import { InputError, messageOf } from '../harness/base/errors.ts';
 import type { InputIssue } from '../harness/base/errors.ts';
 import type { SloTarget } from '../harness/core/workload.ts';
 import {
+  clusterEventRowSchema,
   decisionRowSchema,
   manifestSchema,
   requestRowSchema,
   schemaVersion,
   summarySchema,
   timeseriesColumns,
+  transferRowSchema,
 } from '../harness/metrics/results.ts';
 import type { Metric } from '../harness/metrics/metrics.ts';
 import type {
@@ -24,6 +26,8 @@ import type {
   Summary,
   TimeseriesRow,
 } from '../harness/metrics/results.ts';
+import { TrafficTally } from './traffic.ts';
+import type { Traffic } from './traffic.ts';
 
 /** What each key of `summary.json` means; the reader of results passes the registry of `harness/metrics`. */
 export type MetricDefinitions = Readonly<Record<string, Metric>>;
@@ -51,7 +55,11 @@ export interface DoneCell {
   readonly requests: readonly RequestRow[];
   readonly timeseries: readonly TimeseriesRow[];
   readonly decisions: readonly DecisionRow[];
+  readonly events: readonly ClusterEventRow[];
+  readonly traffic: Traffic;
 }
+
+export type ClusterEventRow = z.infer<typeof clusterEventRowSchema>;
 
 interface UnfinishedCell {
   readonly status: 'failed' | 'missing';
@@ -88,12 +96,15 @@ async function loadCell(dir: string, cell: ManifestCell, summary: Summary): Prom
   }
   const folder = join(dir, 'cells', id);
   try {
-    const [requests, decisions, timeseries] = await Promise.all([
+    const [requests, decisions, events, timeseries, traffic] = await Promise.all([
       readRows(join(folder, 'requests.jsonl'), requestRowSchema),
       readRows(join(folder, 'decisions.jsonl'), decisionRowSchema),
+      readRows(join(folder, 'events.jsonl'), clusterEventRowSchema),
       readTimeseries(join(folder, 'timeseries.csv')),
+      readTraffic(join(folder, 'transfers.jsonl')),
     ]);
-    return { id, policy, seed, status: 'done', summary: figures, requests, timeseries, decisions };
+    const rows = { requests, timeseries, decisions, events, traffic };
+    return { id, policy, seed, status: 'done', summary: figures, ...rows };
   } catch (error) {
     if (!isMissingFile(error)) throw error;
     return { id, policy, seed, status: 'missing', error: `its files are gone: ${messageOf(error)}` };
@@ -124,14 +135,28 @@ function checkVersion(value: unknown, source: string): void {
   const version = z.object({ schema_version: z.unknown() }).safeParse(value).data?.schema_version;
   if (version === schemaVersion) return;
   const message = `expected ${schemaVersion}, got ${JSON.stringify(version) ?? 'nothing'}`;
-  const hint = 'written by another version of servebench: run the report with that version, or run again';
-  throw new InputError({ source, path: 'schema_version', message, hint });
+  throw new InputError({ source, path: 'schema_version', message, hint: otherVersionHint });
 }
+
+const otherVersionHint =
+  'written by another version of servebench: run the report with that version, or run again';
 
 /** Rows of a JSON Lines file; an empty file has none. */
 async function readRows<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
-  const file = await open(path);
   const rows: T[] = [];
+  await forEachRow(path, schema, (row) => rows.push(row));
+  return rows;
+}
+
+/** A run of pipelines has a row for every step's activations: they are added up as they are read, and none is kept. */
+async function readTraffic(path: string): Promise<Traffic> {
+  const tally = new TrafficTally();
+  await forEachRow(path, transferRowSchema, (row) => tally.add(row));
+  return tally.finish();
+}
+
+async function forEachRow<T>(path: string, schema: z.ZodType<T>, receive: (row: T) => void): Promise<void> {
+  const file = await open(path);
   let lineNumber = 0;
   for await (const line of file.readLines()) {
     lineNumber += 1;
@@ -140,16 +165,24 @@ async function readRows<T>(path: string, schema: z.ZodType<T>): Promise<T[]> {
     if (!parsed.success) {
       throw new InputError(parsed.error.issues.map((issue) => issueOf(issue, path, lineNumber)));
     }
-    rows.push(parsed.data);
+    receive(parsed.data);
   }
-  return rows;
 }
 
 const textColumns: readonly string[] = ['role', 'state'];
 
 async function readTimeseries(path: string): Promise<TimeseriesRow[]> {
   const records = parseRecords(await readFile(path, 'utf8'), path);
+  checkColumns(records[0], path);
   return records.map((record, index) => timeseriesRowOf(record, path, index + 2));
+}
+
+function checkColumns(record: Readonly<Record<string, string>> | undefined, source: string): void {
+  if (record === undefined) return;
+  const missing = timeseriesColumns.filter((column) => !(column in record));
+  if (missing.length === 0) return;
+  const message = `has no column ${missing.join(', ')}`;
+  throw new InputError({ source, path: '', line: 1, message, hint: otherVersionHint });
 }
 
 function parseRecords(text: string, source: string): Record<string, string>[] {

@@ -26,6 +26,16 @@ const palette = {
   kvFree: { light: '#f7e7c3', dark: '#40351c' },
   reserve: { light: '#d3d8df', dark: '#363d47' },
   hostKv: { light: '#4a1768', dark: '#e6cdf7' },
+  loading: { light: '#a9c3d9', dark: '#3f6a8c' },
+  activations: { light: '#2f7fb8', dark: '#62b2e8' },
+  attention: { light: '#0b8f78', dark: '#3fcaa9' },
+  exchange: { light: '#cf5412', dark: '#ff9550' },
+  migration: { light: '#a84f86', dark: '#e59fcb' },
+  alone: { light: '#d9dde3', dark: '#333b46' },
+  group0: { light: '#4d9ac9', dark: '#3d86b3' },
+  group1: { light: '#d98a4e', dark: '#b96a30' },
+  group2: { light: '#4fb596', dark: '#2f8f72' },
+  group3: { light: '#bb7ba5', dark: '#94557e' },
 } as const;
 
 export type ColourName = keyof typeof palette;

@@ -65,3 +65,14 @@ function tailed(numPoints: number): number[] {
     ...Array.from({ length: tail }, (_, index) => 0.9 + (0.1 * index) / (tail - 1)),
   ];
 }
+
+/** At most `maxTimes` of the times at which there are rows, evenly chosen, the first and the last among them. */
+export function thinnedTimes(
+  rows: readonly { readonly time_us: number }[],
+  maxTimes: number,
+): ReadonlySet<number> {
+  const times = [...new Set(rows.map((row) => row.time_us))];
+  if (times.length <= maxTimes) return new Set(times);
+  const step = (times.length - 1) / (maxTimes - 1);
+  return new Set(Array.from({ length: maxTimes }, (_, index) => times[Math.round(index * step)] ?? 0));
+}

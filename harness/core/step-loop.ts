@@ -33,8 +33,15 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
     for (const microBatch of split(cluster, group, batch)) execute(cluster, group, microBatch);
   }
   if (group.inFlight.length > 0) return;
-  if (group.transition === undefined) makeRoomForExchange(cluster, group);
-  else applyWhenIdle(group.transition);
+  if (group.transition !== undefined) applyWhenIdle(group.transition);
+  else if (group.phase === 'retiring' && group.numRequests === 0) retire(cluster, group);
+  else makeRoomForExchange(cluster, group);
+}
+
+/** A group that has been split has served its last request. */
+function retire(cluster: Cluster, group: InstanceGroup): void {
+  cluster.removeGroup(group);
+  cluster.note('groupRetired', { groupId: group.id, detail: 'its last request has left' });
 }
 
 function canStep(cluster: Cluster, group: InstanceGroup): boolean {

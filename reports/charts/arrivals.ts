@@ -81,7 +81,13 @@ export function timeAxis(domain: readonly [number, number], isLowest: boolean) {
     type: 'quantitative' as const,
     scale: { domain: [...domain], nice: false },
     axis: isLowest
-      ? { title: 'seconds since the start of the run', tickCount: 10, grid: true }
+      ? {
+          title: 'seconds since the start of the run',
+          tickCount: 10,
+          grid: true,
+          labelOverlap: 'greedy' as const,
+          labelSeparation: 6,
+        }
       : { title: null, labels: false, ticks: false, domain: false, tickCount: 10, grid: true },
   };
 }

@@ -9,7 +9,7 @@ import { arrivalRates, burstLayer, burstStretches, shownCells, timeAxis, timeDom
 import type { ArrivalBin, Stretch } from './arrivals.ts';
 import { absent, lineLegend, plotWidth, shareOfPoints, topLevel } from './chart.ts';
 import type { Chart, Frame } from './chart.ts';
-import { memoryBudget, memoryPanel, memoryUnit } from './memory-panel.ts';
+import { memoryBudget, memoryPanel, memoryUnit, presentKinds } from './memory-panel.ts';
 import { samplesOf } from './samples.ts';
 import type { Series } from './samples.ts';
 
@@ -35,12 +35,17 @@ export const burstTimeline: Chart = {
       answer: answerOf(results, series, bins),
       caption:
         `Seed ${shownSeed(results) ?? '?'}, all instances added up, one time axis for every panel; arrivals are those at ${first.policy}, tinted where above 1.5 times their mean. ` +
-        'Memory from the bottom up: weights, KV in use, free KV, reserve; dashed violet line: KV kept in host memory; ticks along the top: preemptions. ' +
+        `Memory from the bottom up: weights, weights loading, KV in use, free KV, reserve; they add up to the device memory; ${droppedWords(series)}dashed violet line: KV kept in host memory; ticks along the top: preemptions. ` +
         'A bound is drawn up to what it used, with the others’ device memory as a dashed line. ' +
         `Thinned to at most ${maxSamples} samples a panel: of each stretch the longest queue and the fullest KV are kept, so no peak is lost.`,
     };
   },
 };
+
+function droppedWords(series: readonly Series[]): string {
+  const hasDropped = series.some(({ cell }) => cell.summary.drop_count > 0);
+  return hasDropped ? 'shaded up to the dotted line: KV memory that dropped weights have freed; ' : '';
+}
 
 interface Axis {
   readonly domain: readonly [number, number];
@@ -72,6 +77,7 @@ function specOf(results: Results, series: readonly Series[], axis: Axis) {
   const stacks = series.flatMap(({ cell }) => stackNamed(results, cell.policy) ?? []);
   const counts = series.flatMap((one) => countRows(one, axis.maxSamples));
   const budget = memoryBudget(results, series);
+  const legendKinds = presentKinds(series);
   return topLevel(frame, {
     spacing: 14,
     resolve: { legend: { color: 'independent', strokeDash: 'independent' }, scale: { color: 'independent' } },
@@ -93,6 +99,18 @@ function specOf(results: Results, series: readonly Series[], axis: Axis) {
         title: 'Running requests',
         hasLegend: false,
       }),
+      ...(counts.some((row) => row.exchanging > 0)
+        ? [
+            countPanel(results, stacks, {
+              axis,
+              width,
+              counts,
+              field: 'exchanging',
+              title: 'Requests stalled by a KV exchange',
+              hasLegend: false,
+            }),
+          ]
+        : []),
       ...series.map((one, index) =>
         memoryPanel(one, {
           ...axis,
@@ -101,6 +119,7 @@ function specOf(results: Results, series: readonly Series[], axis: Axis) {
           unit: memoryUnit(budget),
           isBound: stackNamed(results, one.cell.policy)?.family === 'bound',
           isFirst: index === 0,
+          legendKinds,
           isLowest: index === series.length - 1,
         }),
       ),
@@ -137,7 +156,7 @@ interface CountPanelOptions {
   readonly axis: Axis;
   readonly width: number;
   readonly counts: ReturnType<typeof countRows>;
-  readonly field: 'waiting' | 'running';
+  readonly field: 'waiting' | 'running' | 'exchanging';
   readonly title: string;
   readonly hasLegend: boolean;
 }
@@ -172,5 +191,6 @@ function countRows({ cell, samples }: Series, maxSamples: number) {
     s: roundForPicture((bin[0]?.timeUs ?? 0) / 1e6),
     waiting: greatestOf(bin.map((sample) => sample.waiting)),
     running: greatestOf(bin.map((sample) => sample.running)),
+    exchanging: greatestOf(bin.map((sample) => sample.exchanging)),
   }));
 }

@@ -96,6 +96,17 @@ export function labelPx(names: readonly string[]): number {
   return Math.min(150, 6.5 * Math.max(0, ...names.map((name) => name.length)));
 }
 
+/** Rows below this height have no room for a text of their own. */
+export const leastTextPx = 11;
+
+/** Height of each of many rows of one picture, so that a large cluster still fits a screen. */
+export function rowStep(
+  numRows: number,
+  { pictureHeightPx, mostPx }: { pictureHeightPx: number; mostPx: number },
+) {
+  return Math.max(6, Math.min(mostPx, Math.floor(pictureHeightPx / numRows)));
+}
+
 /** Ticks of a logarithmic axis: as dense as `maxTicks` allows, whole decades at the least. */
 export function logTicks(low: number, high: number, maxTicks: number): number[] {
   const choices = [[1, 2, 5], [1, 3], [1]].map((steps) => ticksAt(steps, low, high));
@@ -131,3 +142,7 @@ export const lineLegend = {
   symbolOpacity: 1,
   symbolStrokeWidth: 2.4,
 } as const;
+
+/** An upright cross: filled shapes only, since marks here have no outline. */
+export const crossPath =
+  'M-1,-0.7L-0.7,-1L0,-0.3L0.7,-1L1,-0.7L0.3,0L1,0.7L0.7,1L0,0.3L-0.7,1L-1,0.7L-0.3,0Z';

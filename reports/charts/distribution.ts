@@ -26,7 +26,10 @@ interface DistributionOptions {
   readonly label: string;
   /** Short name in sentences. */
   readonly short: string;
-  readonly target: 'ttftUs' | 'tpotUs';
+  /** Of what its upright line is the target; none where there is no such target. */
+  readonly target?: 'ttftUs' | 'tpotUs';
+  /** Leaves the other requests out altogether; without it all offered requests count. */
+  readonly only?: { readonly isMeant: (row: RequestRow) => boolean; readonly words: string };
   /** Milliseconds; `undefined` where the request has no such time. */
   readonly valueOf: (row: RequestRow) => number | undefined;
 }
@@ -41,16 +44,20 @@ export function distributionChart(options: DistributionOptions): Chart {
     question: options.question,
     draw(results) {
       const stacks = shownStacks(results);
-      const lines = stacks.flatMap((stack) => linesOf(results, stack, options.valueOf));
-      if (lines.every((line) => line.values.length === 0)) return absent('No request has this time.');
+      const lines = stacks.flatMap((stack) => linesOf(results, stack, options));
+      if (lines.every((line) => line.values.length === 0)) {
+        return absent(
+          options.only === undefined ? 'No request has this time.' : `There are no ${options.only.words}.`,
+        );
+      }
       const numPoints = shareOfPoints(maxPoints, lines.length, { least: 24, most: 150 });
       return {
         kind: 'drawn',
         spec: specOf(results, lines, { ...options, numPoints }),
-        answer: answerOf(lines, options.short),
+        answer: answerOf(lines, options),
         caption:
-          'Thick: all seeds pooled; thin: each seed. The share is of all offered requests, so a line that ends below 100 % has requests without this time (refused, failed, cancelled or unfinished). ' +
-          `Dashed upright: the target. Each line is thinned to at most ${numPoints} quantiles, a third of them above 90 %.`,
+          `Thick: all seeds pooled; thin: each seed. ${shareWords(options)}${options.target === undefined ? '' : 'Dashed upright: the target. '}` +
+          `Each line is thinned to at most ${numPoints} quantiles, a third of them above 90 %.`,
       };
     },
   };
@@ -60,35 +67,40 @@ interface Line {
   readonly stack: string;
   readonly seed: string;
   readonly values: Float64Array;
+  /** Requests that the share is of. */
   readonly total: number;
+  readonly offered: number;
 }
 
 const pooled = 'all';
 
-function linesOf(results: Results, stack: StackInfo, valueOf: DistributionOptions['valueOf']): Line[] {
-  const cells = cellsOf(results, stack);
-  const line = (seed: string, rows: readonly RequestRow[]): Line => {
-    const values = rows.map(valueOf).filter((value) => value !== undefined);
-    return { stack: stack.name, seed, values: sorted(values), total: rows.length };
-  };
-  const bySeed = cells.length > 1 ? cells.map((cell) => line(String(cell.seed), cell.requests)) : [];
-  return [
-    ...bySeed,
-    line(
-      pooled,
-      cells.flatMap((cell) => cell.requests),
-    ),
-  ];
+function shareWords({ only }: DistributionOptions): string {
+  return only === undefined
+    ? 'The share is of all offered requests, so a line that ends below 100 % has requests without this time (refused, failed, cancelled or unfinished). '
+    : `The share is of the ${only.words} of each stack, which are not equally many. `;
 }
 
-function answerOf(lines: readonly Line[], short: string): string {
+function linesOf(results: Results, stack: StackInfo, { valueOf, only }: DistributionOptions): Line[] {
+  const cells = cellsOf(results, stack);
+  const line = (seed: string, all: readonly RequestRow[]): Line => {
+    const rows = only === undefined ? all : all.filter(only.isMeant);
+    const values = rows.map(valueOf).filter((value) => value !== undefined);
+    return { stack: stack.name, seed, values: sorted(values), total: rows.length, offered: all.length };
+  };
+  const bySeed = cells.length > 1 ? cells.map((cell) => line(String(cell.seed), cell.requests)) : [];
+  const all = cells.flatMap((cell) => cell.requests);
+  return only !== undefined && !all.some(only.isMeant) ? [] : [...bySeed, line(pooled, all)];
+}
+
+function answerOf(lines: readonly Line[], { short, only }: DistributionOptions): string {
   const parts = lines
     .filter((line) => line.seed === pooled && line.values.length > 0)
-    .map(({ stack, values }) => {
+    .map(({ stack, values, total, offered }) => {
       const [half, tail] = [quantileOfSorted(values, 0.5), quantileOfSorted(values, 0.99)];
-      return { text: `${stack} ${formatNumber(half)} and ${formatNumber(tail)} ms`, score: tail ?? 0 };
+      const of = only === undefined ? '' : ` (${formatNumber(total)} of ${formatNumber(offered)} requests)`;
+      return { text: `${stack} ${formatNumber(half)} and ${formatNumber(tail)} ms${of}`, score: tail ?? 0 };
     });
-  return `Half, and 99 %, of the requests have a ${short} of at most: ${listOrExtremes(parts)}.`;
+  return `Half, and 99 %, of the ${only?.words ?? 'requests'} have a ${short} of at most: ${listOrExtremes(parts)}.`;
 }
 
 function specOf(
@@ -105,22 +117,16 @@ function specOf(
       share: point.share,
     })),
   );
-  const targets = targetsMs(results, options.target);
+  const targets = options.target === undefined ? [] : targetsMs(results, options.target);
   const { low, high } = extent([...values.map((row) => row.ms), ...targets]);
-  const scales = stackScales(results, shownStacks(results));
+  const names = new Set(lines.map((line) => line.stack));
+  const scales = stackScales(
+    results,
+    shownStacks(results).filter((stack) => names.has(stack.name)),
+  );
+  const ticks = logTicks(low, high, 9);
   const encoding = {
-    x: {
-      field: 'ms',
-      type: 'quantitative' as const,
-      scale: { type: 'log' as const, nice: false },
-      axis: { title: options.label, values: logTicks(low, high, 9), labelExpr: msLabels, grid: true },
-    },
-    y: {
-      field: 'share',
-      type: 'quantitative' as const,
-      scale: { domain: [0, 1] },
-      axis: { title: 'share of offered requests', format: '.0%', values: [0, 0.25, 0.5, 0.75, 0.9, 1] },
-    },
+    ...axesOf(options, ticks),
     color: { field: 'stack', type: 'nominal' as const, scale: scales.colour, legend: lineLegend },
   };
   const strokeDash = { field: 'stack', type: 'nominal' as const, scale: scales.dash, legend: lineLegend };
@@ -155,6 +161,27 @@ function specOf(
       },
     ],
   });
+}
+
+function axesOf({ label, only }: DistributionOptions, ticks: number[]) {
+  return {
+    x: {
+      field: 'ms',
+      type: 'quantitative' as const,
+      scale: { type: 'log' as const, nice: false },
+      axis: { title: label, values: ticks, labelExpr: msLabels, grid: true },
+    },
+    y: {
+      field: 'share',
+      type: 'quantitative' as const,
+      scale: { domain: [0, 1] },
+      axis: {
+        title: `share of ${only?.words ?? 'offered requests'}`,
+        format: '.0%',
+        values: [0, 0.25, 0.5, 0.75, 0.9, 1],
+      },
+    },
+  };
 }
 
 /** Upright rules, each named on the side that has room. */

@@ -1,4 +1,5 @@
-import type { DecisionRow } from '../../harness/metrics/results.ts';
+import type { CellSummary, DecisionRow } from '../../harness/metrics/results.ts';
+import { formatBytes } from '../../harness/base/units.ts';
 import { plural } from '../format.ts';
 import type { Results } from '../load.ts';
 import { stackNamed } from '../stacks.ts';
@@ -18,12 +19,15 @@ interface MemoryPanelOptions {
   readonly unit: MemoryUnit;
   readonly isBound: boolean;
   readonly isFirst: boolean;
+  /** Kinds that some panel shows. */
+  readonly legendKinds: readonly string[];
   readonly isLowest: boolean;
 }
 
 /** Kinds of device memory from the bottom up. */
 const kinds = [
   { kind: 'weights', field: 'weightBytes', colour: colour('weights') },
+  { kind: 'weights loading', field: 'loadingBytes', colour: colour('loading') },
   { kind: 'KV in use', field: 'kvUsedBytes', colour: colour('kvUsed') },
   { kind: 'KV free', field: 'kvFreeBytes', colour: colour('kvFree') },
   { kind: 'reserve', field: 'reserveBytes', colour: colour('reserve') },
@@ -41,15 +45,25 @@ export function memoryUnit(budget: number): MemoryUnit {
   return budget < 4 * 2 ** 30 ? { name: 'MiB', bytes: 2 ** 20 } : { name: 'GiB', bytes: 2 ** 30 };
 }
 
+/** Kinds of device memory that there are at all. */
+export function presentKinds(series: readonly Series[]): readonly string[] {
+  const isPresent = (field: (typeof kinds)[number]['field']) =>
+    series.some(({ samples }) => samples.some((sample) => sample[field] > 0));
+  return kinds.flatMap(({ kind, field }) => (isPresent(field) ? [kind] : []));
+}
+
 /** The most device memory that any limited stack had. */
 export function memoryBudget(results: Results, series: readonly Series[]): number {
   const limited = series.filter(({ cell }) => stackNamed(results, cell.policy)?.family !== 'bound');
   return greatestOf(limited.flatMap(({ samples }) => samples.map(totalOf)));
 }
 
-/** Memory of one stack by kind over time, with its preemptions as ticks along the top. */
+/**
+ * Memory of one stack by kind over time, with its preemptions as ticks along the top. Kinds add up to the device memory.
+ * What dropping layers has freed is KV memory like any other: a line at the height of the whole model's weights shows it.
+ */
 export function memoryPanel({ cell, samples }: Series, options: MemoryPanelOptions) {
-  const { domain, bursts, width, budget, unit, isBound, isFirst, isLowest } = options;
+  const { domain, bursts, width, budget, unit, isBound, isLowest } = options;
   const thinned = binBy(samples, (sample) => sample.timeUs, options.maxSamples).flatMap(
     (bin) => greatest(bin, (sample) => sample.kvUsedBytes) ?? [],
   );
@@ -63,12 +77,16 @@ export function memoryPanel({ cell, samples }: Series, options: MemoryPanelOptio
   };
   const axes: Axes = { x: timeAxis(domain, isLowest), y, unit };
   return {
-    title: `Memory of ${cell.policy}, ${unit.name} (${preemptionWords(preempts.length)})`,
+    title: {
+      text: `Memory of ${cell.policy}, ${unit.name}`,
+      subtitle: changeWords(cell.summary, preempts.length, samples),
+    },
     width,
     height: 96,
     layer: [
       burstLayer(bursts),
-      areaLayer(thinned, axes, { isBound, isFirst }),
+      areaLayer(thinned, axes, options),
+      ...(cell.summary.drop_count > 0 ? droppedLayers(thinned, axes) : []),
       ...hostLayers(thinned, axes),
       ...(isBound && budget > 0 ? budgetLayers(budget, axes) : []),
       preemptionLayer(preempts, { maxShown, maxTicks: options.maxSamples }),
@@ -91,9 +109,12 @@ interface MemoryY {
 function areaLayer(
   samples: readonly Sample[],
   { x, y, unit }: Axes,
-  { isBound, isFirst }: { isBound: boolean; isFirst: boolean },
+  { isBound, isFirst, legendKinds }: Pick<MemoryPanelOptions, 'isBound' | 'isFirst' | 'legendKinds'>,
 ) {
-  const shown = isBound ? kinds.filter(({ kind }) => kind === 'weights' || kind === 'KV in use') : kinds;
+  const shown = kinds.filter(
+    ({ kind, field }) =>
+      (kind === 'weights' || kind === 'KV in use' || !isBound) && samples.some((sample) => sample[field] > 0),
+  );
   const values = samples.flatMap((sample) => {
     let below = 0;
     return shown.map(({ kind, field }) => {
@@ -103,7 +124,7 @@ function areaLayer(
     });
   });
   const range = kinds.map((one) => one.colour);
-  const legend = isFirst ? { legend: { symbolType: 'square' } } : { legend: null };
+  const legend = { legend: isFirst ? { symbolType: 'square' as const, values: [...legendKinds] } : null };
   return {
     data: { values },
     mark: { type: 'area' as const, interpolate: 'step-after' as const, clip: true, line: false },
@@ -121,38 +142,62 @@ function areaLayer(
   };
 }
 
+/** The band between the weights held and those of the whole model. Not for pipelines that were set up as such: they drop nothing. */
+function droppedLayers(samples: readonly Sample[], { x, y, unit }: Axes) {
+  const values = samples.map((sample) => {
+    const low = sample.weightBytes + sample.loadingBytes;
+    return {
+      s: seconds(sample),
+      low: inUnit(low, unit),
+      amount: inUnit(low + sample.droppedBytes, unit),
+    };
+  });
+  const line = { color: colour('ink'), strokeDash: [2, 2], strokeWidth: 1.2, opacity: 1 };
+  const look = { interpolate: 'step-after' as const, color: colour('weights'), opacity: 0.3, clip: true };
+  return [
+    {
+      data: { values },
+      mark: { type: 'area' as const, ...look, line },
+      encoding: { x: { field: 's', ...x }, y: { field: 'amount', ...y }, y2: { field: 'low' } },
+    },
+  ];
+}
+
 /** A dashed line, named at its peak; nothing where no KV ever went to the host. */
 function hostLayers(samples: readonly Sample[], { x, y, unit }: Axes) {
   const peak = greatest(samples, hostOf);
   if (peak === undefined || peak.hostKvBytes === 0) return [];
   const encoding = { x: { field: 's', ...x }, y: { field: 'amount', ...y } };
+  const values = samples.map((sample) => hostRow(sample, unit));
   return [
-    {
-      data: { values: samples.map((sample) => hostRow(sample, unit)) },
-      mark: {
-        type: 'line' as const,
-        interpolate: 'step-after' as const,
-        color: colour('hostKv'),
-        strokeDash: [5, 3],
-        strokeWidth: 2,
-        clip: true,
-      },
-      encoding,
-    },
-    {
-      data: { values: [hostRow(peak, unit)] },
-      mark: {
-        type: 'text' as const,
-        text: hostKv,
-        align: 'left' as const,
-        dx: 4,
-        dy: -7,
-        color: colour('ink'),
-        fontWeight: 600 as const,
-      },
-      encoding,
-    },
+    lineLayer(values, encoding, { color: colour('hostKv'), strokeDash: [5, 3], strokeWidth: 2 }),
+    nameLayer([hostRow(peak, unit)], encoding, hostKv),
   ];
+}
+
+interface Point {
+  readonly s: number;
+  readonly amount: number;
+}
+
+interface PointEncoding {
+  readonly x: ReturnType<typeof timeAxis> & { field: string };
+  readonly y: MemoryY & { field: string };
+}
+
+function lineLayer(
+  values: Point[],
+  encoding: PointEncoding,
+  look: { color: string; strokeDash: number[]; strokeWidth: number },
+) {
+  const mark = { type: 'line' as const, interpolate: 'step-after' as const, clip: true, ...look };
+  return { data: { values }, mark, encoding };
+}
+
+function nameLayer(values: Point[], encoding: PointEncoding, text: string) {
+  const place = { align: 'left' as const, dx: 4, dy: -7 };
+  const mark = { type: 'text' as const, text, ...place, color: colour('ink'), fontWeight: 600 as const };
+  return { data: { values }, mark, encoding };
 }
 
 function hostRow(sample: Sample, unit: MemoryUnit) {
@@ -183,8 +228,12 @@ function budgetLayers(budget: number, { y, unit }: Axes) {
   ];
 }
 
-function preemptionWords(count: number): string {
-  return count === 0 ? 'no preemptions' : plural(count, 'preemption');
+function changeWords(summary: CellSummary, numPreempts: number, samples: readonly Sample[]): string {
+  const preemptions = numPreempts === 0 ? 'no preemptions' : plural(numPreempts, 'preemption');
+  const { drop_count: drops, restore_count: restores } = summary;
+  if (drops === 0) return preemptions;
+  const freed = formatBytes(greatestOf(samples.map((sample) => sample.droppedBytes)));
+  return `${preemptions}, ${plural(drops, 'drop')}, ${plural(restores, 'restore')}, up to ${freed} freed`;
 }
 
 function preemptionLayer(
@@ -229,7 +278,7 @@ function totalOf(sample: Sample): number {
 }
 
 function usedOf(sample: Sample): number {
-  return sample.weightBytes + sample.kvUsedBytes;
+  return sample.weightBytes + sample.loadingBytes + sample.kvUsedBytes;
 }
 
 function hostOf(sample: Sample): number {

@@ -8,9 +8,15 @@ export interface Sample {
   readonly kvUsedBytes: number;
   readonly kvFreeBytes: number;
   readonly reserveBytes: number;
+  /** Kept free for weights on their way. */
+  readonly loadingBytes: number;
+  /** What the whole model has more than is held or on its way; counted in KV memory, in use or free. */
+  readonly droppedBytes: number;
   readonly hostKvBytes: number;
   readonly waiting: number;
   readonly running: number;
+  /** Stalled until their KV has followed layers that were dropped or restored. */
+  readonly exchanging: number;
 }
 
 /** A cell's samples in order of time. */
@@ -34,9 +40,12 @@ export function samplesOf(rows: readonly TimeseriesRow[]): Sample[] {
     sample.kvUsedBytes += row.kv_used_bytes;
     sample.kvFreeBytes += row.kv_free_bytes;
     sample.reserveBytes += row.reserve_bytes;
+    sample.loadingBytes += row.loading_bytes;
+    sample.droppedBytes += row.dropped_bytes;
     sample.hostKvBytes += row.host_kv_bytes;
     sample.waiting += row.waiting;
     sample.running += row.running;
+    sample.exchanging += row.exchanging;
   }
   return samples;
 }
@@ -48,8 +57,11 @@ function emptyAt(timeUs: number): Mutable<Sample> {
     kvUsedBytes: 0,
     kvFreeBytes: 0,
     reserveBytes: 0,
+    loadingBytes: 0,
+    droppedBytes: 0,
     hostKvBytes: 0,
     waiting: 0,
     running: 0,
+    exchanging: 0,
   };
 }

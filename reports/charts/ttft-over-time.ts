@@ -9,6 +9,7 @@ import { arrivalRates, burstLayer, burstStretches, shownCells, timeAxis, timeDom
 import type { Stretch } from './arrivals.ts';
 import {
   absent,
+  crossPath,
   extent,
   logTicks,
   msLabels,
@@ -132,9 +133,6 @@ function panel(
     ],
   };
 }
-
-/** An upright cross: filled shapes only, since marks here have no outline. */
-const crossPath = 'M-1,-0.7L-0.7,-1L0,-0.3L0.7,-1L1,-0.7L0.3,0L1,0.7L0.7,1L0,0.3L-0.7,1L-1,0.7L-0.3,0Z';
 
 function pointsOf(rows: readonly RequestRow[], { topMs, maxPoints }: { topMs: number; maxPoints: number }) {
   const kept = binBy(rows, (row) => row.arrived_at_us, maxPoints).flatMap(

@@ -81,7 +81,7 @@ function everyMetric(results: Results): Markup {
 
 const identity: readonly string[] = ['id', 'policy', 'seed'];
 
-/** Numbers by key; those of a class as `class: key`. */
+/** Numbers by key; those of a class as `class: key`, those of a policy as `policy.figure`. */
 function flatten(summary: CellSummary): Map<string, number | null> {
   const figures = new Map<string, number | null>();
   for (const [key, value] of Object.entries(summary)) {
@@ -91,6 +91,7 @@ function flatten(summary: CellSummary): Map<string, number | null> {
   for (const [name, values] of Object.entries(summary.classes)) {
     for (const [key, value] of Object.entries(values)) figures.set(`${name}: ${key}`, value);
   }
+  for (const [key, value] of Object.entries(summary.policy_stats)) figures.set(key, value);
   return figures;
 }
 
@@ -107,7 +108,13 @@ function rawFiles(results: Results): Markup {
 <tbody>${doneCells(results).map(fileLine)}</tbody></table></div></details></section>`;
 }
 
-const fileNames = ['requests.jsonl', 'timeseries.csv', 'decisions.jsonl'] as const;
+const fileNames = [
+  'requests.jsonl',
+  'timeseries.csv',
+  'decisions.jsonl',
+  'transfers.jsonl',
+  'events.jsonl',
+] as const;
 
 function fileLine({ id, policy, seed }: DoneCell): Markup {
   const folder = `cells/${encodeURIComponent(id)}`;

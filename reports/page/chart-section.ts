@@ -1,4 +1,4 @@
-import type { Chart, Drawing } from '../charts/chart.ts';
+import type { Absent, Chart, Drawing } from '../charts/chart.ts';
 import { html, jsonMarkup } from '../markup.ts';
 import type { Markup } from '../markup.ts';
 
@@ -9,21 +9,25 @@ export interface NamedDrawing {
   readonly drawing: Drawing;
 }
 
-/** All charts, each with its question, its answer and how to read it. */
+/** All charts, each with its question, its answer and how to read it; at the end those with nothing to draw. */
 export function chartSection(drawings: readonly NamedDrawing[]): Markup {
   return html`<section aria-labelledby="charts"><h2 id="charts">What happened</h2>
 <noscript><p class="alarm">The pictures need JavaScript. Their answers, all tables and the spec files of the charts are here without it.</p></noscript>
-${drawings.map(figure)}</section>`;
+${drawings.map(({ name, chart, drawing }) => (drawing.kind === 'absent' ? undefined : figure(name, chart, drawing)))}${notDrawn(drawings)}</section>`;
 }
 
-function figure({ name, chart, drawing }: NamedDrawing): Markup {
-  const head = html`<h3 id="chart-${name}">${chart.title}</h3><p class="question">${chart.question}</p>`;
-  if (drawing.kind === 'absent') {
-    return html`<figure aria-labelledby="chart-${name}">${head}<p class="note">${drawing.reason}</p></figure>`;
-  }
+function figure(name: string, chart: Chart, drawing: Exclude<Drawing, Absent>): Markup {
   const { $schema: _, ...spec } = drawing.spec;
-  return html`<figure aria-labelledby="chart-${name}">${head}<p class="answer">${drawing.answer}</p>
+  return html`<figure aria-labelledby="chart-${name}"><h3 id="chart-${name}">${chart.title}</h3><p class="question">${chart.question}</p><p class="answer">${drawing.answer}</p>
 <div class="picture" data-chart="${name}" role="img" aria-label="${chart.title}. ${drawing.answer}"></div>
 <figcaption>${drawing.caption} <a href="charts/${name}.vl.json">Vega-Lite spec</a></figcaption>
 <script type="application/json" id="spec-${name}">${jsonMarkup(spec)}</script></figure>`;
+}
+
+function notDrawn(drawings: readonly NamedDrawing[]): Markup | undefined {
+  const left = drawings.flatMap(({ chart, drawing }) =>
+    drawing.kind === 'absent' ? [{ title: chart.title, reason: drawing.reason }] : [],
+  );
+  if (left.length === 0) return undefined;
+  return html`<h3>Not drawn</h3><ul class="note">${left.map(({ title, reason }) => html`<li>${title}: ${reason}</li>`)}</ul>`;
 }

@@ -19,7 +19,10 @@
     const numColumns = isNarrow ? 1 : columns;
     setWidth(spec, Math.max(140, Math.floor(availablePx / numColumns) - gutterPx));
     if (spec.columns !== undefined) spec.columns = numColumns;
-    if (isNarrow) spec.config.legend.columns = 2;
+    if (isNarrow) {
+      spec.config.legend.columns = 2;
+      spec.config.title.limit = availablePx - 60;
+    }
     return spec;
   }
 

@@ -145,6 +145,7 @@ describe.each([
     const kinds = seen.events.map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === 'groupsMerged')).toHaveLength(3);
     expect(kinds.filter((kind) => kind === 'groupSplit')).toHaveLength(1);
+    expect(kinds.filter((kind) => kind === 'groupRetired')).toHaveLength(1);
     expect(seen.decisions.filter(({ outcome }) => outcome === 'rejected')).toEqual([]);
     const travelled = transition.kind === 'exchange' ? 'exchange' : 'attention';
     expect(seen.transfers.some(({ kind }) => kind === travelled)).toBe(true);

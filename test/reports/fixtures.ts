@@ -7,7 +7,7 @@ import { loadResults } from '../../reports/load.ts';
 import type { Results } from '../../reports/load.ts';
 import { writeSyntheticResults } from './synthetic-results.ts';
 import type { SyntheticOptions } from './synthetic-results.ts';
-import { sevenStacks } from './synthetic-serving.ts';
+import { droppingStacks, sevenStacks } from './synthetic-serving.ts';
 import type { SyntheticStack } from './synthetic-serving.ts';
 
 export const hostileName = '</script><script>alert("1")</script><b>&\'';
@@ -25,6 +25,7 @@ export const situations: Readonly<Record<string, SyntheticOptions>> = {
     mode: 'simulate',
     failed: { 'hpa-2': 'policy "hpa" failed in onTick: <img src=x>' },
   },
+  'weights dropped, a fault': { stacks: droppingStacks },
   'one stack, one seed': { stacks: sevenStacks.slice(0, 1), seeds: [7] },
   'a baseline without a finished cell': {
     failed: { 'recompute-1': 'gone', 'recompute-2': 'gone', 'recompute-3': 'gone' },
@@ -52,4 +53,12 @@ export function syntheticDir(options: SyntheticOptions = {}): string {
 
 export async function syntheticResults(options: SyntheticOptions = {}): Promise<Results> {
   return loadResults(syntheticDir(options), metrics);
+}
+
+/** Every inlined row of a spec. */
+export function valuesIn(spec: unknown): Record<string, unknown>[] {
+  if (typeof spec !== 'object' || spec === null) return [];
+  return Object.entries(spec).flatMap(([key, part]) =>
+    key === 'values' && Array.isArray(part) ? part.filter((row) => typeof row === 'object') : valuesIn(part),
+  );
 }

@@ -45,7 +45,7 @@ describe('loadResults', () => {
   it('refuses another schema version and names both', async () => {
     const dir = syntheticDir({ seeds: [1] });
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, schema_version: 99 }));
-    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 1, got 99/);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 2, got 99/);
   });
 
   it('refuses a broken document and names the key', async () => {
@@ -59,9 +59,11 @@ describe('loadResults', () => {
     ['decisions.jsonl', '{"time_us": -1}\n', /decisions\.jsonl:\d+:1: time_us/],
     [
       'timeseries.csv',
-      '5,zero,0,mixed,ready,1,1,1,1,1,1,1,1,1,1,1\n',
+      '5,zero,0,mixed,ready,1,1,1,1,1,1,1,1,1,1,1,1,1,1\n',
       /timeseries\.csv:\d+:1: instance: expected a number, got "zero"/,
     ],
+    ['events.jsonl', '{"time_us": 1}\n', /events\.jsonl:\d+:1: kind/],
+    ['transfers.jsonl', '{"kind": "gossip"}\n', /transfers\.jsonl:\d+:1: kind/],
     ['timeseries.csv', '5,zero\n', /timeseries\.csv:\d+:1: is not CSV: Invalid Record Length/],
   ])('names file and line of a bad row in %s', async (file, row, message) => {
     const dir = syntheticDir({ seeds: [1] });
@@ -69,6 +71,24 @@ describe('loadResults', () => {
     await expect(loadResults(dir, metrics)).rejects.toThrow(message);
     await expect(loadResults(dir, metrics)).rejects.toBeInstanceOf(InputError);
   });
+});
+
+it('says which columns samples of an older version lack', async () => {
+  const dir = syntheticDir({ seeds: [1] });
+  const path = join(dir, 'cells', 'swap-1', 'timeseries.csv');
+  const [header = '', ...rows] = readFileSync(path, 'utf8').split('\n');
+  const older = header.replace(',loading_bytes,dropped_bytes', ',a,b');
+  writeFileSync(path, [older, ...rows].join('\n'));
+  await expect(loadResults(dir, metrics)).rejects.toThrow(
+    /timeseries\.csv:1:1: has no column loading_bytes, dropped_bytes \(written by another version/,
+  );
+});
+
+it('takes a cell without its transfers for missing', async () => {
+  const dir = syntheticDir({ seeds: [1] });
+  rmSync(join(dir, 'cells', 'swap-1', 'transfers.jsonl'));
+  const { cells } = await loadResults(dir, metrics);
+  expect(cells[1]).toMatchObject({ status: 'missing', error: expect.stringContaining('transfers.jsonl') });
 });
 
 function edit(path: string, change: (value: Record<string, unknown>) => Record<string, unknown>): void {

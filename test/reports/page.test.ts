@@ -24,7 +24,7 @@ async function ownMarkup(page: string): Promise<string> {
 
 describe('writeReport', () => {
   it('writes the page and every chart, and no drafts', async () => {
-    const resultsDir = syntheticDir();
+    const resultsDir = syntheticDir(situations['weights dropped, a fault']);
     const report = await writeReport({ resultsDir, metricDefinitions: metrics });
     expect(report.bytes).toBe(readFileSync(report.htmlPath).length);
     expect(report.chartPaths.map((path) => basename(path, '.vl.json'))).toEqual(Object.keys(charts));
@@ -59,6 +59,7 @@ describe('the page', () => {
 
   it.each([
     ['three stacks and seeds', {}],
+    ['weights dropped', situations['weights dropped, a fault']],
     ['fourteen stacks, five seeds, five minutes', manyStacks()],
   ])(
     'stays under 3 MB with %s',
@@ -129,6 +130,19 @@ describe('the page', () => {
     const numScripts = markup.match(/<script/g)?.length;
     expect(markup.match(/<\/script>/g)).toHaveLength(numScripts ?? 0);
     expect(hostileName).toContain('<script>');
+  });
+
+  it('shows what policies report about themselves, and nothing where none does', async () => {
+    const reported = await pageOf(situations['weights dropped, a fault']);
+    expect(reported).toContain('What the policies report about themselves');
+    expect(reported).toMatch(/kunserve: cost model error<\/th><td>–<\/td><td>–<\/td><td>0\.0420</);
+    expect(page).not.toContain('What the policies report about themselves');
+  });
+
+  it('lists charts without anything to draw at the end, with the reason', () => {
+    expect(page).toContain('<h3>Not drawn</h3>');
+    expect(page).toContain('<li>Bubbles in pipelines: No stack ran a pipeline.</li>');
+    expect(page).not.toContain('data-chart="bubbles"');
   });
 
   it('is written even when nothing finished', async () => {

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { timeseriesColumns } from '../../harness/metrics/results.ts';
+import { schemaVersion, timeseriesColumns } from '../../harness/metrics/results.ts';
 import type { CellSummary, Manifest, Summary } from '../../harness/metrics/results.ts';
 import { requestRow, SyntheticServing, threeStacks } from './synthetic-serving.ts';
 import type { SyntheticStack } from './synthetic-serving.ts';
@@ -38,7 +38,7 @@ export function writeSyntheticResults(dir: string, options: SyntheticOptions = {
   }
   const baseline = stacks[0]?.name ?? '';
   const comparisons = stacks.slice(1).flatMap((stack) => compare(stack.name, baseline, cells));
-  const summary: Summary = { schema_version: 1, name, cells, comparisons };
+  const summary: Summary = { schema_version: schemaVersion, name, cells, comparisons };
   const manifest = manifestOf(options, manifestCells);
   writeFileSync(join(dir, 'manifest.json'), JSON.stringify(manifest, null, 1));
   writeFileSync(join(dir, 'summary.json'), JSON.stringify(summary, null, 1));
@@ -60,6 +60,8 @@ function writeCell(
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'requests.jsonl'), jsonLines(serving.requests.map(requestRow)));
   writeFileSync(join(folder, 'decisions.jsonl'), jsonLines(serving.decisions));
+  writeFileSync(join(folder, 'events.jsonl'), jsonLines(serving.groups.events));
+  writeFileSync(join(folder, 'transfers.jsonl'), jsonLines(serving.groups.transfers));
   const csv = serving.timeseries.map((row) => timeseriesColumns.map((column) => row[column]).join(','));
   writeFileSync(join(folder, 'timeseries.csv'), `${[timeseriesColumns.join(','), ...csv].join('\n')}\n`);
   return {
@@ -75,7 +77,7 @@ function jsonLines(rows: readonly object[]): string {
 function manifestOf(options: SyntheticOptions, cells: Manifest['cells']): Manifest {
   const { name = 'synthetic-burst', stacks = threeStacks, seeds = [1, 2, 3], mode = 'measure' } = options;
   return {
-    schema_version: 1,
+    schema_version: schemaVersion,
     name,
     created_at: '2026-01-02T03:04:05.000Z',
     command: 'bench --config configs/synthetic.yaml --seed 1',
@@ -90,12 +92,13 @@ function manifestOf(options: SyntheticOptions, cells: Manifest['cells']): Manife
     },
     seeds: [...seeds],
     baseline: stacks[0]?.name ?? '',
-    stacks: stacks.map(({ name: stack, family, preemption }) => ({
+    stacks: stacks.map(({ name: stack, family, preemption, drops, params = {} }) => ({
       name: stack,
       family,
       policies: [
         { name: 'least-loaded', params: {} },
         { name: preemption, params: { budget: 4 } },
+        ...(drops === undefined ? [] : [{ name: 'kunserve', params: { ...params } }]),
       ],
       is_oracle: false,
     })),

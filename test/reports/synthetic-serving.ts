@@ -1,6 +1,8 @@
 import { createRng } from '../../harness/base/rng.ts';
 import type { Rng } from '../../harness/base/rng.ts';
 import type { DecisionRow, RequestRow, StackInfo, TimeseriesRow } from '../../harness/metrics/results.ts';
+import { SyntheticGroups } from './synthetic-groups.ts';
+import type { SyntheticDrops } from './synthetic-groups.ts';
 
 /*
  * Something that looks like a cluster in a burst and was never measured: one pooled queue with a KV budget in tokens,
@@ -13,6 +15,10 @@ export interface SyntheticStack {
   readonly preemption: 'recompute' | 'swap' | 'none';
   /** KV capacity over that of the others once memory is short. */
   readonly stretch: number;
+  /** Drops weights when memory is short. */
+  readonly drops?: SyntheticDrops;
+  /** Of the policy that drops. */
+  readonly params?: Readonly<Record<string, unknown>>;
 }
 
 export const threeStacks: readonly SyntheticStack[] = [
@@ -25,13 +31,49 @@ export const sevenStacks: readonly SyntheticStack[] = [
   { name: 'recompute', family: 'kv-centric', preemption: 'recompute', stretch: 1 },
   { name: 'swap', family: 'kv-centric', preemption: 'swap', stretch: 1 },
   { name: 'llumnix', family: 'kv-centric', preemption: 'recompute', stretch: 1.1 },
-  { name: 'kunserve', family: 'parameter-centric', preemption: 'recompute', stretch: 1.38 },
+  {
+    name: 'kunserve',
+    family: 'parameter-centric',
+    preemption: 'recompute',
+    stretch: 1,
+    drops: { kv: 'exchange' },
+  },
   { name: 'chiron', family: 'autoscaling', preemption: 'swap', stretch: 1.2 },
   { name: 'hpa', family: 'autoscaling', preemption: 'recompute', stretch: 1.05 },
   { name: 'unlimited', family: 'bound', preemption: 'none', stretch: 50 },
 ];
 
-const weightBytes = 22_000_000;
+/** Drops of weights with everything that goes with them, in the order of a ladder. */
+export const droppingStacks: readonly SyntheticStack[] = [
+  { name: 'recompute', family: 'kv-centric', preemption: 'recompute', stretch: 1 },
+  { name: 'swap', family: 'kv-centric', preemption: 'swap', stretch: 1 },
+  {
+    name: 'drop only',
+    family: 'parameter-centric',
+    preemption: 'recompute',
+    stretch: 1,
+    drops: { kv: 'attention' },
+    params: { kv: 'remote', lookahead: false },
+  },
+  {
+    name: 'drop + exchange',
+    family: 'parameter-centric',
+    preemption: 'recompute',
+    stretch: 1.02,
+    drops: { kv: 'exchange' },
+    params: { kv: 'exchange', lookahead: false },
+  },
+  {
+    name: 'kunserve',
+    family: 'parameter-centric',
+    preemption: 'recompute',
+    stretch: 1.05,
+    drops: { kv: 'exchange', faultAtMs: 21_000 },
+    params: { kv: 'exchange', lookahead: true },
+  },
+  { name: 'unlimited', family: 'bound', preemption: 'none', stretch: 50 },
+];
+
 const reserveBytes = 1_500_000;
 const bytesPerToken = 25_000;
 const capacityTokens = 4_600;
@@ -50,6 +92,7 @@ export interface SyntheticRequest {
   preemptions: number;
   preemptedAtMs: number;
   preemptedMs: number;
+  stalledMs: number;
 }
 
 export interface SyntheticLoad {
@@ -77,6 +120,7 @@ function arrivals({ seed, seconds, ratePerSecond }: SyntheticLoad): SyntheticReq
       preemptions: 0,
       preemptedAtMs: 0,
       preemptedMs: 0,
+      stalledMs: 0,
     });
   }
 }
@@ -86,7 +130,9 @@ export class SyntheticServing {
   readonly requests: SyntheticRequest[];
   readonly decisions: DecisionRow[] = [];
   readonly timeseries: TimeseriesRow[] = [];
+  readonly groups: SyntheticGroups;
   endMs = 0;
+  #stalledUntilMs = 0;
   readonly #stack: SyntheticStack;
   readonly #rng: Rng;
   readonly #queue: SyntheticRequest[] = [];
@@ -97,11 +143,13 @@ export class SyntheticServing {
   constructor(stack: SyntheticStack, load: SyntheticLoad) {
     this.#stack = stack;
     this.#rng = createRng(load.seed, `synthetic-${stack.name}`);
+    this.groups = new SyntheticGroups(stack.drops, load.seed);
     this.requests = arrivals(load);
     while (this.#nextIndex < this.requests.length || this.#queue.length > 0 || this.#running.length > 0) {
       this.#receive();
       this.#admit();
       this.#step();
+      this.#regroup();
       this.#preempt();
       this.#sample();
     }
@@ -112,7 +160,10 @@ export class SyntheticServing {
   }
 
   get #capacityTokens(): number {
-    return capacityTokens * this.#stack.stretch;
+    let freed = 0;
+    for (let instance = 0; instance < numInstances; instance += 1)
+      freed += this.groups.memoryOf(instance).dropped;
+    return capacityTokens * this.#stack.stretch + freed / bytesPerToken;
   }
 
   #receive(): void {
@@ -146,6 +197,7 @@ export class SyntheticServing {
     request.preemptedMs += this.endMs - request.preemptedAtMs;
     if (this.#stack.preemption !== 'swap') return;
     this.#hostTokens = Math.max(0, this.#hostTokens - tokens);
+    this.groups.swap(this.endMs, 'swap-in', tokens * bytesPerToken);
     this.#decide({ kind: 'swapIn', policy: 'swap', data: { request: request.id } });
   }
 
@@ -160,13 +212,27 @@ export class SyntheticServing {
     this.#running = this.#running.filter((request) => request.endedMs === undefined);
   }
 
+  /** A drop stalls what runs, longer where KV moves. */
+  #regroup(): void {
+    const hasMerged = this.groups.step(this.endMs, this.#usedTokens / (capacityTokens * this.#stack.stretch));
+    if (!hasMerged) return;
+    const longest = this.#stack.drops?.kv === 'exchange' ? 350 : 40;
+    this.#stalledUntilMs = this.endMs + longest;
+    for (const request of this.#running) request.stalledMs += 2 + longest * this.#rng.uniform() ** 2;
+    this.#decide({ kind: 'drop', policy: 'kunserve', data: {} });
+  }
+
   #preempt(): void {
     const { preemption } = this.#stack;
     while (this.#usedTokens > this.#capacityTokens) {
       const victim = this.#running.pop()!;
       victim.preemptions += 1;
       victim.preemptedAtMs = this.endMs;
-      if (preemption === 'swap') this.#hostTokens += victim.prompt + victim.generated;
+      const tokens = victim.prompt + victim.generated;
+      if (preemption === 'swap') {
+        this.#hostTokens += tokens;
+        this.groups.swap(this.endMs, 'swap-out', tokens * bytesPerToken);
+      }
       this.#queue.unshift(victim);
       this.#decide({ kind: 'preempt', policy: preemption, data: { request: victim.id, mode: preemption } });
     }
@@ -184,27 +250,33 @@ export class SyntheticServing {
 
   #sample(): void {
     const used = this.#usedTokens;
-    const isParameterCentric = this.#stack.family === 'parameter-centric';
-    const keptShare = isParameterCentric && used > capacityTokens ? 0.5 : 1;
-    const capacity = isParameterCentric ? capacityTokens : this.#capacityTokens;
-    const capacityBytes = (capacity * bytesPerToken) / numInstances + weightBytes * (1 - keptShare);
+    const baseBytes = (this.#stack.family === 'bound' ? used : capacityTokens) * bytesPerToken;
     for (let instance = 0; instance < numInstances; instance += 1) {
-      const usedBytes = Math.round(((used * bytesPerToken) / numInstances) * (0.94 + 0.04 * instance));
+      const { held, loading, dropped } = this.groups.memoryOf(instance);
+      const { group, state } = this.groups.stateOf(instance);
+      const capacityBytes = state === 'failed' ? 0 : Math.round(baseBytes / numInstances) + dropped;
+      const usedBytes = Math.min(
+        capacityBytes,
+        Math.round(((used * bytesPerToken) / numInstances) * (0.94 + 0.04 * instance)),
+      );
       const part = (total: number) => Math.floor((total + instance) / numInstances);
       this.timeseries.push({
         time_us: Math.round(this.endMs * 1000),
         instance,
-        group: instance,
+        group,
         role: 'mixed',
-        state: 'ready',
-        weight_bytes: weightBytes * keptShare,
+        state,
+        weight_bytes: held,
         kv_used_bytes: usedBytes,
-        kv_free_bytes: Math.max(0, Math.round(capacityBytes - usedBytes)),
-        reserve_bytes: reserveBytes,
+        kv_free_bytes: capacityBytes - usedBytes,
+        reserve_bytes: state === 'failed' ? 0 : reserveBytes,
+        loading_bytes: loading,
+        dropped_bytes: dropped,
         host_kv_bytes: Math.round((this.#hostTokens * bytesPerToken * 6) / numInstances),
         waiting: part(this.#queue.length),
         running: part(this.#running.length),
         swapped: 0,
+        exchanging: this.endMs < this.#stalledUntilMs ? part(this.#running.length) : 0,
         prefill_tokens: 20,
         decode_tokens: part(this.#running.length),
         busy_us: 20_000,
@@ -232,7 +304,7 @@ export function requestRow(request: SyntheticRequest): RequestRow {
     swaps: 0,
     migrations: 0,
     preempted_us: Math.round(request.preemptedMs * 1000),
-    stalled_us: 0,
+    stalled_us: Math.round(request.stalledMs * 1000),
   };
 }
 

@@ -31,6 +31,8 @@ export function summarize(
   const preemptions = all.reduce((sum, request) => sum + request.preemptions, 0);
   const swaps = stack.preemption === 'swap' ? preemptions : 0;
   const tokens = all.reduce((sum, request) => sum + request.generated, 0);
+  const stalls = all.map((request) => request.stalledMs).filter((ms) => ms > 0);
+  const numOf = (kind: string) => serving.groups.events.filter((event) => event.kind === kind).length;
   const attainment = good / all.length;
   return {
     id,
@@ -90,12 +92,33 @@ export function summarize(
     kv_usage_ratio: 0.6,
     kv_usage_ratio_max: 1,
     busy_ratio: 0.8,
-    bubble_ratio: 0,
+    bubble_ratio: bubbleRatio(stack, seed),
     swapped_bytes: swaps * 200_000,
+    drop_count: numOf('groupsMerged'),
+    restore_count: numOf('groupSplit'),
+    exchanged_bytes: 24_000_000 * numOf('groupsMerged'),
+    stalled_requests: stalls.length,
+    mean_stalled_ms: mean(stalls) ?? null,
+    max_stalled_ms: at(sorted(stalls), 1),
     generated_tokens: tokens,
     verified_tokens: tokens,
     decisions_rejected: 1,
+    policy_stats: policyStats(stack, seed),
   };
+}
+
+function policyStats({ drops, params }: SyntheticStack, seed: number): CellSummary['policy_stats'] {
+  if (drops === undefined) return {};
+  return {
+    'kunserve.plans': 3 + seed,
+    'kunserve.freed_bytes': 44_000_000,
+    'kunserve.cost_model_error': params?.['lookahead'] === true ? 0.04 + seed / 1000 : null,
+  };
+}
+
+function bubbleRatio({ drops, params }: SyntheticStack, seed: number): number {
+  if (drops === undefined) return 0;
+  return (params?.['lookahead'] === true ? 0.083 : 0.219) + seed / 200;
 }
 
 function at(values: Float64Array, quantile: number): number | null {

@@ -1,0 +1,129 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { charts } from '../../reports/charts/index.ts';
+import { membersOf, segmentsOf } from '../../reports/charts/lanes.ts';
+import { doneCells } from '../../reports/load.ts';
+import type { DoneCell, Results } from '../../reports/load.ts';
+import { situations, syntheticResults, valuesIn } from './fixtures.ts';
+import { droppingStacks, sevenStacks } from './synthetic-serving.ts';
+
+let results: Results;
+beforeAll(async () => {
+  results = await syntheticResults(situations['weights dropped, a fault']);
+});
+
+function cellOf(policy: string): DoneCell {
+  return doneCells(results).find((cell) => cell.policy === policy && cell.seed === 1)!;
+}
+
+function drawn(name: string, from = results) {
+  const drawing = charts[name]!.draw(from);
+  if (drawing.kind !== 'drawn') throw new Error(drawing.reason);
+  return { ...drawing, values: valuesIn(drawing.spec) };
+}
+
+describe('memory over time', () => {
+  it('stacks kinds up to the device memory, before, in and after a drop', () => {
+    const { spec } = drawn('burst-timeline');
+    const panel = panelsOf(spec).find(({ title }) => title?.text?.startsWith('Memory of drop + exchange'));
+    const tops = new Map<unknown, number>();
+    for (const row of valuesIn(panel)) {
+      if (row['kind'] !== undefined)
+        tops.set(row['s'], Math.max(tops.get(row['s']) ?? 0, Number(row['high'])));
+    }
+    const [first] = cellOf('drop + exchange').timeseries;
+    const {
+      weight_bytes: weights,
+      kv_used_bytes: used,
+      kv_free_bytes: free,
+      reserve_bytes: reserve,
+    } = first!;
+    expect(tops.size).toBeGreaterThan(50);
+    for (const top of tops.values()) {
+      expect(top / (((weights + used + free + reserve) * 4) / 2 ** 20)).toBeCloseTo(1, 2);
+    }
+    const lines = valuesIn(panel).filter((row) => row['amount'] !== undefined);
+    for (const row of lines) expect(Number(row['amount']) / ((weights * 4) / 2 ** 20)).toBeCloseTo(1, 2);
+    expect(lines.some((row) => Number(row['low']) < Number(row['amount']) * 0.6)).toBe(true);
+  });
+
+  it('says nothing of loading weights where none were', async () => {
+    const plain = drawn('burst-timeline', await syntheticResults({ seeds: [1] }));
+    expect(plain.values.some((row) => row['kind'] === 'weights loading')).toBe(false);
+    expect(JSON.stringify(plain.spec)).not.toContain('Requests stalled');
+  });
+});
+
+describe('who serves with whom', () => {
+  it('joins samples of one group, knows its members and ends the lane of a failed instance', () => {
+    const cell = cellOf('kunserve');
+    const segments = segmentsOf(cell, 10_000);
+    const merged = [...membersOf(segments)].filter(([, members]) => members.length > 1);
+    expect(merged.map(([, members]) => members.join('+'))).toContain('2+3');
+    const fault = cell.events.find(({ kind }) => kind === 'instanceFailed')!;
+    const last = segments.filter(({ instance }) => instance === 3).at(-1)!;
+    expect(last.endUs).toBeGreaterThanOrEqual(fault.time_us);
+    expect(last.endUs).toBeLessThan(fault.time_us + 1_000_000);
+    for (const instance of [0, 1, 2]) {
+      const own = segments.filter((segment) => segment.instance === instance);
+      own.slice(1).forEach((segment, index) => expect(segment.startUs).toBe(own[index]?.endUs));
+    }
+  });
+
+  it('shows only stacks whose groups change, and marks what happened to each member', () => {
+    const { spec, values } = drawn('groups');
+    const titles = panelsOf(spec).map(({ title }) => title);
+    expect(titles).toEqual(['drop only', 'drop + exchange', 'kunserve']);
+    const marked = (what: string) => values.filter((row) => row['what'] === what).map((row) => row['lane']);
+    expect(marked('fault')).toEqual(['instance 3']);
+    expect(new Set(marked('restore begins')).size).toBe(4);
+  });
+});
+
+describe('traffic', () => {
+  it('shows every byte of every link', () => {
+    const { values } = drawn('traffic');
+    const rows = values.filter((row) => row['link'] !== undefined && row['rate'] !== undefined);
+    const shown = rows.reduce(
+      (sum, row) => sum + Number(row['rate']) * (Number(row['end']) - Number(row['start'])) * 2 ** 20,
+      0,
+    );
+    const cells = droppingStacks.map(({ name }) => cellOf(name));
+    const sent = cells.flatMap((cell) => cell.traffic.byLink.flatMap(({ bytes }) => [...bytes]));
+    expect(shown / sent.reduce((sum, bytes) => sum + bytes, 0)).toBeCloseTo(1, 2);
+  });
+});
+
+describe('the ladder', () => {
+  it('has a rung for the baseline and each variant of a policy, relative to the baseline', () => {
+    const { values, caption } = drawn('ladder');
+    const rungs = ['recompute', 'drop only', 'drop + exchange', 'kunserve'];
+    const ratios = values.filter((row) => row['ratio'] !== undefined && row['stack'] !== undefined);
+    expect([...new Set(ratios.map((row) => row['stack']))]).toEqual(rungs);
+    expect(caption).toContain('drop only: kunserve.kv = "remote", kunserve.lookahead = false');
+    expect(caption).not.toContain('budget');
+    const bubbles = values.filter((row) => row['label'] === '9.3 %');
+    expect(new Set(bubbles.map((row) => row['stack']))).toEqual(new Set(['kunserve']));
+  });
+
+  it('is left out where stacks differ in policies, not in parameters', async () => {
+    const other = await syntheticResults({ stacks: sevenStacks, seeds: [1], seconds: 5 });
+    expect(charts['ladder']!.draw(other).kind).toBe('absent');
+  });
+});
+
+describe('stalls', () => {
+  it('is about stalled requests only, and counts them', () => {
+    const { answer, values } = drawn('stall-distribution');
+    const cells = doneCells(results).filter((cell) => cell.policy === 'kunserve');
+    const rows = cells.flatMap((cell) => cell.requests);
+    const numStalled = rows.filter((row) => row.stalled_us > 0).length;
+    expect(answer).toMatch(new RegExp(`kunserve [^()]*\\(${numStalled} of ${rows.length} requests\\)`));
+    const shares = values.filter((row) => row['stack'] === 'kunserve').map((row) => Number(row['share']));
+    expect(Math.max(...shares)).toBe(1);
+    expect(values.some((row) => row['stack'] === 'recompute')).toBe(false);
+  });
+});
+
+function panelsOf(spec: object): { title?: { text?: string } | undefined }[] {
+  return 'vconcat' in spec ? (spec.vconcat as { title?: { text?: string } }[]) : [];
+}

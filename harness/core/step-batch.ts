@@ -84,6 +84,16 @@ export class StepBatch implements MicroBatch, SimEvent {
     }
   }
 
+  /** Takes all entries out again: they are handed out anew. */
+  clear(): void {
+    for (let index = 0; index < this.size; index += 1) {
+      const request = this.requests[index] as Request;
+      request.scheduledTokens -= this.numTokens[index] as number;
+      request.numInFlight -= 1;
+    }
+    this.reset(this.id, this.startedAtUs);
+  }
+
   countOf(request: Request): number {
     let count = 0;
     for (let index = 0; index < this.size; index += 1) if (this.requests[index] === request) count += 1;

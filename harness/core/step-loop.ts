@@ -206,7 +206,7 @@ function split(cluster: Cluster, group: InstanceGroup, batch: StepBatch): readon
   if (problem !== undefined) throw new PolicyError(answer?.policy ?? 'core', 'formMicroBatches', problem);
   if (plans.length === 1) return [batch];
   const byId = new Map(batch.requests.slice(0, batch.size).map((request) => [request.id, request]));
-  for (const request of byId.values()) batch.remove(request);
+  batch.clear();
   group.spareBatches.push(batch);
   return plans.map((plan) => {
     const microBatch = takeBatch(cluster, group);
@@ -254,10 +254,14 @@ function planProblem(batch: StepBatch, plans: readonly MicroBatchPlan[]): string
   for (let index = 0; index < batch.size; index += 1) {
     left.set(batch.requestIds[index] as number, batch.numTokens[index] as number);
   }
-  for (const { requestId, numTokens } of plans.flatMap((plan) => plan.entries)) {
-    if (!Number.isInteger(numTokens) || numTokens < 1) return `request ${requestId}: ${numTokens} tokens`;
-    left.set(requestId, (left.get(requestId) ?? 0) - numTokens);
+  for (const { entries } of plans) {
+    for (const { requestId, numTokens } of entries) {
+      if (!Number.isInteger(numTokens) || numTokens < 1) return `request ${requestId}: ${numTokens} tokens`;
+      left.set(requestId, (left.get(requestId) ?? 0) - numTokens);
+    }
   }
-  const wrong = [...left].find(([, tokens]) => tokens !== 0);
-  return wrong === undefined ? undefined : `request ${wrong[0]}: ${wrong[1]} tokens left over or too many`;
+  for (const [requestId, tokens] of left) {
+    if (tokens !== 0) return `request ${requestId}: ${tokens} tokens left over or too many`;
+  }
+  return undefined;
 }

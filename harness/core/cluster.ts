@@ -153,16 +153,25 @@ export class Cluster implements ClusterView {
     }
   }
 
-  /** The instance holds these layers from now on, no others; cells and tensors follow, and are compared. */
-  reshape(instance: Instance, layers: LayerRange, sources: readonly WeightSource[] = []): void {
-    const { ledger } = instance;
+  /**
+   * The instance holds these layers from now on, no others; cells and tensors follow, and are compared. Says how many
+   * bytes of weights came or went, by plan and by the tensors that there are.
+   */
+  reshape(instance: Instance, layers: LayerRange, sources: readonly WeightSource[] = []): string {
+    const { id, ledger } = instance;
+    const before = { planned: ledger.weightBytes, held: this.executor.audit(id)?.weightBytes };
     instance.layers = layers;
     ledger.holdWeights(heldWeightBytes(this.model, layers.count));
-    this.executor.reshapeInstance(instance.id, layers, ledger.totalCells, sources);
-    const audit = this.executor.audit(instance.id);
-    assert(audit === undefined || audit.weightBytes === ledger.weightBytes, 'INV-backend', () => {
-      return `instance ${instance.id} holds ${audit?.weightBytes} B of weights; the plan says ${ledger.weightBytes}`;
+    this.executor.reshapeInstance(id, layers, ledger.totalCells, sources);
+    const held = this.executor.audit(id)?.weightBytes;
+    assert(held === undefined || held === ledger.weightBytes, 'INV-backend', () => {
+      return `instance ${id} holds ${held} B of weights; the plan says ${ledger.weightBytes}`;
     });
+    const planned = `${Math.abs(ledger.weightBytes - before.planned)} B by plan`;
+    const measured =
+      held === undefined || before.held === undefined ? '' : `, ${Math.abs(held - before.held)} B of tensors`;
+    const last = layers.first + layers.count - 1;
+    return `${planned}${measured}; holds layers ${layers.first} to ${last}, ${ledger.totalCells} KV cells`;
   }
 
   note(kind: ClusterEventKind, about: { instance?: number; groupId?: number; detail: string }): void {

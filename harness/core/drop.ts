@@ -68,9 +68,7 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   for (const request of requests) cancelArrival(cluster, request);
   for (const group of before) cluster.removeGroup(group);
   for (const { instance, layers } of parts) {
-    const freed = instance.weightBytes;
-    cluster.reshape(instance, layers);
-    const detail = `${freed - instance.weightBytes} B freed, layers ${layers.first} to ${layers.first + layers.count - 1} kept, ${instance.totalCells} KV cells`;
+    const detail = cluster.reshape(instance, layers);
     cluster.note('weightsDropped', { instance: instance.id, detail });
   }
   redirectLoads(cluster);

@@ -3,6 +3,7 @@ import type { Cluster } from './cluster.ts';
 import type { GroupStage, InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
 import type { Request } from './request.ts';
+import type { StepBatch } from './step-batch.ts';
 import { hostBytes } from './swap.ts';
 
 /**
@@ -174,23 +175,21 @@ function add(sums: number[], { id }: Instance, amount: number): void {
 
 /** Where a micro-batch under way may yet take cells in the executor that the ledger has given it already. */
 function unsettledInstances(cluster: Cluster): Set<Instance> {
-  const unsettled = new Set<Instance>();
-  for (const { inFlight } of cluster.groups) {
-    for (const batch of inFlight) {
-      const { member, isLast } = batch.group.pipeline[batch.stageIndex] as GroupStage;
-      if (isLast && member.current === batch) continue;
-      for (const { layout } of batch.requests.slice(0, batch.size)) {
-        for (const { instance } of layout?.parts ?? []) unsettled.add(instance);
-      }
-    }
-  }
-  for (const request of cluster.live.values()) {
-    // Blocks taken for a step that was abandoned: they are used by the next.
-    if (request.kvBlocks * cluster.blockSizeTokens < request.scheduledTokens + cluster.blockSizeTokens)
-      continue;
-    for (const { instance } of request.layout?.parts ?? []) unsettled.add(instance);
-  }
-  return unsettled;
+  const pending = cluster.groups.flatMap(({ inFlight }) => inFlight.filter(isYetToTake));
+  const requests = pending.flatMap((batch) => batch.requests.slice(0, batch.size));
+  for (const request of cluster.live.values()) if (hasSpareBlocks(cluster, request)) requests.push(request);
+  const parts = requests.flatMap(({ layout }) => layout?.parts ?? []);
+  return new Set(parts.map(({ instance }) => instance));
+}
+
+function isYetToTake(batch: StepBatch): boolean {
+  const { member, isLast } = batch.group.pipeline[batch.stageIndex] as GroupStage;
+  return !isLast || member.current !== batch;
+}
+
+/** Blocks taken for a step that was abandoned: the next uses them. */
+function hasSpareBlocks({ blockSizeTokens }: Cluster, request: Request): boolean {
+  return request.kvBlocks > Math.ceil(request.scheduledTokens / blockSizeTokens);
 }
 
 /** INV-backend: tensors that exist are those that the ledger knows. */

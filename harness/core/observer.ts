@@ -126,7 +126,7 @@ export interface ClusterEventRecord {
 export type ClusterEventKind =
   | 'instanceReady'
   | 'instanceFailed'
-  /** Weights of an instance changed; the detail gives the bytes that the plan and the executor's tensors say. */
+  /** Weights of an instance changed; the detail gives the bytes by plan and, where they are real, of the tensors. */
   | 'weightsDropped'
   | 'weightsLoaded'
   | 'groupsMerged'

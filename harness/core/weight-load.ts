@@ -41,10 +41,8 @@ export function loadWeights(
 export function finishLoad(cluster: Cluster, load: WeightLoad): void {
   const { instance, layers } = load;
   cluster.loads.delete(load);
-  const before = instance.weightBytes;
   // A peer that gave its layers up after they had travelled cannot be copied from; host and disk hold the same bytes.
-  cluster.reshape(instance, layers, sourcesOf(cluster, load));
-  const detail = `${instance.weightBytes - before} B loaded, ${instance.totalCells} KV cells`;
+  const detail = cluster.reshape(instance, layers, sourcesOf(cluster, load));
   cluster.note('weightsLoaded', { instance: instance.id, detail });
 }
 

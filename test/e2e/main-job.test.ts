@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +6,13 @@ import { type BenchResult, bench, readResults, repeatableBytes } from './bench.t
 
 const dir = mkdtempSync(join(tmpdir(), 'servebench-e2e-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function eventsOf(results: string, cellId: string): { kind: string; detail: string }[] {
+  const lines = readFileSync(join(results, 'cells', cellId, 'events.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  return lines.map((line) => JSON.parse(line) as { kind: string; detail: string });
+}
 
 /** Provisioning TensorFlow on a fresh machine downloads and unpacks a library: minutes. */
 const measuredTimeoutMs = 15 * 60_000;
@@ -22,7 +29,7 @@ describe('configs/burst.yaml on TensorFlow', () => {
     expect(result.exitCode, result.stderr).toBe(0);
     const { manifest } = readResults(measured);
     expect(manifest.backend).toMatchObject({ name: 'tensorflow 2.21.0', mode: 'measure' });
-    expect(manifest.cells).toHaveLength(9);
+    expect(manifest.cells).toHaveLength(12);
     expect(manifest.cells.every(({ status }) => status === 'done')).toBe(true);
   });
 
@@ -42,10 +49,28 @@ describe('configs/burst.yaml on TensorFlow', () => {
     for (const cell of of('unlimited')) expect(cell.preemption_count, cell.id).toBe(0);
   });
 
+  it('drops, exchanges and restores in every seed of kunserve; tensors free and take what the plan says', () => {
+    const cells = readResults(measured).summary.cells.filter(({ policy }) => policy === 'kunserve');
+    expect(cells).toHaveLength(3);
+    for (const cell of cells) {
+      expect(cell.drop_count, cell.id).toBeGreaterThan(0);
+      expect(cell.restore_count, cell.id).toBeGreaterThan(0);
+      expect(cell.exchanged_bytes, cell.id).toBeGreaterThan(0);
+      const changes = eventsOf(measured, cell.id).filter(({ kind }) => kind.startsWith('weights'));
+      expect(new Set(changes.map(({ kind }) => kind))).toEqual(new Set(['weightsDropped', 'weightsLoaded']));
+      for (const { detail } of changes) {
+        const [, planned, held] = /^(\d+) B by plan, (\d+) B of tensors;/.exec(detail) ?? [];
+        expect(Number(held), detail).toBe(Number(planned));
+        expect(Number(held), detail).toBeGreaterThan(0);
+      }
+    }
+  });
+
   it('answers every request and says so in the closing table', () => {
     for (const { id, offered, completed } of readResults(measured).summary.cells)
       expect(completed, id).toBe(offered);
-    for (const policy of ['recompute', 'swap', 'unlimited']) expect(result.stdout).toContain(policy);
+    for (const policy of ['recompute', 'swap', 'kunserve', 'unlimited'])
+      expect(result.stdout).toContain(policy);
   });
 
   it('replays its recording to the same bytes', { timeout: 120_000 }, async () => {

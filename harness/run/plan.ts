@@ -90,10 +90,16 @@ async function describeStack(stack: StackSpec, config: ResolvedConfig, guard: Ca
   };
 }
 
-/** A bound makes the whole stack a bound; support belongs to no family; two families are `mixed`. */
-function familyOf(definitions: readonly PolicyDefinition[]): StackInfo['family'] {
+/**
+ * A bound makes the whole stack a bound; support belongs to no family, and neither does a KVCache-centric policy that stands
+ * behind another family to answer what that leaves open. Two families otherwise are `mixed`.
+ */
+export function familyOf(definitions: readonly Pick<PolicyDefinition, 'family'>[]): StackInfo['family'] {
   const families = new Set<StackInfo['family']>();
-  for (const { family } of definitions) if (family !== 'support') families.add(family);
+  for (const { family } of definitions) {
+    const isFallback = family === 'kv-centric' && families.size > 0;
+    if (family !== 'support' && !isFallback) families.add(family);
+  }
   if (families.has('bound')) return 'bound';
   const [family = 'other', ...others] = families;
   return others.length === 0 ? family : 'mixed';

@@ -146,14 +146,15 @@ export class InstanceGroup implements GroupView {
     this.updateDemand(request);
   }
 
-  /** The request leaves the group, whichever list it is in. */
+  /** The request leaves the group; its status says which list it is in. */
   release(request: Request): void {
-    this.dequeue(request);
-    const isListed =
-      removeFrom(this.running, request) ||
-      removeFrom(this.exchanging, request) ||
+    const { kind } = request.status;
+    if (kind === 'queued' || kind === 'preempted') this.dequeue(request);
+    else if (kind === 'exchanging') removeFrom(this.exchanging, request);
+    else if (!removeFrom(this.running, request)) {
       removeFrom(this.swapped, request);
-    if (isListed && request.status.kind === 'swapping-out') this.pendingFreeBlocks -= request.kvBlocks;
+      if (kind === 'swapping-out') this.pendingFreeBlocks -= request.kvBlocks;
+    }
     this.demandBlocks -= request.demandBlocks;
     request.demandBlocks = 0;
   }

@@ -40,6 +40,7 @@ export interface FaultSpec {
 /** Limits of the step loop, vLLM's names and defaults (POLICIES: max_num_seqs, max_num_batched_tokens, watermark). */
 export interface EngineSpec {
   readonly blockSizeTokens: number;
+  /** Requests that run at a time, for each instance of a group. */
   readonly maxRunning: number;
   readonly maxBatchTokens: number;
   /** Share of the KV blocks that admission leaves free. */

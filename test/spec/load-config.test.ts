@@ -157,7 +157,7 @@ describe('--policy', () => {
   it('takes paths from the working directory and keeps them relative to the configuration', async () => {
     const cwd = resolve(import.meta.dirname, '../..');
     const config = await loadConfig({
-      file: 'configs/burst.yaml',
+      file: 'configs/chain-of-thought.yaml',
       resolver,
       cwd,
       flags: { policies: ['plugins/mine.ts'] },

@@ -9,6 +9,7 @@ import type {
 } from '../policy/decisions.ts';
 import { limitsProblem } from '../policy/check-answer.ts';
 import type { Answer } from '../policy/stack.ts';
+import type { MemoryNeed } from '../policy/views.ts';
 import type { Cluster } from './cluster.ts';
 import { type DecisionSource, logDecision } from './decision-log.ts';
 import { drop } from './drop.ts';
@@ -35,6 +36,17 @@ export function applyDecisions(
     if (error === undefined) numApplied += 1;
   }
   return numApplied;
+}
+
+/**
+ * Asks the policies in turn to make room until one of them has done something or says to wait; the one that has.
+ */
+export function makeRoom(cluster: Cluster, group: InstanceGroup, need: MemoryNeed): string | undefined {
+  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.view)) {
+    if (applyDecisions(cluster, 'onMemoryPressure', answer) > 0) return answer.policy;
+    if (answer.value.some(({ kind }) => kind === 'wait')) return undefined;
+  }
+  return undefined;
 }
 
 /**

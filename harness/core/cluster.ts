@@ -12,7 +12,7 @@ import { Fabric } from './fabric.ts';
 import { InstanceGroup } from './group.ts';
 import type { Hardware } from './hardware.ts';
 import { Instance } from './instance.ts';
-import type { LayoutPart } from './kv-layout.ts';
+import type { KvLayout, LayoutPart } from './kv-layout.ts';
 import { splitLayers } from './layer-split.ts';
 import { MemoryLedger } from './ledger.ts';
 import { heldWeightBytes, kvCellBytes, type LayerRange, type ModelShape } from './model-shape.ts';
@@ -66,7 +66,11 @@ export class Cluster implements ClusterView {
   readonly hooks: ClusterHooks;
   /** Weights on their way to instances. */
   readonly loads = new Set<WeightLoad>();
+  /** Whether requests may have KV on instances that are no members of their group. */
+  hasRemoteKv = false;
   isRetryPlanned = false;
+  /** Arrivals that are planned and have not happened. */
+  numPendingArrivals = 0;
   numEnded = 0;
   numRejectedDecisions = 0;
   /** The last decision that was refused and why, for whoever has to find out why nothing goes on. */
@@ -145,8 +149,8 @@ export class Cluster implements ClusterView {
   }
 
   /** Unlimited-memory bound: every member gets half as many cells again, at least what is needed. */
-  growMemory(group: InstanceGroup, blocks: number): void {
-    for (const { instance, layers } of group.layout.parts) {
+  growMemory(layout: KvLayout, blocks: number): void {
+    for (const { instance, layers } of layout.parts) {
       const needed = blocks * layers.count;
       instance.ledger.grow(Math.max(needed, Math.ceil(instance.ledger.totalCells / 2)));
       this.executor.reshapeInstance(instance.id, instance.layers, instance.ledger.totalCells);

@@ -1,3 +1,4 @@
+import { describe } from '../policy/check-answer.ts';
 import type { DropDecision, KvTransition } from '../policy/decisions.ts';
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
@@ -9,6 +10,8 @@ import { type Request, runningStatus } from './request.ts';
 import { stall, unstall } from './stall.ts';
 import { beginTransition } from './transition.ts';
 import { redirectLoads } from './weight-load.ts';
+
+type KvExchange = Extract<KvTransition, { kind: 'exchange' }>;
 
 /**
  * Dropping replicated parameters (KunServe, section 4): groups become one pipeline in which every layer is held once. Says
@@ -34,18 +37,25 @@ export function drop(cluster: Cluster, decision: DropDecision): string | undefin
 
 function shapeProblem(groupIds: readonly number[], transition: KvTransition): string | undefined {
   if (!Array.isArray(groupIds) || new Set(groupIds).size !== groupIds.length || groupIds.length < 2) {
-    return `expected two or more different groups, got ${JSON.stringify(groupIds)}`;
+    return `expected two or more different groups, got ${describe(groupIds)}`;
   }
   switch (transition?.kind) {
     case 'remote-attention':
       return undefined;
     case 'exchange':
-      return Number.isInteger(transition.maxRequests) && transition.maxRequests >= 1
-        ? undefined
-        : `maxRequests must be an integer of at least 1, got ${JSON.stringify(transition.maxRequests)}`;
+      return exchangeProblem(transition);
     default:
-      return `expected transition "exchange" or "remote-attention", got ${JSON.stringify(transition)}`;
+      return `expected transition "exchange" or "remote-attention", got ${describe(transition)}`;
   }
+}
+
+function exchangeProblem({ maxRequests, isCoordinated }: KvExchange): string | undefined {
+  if (!Number.isInteger(maxRequests) || maxRequests < 1) {
+    return `maxRequests must be an integer of at least 1, got ${describe(maxRequests)}`;
+  }
+  if (typeof isCoordinated !== 'boolean')
+    return `isCoordinated must be true or false, got ${describe(isCoordinated)}`;
+  return undefined;
 }
 
 function membersOf(groups: readonly InstanceGroup[]): Instance[] {
@@ -73,7 +83,9 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   }
   redirectLoads(cluster);
   const group = cluster.addGroup(parts, 'serving');
-  if (transition.kind === 'exchange') group.exchange = transition;
+  if (transition.kind === 'exchange') group.exchange = { ...transition };
+  else cluster.hasRemoteKv = true;
+  group.lastStageUs = Math.max(...before.map(({ lastStageUs }) => lastStageUs));
   group.pausedUntilUs = cluster.nowUs + cluster.hardware.remapUs;
   for (const old of before) group.deferred.push(...old.deferred);
   for (const request of requests.toSorted(byAdmission)) join(cluster, group, request, transition);

@@ -1,7 +1,7 @@
 import { must } from '../base/assert.ts';
 import { removeFrom } from '../base/lists.ts';
 import { usPerMs } from '../base/units.ts';
-import { applyDecisions } from './apply-decision.ts';
+import { makeRoom } from './apply-decision.ts';
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
 import type { LayoutMove } from './kv-layout.ts';
@@ -32,9 +32,12 @@ export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): voi
   if (request === undefined || numOnTheirWay(group) > 0) return;
   const blocks = blocksMissingFor(movesOf(group, request), request.kvBlocks);
   if (blocks <= 0) return;
-  const answer = cluster.stack.onMemoryPressure(group, { requestId: request.id, blocks }, cluster.view);
-  if (answer === undefined) return;
-  if (applyDecisions(cluster, 'onMemoryPressure', answer) > 0) cluster.wake(group);
+  if (cluster.stack.can('unlimitedMemory')) {
+    cluster.growMemory(group.layout, blocks);
+    cluster.wake(group);
+    return;
+  }
+  if (makeRoom(cluster, group, { requestId: request.id, blocks }) !== undefined) cluster.wake(group);
 }
 
 function numOnTheirWay(group: InstanceGroup): number {
@@ -72,7 +75,8 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
       target: to.id,
       bytes: kvBlocks * layers.count * cluster.cellBytes,
       links: [from.links.send, to.links.receive],
-      chunkUs: stageUs(group),
+      // About one stage time (KunServe, section 5), so that activations wait no longer than that.
+      chunkUs: group.lastStageUs === 0 ? usPerMs : group.lastStageUs,
       isCoordinated: group.exchange.isCoordinated,
     } as const;
     const transfer = send(cluster, movement, () => {
@@ -82,12 +86,6 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
     arrival.transfers.push(transfer);
   }
   return true;
-}
-
-/** Chunks take about one stage time (KunServe, section 5), so that activations wait no longer than that. */
-function stageUs(group: InstanceGroup): number {
-  const numStages = group.pipeline.length;
-  return group.lastStepUs === 0 ? usPerMs : Math.ceil(group.lastStepUs / numStages);
 }
 
 function arrive(cluster: Cluster, request: Request): void {
@@ -106,6 +104,8 @@ function arrive(cluster: Cluster, request: Request): void {
   group.running.push(request);
   wakeGroupsOn(cluster, before);
   cluster.wake(group);
+  // Steps may be long: the links go on at once.
+  if (!group.isChanging) advanceExchange(cluster, group);
 }
 
 /** Takes requests of a group that has been split, between their steps, to the member with the most room. */
@@ -115,10 +115,11 @@ function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly Instanc
   for (const request of group.running.slice()) {
     if (numLeft <= 0) return;
     if (request.isInFlight) continue;
-    const open = into.filter((each) => !each.isGone && each.transition === undefined);
+    const open = into.filter((each) => !each.isGone && !each.isChanging);
     const target = open.toSorted((a, b) => b.freeBlocks - a.freeBlocks)[0];
     if (target === undefined || blocksMissingFor(movesOf(target, request), request.kvBlocks) > 0) return;
     group.release(request);
+    request.numMigrations += 1;
     target.adopt(request);
     stall(cluster, target, request);
     startMoving(cluster, target, request);

@@ -75,7 +75,7 @@ function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
 
 /** Nothing of the group is under way any more. */
 function stopGroup(cluster: Cluster, group: InstanceGroup): void {
-  if (group.transition !== undefined) cancelTransition(cluster, group.transition);
+  for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
   stopLoading(cluster, group);
   for (const { source, decision } of group.deferred.splice(0)) {
     logDecision(cluster, source, decision, `group ${group.id} has lost a member`);
@@ -106,7 +106,13 @@ function abandon(cluster: Cluster, batch: StepBatch): Instance | undefined {
   cluster.executor.abandonBatch(batch);
   const { member } = batch.group.pipeline[batch.stageIndex] as GroupStage;
   removeFrom(member.stageQueue, batch);
-  return member.current === batch ? member : undefined;
+  if (member.current !== batch) return undefined;
+  // What it has computed is lost, but it has computed.
+  if (member.busyUntilUs > cluster.nowUs) {
+    member.busyUs += cluster.nowUs - batch.stageStartedAtUs;
+    member.busyUntilUs = cluster.nowUs;
+  }
+  return member;
 }
 
 function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
@@ -129,11 +135,12 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
   const bytes = modelWeightBytes(cluster.model);
   for (let index = orphans.length - 1; !survivor.ledger.hasRoomForWeights(bytes) && index >= 0; index -= 1) {
     const orphan = orphans[index] as Request;
-    if (!hasKvOn(orphan, survivor)) continue;
+    if (orphan.layout?.includes(survivor) !== true) continue;
     orphans.splice(index, 1);
     startAgain(cluster, orphan);
   }
   if (!survivor.ledger.hasRoomForWeights(bytes)) {
+    startAgainWithout(cluster, survivor);
     shutDown(cluster, survivor, 'the whole model does not fit a single instance');
     return;
   }
@@ -155,6 +162,7 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
 
 /** A request that has lost its group, but not its KV, goes where the KV is. */
 function rehome(cluster: Cluster, request: Request): void {
+  if (request.status.kind === 'held') return;
   const holder = (request.layout ?? request.hostLayout)?.parts[0]?.instance;
   if (holder === undefined) {
     placeAnew(cluster, request);

@@ -46,6 +46,8 @@ export class InstanceGroup implements GroupView {
   waitingBlocks = 0;
   demandBlocks = 0;
   lastStepUs = 0;
+  /** What the last stage of a micro-batch took, 0 before the first. */
+  lastStageUs = 0;
   /** Micro-batches under way. */
   readonly inFlight: StepBatch[] = [];
   busySinceUs = 0;
@@ -58,8 +60,8 @@ export class InstanceGroup implements GroupView {
   isWakePlanned = false;
   /** Merged into another, split, or lost with a member: an event that still names it does nothing. */
   isGone = false;
-  /** Set while no step may start because the group is about to change. */
-  transition: Transition | undefined;
+  /** Changes that wait for the group's last step; none starts meanwhile. */
+  readonly transitions: Transition[] = [];
   /** How KV of stalled requests travels. */
   exchange: Extract<KvTransition, { kind: 'exchange' }> = defaultExchange;
   /** Weights on their way to members. */
@@ -113,6 +115,10 @@ export class InstanceGroup implements GroupView {
 
   get numRequests(): number {
     return this.waiting.length + this.running.length + this.swapped.length + this.exchanging.length;
+  }
+
+  get isChanging(): boolean {
+    return this.transitions.length > 0;
   }
 
   /** Whether nothing of it is being computed or about to be. */

@@ -18,6 +18,8 @@ export function checkInvariants(cluster: Cluster): void {
     checkDemand(group);
   }
   checkMembers(cluster);
+  checkPlaces(cluster);
+  checkTransitions(cluster);
   checkMemory(cluster);
   checkPlacement(cluster);
 }
@@ -38,7 +40,10 @@ function checkLayers(cluster: Cluster, group: InstanceGroup): void {
   assert(next === numLayers, 'INV-layers', () => `group ${group.id} holds ${next} of ${numLayers} layers`);
 }
 
-/** INV-members: an instance that has not failed serves in one group, and beside it only in groups that retire. */
+/**
+ * INV-members: an instance that has not failed serves in one group, and beside it only in groups that retire; nobody has
+ * KV on one that has failed.
+ */
 function checkMembers(cluster: Cluster): void {
   for (const { id, state, groups } of cluster.instances) {
     const serving = groups.filter(({ phase }) => phase !== 'retiring').length;
@@ -52,6 +57,32 @@ function checkMembers(cluster: Cluster): void {
       'INV-members',
       () => `instance ${id} is in a group that is gone`,
     );
+  }
+}
+
+function checkPlaces(cluster: Cluster): void {
+  for (const { id, layout, hostLayout, arrival } of cluster.live.values()) {
+    for (const place of [layout, hostLayout, arrival?.layout]) {
+      const lost = place?.parts.find(({ instance }) => instance.state === 'failed')?.instance.id;
+      assert(
+        lost === undefined,
+        'INV-members',
+        () => `request ${id} has KV on instance ${lost}, which has failed`,
+      );
+    }
+  }
+}
+
+/** INV-transition: no change of groups waits that could happen; a wake that is planned for this time may still bring it. */
+function checkTransitions({ groups }: Cluster): void {
+  for (const { id, transitions } of groups) {
+    for (const { groups: concerned } of transitions) {
+      assert(
+        concerned.some((group) => !group.isIdle || group.isWakePlanned),
+        'INV-transition',
+        () => `group ${id} waits for a change that nothing stands in the way of`,
+      );
+    }
   }
 }
 

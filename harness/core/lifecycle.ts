@@ -19,12 +19,23 @@ export function planArrivals(cluster: Cluster): void {
   const planNext = (): void => {
     const { done, value: spec } = arrivals.next();
     if (done === true || spec.arrival.kind !== 'at') return;
-    cluster.events.scheduleCall(spec.arrival.timeUs, eventPriority.arrival, () => {
-      planNext();
-      arrive(cluster, spec);
-    });
+    planArrival(cluster, spec, spec.arrival.timeUs, planNext);
   };
   planNext();
+}
+
+function planArrival(
+  cluster: Cluster,
+  spec: RequestSpec,
+  timeUs: number,
+  before: () => void = () => {},
+): void {
+  cluster.numPendingArrivals += 1;
+  cluster.events.scheduleCall(timeUs, eventPriority.arrival, () => {
+    cluster.numPendingArrivals -= 1;
+    before();
+    arrive(cluster, spec);
+  });
 }
 
 function arrive(cluster: Cluster, spec: RequestSpec): void {
@@ -158,7 +169,7 @@ function finalStatus(status: EndStatus, reason = ''): RequestStatus {
 function planFollowers(cluster: Cluster, request: Request): void {
   for (const spec of cluster.workload.followers(request.id)) {
     const delayUs = spec.arrival.kind === 'after' ? spec.arrival.delayUs : 0;
-    cluster.events.scheduleCall(cluster.nowUs + delayUs, eventPriority.arrival, () => arrive(cluster, spec));
+    planArrival(cluster, spec, cluster.nowUs + delayUs);
   }
 }
 

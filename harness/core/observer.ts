@@ -44,6 +44,7 @@ export interface StageRecord {
   readonly instance: number;
   readonly groupId: number;
   readonly stageIndex: number;
+  readonly numStages: number;
   readonly startedAtUs: number;
   readonly endedAtUs: number;
   readonly numRequests: number;

@@ -40,5 +40,6 @@ export function blocksMissingFor(moves: readonly LayoutMove[], numBlocks: number
 
 /** Memory has become free: whoever shares it may go on. */
 export function wakeGroupsOn(cluster: Cluster, layout: KvLayout): void {
-  for (const { instance } of layout.parts) for (const group of instance.groups) cluster.wake(group);
+  if (cluster.hasRemoteKv) for (const group of cluster.groups) cluster.wake(group);
+  else for (const { instance } of layout.parts) for (const group of instance.groups) cluster.wake(group);
 }

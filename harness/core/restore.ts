@@ -1,3 +1,4 @@
+import { describe } from '../policy/check-answer.ts';
 import type { RestoreDecision } from '../policy/decisions.ts';
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup, Retirement } from './group.ts';
@@ -36,7 +37,7 @@ function restoreProblem(
   running: Retirement['running'],
 ): string | undefined {
   if (running !== 'finish' && running !== 'move-back') {
-    return `running must be "finish" or "move-back", got ${JSON.stringify(running)}`;
+    return `running must be "finish" or "move-back", got ${describe(running)}`;
   }
   if (group.phase !== 'serving') return `group ${group.id} is ${group.phase}`;
   if (group.pipeline.length < 2) return `group ${group.id} is a single instance already`;
@@ -54,7 +55,7 @@ export function cancelRestore(cluster: Cluster, groupId: number): string | undef
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;
   group.phase = 'serving';
-  if (group.transition !== undefined) cancelTransition(cluster, group.transition);
+  for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
   stopLoading(cluster, group);
   cluster.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
   cluster.wake(group);

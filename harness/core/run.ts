@@ -6,6 +6,7 @@ import type { InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
 import { checkInvariants } from './invariants.ts';
 import { endRequest, planArrivals, planRetry } from './lifecycle.ts';
+import { usPerSecond } from '../base/units.ts';
 import { modelWeightBytes } from './model-shape.ts';
 import { step } from './step-loop.ts';
 import type { StackMember } from '../policy/stack.ts';
@@ -81,15 +82,17 @@ export function runCluster(options: RunOptions): RunTotals {
   };
 }
 
-/** Fires events until nothing can make progress; whether the time limit ended the run. */
+/** Fires events until every request has ended, or nothing can make progress; whether the time limit ended the run. */
 function drainEvents(cluster: Cluster, options: RunOptions): boolean {
   const { events } = cluster;
   let numEvents = 0;
   let numAtThisTime = 0;
   let lastTimeUs = -1;
-  while (events.hasProgress || hasHopeInTicks(cluster)) {
+  let progressAtUs = 0;
+  while (canGoOn(cluster, progressAtUs)) {
     const event = events.next(options.maxDurationUs);
     if (event === undefined) return true;
+    if (event.priority < eventPriority.tick) progressAtUs = event.timeUs;
     numAtThisTime = event.timeUs > lastTimeUs ? 0 : numAtThisTime + 1;
     lastTimeUs = event.timeUs;
     if (numAtThisTime > endlessEvents) throw new EndlessError(lastTimeUs);
@@ -120,10 +123,17 @@ export class EndlessError extends Error {
   }
 }
 
-/** With requests open and a policy that ticks, time goes on: the policy may yet act, up to the time limit. */
-function hasHopeInTicks(cluster: Cluster): boolean {
-  return cluster.live.size > 0 && cluster.stack.answers('onTick');
+/**
+ * Whether a request is open or yet to arrive, and something can happen to it. With a policy that ticks, time goes on where
+ * nothing else does: it may yet act, but not for ever.
+ */
+function canGoOn({ events, live, nowUs, numPendingArrivals, stack }: Cluster, progressAtUs: number): boolean {
+  if (live.size === 0 && numPendingArrivals === 0) return false;
+  return events.hasProgress || (stack.answers('onTick') && nowUs - progressAtUs < patienceUs);
 }
+
+/** Longer than any policy has reason to watch requests that cannot go on. */
+const patienceUs = 60 * usPerSecond;
 
 function notify(cluster: Cluster, event: PolicyEvent): void {
   for (const answer of cluster.stack.onEvent(event, cluster.view)) applyDecisions(cluster, 'onEvent', answer);

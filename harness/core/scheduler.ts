@@ -1,10 +1,11 @@
 import { PolicyError } from '../base/errors.ts';
 import type { Limits } from '../policy/decisions.ts';
-import { applyDecisions } from './apply-decision.ts';
+import { applyDecisions, makeRoom } from './apply-decision.ts';
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
 import { endRequest } from './lifecycle.ts';
 import { type Request, requestStatus } from './request.ts';
+import { endPreemption } from './stall.ts';
 import type { StepBatch } from './step-batch.ts';
 
 /** What is left to give in the step that is being formed. */
@@ -62,10 +63,7 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
 }
 
 function addToBatch(cluster: Cluster, batch: StepBatch, request: Request, count: number): void {
-  if (request.preemptedAtUs !== undefined) {
-    request.preemptedUs += cluster.nowUs - request.preemptedAtUs;
-    request.preemptedAtUs = undefined;
-  }
+  endPreemption(request, cluster.nowUs);
   batch.add(request, count);
 }
 
@@ -83,24 +81,19 @@ function reserveBlocks(
   let answersLeft = group.running.length + 8;
   for (let missing = missingBlocks(group, request, tokens); missing > 0; ) {
     if (cluster.stack.can('unlimitedMemory')) {
-      cluster.growMemory(group, missing);
+      cluster.growMemory(request.layout ?? group.layout, missing);
       break;
     }
     if (cannotEverFit(cluster, group, request)) return false;
     budget.isUnderPressure = true;
-    const answer = cluster.stack.onMemoryPressure(
-      group,
-      { requestId: request.id, blocks: missing },
-      cluster.view,
-    );
-    if (answer === undefined) return false;
-    if (applyDecisions(cluster, 'onMemoryPressure', answer) === 0) return false;
+    const policy = makeRoom(cluster, group, { requestId: request.id, blocks: missing });
+    if (policy === undefined) return false;
     if (!isRunning(request)) return false;
     missing = missingBlocks(group, request, tokens);
     answersLeft -= 1;
     if (answersLeft === 0) {
       throw new PolicyError(
-        answer.policy,
+        policy,
         'onMemoryPressure',
         'its decisions were applied again and again, but free nothing',
       );
@@ -131,13 +124,14 @@ function cannotEverFit(cluster: Cluster, group: InstanceGroup, request: Request)
 }
 
 function willGrow(cluster: Cluster, group: InstanceGroup, request: Request): boolean {
-  if (group.transition !== undefined) return true;
+  if (group.isChanging) return true;
   if (!cluster.stack.can('dropsParameters')) return false;
   const need = { requestId: request.id, blocks: group.blocksFor(request.tokens) - request.kvBlocks };
-  const answer = cluster.stack.onMemoryPressure(group, need, cluster.view);
-  if (answer?.value.some(({ kind }) => kind === 'drop' || kind === 'cancelRestore') !== true) return false;
-  applyDecisions(cluster, 'onMemoryPressure', answer);
-  return group.transition !== undefined || group.blocksFor(request.tokens) <= group.totalBlocks;
+  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.view)) {
+    if (!answer.value.some(({ kind }) => kind === 'drop' || kind === 'cancelRestore')) continue;
+    if (applyDecisions(cluster, 'onMemoryPressure', answer) > 0) break;
+  }
+  return group.isChanging || group.blocksFor(request.tokens) <= group.totalBlocks;
 }
 
 function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, budget: StepBudget): void {
@@ -168,7 +162,7 @@ function hasRoomFor(cluster: Cluster, group: InstanceGroup, blocks: number, limi
   const missing = blocks + watermarkBlocks - group.freeBlocks;
   if (missing <= 0) return true;
   if (!cluster.stack.can('unlimitedMemory')) return false;
-  cluster.growMemory(group, missing);
+  cluster.growMemory(group.layout, missing);
   return hasRoomFor(cluster, group, blocks, limits);
 }
 

@@ -2,10 +2,19 @@ import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
 import { type Request, requestStatus } from './request.ts';
 
+/** It has its place again, or waits for something else: the time for which it had lost it ends. */
+export function endPreemption(request: Request, nowUs: number): void {
+  if (request.preemptedAtUs === undefined) return;
+  request.preemptedUs += nowUs - request.preemptedAtUs;
+  request.preemptedAtUs = undefined;
+}
+
 /** The request waits, in no step, until its KV is where the group's layers are. */
 export function stall(cluster: Cluster, group: InstanceGroup, request: Request): void {
   request.status = requestStatus.exchanging;
   request.stalledAtUs ??= cluster.nowUs;
+  // From here on it waits for its KV to move, no longer for having been given up: the two times do not overlap.
+  endPreemption(request, cluster.nowUs);
   group.exchanging.push(request);
 }
 

@@ -23,7 +23,7 @@ import { applyWhenIdle } from './transition.ts';
 export function step(cluster: Cluster, group: InstanceGroup): void {
   if (!canStep(cluster, group)) return;
   if (group.exchanging.length > 0 || group.retirement !== undefined) advanceExchange(cluster, group);
-  while (group.transition === undefined && group.inFlight.length < group.pipeline.length) {
+  while (!group.isChanging && group.inFlight.length < group.pipeline.length) {
     const batch = takeBatch(cluster, group);
     schedule(cluster, group, batch);
     if (batch.size === 0) {
@@ -33,7 +33,7 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
     for (const microBatch of split(cluster, group, batch)) execute(cluster, group, microBatch);
   }
   if (group.inFlight.length > 0) return;
-  if (group.transition !== undefined) applyWhenIdle(group.transition);
+  if (group.isChanging) applyWhenIdle(group);
   else if (group.phase === 'retiring' && group.numRequests === 0) retire(cluster, group);
   else makeRoomForExchange(cluster, group);
 }
@@ -45,8 +45,8 @@ function retire(cluster: Cluster, group: InstanceGroup): void {
 }
 
 function canStep(cluster: Cluster, group: InstanceGroup): boolean {
-  if (group.transition !== undefined) {
-    applyWhenIdle(group.transition);
+  if (group.isChanging) {
+    applyWhenIdle(group);
     return false;
   }
   if (group.isGone || group.phase === 'loading') return false;
@@ -80,6 +80,7 @@ function enterStage(cluster: Cluster, batch: StepBatch): void {
   assert(Number.isInteger(durationUs) && durationUs >= 1, 'INV-time', () => `a stage took ${durationUs} us`);
   batch.stageStartedAtUs = cluster.nowUs;
   batch.bubbleUs = cluster.nowUs - Math.max(member.busyUntilUs, batch.group.busySinceUs);
+  assert(batch.bubbleUs >= 0, 'INV-time', () => `a stage stood idle for ${batch.bubbleUs} us`);
   member.current = batch;
   member.busyUntilUs = cluster.nowUs + durationUs;
   cluster.events.schedule(batch, member.busyUntilUs, eventPriority.completion);
@@ -118,12 +119,14 @@ function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): voi
   const durationUs = cluster.nowUs - batch.stageStartedAtUs;
   const prefillTokens = batch.totalTokens - batch.decodeTokens;
   member.busyUs += durationUs;
+  batch.group.lastStageUs = durationUs;
   member.prefillTokens += prefillTokens;
   member.decodeTokens += batch.decodeTokens;
   cluster.observer.stageEnded({
     instance: member.id,
     groupId: batch.group.id,
     stageIndex: batch.stageIndex,
+    numStages: batch.group.pipeline.length,
     startedAtUs: batch.stageStartedAtUs,
     endedAtUs: cluster.nowUs,
     numRequests: batch.size,
@@ -132,7 +135,7 @@ function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): voi
     bubbleUs: batch.bubbleUs,
   });
   if (!cluster.stack.answers('onStage')) return;
-  cluster.stack.onStage({
+  const timing = Object.freeze({
     numLayers: stage.layers.count,
     isLast: stage.isLast,
     numEntries: batch.size,
@@ -142,6 +145,7 @@ function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): voi
     contextTokens: batch.contextTokens,
     durationUs,
   });
+  cluster.stack.onStage(timing);
 }
 
 /** The residual stream of every token of the micro-batch travels to the next member. */

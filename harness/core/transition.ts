@@ -1,24 +1,32 @@
+import { removeFrom } from '../base/lists.ts';
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup, Transition } from './group.ts';
 
 /** No step of these groups starts any more; once the last of each has come back, `apply` changes them. */
 export function beginTransition(cluster: Cluster, groups: readonly InstanceGroup[], apply: () => void): void {
   const transition = { groups, apply };
-  for (const group of groups) group.transition = transition;
+  for (const group of groups) group.transitions.push(transition);
   for (const group of groups) cluster.wake(group);
 }
 
-export function applyWhenIdle(transition: Transition): void {
-  if (!transition.groups.every((group) => group.isIdle)) return;
-  for (const group of transition.groups) group.transition = undefined;
-  transition.apply();
+/** Applies what the group waits for and can be applied. A group that retires may stand in several: each may clear the way. */
+export function applyWhenIdle(group: InstanceGroup): void {
+  for (const transition of group.transitions.slice()) {
+    if (!transition.groups.every((each) => each.isIdle)) continue;
+    leave(transition);
+    transition.apply();
+  }
 }
 
 /** The groups go on as they are. */
-export function cancelTransition(cluster: Cluster, { groups }: Transition): void {
-  for (const group of groups) {
-    group.transition = undefined;
+export function cancelTransition(cluster: Cluster, transition: Transition): void {
+  leave(transition);
+  for (const group of transition.groups) {
     if (group.phase === 'merging') group.phase = 'serving';
     cluster.wake(group);
   }
+}
+
+function leave(transition: Transition): void {
+  for (const group of transition.groups) removeFrom(group.transitions, transition);
 }

@@ -1,3 +1,4 @@
+import { usPerMs } from '../base/units.ts';
 import type { Cluster } from './cluster.ts';
 import type { WeightSource } from './executor.ts';
 import type { Link, Transfer } from './fabric.ts';
@@ -80,6 +81,8 @@ function pull(cluster: Cluster, load: WeightLoad, source: WeightSource): void {
     target: instance.id,
     bytes: layers.count * layerWeightBytes(cluster.model),
     links: linksFrom(cluster, instance, from),
+    // As with an exchange: activations wait about one stage time at most.
+    chunkUs: instance.home?.lastStageUs || usPerMs,
   } as const;
   piece.transfer = send(cluster, movement, () => {
     piece.transfer = undefined;

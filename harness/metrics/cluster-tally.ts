@@ -9,6 +9,8 @@ interface LastSample {
 /** Adds up what the summary says about instances: memory in use, computing, bubbles, KV on links, drops and restores. */
 export class ClusterTally {
   busyUs = 0;
+  /** Of stages of pipelines alone: computing, and standing idle between two micro-batches. */
+  pipelinedUs = 0;
   bubbleUs = 0;
   swappedBytes = 0;
   exchangedBytes = 0;
@@ -25,6 +27,8 @@ export class ClusterTally {
 
   addStage(record: StageRecord): void {
     this.busyUs += record.endedAtUs - record.startedAtUs;
+    if (record.numStages === 1) return;
+    this.pipelinedUs += record.endedAtUs - record.startedAtUs;
     this.bubbleUs += record.bubbleUs;
   }
 

@@ -243,9 +243,9 @@ export const metrics = {
     label: 'Bubbles',
     unit: 'ratio',
     formula:
-      'Time in which a pipeline stage stood idle between two micro-batches of a busy period / that time + time in which stages computed.',
+      'Time in which a pipeline stage stood idle between two micro-batches of a busy period / that time + time in which stages of pipelines computed.',
     better: 'lower',
-    undefinedWhen: 'nothing was computed',
+    undefinedWhen: 'no pipeline computed anything',
   },
   swapped_bytes: {
     label: 'Swapped bytes',

@@ -60,7 +60,7 @@ export function summarize(tallies: Tallies, totals: RunTotals): CellSummary {
     kv_usage_ratio: cluster.kvUsageRatio ?? null,
     kv_usage_ratio_max: cluster.maxKvUsageRatio ?? null,
     busy_ratio: ratio(cluster.busyUs, totals.instanceUs),
-    bubble_ratio: ratio(cluster.bubbleUs, cluster.bubbleUs + cluster.busyUs),
+    bubble_ratio: ratio(cluster.bubbleUs, cluster.bubbleUs + cluster.pipelinedUs),
     swapped_bytes: cluster.swappedBytes,
     drop_count: cluster.numDrops,
     restore_count: cluster.numRestores,

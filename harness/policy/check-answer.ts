@@ -45,6 +45,9 @@ export function checkGroups(
 export function checkStats(
   answer: Readonly<Record<string, number | null>>,
 ): Readonly<Record<string, number | null>> {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
+    throw new TypeError(`expected figures by name, got ${describe(answer)}`);
+  }
   for (const [name, value] of Object.entries(answer)) {
     if (value === null || Number.isFinite(value)) continue;
     throw new TypeError(`${name} must be a finite number or null, got ${describe(value)}`);
@@ -99,7 +102,13 @@ function isCount(value: unknown): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1;
 }
 
-function describe(value: unknown): string {
+/** A value that a policy gave, for a message: whatever it is, this does not throw. */
+export function describe(value: unknown): string {
   if (value instanceof Promise) return 'a Promise (moments are synchronous)';
-  return JSON.stringify(value) ?? typeof value;
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return `${typeof value} that cannot be shown`;
+  }
 }

@@ -59,8 +59,9 @@ export interface Policy {
   /** Splits the next batch of a pipeline: for each micro-batch, tokens by request id. Even split without it. */
   formMicroBatches?(batch: BatchView, group: GroupView): readonly MicroBatchPlan[] | undefined;
   /**
-   * A running request needs a block and there is none. Asked again until the need is met, the answer is `wait` or the
-   * request itself has been given up; without an answer, or when all of it is refused, the request waits as well.
+   * A running request needs a block and there is none; where nothing can run, a stalled one that has no room to move. Asked
+   * again until the need is met, the answer is `wait` or the request itself has been given up. When all of an answer is
+   * refused, the next policy is asked; without one the request waits as well.
    */
   onMemoryPressure?(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined;
   /** Every `capabilities.tickUs`. */

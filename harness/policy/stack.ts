@@ -105,15 +105,22 @@ export class PolicyStack {
     );
   }
 
-  onMemoryPressure(
+  /**
+   * The answers of the members in turn, each asked when the next is wanted: what the core refuses whole is as good as no
+   * answer.
+   */
+  *onMemoryPressure(
     group: GroupView,
     need: MemoryNeed,
     view: ClusterView,
-  ): Answer<readonly Decision[]> | undefined {
+  ): Generator<Answer<readonly Decision[]>> {
     const about = `group ${group.id}, request ${need.requestId} needs ${need.blocks} blocks`;
-    return this.#first('onMemoryPressure', about, ({ policy }) =>
-      nonEmpty(policy.onMemoryPressure?.(group, need, view)),
-    );
+    for (const member of this.#byMoment.onMemoryPressure) {
+      const value = this.#call(member, 'onMemoryPressure', about, () =>
+        nonEmpty(member.policy.onMemoryPressure?.(group, need, view)),
+      );
+      if (value !== undefined) yield { policy: member.name, value };
+    }
   }
 
   onTick(member: StackMember, view: ClusterView): readonly Decision[] {

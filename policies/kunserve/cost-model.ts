@@ -69,6 +69,15 @@ export class CostModel {
     return cost.perAttentionPair + cost.perToken > 0 ? cost : undefined;
   }
 
+  /** Tokens that cost as much as a micro-batch costs however few it has (lambda / beta); `undefined` like `chunkCost`. */
+  get fixedTokens(): number | undefined {
+    if (this.chunkCost === undefined) return undefined;
+    const weights = this.#fit.solve();
+    const perToken = weights[feature.tokens] as number;
+    const perMicroBatch = Math.max(0, weights[feature.microBatches] as number);
+    return perToken > 0 ? perMicroBatch / perToken : undefined;
+  }
+
   /** Mean relative errors on held-out samples; coefficients in microseconds per layer; `null` before there are any. */
   stats(): Record<string, number | null> {
     const isFitted = this.#numLearned >= minSamples;

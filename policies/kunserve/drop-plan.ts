@@ -13,6 +13,15 @@ interface MergedSet {
   readonly unmetBlocks: number;
 }
 
+/** What a drop plan is for, and what bounds it. */
+interface DropLimits {
+  readonly neededBytes: number;
+  readonly copyBytes: number;
+  readonly maxStages: number;
+  /** KV blocks of a pipeline of so many instances. */
+  readonly pipelineBlocks: (numInstances: number) => number;
+}
+
 /**
  * KunServe's drop plan (section 4.1, Figure 6): merges the two smallest groups until enough is freed, so that pipelines
  * stay as short as can be. The result lists the groups of each set that becomes one; groups that stay are not in it.
@@ -20,18 +29,23 @@ interface MergedSet {
  * The layers that two groups hold both are all of them, since each holds one copy of the model (the core's INV-layers): a
  * merge frees one copy, `copyBytes`. The paper keeps the groups in a heap; a sorted list of so few does the same. Among
  * groups of one size, about which it says nothing, those with the most unmet demand come first, since what is freed is
- * theirs. Fewer sets than needed come back when there is nothing left to merge within `maxStages`.
+ * theirs. Fewer sets than needed come back when there is nothing left to merge within `maxStages`, or when a longer pipeline
+ * would hold no more: layers that cannot be divided evenly leave memory that no block can use.
  */
 export function planDrop(
   candidates: readonly Candidate[],
-  { neededBytes, copyBytes, maxStages }: { neededBytes: number; copyBytes: number; maxStages: number },
+  { neededBytes, copyBytes, maxStages, pipelineBlocks }: DropLimits,
 ): readonly (readonly number[])[] {
   let sets: readonly MergedSet[] = candidates
     .map(({ groupId, ...candidate }) => ({ groupIds: [groupId], ...candidate }))
     .toSorted(bySize);
   for (let freedBytes = 0; freedBytes < neededBytes; freedBytes += copyBytes) {
     const [a, b, ...others] = sets;
-    if (a === undefined || b === undefined || a.numInstances + b.numInstances > maxStages) break;
+    if (a === undefined || b === undefined) break;
+    const numInstances = a.numInstances + b.numInstances;
+    const gain =
+      pipelineBlocks(numInstances) - pipelineBlocks(a.numInstances) - pipelineBlocks(b.numInstances);
+    if (numInstances > maxStages || gain <= 0) break;
     sets = [...others, union(a, b)].toSorted(bySize);
   }
   return sets.filter(({ groupIds }) => groupIds.length > 1).map(({ groupIds }) => groupIds);

@@ -28,8 +28,9 @@ import { RestoreTrigger } from './restore.ts';
 
 type Params = z.output<typeof params>;
 
-/** Before the cost model has learned anything, micro-batches have equal numbers of tokens. */
+/** Before the cost model has learned anything, micro-batches have equal numbers of tokens, and as many as the code hints at. */
 const tokensOnly: ChunkCost = { perAttentionPair: 0, perToken: 1, perChunk: 0 };
+const unfittedMinTokens = 256;
 
 /**
  * KunServe (EuroSys 2026, arXiv 2412.18169v5): on memory overload, groups of instances merge into pipelines, the layers
@@ -132,7 +133,8 @@ class KunServe {
    * they decode. A batch without as much prefill is left to the even split.
    */
   formMicroBatches(batch: BatchView, group: GroupView): readonly MicroBatchPlan[] | undefined {
-    const { lookahead, minTokens } = this.#params;
+    const { lookahead } = this.#params;
+    const minTokens = this.#minTokens;
     const hasQueue = group.waiting.length > 0 || batch.totalTokens > group.limits.maxBatchTokens;
     if (!lookahead || !hasQueue || batch.totalTokens < 2 * minTokens) return undefined;
     const chunks: Chunk[] = [];
@@ -150,8 +152,18 @@ class KunServe {
     });
   }
 
+  /** MIN of the paper: more tokens than this, and a micro-batch's fixed cost is no more than its share. */
+  get #minTokens(): number {
+    const { minTokens, fixedCostShare } = this.#params;
+    if (minTokens !== undefined) return minTokens;
+    const { fixedTokens } = this.#costModel;
+    if (fixedTokens === undefined) return unfittedMinTokens;
+    return Math.max(1, Math.ceil((fixedTokens * (1 - fixedCostShare)) / fixedCostShare));
+  }
+
   stats(): Readonly<Record<string, number | null>> {
     return {
+      min_tokens: this.#minTokens,
       drops: this.#numDrops,
       restores: this.#numRestores,
       cancelled_restores: this.#numCancelledRestores,
@@ -159,18 +171,23 @@ class KunServe {
     };
   }
 
-  /** One decision for each set of groups that becomes one. What a merge under way frees is not counted yet: none meanwhile. */
+  /** One decision for each set of groups that becomes one. Groups that merge already are about to get what they lack. */
   #drop(
     view: ClusterView,
     overloaded: readonly GroupView[],
     need?: RunningNeed,
   ): readonly Decision[] | undefined {
-    if (view.groups.some(({ phase }) => phase === 'merging')) return undefined;
-    const { copyBytes, blockBytes } = this.#units;
-    const neededBlocks = demandBlocks(overloaded, view, need);
+    const { copyBytes, blockBytes, pipelineBlocks } = this.#units;
+    const unserved = overloaded.filter(({ phase }) => phase !== 'merging');
+    const neededBlocks = demandBlocks(unserved, view, need);
     const neededBytes = neededBlocks * blockBytes;
     const candidates = this.#candidates(view, need);
-    const sets = planDrop(candidates, { neededBytes, copyBytes, maxStages: this.#maxStages });
+    const sets = planDrop(candidates, {
+      neededBytes,
+      copyBytes,
+      maxStages: this.#maxStages,
+      pipelineBlocks,
+    });
     const reason = `queued requests lack ${neededBlocks} blocks (${Math.round(neededBytes / 2 ** 20)} MiB)`;
     return this.#dropSets(sets, reason, view);
   }

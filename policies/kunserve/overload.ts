@@ -25,6 +25,8 @@ export function isOverloaded(
 ): boolean {
   const { freeBlocks, totalBlocks } = group;
   if (freeBlocks > (1 - overloadUsage) * totalBlocks) return false;
+  // What a running request needs is what it lacks after everything free has been given to it.
+  if (need?.groupId === group.id) return true;
   return unmetBlocks(group, blockSizeTokens, need) >= freeBlocks;
 }
 

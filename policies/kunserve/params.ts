@@ -29,14 +29,19 @@ export const params = z.strictObject({
   restoreUsage: z.number().min(0).max(1).default(0.5),
   /** Polls over which the usage must not have risen. */
   trendPolls: z.int().min(1).default(30),
-  /** Time between a drop, a restore or the end of one, and the next restore: against oscillation, which the paper leaves open. */
+  /** Time between a drop, a restore or its cancelling, and the next restore: against oscillation, which the paper leaves open. */
   minDwellMs: z.number().min(0).default(5000),
-  /** What becomes of a pipeline's running requests when it is split. */
-  restoreRunning: z.enum(['finish', 'move-back']).default('finish'),
+  /** What becomes of a pipeline's running requests when it is split: their KV moves to a single instance (the paper), or they end in the pipeline (its code). */
+  restoreRunning: z.enum(['finish', 'move-back']).default('move-back'),
   /** Whether queued work is cut into micro-batches of equal cost; otherwise each is an even share of the requests. */
   lookahead: z.boolean().default(true),
-  /** Fewest tokens of a micro-batch: with fewer a step is bound by reading the weights. Not in the paper; 256 (A100) to 512 (H100) in its code. */
-  minTokens: z.int().min(1).default(256),
+  /**
+   * Share of a micro-batch's time that may be fixed cost (reading the weights, overhead): with the fitted cost it gives the
+   * fewest tokens of a micro-batch, which the paper profiles offline and does not publish.
+   */
+  fixedCostShare: z.number().gt(0).lt(1).default(0.1),
+  /** Fewest tokens of a micro-batch, instead of by `fixedCostShare`; the code hints at 256 (A100) to 512 (H100). */
+  minTokens: z.int().min(1).optional(),
   /** Token budgets of queued work that one round looks ahead. More balance better; but a request that decodes gets one token a round. */
-  lookaheadBudgets: z.int().min(1).default(2),
+  lookaheadBudgets: z.int().min(1).default(1),
 });

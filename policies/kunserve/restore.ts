@@ -6,8 +6,6 @@ export interface RestoreRule {
   readonly restoreUsage: number;
   /** Polls over which usage must not have risen. */
   readonly trendPolls: number;
-  /** A member whose KV would fill more than this share of its memory afterwards is overloaded at once. */
-  readonly overloadUsage: number;
 }
 
 /**
@@ -50,10 +48,10 @@ export class RestoreTrigger {
     return view.groups.filter((group) => group.stages.length > 1 && this.#fits(group, view.blockSizeTokens));
   }
 
-  /** Whether the KV that lives on each member fits beside the whole model, and each request on one instance. */
+  /** Whether each member has room beside the whole model, by the same share as the cluster, and each request on one instance. */
   #fits(group: GroupView, blockSizeTokens: number): boolean {
     const { undroppedCells } = this.#units;
-    const mostCells = this.#rule.overloadUsage * undroppedCells;
+    const mostCells = this.#rule.restoreUsage * undroppedCells;
     if (group.stages.some(({ instance }) => instance.usedCells > mostCells)) return false;
     const mostTokens = Math.floor(undroppedCells / this.#numLayers) * blockSizeTokens;
     for (const list of [group.running, group.waiting, group.swapped]) {

@@ -18,8 +18,11 @@ export const staticPipeline = definePolicy({
   summary: 'Serves in pipelines of a fixed number of instances from the start (vLLM-PP).',
   params,
   capabilities: {},
-  create: ({ stages }) => ({
+  create: ({ stages }, { model }) => ({
     initialGroups: (instanceIds) => {
+      if (Math.min(stages, instanceIds.length) > model.numLayers) {
+        throw new RangeError(`${stages} stages cannot share the ${model.numLayers} layers of ${model.name}`);
+      }
       const groups: number[][] = [];
       for (let first = 0; first < instanceIds.length; first += stages) {
         groups.push(instanceIds.slice(first, first + stages));

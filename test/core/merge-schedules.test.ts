@@ -6,14 +6,15 @@ import { policies } from '../../policies/index.ts';
 import { restless } from './restless.ts';
 import { requests } from './schedules.ts';
 
-const { 'least-loaded': leastLoaded, recompute, swap } = policies;
+const { 'least-loaded': leastLoaded, recompute, swap, unlimited } = policies;
 
 const stacks: readonly (readonly PolicyDefinition[])[] = [
   [restless, leastLoaded, recompute],
   [restless, leastLoaded, swap, recompute],
+  [restless, leastLoaded, unlimited],
 ];
 
-const numInstances = 4;
+const mostInstances = 5;
 
 const run = fc.record({
   specs: requests,
@@ -21,20 +22,28 @@ const run = fc.record({
   blocks: fc.integer({ min: 8, max: 30 }),
   hostBlocks: fc.integer({ min: 0, max: 40 }),
   maxBatchTokens: fc.constantFrom(16, 64, 500),
+  numInstances: fc.constantFrom(4, 4, 2, 3, mostInstances),
+  stagesPerGroup: fc.constantFrom(1, 1, 2),
+  networkMBs: fc.constantFrom(1, 10, 100),
+  weightsInHostMemory: fc.boolean(),
   policySeed: fc.nat(),
   faults: fc.uniqueArray(
-    fc.record({ instance: fc.nat({ max: numInstances - 1 }), atUs: fc.integer({ min: 1, max: 60_000 }) }),
-    { maxLength: numInstances - 1, selector: ({ instance }) => instance },
+    fc.record({ instance: fc.nat({ max: mostInstances - 1 }), atUs: fc.integer({ min: 1, max: 60_000 }) }),
+    { maxLength: mostInstances - 1, selector: ({ instance }) => instance },
   ),
 });
 
 describe('any merges, restores, faults and arrivals', () => {
   it('keep every invariant at every event, end every request once, and leave nothing behind', () => {
     fc.assert(
-      fc.property(run, ({ stackIndex, ...options }) => {
+      fc.property(run, ({ stackIndex, networkMBs, weightsInHostMemory, faults, ...options }) => {
+        const { numInstances } = options;
+        const network = { bytesPerSecond: networkMBs * 1e6, latencyUs: 10 };
         const { seen } = runTiny({
           ...options,
-          numInstances,
+          hardware: { network, weightsInHostMemory },
+          // One instance survives.
+          faults: faults.filter(({ instance }) => instance < numInstances).slice(0, numInstances - 1),
           maxDurationUs: 3e6,
           policies: stacks[stackIndex] as readonly PolicyDefinition[],
         });

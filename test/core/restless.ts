@@ -40,9 +40,12 @@ type Rng = PolicyDeps['rng'];
 
 function dropSome(view: ClusterView, rng: Rng): Decision[] {
   const open = view.groups.filter(({ phase }) => phase === 'serving').map(({ id }) => id);
-  const groupIds = open.toSorted(() => rng.uniform() - 0.5).slice(0, 2 + rng.integer(3));
-  if (groupIds.length < 2) return [];
-  return [{ kind: 'drop', groupIds, transition: someTransition(rng), reason: 'the die' }];
+  const shuffled = open.toSorted(() => rng.uniform() - 0.5);
+  const size = 2 + rng.integer(3);
+  const sets = [shuffled.slice(0, size), shuffled.slice(size, 2 * size)];
+  return sets
+    .filter(({ length }) => length >= 2)
+    .map((groupIds) => ({ kind: 'drop', groupIds, transition: someTransition(rng), reason: 'the die' }));
 }
 
 function someTransition(rng: Rng): KvTransition {

@@ -54,6 +54,7 @@ export const stage: StageRecord = {
   instance: 2,
   groupId: 1,
   stageIndex: 0,
+  numStages: 2,
   startedAtUs: 1000,
   endedAtUs: 4000,
   numRequests: 3,

@@ -10,10 +10,21 @@ function groups(...sizes: readonly number[]) {
 }
 
 function plan(sizes: readonly number[], neededBytes: number, maxStages = Infinity) {
-  return planDrop(groups(...sizes), { neededBytes, copyBytes, maxStages });
+  return planDrop(groups(...sizes), { neededBytes, copyBytes, maxStages, pipelineBlocks });
 }
 
+/** A pipeline holds more than its instances would alone, by one copy of the weights for each but the first. */
+const pipelineBlocks = (numInstances: number) => 100 * numInstances + 50 * (numInstances - 1);
+
+const unevenBlocks = (numInstances: number) => [0, 111, 258, 369][numInstances] ?? 0;
+
 describe('drop plan', () => {
+  it('makes no pipeline that holds less than its parts: 4 layers on 3 instances leave memory that no block can use', () => {
+    const limits = { neededBytes: 99 * copyBytes, copyBytes, maxStages: 9, pipelineBlocks: unevenBlocks };
+    expect(planDrop(groups(1, 1, 1), limits)).toEqual([[0, 1]]);
+    expect(planDrop(groups(1, 2), limits)).toEqual([]);
+  });
+
   it('merges the two smallest of groups of one, two and three instances, as in the paper', () => {
     expect(plan([3, 1, 2], 1)).toEqual([[1, 2]]);
   });
@@ -56,7 +67,9 @@ describe('drop plan', () => {
 
   it('prefers, among groups of one size, those that lack most', () => {
     const candidates = [3, 9, 5].map((unmetBlocks, groupId) => ({ groupId, numInstances: 1, unmetBlocks }));
-    expect(planDrop(candidates, { neededBytes: 1, copyBytes, maxStages: 9 })).toEqual([[1, 2]]);
+    expect(planDrop(candidates, { neededBytes: 1, copyBytes, maxStages: 9, pipelineBlocks })).toEqual([
+      [1, 2],
+    ]);
   });
 });
 

@@ -90,10 +90,10 @@ describe('overload', () => {
     expect(policy.onTick?.({ ...overload, nowUs: 20_000 })).toBeUndefined();
   });
 
-  it('waits for a merge under way, merges what serves, and never repeats what was refused', () => {
-    expect(poll(create(), clusterView([full(0, { phase: 'merging' }), full(1), full(2)]))).toEqual([
-      undefined,
-    ]);
+  it('leaves merges under way alone, merges what serves, and never repeats what was refused', () => {
+    const merging = full(0, { phase: 'merging' });
+    const [decisions] = poll(create(), clusterView([merging, full(1), full(2)]));
+    expect(decisions).toMatchObject([{ kind: 'drop', groupIds: [1, 2] }]);
     const policy = create();
     const overload = clusterView([full(0), full(1)]);
     expect(poll(policy, overload, overload).map(kindsOf)).toEqual([['drop'], undefined]);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { StuckError } from '../../harness/core/run.ts';
 import { PolicyError } from '../../harness/base/errors.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
-import type { Policy } from '../../harness/policy/index.ts';
+import { definePolicy, type Policy } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';
 
@@ -198,5 +200,29 @@ describe('figures', () => {
     const open = seen.requests.filter(({ status }) => status === 'unfinished');
     expect(open.some(({ preemptedUs }) => preemptedUs > 0)).toBe(true);
     expect(seen.samples.at(-1)?.kvUsedBytes).toBeGreaterThan(0);
+  });
+
+  it('may tick without ever helping: the run ends, and says so, long before its time limit', () => {
+    const idle = definePolicy({
+      name: 'idle',
+      family: 'other',
+      summary: 'test',
+      params: z.strictObject({}),
+      capabilities: { tickUs: 10_000 },
+      create: () => ({ onTick: () => [] }),
+    });
+    const loads = Array.from({ length: 8 }, (_, id) => request(id, id, 40, 60));
+    const run = () => runTiny({ specs: loads, policies: [leastLoaded, idle], blocks: 20 });
+    expect(run).toThrow(StuckError);
+  });
+
+  it('may have an answer to memory pressure refused: the next policy of the stack is asked', () => {
+    const wrong = policyOf({
+      onMemoryPressure: () => [{ kind: 'preempt', requestId: 999, mode: 'recompute', reason: 'who?' }],
+    });
+    const loads = Array.from({ length: 8 }, (_, id) => request(id, id, 40, 60));
+    const { seen } = runTiny({ specs: loads, policies: [leastLoaded, wrong, recompute], blocks: 20 });
+    expect(seen.requests.every(({ status }) => status === 'finished')).toBe(true);
+    expect(seen.decisions.some(({ outcome }) => outcome === 'rejected')).toBe(true);
   });
 });

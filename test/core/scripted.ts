@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import {
+  type ClusterView,
+  type Decision,
+  definePolicy,
+  type KvTransition,
+  type PolicyDefinition,
+} from '../../harness/policy/index.ts';
+
+/** A decision at a time of the run; an act that answers nothing is asked again at the next tick. */
+export interface Act {
+  readonly atUs: number;
+  decide(view: ClusterView): readonly Decision[];
+}
+
+/** Decides what the script says, each act once and in order; `watch` sees every tick. */
+export function scripted(
+  acts: readonly Act[],
+  watch: (view: ClusterView) => void = () => {},
+): PolicyDefinition {
+  return definePolicy({
+    name: 'scripted',
+    family: 'other',
+    summary: 'test',
+    params: z.strictObject({}),
+    capabilities: { tickUs: 200, dropsParameters: true },
+    create: () => {
+      const left = acts.slice();
+      return {
+        onTick: (view) => {
+          watch(view);
+          const act = left[0];
+          if (act === undefined || view.nowUs < act.atUs) return [];
+          const decisions = act.decide(view);
+          if (decisions.length > 0) left.shift();
+          return decisions;
+        },
+      };
+    },
+  });
+}
+
+export const exchange: KvTransition = { kind: 'exchange', maxRequests: 8, isCoordinated: true };
+
+/** Groups become one. */
+export function drop(atUs: number, groupIds: readonly number[], transition = exchange): Act {
+  return { atUs, decide: () => [{ kind: 'drop', groupIds, transition, reason: 'script' }] };
+}
+
+/** Every pipeline at rest is split, and its requests move back. */
+export function moveBack(atUs: number): Act {
+  return {
+    atUs,
+    decide: ({ groups }) =>
+      groups
+        .filter(
+          ({ phase, stages, exchanging }) =>
+            phase === 'serving' && stages.length > 1 && exchanging.length === 0,
+        )
+        .map(({ id }) => ({ kind: 'restore', groupId: id, running: 'move-back', reason: 'script' })),
+  };
+}

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { policies } from '../../policies/index.ts';
@@ -24,6 +25,7 @@ interface CatalogParameter {
   readonly name: string;
   readonly default?: unknown;
   readonly description?: string;
+  readonly isRequired: boolean;
 }
 
 const configsDir = fileURLToPath(new URL('../../configs/', import.meta.url));
@@ -34,11 +36,22 @@ export function collectCatalog(): Catalog {
     policies: Object.values<PolicyDefinition>(policies).map(describePolicy),
     models: catalogNames('models'),
     hardware: catalogNames('hardware'),
-    configs: readdirSync(configsDir)
-      .filter((file) => file.endsWith('.yaml'))
-      .toSorted()
-      .map((file) => `configs/${file}`),
+    configs: ['', ...paperFolders()].flatMap(configsIn),
   };
+}
+
+/** Folders of configurations that reproduce a paper, below `configs/`. */
+function paperFolders(): readonly string[] {
+  const papers = readdirSync(join(configsDir, 'papers'), { withFileTypes: true });
+  return papers
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `papers/${name}/`)
+    .toSorted();
+}
+
+function configsIn(folder: string): readonly string[] {
+  const files = readdirSync(join(configsDir, folder)).filter((file) => file.endsWith('.yaml'));
+  return files.toSorted().map((file) => `configs/${folder}${file}`);
 }
 
 export function formatCatalog(catalog: Catalog): string {
@@ -53,21 +66,22 @@ export function formatCatalog(catalog: Catalog): string {
 }
 
 function policyRows({ name, family, summary, params }: CatalogPolicy): string[][] {
-  const rows = params.map((param) => [
-    '',
-    '',
-    `  ${param.name} = ${JSON.stringify(param.default) ?? 'required'}${param.description ? `: ${param.description}` : ''}`,
-  ]);
+  const rows = params.map((param) => {
+    const value = JSON.stringify(param.default) ?? (param.isRequired ? 'required' : 'optional');
+    return ['', '', `  ${param.name} = ${value}${param.description ? `: ${param.description}` : ''}`];
+  });
   return [[`  ${name}`, family, summary], ...rows];
 }
 
 function describePolicy({ name, family, summary, params }: PolicyDefinition): CatalogPolicy {
-  const { properties = {} } = z.toJSONSchema(params, { io: 'input' }) as {
-    readonly properties?: Readonly<Record<string, Omit<CatalogParameter, 'name'>>>;
+  const { properties = {}, required = [] } = z.toJSONSchema(params, { io: 'input' }) as {
+    readonly properties?: Readonly<Record<string, Omit<CatalogParameter, 'name' | 'isRequired'>>>;
+    readonly required?: readonly string[];
   };
   const described = Object.entries(properties).map(([key, schema]): CatalogParameter => {
     return {
       name: key,
+      isRequired: required.includes(key),
       ...(schema.default !== undefined && { default: schema.default }),
       ...(schema.description !== undefined && { description: schema.description }),
     };

@@ -85,7 +85,9 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   const group = cluster.addGroup(parts, 'serving');
   if (transition.kind === 'exchange') group.exchange = { ...transition };
   else cluster.hasRemoteKv = true;
-  group.lastStageUs = Math.max(...before.map(({ lastStageUs }) => lastStageUs));
+  // What a stage will take, until the first has: the same work on fewer layers.
+  const stepUs = Math.max(...before.map(({ lastStageUs, pipeline }) => lastStageUs * pipeline.length));
+  group.lastStageUs = Math.ceil(stepUs / parts.length);
   group.pausedUntilUs = cluster.nowUs + cluster.hardware.remapUs;
   for (const old of before) group.deferred.push(...old.deferred);
   for (const request of requests.toSorted(byAdmission)) join(cluster, group, request, transition);

@@ -40,15 +40,15 @@ export function scripted(
   });
 }
 
-export const exchange: KvTransition = { kind: 'exchange', maxRequests: 8, isCoordinated: true };
+export const exchange = { kind: 'exchange', maxRequests: 8, isCoordinated: true } as const;
 
 /** Groups become one. */
-export function drop(atUs: number, groupIds: readonly number[], transition = exchange): Act {
+export function drop(atUs: number, groupIds: readonly number[], transition: KvTransition = exchange): Act {
   return { atUs, decide: () => [{ kind: 'drop', groupIds, transition, reason: 'script' }] };
 }
 
-/** Every pipeline at rest is split, and its requests move back. */
-export function moveBack(atUs: number): Act {
+/** Every pipeline at rest is split. */
+export function restore(atUs: number, running: 'finish' | 'move-back' = 'move-back'): Act {
   return {
     atUs,
     decide: ({ groups }) =>
@@ -57,6 +57,6 @@ export function moveBack(atUs: number): Act {
           ({ phase, stages, exchanging }) =>
             phase === 'serving' && stages.length > 1 && exchanging.length === 0,
         )
-        .map(({ id }) => ({ kind: 'restore', groupId: id, running: 'move-back', reason: 'script' })),
+        .map(({ id }) => ({ kind: 'restore', groupId: id, running, reason: 'script' })),
   };
 }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import {
   request,
   runTiny,
@@ -11,14 +10,9 @@ import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
 import type { MicroBatch, Stage } from '../../harness/core/executor.ts';
-import {
-  type ClusterView,
-  type Decision,
-  definePolicy,
-  type KvTransition,
-  type PolicyDefinition,
-} from '../../harness/policy/index.ts';
+import type { ClusterView, KvTransition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
+import { type Act, drop, restore, scripted } from '../core/scripted.ts';
 import { backend } from '../model/support.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
@@ -48,58 +42,16 @@ function runVerified(run: Omit<TinyRun, 'executor'>) {
   }
 }
 
-interface Act {
-  readonly atUs: number;
-  decide(view: ClusterView): readonly Decision[];
-}
-
-/** Decides what the script says, each act once, in order, at the first tick from its time on that it has an answer for. */
-function scripted(acts: readonly Act[], watch: (view: ClusterView) => void = () => {}): PolicyDefinition {
-  return definePolicy({
-    name: 'scripted',
-    family: 'other',
-    summary: 'test',
-    params: z.strictObject({}),
-    capabilities: { tickUs: 200, dropsParameters: true },
-    create: () => {
-      const left = acts.slice();
-      return {
-        onTick: (view) => {
-          watch(view);
-          const act = left[0];
-          if (act === undefined || view.nowUs < act.atUs) return [];
-          const decisions = act.decide(view);
-          if (decisions.length > 0) left.shift();
-          return decisions;
-        },
-      };
-    },
-  });
-}
-
 const exchange: KvTransition = { kind: 'exchange', maxRequests: 2, isCoordinated: true };
 const remote: KvTransition = { kind: 'remote-attention' };
 
-function drop(atUs: number, transition: KvTransition, groupIds?: readonly number[]): Act {
+function dropAll(atUs: number, transition: KvTransition): Act {
   return {
     atUs,
     decide: (view) => {
-      const all = view.groups.filter(({ phase }) => phase === 'serving').map(({ id }) => id);
-      const ids = groupIds ?? all;
-      return ids.length < 2 ? [] : [{ kind: 'drop', groupIds: ids, transition, reason: 'script' }];
+      const groupIds = view.groups.filter(({ phase }) => phase === 'serving').map(({ id }) => id);
+      return groupIds.length < 2 ? [] : [{ kind: 'drop', groupIds, transition, reason: 'script' }];
     },
-  };
-}
-
-function restore(atUs: number, running: 'finish' | 'move-back'): Act {
-  return {
-    atUs,
-    decide: (view) =>
-      view.groups
-        .filter(({ phase, stages, exchanging }) => {
-          return phase === 'serving' && stages.length > 1 && exchanging.length === 0;
-        })
-        .map(({ id }) => ({ kind: 'restore', groupId: id, running, reason: 'script' })),
   };
 }
 
@@ -137,9 +89,9 @@ describe.each([
 ] as const)('on TensorFlow, with %s', (_name, transition) => {
   it('pairs, then a group of four, then four instances again: every token verified', () => {
     const seen = play([
-      drop(20_000, transition, [0, 1]),
-      drop(25_000, transition, [2, 3]),
-      drop(50_000, transition),
+      drop(20_000, [0, 1], transition),
+      drop(25_000, [2, 3], transition),
+      dropAll(50_000, transition),
       restore(70_000, 'finish'),
     ]);
     const kinds = seen.events.map(({ kind }) => kind);
@@ -153,7 +105,7 @@ describe.each([
 
   it('a member fails while KV is on its way: nobody is lost', () => {
     let numStalled = 0;
-    const seen = play([drop(40_000, transition)], {
+    const seen = play([dropAll(40_000, transition)], {
       faults: [{ instance: 1, atUs: 50_000 }],
       hardware: { network: { bytesPerSecond: 1e6, latencyUs: 10 } },
       watch: (view) => {
@@ -172,11 +124,11 @@ describe.each([
     (running) => {
       const seen = play(
         [
-          drop(20_000, transition),
+          dropAll(20_000, transition),
           restore(40_000, running),
           cancel(41_000),
           restore(45_000, running),
-          drop(46_000, transition),
+          dropAll(46_000, transition),
         ],
         { hardware: { network: { bytesPerSecond: 30e6, latencyUs: 10 } } },
       );

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import type { GroupView } from '../../harness/policy/index.ts';
+import { leastLoaded } from '../../policies/least-loaded/least-loaded.ts';
+import { clusterView, deps, groupView, requestView } from './views.ts';
+
+/** How many of equal requests each group gets, one after the other. */
+function dispatched(numRequests: number, ...groups: readonly GroupView[]): number[] {
+  const policy = leastLoaded.create({}, deps);
+  const counts = groups.map(() => 0);
+  for (let id = 0; id < numRequests; id += 1) {
+    const loaded = groups.map((group, index) => ({ ...group, demandBlocks: counts[index] as number }));
+    const decision = policy.dispatch?.(requestView(id), clusterView(loaded));
+    const chosen = groups.findIndex(
+      (group) => decision?.kind === 'dispatch' && group.id === decision.groupId,
+    );
+    counts[chosen] = (counts[chosen] as number) + 1;
+  }
+  return counts;
+}
+
+it('a group of two with twice the memory gets twice the requests', () => {
+  const [single, merged] = dispatched(30, groupView(0, 1), groupView(1, 2)) as [number, number];
+  expect(single + merged).toBe(30);
+  expect(Math.abs(merged - 2 * single)).toBeLessThanOrEqual(3);
+});
+
+it('a group that takes no requests gets none', () => {
+  expect(dispatched(3, groupView(0, 1), groupView(1, 2, { acceptsRequests: false }))).toEqual([3, 0]);
+});

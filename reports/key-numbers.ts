@@ -1,6 +1,8 @@
 import type { Comparison, StackInfo } from '../harness/metrics/results.ts';
 import { comparedMetrics, comparisonsOf, figureOf } from './figures.ts';
 import type { Figure, FigureKey } from './figures.ts';
+import { formatNumber } from './format.ts';
+import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
 
 /** Columns of the key table, on the terminal and on the page. */
@@ -24,6 +26,9 @@ export interface KeyRow {
   readonly numCells: number;
   readonly figures: Readonly<Partial<Record<KeyColumn['key'], Figure>>>;
   readonly verdict: string;
+  /** Requests of all finished cells, and those of them that did not get all their tokens: percentiles leave them out. */
+  readonly numOffered: number;
+  readonly numNotFinished: number;
 }
 
 /** In the manifest's order; a stack without a finished cell has no figures but keeps its line. */
@@ -36,8 +41,24 @@ export function keyRows(results: Results): readonly KeyRow[] {
       if (figure !== undefined) figures[key] = figure;
     }
     const numDone = cells.filter((cell) => cell.status === 'done').length;
-    return { stack, numDone, numCells: cells.length, figures, verdict: verdictOf(results, stack) };
+    const verdict = verdictOf(results, stack);
+    return { stack, numDone, numCells: cells.length, figures, verdict, ...requestCounts(results, stack) };
   });
+}
+
+function requestCounts(results: Results, stack: StackInfo): Pick<KeyRow, 'numOffered' | 'numNotFinished'> {
+  let [numOffered, numNotFinished] = [0, 0];
+  for (const { summary } of cellsOf(results, stack)) {
+    numOffered += summary.offered;
+    numNotFinished += summary.offered - summary.completed;
+  }
+  return { numOffered, numNotFinished };
+}
+
+/** What a reader must know about the figures of a stack that left requests behind; empty where it left none. */
+export function notFinishedNote({ numOffered, numNotFinished }: KeyRow): string {
+  if (numNotFinished === 0) return '';
+  return `${formatNumber(numNotFinished)} of ${formatNumber(numOffered)} requests not finished`;
 }
 
 /** The metric by which the table names a stack better or worse; the first compared one where it was not compared. */

@@ -24,17 +24,17 @@ const hues: readonly ColourName[] = ['stack0', 'stack1', 'stack2', 'stack3', 'st
 const dashes: readonly (readonly number[])[] = [
   [],
   [7, 3],
-  [2, 2],
   [9, 3, 2, 3],
   [4, 4],
   [12, 3, 2, 3, 2, 3],
-  [1, 3],
+  [14, 4],
+  [9, 3, 4, 3],
 ];
 const shapes = ['circle', 'triangle-up', 'square', 'diamond', 'cross', 'triangle-down', 'triangle-right'];
 
-/** The bound is always grey and finely dashed; the others go through the palette in the manifest's order. */
+/** The bound is always grey and alone dotted; the others go through the palette in the manifest's order. */
 export function styleOf(results: Results, stack: StackInfo): StackStyle {
-  if (stack.family === 'bound') return { colour: colour('bound'), dash: [3, 3], shape: 'stroke' };
+  if (stack.family === 'bound') return { colour: colour('bound'), dash: [1.5, 2.5], shape: 'stroke' };
   const rivals = results.manifest.stacks.filter((other) => other.family !== 'bound');
   const index = Math.max(rivals.indexOf(stack), 0);
   return {

@@ -1,7 +1,7 @@
 import type { StackInfo } from '../harness/metrics/results.ts';
 import { definitionOf } from './figures.ts';
 import { formatNumber, formatPercent, plural, undefinedMark } from './format.ts';
-import { keyColumns, keyRows, verdictMetric } from './key-numbers.ts';
+import { keyColumns, keyRows, notFinishedNote, verdictMetric } from './key-numbers.ts';
 import type { KeyColumn, KeyRow } from './key-numbers.ts';
 import type { Results } from './load.ts';
 
@@ -13,7 +13,7 @@ export function closingTable(results: Results): string {
   const lines = [
     ['', ...keyColumns.map((column, index) => groupHead(column, index)), 'against'],
     ['policy', ...keyColumns.map((column) => column.label), clip(results.manifest.baseline, 12)],
-    ...rows.map((row) => [row.stack.name, ...keyColumns.map((column) => shown(row, column)), row.verdict]),
+    ...rows.map((row) => [markedName(row), ...keyColumns.map((column) => shown(row, column)), row.verdict]),
   ].map((line) => line.map((text) => clip(text, maxNameLength)));
   return [...aligned(lines), '', ...notes(results, rows)].join('\n');
 }
@@ -30,19 +30,25 @@ interface TableJson {
     readonly family: StackInfo['family'];
     readonly cells_done: number;
     readonly cells: number;
+    /** Over the finished cells. */
+    readonly requests: number;
+    readonly requests_not_finished: number;
     readonly verdict: string;
   } & Readonly<Record<KeyColumn['key'], number | null>>)[];
 }
 
 export function tableJson(results: Results): TableJson {
   const { name, baseline, seeds } = results.manifest;
-  const policies = keyRows(results).map(({ stack, figures, numDone, numCells, verdict }) => {
+  const policies = keyRows(results).map((row) => {
+    const { stack, figures, numDone, numCells, verdict } = row;
     const means = Object.fromEntries(keyColumns.map(({ key }) => [key, figures[key]?.mean ?? null]));
     return {
       policy: stack.name,
       family: stack.family,
       cells_done: numDone,
       cells: numCells,
+      requests: row.numOffered,
+      requests_not_finished: row.numNotFinished,
       verdict,
       ...(means as Record<KeyColumn['key'], number | null>),
     };
@@ -57,12 +63,20 @@ function notes(results: Results, rows: readonly KeyRow[]): string[] {
       ? ''
       : ` Verdict: ${definitionOf(results, metric).label}, paired by seed and request.`;
   const lines = [`Mean over ${plural(results.manifest.seeds.length, 'seed')} of each seed's figure.${by}`];
-  for (const { stack, numDone, numCells } of rows) {
+  for (const row of rows) {
+    const { stack, numDone, numCells } = row;
+    const lost = notFinishedNote(row);
+    if (lost !== '') lines.push(`! ${clip(stack.name, 30)}: ${lost}; TTFT and TPOT leave those out.`);
     if (numDone < numCells)
       lines.push(`${clip(stack.name, 40)}: only ${numDone} of ${numCells} cells finished.`);
   }
   if (results.manifest.backend.mode === 'simulate') lines.push('SIMULATED: nothing was executed.');
   return lines;
+}
+
+/** A stack that left requests behind is marked. */
+function markedName({ stack, numNotFinished }: KeyRow): string {
+  return numNotFinished === 0 ? stack.name : `${clip(stack.name, maxNameLength - 2)} !`;
 }
 
 /** The first of two columns under one head carries it. */

@@ -31,6 +31,8 @@ export interface MetricVerdict {
   readonly outcome: 'wins' | 'shared' | 'baseline holds' | 'cannot tell';
   /** Who stands ahead, with the family; empty when nobody can be named. */
   readonly winners: readonly StackInfo[];
+  /** Who is surely worse than the baseline, whoever stands ahead. */
+  readonly losers: readonly StackInfo[];
   readonly sentence: string;
   /** By how much, how sure, and what is left up to the bound. */
   readonly detail: string;
@@ -44,27 +46,51 @@ export function verdictsOf(results: Results): readonly MetricVerdict[] {
   });
 }
 
-/** One sentence over all metrics. */
+/** One sentence over all metrics; each leader is named once, with its family. */
 export function headline(results: Results, verdicts: readonly MetricVerdict[]): string {
   const { baseline } = results.manifest;
   if (verdicts.length === 0) return `Nothing to compare with ${baseline}: no other stack finished.`;
-  const byWinner = new Map<string, string[]>();
-  for (const { winners, label, outcome } of verdicts) {
-    if (outcome !== 'wins' && outcome !== 'shared') continue;
-    const name = winners.map(withFamily).join(' and ');
-    byWinner.set(name, [...(byWinner.get(name) ?? []), inSentence(label)]);
-  }
-  const labels = (outcome: MetricVerdict['outcome']) =>
-    verdicts.filter((verdict) => verdict.outcome === outcome).map((verdict) => inSentence(verdict.label));
-  if (verdicts.every(({ outcome }) => outcome === 'cannot tell')) {
+  const open = verdicts.filter(({ outcome, losers }) => outcome === 'cannot tell' && losers.length === 0);
+  if (open.length === verdicts.length) {
     return `Against ${baseline}: cannot tell on any of ${verdicts.length} headline metrics.`;
   }
-  const parts = [...byWinner].map(([name, won]) => `${name} ahead on ${joinWords(won)}`);
-  const held = labels('baseline holds');
-  if (held.length > 0) parts.push(`nothing better on ${joinWords(held)}`);
-  const open = labels('cannot tell');
-  if (open.length > 0) parts.push(`cannot tell on ${joinWords(open)}`);
+  const parts = [...ahead(verdicts), ...behind(verdicts)];
+  if (open.length > 0) parts.push(`cannot tell on ${listOrCount(open, verdicts.length)}`);
   return `Against ${baseline}: ${parts.join('; ')}.`;
+}
+
+/** What each leader leads on; where others cannot be told from it, the metric is marked as shared. */
+function ahead(verdicts: readonly MetricVerdict[]): string[] {
+  const byLeader = new Map<StackInfo, string[]>();
+  for (const { winners, label, outcome } of verdicts) {
+    const leader = winners[0];
+    if (leader === undefined) continue;
+    const words = outcome === 'shared' ? `${inSentence(label)} (shared)` : inSentence(label);
+    byLeader.set(leader, [...(byLeader.get(leader) ?? []), words]);
+  }
+  return [...byLeader].map(([leader, won]) => `${withFamily(leader)} ahead on ${joinWords(won)}`);
+}
+
+/** More groups of losers than this are counted. */
+const mostLosing = 2;
+
+/** Who is worse on what, stacks that lose on the same metrics together. */
+function behind(verdicts: readonly MetricVerdict[]): string[] {
+  const losers = [...new Set(verdicts.flatMap((verdict) => verdict.losers))];
+  const byMetrics = new Map<string, StackInfo[]>();
+  for (const stack of losers) {
+    const lost = verdicts.filter((verdict) => verdict.losers.includes(stack));
+    const words = joinWords(lost.map(({ label }) => inSentence(label)));
+    byMetrics.set(words, [...(byMetrics.get(words) ?? []), stack]);
+  }
+  if (byMetrics.size > mostLosing) return [`${losers.length} stacks worse on one metric or more`];
+  return [...byMetrics].map(([words, stacks]) => `${joinWords(stacks.map(nameOf))} worse on ${words}`);
+}
+
+/** Names of a few metrics, or how many of all they are. */
+function listOrCount(some: readonly MetricVerdict[], numAll: number): string {
+  if (some.length > 3) return `${some.length} of ${numAll} headline metrics`;
+  return joinWords(some.map(({ label }) => inSentence(label)));
 }
 
 /** `Goodput` as `goodput`, but `TTFT p99` as it is. */
@@ -105,26 +131,52 @@ function verdictOn(results: Results, metric: string, rivals: readonly Comparison
   const { label } = definitionOf(results, metric);
   const { baseline } = results.manifest;
   const better = rivals.filter(({ verdict }) => verdict === 'better').toSorted((a, b) => gain(b) - gain(a));
+  const losers = stacksOf(
+    results,
+    rivals.filter(({ verdict }) => verdict === 'worse'),
+  );
   const leader = better[0];
   if (leader === undefined) {
-    const isWorse = rivals.every(({ verdict }) => verdict === 'worse');
+    const isWorse = losers.length === rivals.length;
     const outcome = isWorse ? ('baseline holds' as const) : ('cannot tell' as const);
     const sentence = isWorse
-      ? `${baseline} holds: all others are worse`
-      : `cannot tell: none is surely better`;
-    return { metric, label, outcome, winners: [], sentence, detail: listOrExtremes(rivals.map(scored)) };
+      ? `${baseline} holds: ${losers.length === 1 ? joinWords(losers.map(nameOf)) : 'all others'} worse`
+      : `none surely better${alsoWorse(losers) || ': cannot tell'}`;
+    return {
+      metric,
+      label,
+      outcome,
+      winners: [],
+      losers,
+      sentence,
+      detail: listOrExtremes(rivals.map(scored)),
+    };
   }
   const tied = better.filter((other) => overlaps(leader, other));
-  const winners = tied.flatMap(({ policy }) => stackNamed(results, policy) ?? []);
+  const winners = stacksOf(results, tied);
   const names = joinWords(winners.map(withFamily));
+  const lead = tied.length === 1 ? `${names} wins` : `${names} lead; which of them is best is open`;
   return {
     metric,
     label,
     outcome: tied.length === 1 ? 'wins' : 'shared',
     winners,
-    sentence: tied.length === 1 ? `${names} wins` : `${names} lead; which of them is best is open`,
+    losers,
+    sentence: `${lead}${alsoWorse(losers)}`,
     detail: `${tied.map((one) => `${extent(one)}, ${values(results, one)}`).join('; ')}${headroom(results, leader)}`,
   };
+}
+
+function stacksOf(results: Results, comparisons: readonly Comparison[]): readonly StackInfo[] {
+  return comparisons.flatMap(({ policy }) => stackNamed(results, policy) ?? []);
+}
+
+function alsoWorse(losers: readonly StackInfo[]): string {
+  return losers.length === 0 ? '' : `; ${joinWords(losers.map(nameOf))} worse`;
+}
+
+function nameOf({ name }: StackInfo): string {
+  return name;
 }
 
 function withFamily(stack: StackInfo): string {

@@ -35,7 +35,8 @@ export const burstTimeline: Chart = {
       answer: answerOf(results, series, bins),
       caption:
         `Seed ${shownSeed(results) ?? '?'}, all instances added up, one time axis for every panel; arrivals are those at ${first.policy}, tinted where above 1.5 times their mean. ` +
-        `Memory from the bottom up: weights, weights loading, KV in use, free KV, reserve; they add up to the device memory; ${droppedWords(series)}dashed violet line: KV kept in host memory; ticks along the top: preemptions. ` +
+        `Memory from the bottom up: weights, weights loading, KV in use, free KV, reserve; they add up to the device memory; ${droppedWords(series)}dashed violet line: KV kept in host memory; ticks along the top: preemptions; an upright line: a fault. ` +
+        'Free KV is added up over instances; in a pipeline of uneven stages the fullest stage decides, so that not all of it can be used. ' +
         'A bound is drawn up to what it used, with the others’ device memory as a dashed line. ' +
         `Thinned to at most ${maxSamples} samples a panel: of each stretch the longest queue and the fullest KV are kept, so no peak is lost.`,
     };
@@ -63,12 +64,13 @@ function answerOf(results: Results, series: readonly Series[], bins: readonly Ar
     const kv = greatest(samples, (sample) => sample.kvUsedBytes)?.kvUsedBytes ?? 0;
     const taken = isBound ? ` with ${formatBytes(kv)} of KV` : '';
     return {
-      text: `${cell.policy} ${formatNumber(queue)} and ${preemptions.length}${taken}`,
-      score: queue ?? 0,
+      queue: { text: `${cell.policy} ${formatNumber(queue)}${taken}`, score: queue ?? 0 },
+      preemptions: { text: `${cell.policy} ${formatNumber(preemptions.length)}`, score: preemptions.length },
     };
   });
   const arrivals = `Arrivals peak at ${formatNumber(peak?.rate)} a second around ${formatNumber(peak?.start)} s.`;
-  return `${arrivals} Longest queue and number of preemptions: ${listOrExtremes(parts)}.`;
+  const queues = listOrExtremes(parts.map((part) => part.queue));
+  return `${arrivals} Longest queue: ${queues}. Preemptions: ${listOrExtremes(parts.map((part) => part.preemptions))}.`;
 }
 
 function specOf(results: Results, series: readonly Series[], axis: Axis) {
@@ -176,7 +178,11 @@ function countPanel(results: Results, stacks: readonly StackInfo[], options: Cou
         mark: { type: 'line' as const, interpolate: 'step-after' as const, strokeWidth: 1.8 },
         encoding: {
           x: { field: 's', ...timeAxis(axis.domain, false) },
-          y: { field: 'count', type: 'quantitative' as const, axis: { title: null, tickCount: 4 } },
+          y: {
+            field: 'count',
+            type: 'quantitative' as const,
+            axis: { title: null, tickCount: 4, tickMinStep: 1 },
+          },
           color: { field: 'stack', type: 'nominal' as const, scale: scales.colour, ...legend },
           strokeDash: { field: 'stack', type: 'nominal' as const, scale: scales.dash, ...legend },
         },

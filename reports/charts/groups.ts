@@ -28,7 +28,7 @@ export const groups: Chart = {
       spec: specOf(panels),
       answer: answerOf(panels),
       caption:
-        `Seed ${shownSeed(results) ?? '?'}; one lane an instance; a bar is the time in one group, labelled with its members where there is room; colours only tell neighbouring groups apart. ` +
+        `Seed ${shownSeed(results) ?? '?'}; one lane an instance; a bar is the time in one group, labelled with its members where there is room; a merged group has one of ${merged.length} colours, which only tell neighbouring groups apart. A restored instance serves alone from the split on, though the old group still ends what it runs until it is marked as ended. ` +
         `No bar: the instance is gone. Groups are those at the samples, at most ${maxSamples} of a run, so one that lived between two is missing; marks stand at the exact time, crowded ones thinned.`,
     };
   },
@@ -60,6 +60,10 @@ function specOf(panels: readonly Panel[]) {
   const domain = timeDomain(panels.map(({ cell }) => cell));
   const marks = panels.map(marksOf);
   const present = markKinds.filter(({ name }) => marks.some((own) => own.some((mark) => mark.what === name)));
+  const shownLooks = new Set(
+    panels.flatMap(({ segments }) => barsOf(segments, domain[1]).map(({ look }) => look)),
+  );
+  const named = [alone, unready, merged[0]].filter((name) => shownLooks.has(name));
   return topLevel(frame, {
     spacing: 16,
     resolve: { legend: { color: 'independent', shape: 'independent' } },
@@ -69,6 +73,7 @@ function specOf(panels: readonly Panel[]) {
         width: plotWidth(frame),
         marks: marks[index] ?? [],
         present,
+        named,
         isFirst: index === 0,
         isLowest: index === panels.length - 1,
       }),
@@ -88,6 +93,7 @@ const markKinds = [
   { kind: 'restoreStarted', name: 'restore begins', shape: 'triangle-right' },
   { kind: 'restoreCancelled', name: 'restore cancelled', shape: 'square' },
   { kind: 'weightsLoaded', name: 'weights back', shape: 'triangle-up' },
+  { kind: 'groupRetired', name: 'old group ended', shape: 'diamond' },
   { kind: 'instanceFailed', name: 'fault', shape: crossPath },
 ] as const;
 
@@ -125,7 +131,12 @@ function laneName(instance: number): string {
 const alone = 'serves alone';
 const unready = 'gets ready';
 /** The first name stands in the legend for all. */
-const merged = ['in a merged group', 'second', 'third', 'fourth'] as const;
+const merged = [
+  'in a merged group (its colours only tell neighbours apart)',
+  'second',
+  'third',
+  'fourth',
+] as const;
 const looks = [
   { name: alone, hue: colour('alone') },
   { name: unready, hue: colour('loading') },
@@ -170,12 +181,14 @@ interface PanelOptions {
   readonly width: number;
   readonly marks: readonly Mark[];
   readonly present: readonly (typeof markKinds)[number][];
+  /** What any panel shows. */
+  readonly named: readonly string[];
   readonly isFirst: boolean;
   readonly isLowest: boolean;
 }
 
 function panel({ cell, segments }: Panel, options: PanelOptions) {
-  const { domain, width, marks, present, isFirst, isLowest } = options;
+  const { domain, width, marks, present, named, isFirst, isLowest } = options;
   const lanes = Array.from({ length: numInstances(cell) }, (_, instance) => laneName(instance));
   const bars = barsOf(segments, domain[1]);
   const step = rowStep(lanes.length, { pictureHeightPx: 320, mostPx: 20 });
@@ -186,7 +199,6 @@ function panel({ cell, segments }: Panel, options: PanelOptions) {
     scale: { domain: lanes },
     axis: { title: null, domain: false, ticks: false, labelOverlap: true },
   };
-  const named = [alone, unready, merged[0]].filter((name) => bars.some((bar) => bar.look === name));
   const none = { legend: null };
   return {
     title: cell.policy,
@@ -204,7 +216,7 @@ function panel({ cell, segments }: Panel, options: PanelOptions) {
             field: 'look',
             type: 'nominal' as const,
             scale: { domain: looks.map(({ name }) => name), range: looks.map(({ hue }) => hue) },
-            ...(isFirst ? { legend: { values: named, symbolType: 'square' } } : none),
+            ...(isFirst ? { legend: { values: [...named], labelLimit: 400, symbolType: 'square' } } : none),
           },
           tooltip: [
             { field: 'members', type: 'nominal' as const, title: 'instances' },

@@ -21,7 +21,7 @@ const keys: readonly FigureKey[] = [
 
 export const ladder: Chart = {
   title: 'What each change of a policy brings',
-  question: 'Which part of the policy earns what, step by step?',
+  question: 'How do variants of one policy compare?',
   draw(results) {
     const rungs = rungsOf(results);
     const baseline = shownStacks(results).find(({ name }) => name === results.manifest.baseline);
@@ -36,7 +36,7 @@ export const ladder: Chart = {
       spec: specOf(results, baseline, { stacks, shown }),
       answer: answerOf(results, baseline, stacks),
       caption:
-        `In the order of the configuration, every value over that of ${baseline.name} (1×, upright line), logarithmic; bars: mean over the seeds; dots: each seed over the baseline’s mean. Left of 1× is faster. ` +
+        `In the order of the configuration, every value over that of ${baseline.name} (1×, upright line), logarithmic; bars: mean over the seeds; dots: each seed over the baseline’s mean. Left of 1× is faster. Stacks may also differ in other policies and in more than one parameter, so that a row is not always one step from the row above. ` +
         `${bubbleWords(results, stacks)}Parameters that differ: ${differences(rungs).join('; ')}.`,
     };
   },

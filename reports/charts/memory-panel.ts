@@ -1,7 +1,8 @@
 import type { CellSummary, DecisionRow } from '../../harness/metrics/results.ts';
 import { formatBytes } from '../../harness/base/units.ts';
+import { faultsOf } from '../faults.ts';
 import { plural } from '../format.ts';
-import type { Results } from '../load.ts';
+import type { DoneCell, Results } from '../load.ts';
 import { stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { binBy, greatest, greatestOf, roundForPicture } from '../thin.ts';
@@ -89,6 +90,7 @@ export function memoryPanel({ cell, samples }: Series, options: MemoryPanelOptio
       ...(cell.summary.drop_count > 0 ? droppedLayers(thinned, axes) : []),
       ...hostLayers(thinned, axes),
       ...(isBound && budget > 0 ? budgetLayers(budget, axes) : []),
+      ...faultLayers(cell, axes),
       preemptionLayer(preempts, { maxShown, maxTicks: options.maxSamples }),
     ],
   };
@@ -263,6 +265,31 @@ function preemptionLayer(
       ],
     },
   };
+}
+
+/** An upright line and its name where an instance was lost. */
+function faultLayers(cell: DoneCell, { x }: Pick<Axes, 'x'>) {
+  const values = faultsOf(cell).map(({ time_us: timeUs, instance }) => ({
+    s: roundForPicture(timeUs / 1e6),
+    fault: `fault: instance ${instance ?? '?'}`,
+  }));
+  if (values.length === 0) return [];
+  const position = { x: { field: 's', ...x } };
+  const name = {
+    align: 'left' as const,
+    baseline: 'top' as const,
+    dx: 4,
+    fontSize: 10,
+    color: colour('ink'),
+  };
+  return [
+    { data: { values }, mark: { type: 'rule' as const, color: colour('ink') }, encoding: position },
+    {
+      data: { values },
+      mark: { type: 'text' as const, y: 14, ...name },
+      encoding: { ...position, text: { field: 'fault', type: 'nominal' as const } },
+    },
+  ];
 }
 
 function seconds(sample: Sample): number {

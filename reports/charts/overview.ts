@@ -133,9 +133,9 @@ function panel(results: Results, metric: string, { domain, width, compared }: Pa
   };
 }
 
-/** The bound's dash cannot be filled; here it is a plain point like the others. */
+/** The bound's dash cannot be filled; here it is a point of a shape that no rival has. */
 function pointShapes(shape: { domain: string[]; range: string[] }) {
-  return { ...shape, range: shape.range.map((name) => (name === 'stroke' ? 'square' : name)) };
+  return { ...shape, range: shape.range.map((name) => (name === 'stroke' ? 'triangle-left' : name)) };
 }
 
 function rowOf(comparison: Comparison, definition: Metric, domain: readonly [number, number]) {

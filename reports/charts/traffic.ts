@@ -78,7 +78,8 @@ function answerOf(cells: readonly DoneCell[]): string {
       return bytes === undefined ? [] : `${kindStyles[kind].label} ${formatBytes(totalOf(bytes))}`;
     });
     const score = [...byKind.values()].reduce((sum, bytes) => sum + totalOf(bytes), 0);
-    return { text: `${policy} ${formatBytes(score)} (${kinds.join(', ')})`, score };
+    const text = kinds.length === 1 ? kinds.join('') : `${formatBytes(score)} (${kinds.join(', ')})`;
+    return { text: `${policy} ${text}`, score };
   });
   return `Sent in the whole run: ${listOrExtremes(parts)}.`;
 }

@@ -1,9 +1,10 @@
 import { formatBytes } from '../../harness/base/units.ts';
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import type { Figure } from '../figures.ts';
+import { faultWords } from '../faults.ts';
 import { definitionOf } from '../figures.ts';
 import { formatNumber, formatPercent, plural, undefinedMark } from '../format.ts';
-import { keyColumns, keyRows, verdictMetric } from '../key-numbers.ts';
+import { keyColumns, keyRows, notFinishedNote, verdictMetric } from '../key-numbers.ts';
 import type { KeyColumn, KeyRow } from '../key-numbers.ts';
 import { doneCells } from '../load.ts';
 import type { Results } from '../load.ts';
@@ -22,7 +23,7 @@ export function firstScreen(results: Results): Markup {
 <h1>${manifest.name}</h1>
 ${modeBadge(results)}
 <p class="lead">${headline(results, verdicts)} ${headroomNote(results)}</p>
-<p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where the 95 % interval of the ratio leaves out 1. A bound shows the headroom and cannot win.</p>
+<p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where the 95 % interval of the ratio leaves out 1. A bound shows the headroom and cannot win.${faultSentence(results)}</p>
 ${troubleNote(results)}
 </header>
 <main>
@@ -35,6 +36,11 @@ ${troubleNote(results)}
 </section>
 <section aria-labelledby="numbers"><h2 id="numbers">Key numbers</h2>${keyTable(results)}</section>
 <section aria-labelledby="facts"><h2 id="facts">The run</h2>${facts(results)}</section>`;
+}
+
+function faultSentence(results: Results): string {
+  const words = faultWords(doneCells(results));
+  return words === '' ? '' : ` Faults: ${words}.`;
 }
 
 function modeBadge({ manifest }: Results): Markup {
@@ -75,7 +81,7 @@ function lostCells(results: Results): Markup {
 function keyTable(results: Results): Markup {
   const metric = verdictMetric(results);
   const by = metric === undefined ? '' : ` The verdict is on ${definitionOf(results, metric).label}.`;
-  return html`<p class="note wide">Mean over the seeds of each seed’s figure; below it the range over the seeds.${by}</p>
+  return html`<p class="note wide">Mean over the seeds of each seed’s figure; below it the range over the seeds. TTFT and TPOT are those of answered requests: a stack that leaves some behind is marked.${by}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Key numbers"><table class="key">
 <thead><tr><th scope="col">policy</th>${keyColumns.map((column) => html`<th scope="col">${heads[column.key]}</th>`)}<th scope="col" class="text">against ${results.manifest.baseline}</th></tr></thead>
 <tbody>${keyRows(results).map((row) => keyLine(results, row))}</tbody>
@@ -93,11 +99,14 @@ const heads: Readonly<Record<KeyColumn['key'], string>> = {
   preemption_count: 'preemptions',
 };
 
-function keyLine(results: Results, { stack, figures, verdict, numDone, numCells }: KeyRow): Markup {
+function keyLine(results: Results, row: KeyRow): Markup {
+  const { stack, figures, verdict, numDone, numCells } = row;
+  const lost = notFinishedNote(row);
+  const left = lost === '' ? undefined : html`<span class="lost">! ${lost}</span>`;
   const family = familyLabels[stack.family] + (stack.is_oracle ? ', sees the future' : '');
   const partial = numDone < numCells ? `, ${numDone} of ${numCells} seeds` : '';
   const mark = verdict === 'better' || verdict === 'worse' ? verdict : '';
-  return html`<tr><th scope="row">${swatch(results, stack)}${stack.name}<span class="family">${family}${partial}</span></th>${keyColumns.map(
+  return html`<tr><th scope="row">${swatch(results, stack)}${stack.name}<span class="family">${family}${partial}</span>${left}</th>${keyColumns.map(
     (column) => html`<td>${figureCell(figures[column.key], column)}</td>`,
   )}<td class="text"><span class="${mark}">${verdict}</span></td></tr>`;
 }
@@ -119,6 +128,7 @@ function swatch(results: Results, stack: StackInfo): Markup {
 function facts(results: Results): Markup {
   const { manifest } = results;
   const done = doneCells(results);
+  const faults = faultWords(done);
   const offered = done.reduce((sum, cell) => sum + cell.summary.offered, 0);
   const rows: readonly (readonly [string, string])[] = [
     ['Back end', manifest.backend.name],
@@ -127,6 +137,7 @@ function facts(results: Results): Markup {
     ['Cells', `${done.length} of ${results.cells.length} finished`],
     ['Requests', `${formatNumber(offered)} offered in all cells`],
     ['Tokens verified', verified(results)],
+    ...(faults === '' ? [] : [['Faults', faults] as const]),
     ...Object.entries(manifest.machine).map(machineFact),
   ];
   return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

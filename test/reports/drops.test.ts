@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { charts } from '../../reports/charts/index.ts';
+import { faultWords } from '../../reports/faults.ts';
 import { membersOf, segmentsOf } from '../../reports/charts/lanes.ts';
 import { doneCells } from '../../reports/load.ts';
 import type { DoneCell, Results } from '../../reports/load.ts';
@@ -76,6 +77,14 @@ describe('who serves with whom', () => {
     const marked = (what: string) => values.filter((row) => row['what'] === what).map((row) => row['lane']);
     expect(marked('fault')).toEqual(['instance 3']);
     expect(new Set(marked('restore begins')).size).toBe(4);
+  });
+
+  it('names the fault in words and beside the memory', () => {
+    const cells = doneCells(results);
+    expect(faultWords(cells)).toMatch(/^instance 3 at [\d.]+( to [\d.]+)? s$/);
+    expect(faultWords([])).toBe('');
+    const names = drawn('burst-timeline').values.flatMap(({ fault }) => fault ?? []);
+    expect(new Set(names)).toEqual(new Set(['fault: instance 3']));
   });
 });
 

@@ -130,7 +130,23 @@ describe('verdicts', () => {
     expect(verdictsOf(unsure)[0]).toMatchObject({ outcome: 'cannot tell', winners: [] });
     const worse = await comparing([compared('swap', 1.9, 1.7, 2.1), compared('hpa', 1.4, 1.2, 1.6)]);
     expect(verdictsOf(worse)[0]).toMatchObject({ outcome: 'baseline holds' });
-    expect(headline(worse, verdictsOf(worse))).toContain('nothing better on TTFT p99');
+    expect(headline(worse, verdictsOf(worse))).toContain('swap and hpa worse on TTFT p99');
+  });
+
+  it('says who is worse though nobody is better', async () => {
+    const worse = compared('hpa', 1.4, 1.2, 1.6);
+    const results = await comparing([
+      compared('swap', 0.9, 0.7, 1.1),
+      worse,
+      { ...worse, metric: 'p99_tpot_ms' },
+      { ...compared('swap', 0.9, 0.7, 1.1), metric: 'p50_tpot_ms' },
+    ]);
+    const verdicts = verdictsOf(results);
+    expect(verdicts[0]?.sentence).toBe('none surely better; hpa worse');
+    expect(verdicts[1]?.sentence).toBe('recompute holds: hpa worse');
+    expect(headline(results, verdicts)).toBe(
+      'Against recompute: hpa worse on TTFT p99 and TPOT p99; cannot tell on TPOT p50.',
+    );
   });
 
   it('never lets a bound or an oracle win, and says how far the winner goes towards the bound', async () => {
@@ -154,6 +170,22 @@ describe('the closing table', () => {
     expect(table).toMatch(/^recompute +[\d,.]+ /m);
     expect(table).toMatch(/^swap +– /m);
     expect(table).toContain('swap: only 0 of 1 cells finished.');
+  });
+
+  it('marks a stack that left requests behind and says how many', async () => {
+    const results = await syntheticResults({ seeds: [1] });
+    const cells = results.cells.map((cell) => {
+      if (cell.status !== 'done') return cell;
+      const numLost = cell.policy === 'swap' ? 3 : 0;
+      const summary = { ...cell.summary, offered: 50, completed: 50 - numLost, unfinished: numLost };
+      return { ...cell, summary };
+    });
+    const table = closingTable({ ...results, cells });
+    expect(table).toMatch(/^swap ! +[\d,.]+ /m);
+    expect(table).toContain('! swap: 3 of 50 requests not finished');
+    expect(table).not.toContain('recompute !');
+    const json = tableJson({ ...results, cells });
+    expect(json.policies.map((row) => row.requests_not_finished)).toEqual([0, 3, 0]);
   });
 
   it('prints names on one line whatever they hold', async () => {

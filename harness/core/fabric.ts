@@ -58,8 +58,7 @@ export interface Transfer {
   /** Start of the stretch under way; `remainingUs` is what was left then. */
   segmentAtUs: number;
   remainingUs: number;
-  /** Why and after how long this stretch will be cut short. */
-  yieldsTo: Transfer | undefined;
+  /** After how long this stretch will be cut short, 0 if it will not. */
   yieldAfterUs: number;
   /** Raised when a planned end no longer holds, so that its event knows. */
   version: number;
@@ -100,7 +99,6 @@ export class Fabric {
       startedAtUs: undefined,
       segmentAtUs: 0,
       remainingUs: Math.max(1, Math.ceil(numMessages * latencyUs + (bytes * 1e6) / slowest)),
-      yieldsTo: undefined,
       yieldAfterUs: 0,
       version: 0,
     };
@@ -172,7 +170,7 @@ export class Fabric {
 
   #beginSegment(transfer: Transfer): void {
     transfer.segmentAtUs = this.#events.nowUs;
-    transfer.yieldsTo = undefined;
+    transfer.yieldAfterUs = 0;
     this.#planEnd(transfer, transfer.remainingUs, () => {
       transfer.state = 'done';
       release(transfer);
@@ -187,23 +185,18 @@ export class Fabric {
       const elapsedUs = this.#events.nowUs - current.segmentAtUs;
       const boundaryUs = Math.max(1, Math.ceil(elapsedUs / current.chunkUs)) * current.chunkUs;
       if (boundaryUs >= current.remainingUs) continue;
-      const isPlanned = current.yieldsTo !== undefined && current.yieldAfterUs === boundaryUs;
-      current.yieldsTo = urgent;
+      if (current.yieldAfterUs === boundaryUs) continue;
       current.yieldAfterUs = boundaryUs;
-      if (!isPlanned) this.#planEnd(current, boundaryUs, () => this.#yield(current));
+      this.#planEnd(current, boundaryUs, () => this.#yield(current));
     }
   }
 
-  /** At a chunk end: goes back to the queue, or on if nobody waits for it any more. */
+  /** At a chunk end: goes back to the queue, and on at once if nobody more urgent waits any more. */
   #yield(transfer: Transfer): void {
     transfer.remainingUs -= transfer.yieldAfterUs;
-    if (transfer.yieldsTo?.state === 'queued') {
-      transfer.state = 'queued';
-      release(transfer);
-      this.#enqueue(transfer);
-    } else {
-      this.#beginSegment(transfer);
-    }
+    transfer.state = 'queued';
+    release(transfer);
+    this.#enqueue(transfer);
     this.#serve();
   }
 

@@ -93,6 +93,26 @@ describe('fabric', () => {
     ]);
   });
 
+  it('yields at the chunk end to who waits, though another who asked has been cancelled', () => {
+    const events = new EventQueue();
+    const fabric = new Fabric(events);
+    const [one, other] = [new Link('one', profile), new Link('other', profile)];
+    const ended: [string, number][] = [];
+    const send = (name: string, kind: TransferKind, links: readonly Link[], bytes: number) =>
+      fabric.submit({ kind, bytes, links, onDone: () => ended.push([name, events.nowUs]) });
+    send('copy', 'migration', [one, other], 5000);
+    events.scheduleCall(100, 0, () => send('waits', 'activations', [one], 10));
+    events.scheduleCall(200, 0, () => {
+      const asked = send('gives up', 'activations', [other], 10);
+      events.scheduleCall(300, 0, () => fabric.cancel(asked));
+    });
+    for (let event = events.next(1e9); event !== undefined; event = events.next(1e9)) event.fire();
+    expect(ended).toEqual([
+      ['waits', 1010],
+      ['copy', 5010],
+    ]);
+  });
+
   it('moves every byte once, however often a copy is interrupted', () => {
     const { send, at, drain } = createRun();
     const link = new Link('link', profile);

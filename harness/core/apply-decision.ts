@@ -14,7 +14,7 @@ import type { Cluster } from './cluster.ts';
 import { type DecisionSource, logDecision } from './decision-log.ts';
 import { drop } from './drop.ts';
 import type { InstanceGroup } from './group.ts';
-import { loseKv, placeAnew } from './lifecycle.ts';
+import { computeElsewhere, loseKv } from './lifecycle.ts';
 import { type Request, requestStatus } from './request.ts';
 import { cancelRestore, restore } from './restore.ts';
 import { hostProblem, swapIn, swapOut } from './swap.ts';
@@ -132,13 +132,12 @@ function canBeGivenUp({ status }: Request, mode: PreemptDecision['mode']): boole
 /** Frees its KV; prompt and generated tokens become the new prompt, at the front of the queue (POLICIES 4.1). */
 function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Request): undefined {
   notePreemption(cluster, group, request);
-  if (group.phase === 'retiring') group.release(request);
-  else if (!removeFrom(group.running, request)) removeFrom(group.exchanging, request);
-  loseKv(cluster, request);
   if (group.phase === 'retiring') {
-    placeAnew(cluster, request);
+    computeElsewhere(cluster, request);
     return;
   }
+  if (!removeFrom(group.running, request)) removeFrom(group.exchanging, request);
+  loseKv(cluster, request);
   request.status = requestStatus.preempted;
   group.enqueue(request, 'front');
   cluster.wake(group);

@@ -105,6 +105,10 @@ export class Cluster implements ClusterView {
     return this.events.nowUs;
   }
 
+  get allLayers(): LayerRange {
+    return { first: 0, count: this.model.numLayers };
+  }
+
   groupOf(request: Request): InstanceGroup | undefined {
     return request.groupId === undefined ? undefined : this.#groupById.get(request.groupId);
   }

@@ -6,8 +6,8 @@ import type { Instance } from './instance.ts';
 import { dividePipeline } from './layer-split.ts';
 import type { LayoutPart } from './kv-layout.ts';
 import { cancelArrival } from './request-memory.ts';
-import { type Request, runningStatus } from './request.ts';
-import { stall, unstall } from './stall.ts';
+import type { Request } from './request.ts';
+import { isInPlace, resume, stall } from './stall.ts';
 import { beginTransition } from './transition.ts';
 import { redirectLoads } from './weight-load.ts';
 
@@ -126,17 +126,8 @@ export function join(
   else if (kind === 'swapping-out' || kind === 'swapped' || kind === 'swapping-in') {
     group.swapped.push(request);
     if (kind === 'swapping-out') group.pendingFreeBlocks += request.kvBlocks;
-  } else goOnIn(cluster, group, request, transition);
-}
-
-/** It runs on if its KV is where the group's layers are, or may stay elsewhere; otherwise it stalls. */
-function goOnIn(cluster: Cluster, group: InstanceGroup, request: Request, transition: KvTransition): void {
-  if (request.layout?.matches(group.layout) === true) request.layout = group.layout;
-  if (request.layout !== group.layout && transition.kind === 'exchange') {
-    stall(cluster, group, request);
-    return;
-  }
-  unstall(cluster, request);
-  request.status = runningStatus(request);
-  group.running.push(request);
+    // Its KV is where the group's layers are, or may stay elsewhere; otherwise it has to follow.
+  } else if (isInPlace(group, request) || transition.kind === 'remote-attention')
+    resume(cluster, group, request);
+  else stall(cluster, group, request);
 }

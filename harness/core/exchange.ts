@@ -1,13 +1,12 @@
 import { must } from '../base/assert.ts';
 import { removeFrom } from '../base/lists.ts';
-import { usPerMs } from '../base/units.ts';
 import { makeRoom } from './apply-decision.ts';
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
 import type { LayoutMove } from './kv-layout.ts';
 import { blocksMissingFor, wakeGroupsOn } from './request-memory.ts';
-import { type Request, runningStatus } from './request.ts';
-import { stall, unstall } from './stall.ts';
+import type { KvArrival, Request } from './request.ts';
+import { resume, stall } from './stall.ts';
 import { send } from './transfers.ts';
 
 /**
@@ -56,7 +55,7 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   const moves = movesOf(group, request);
   const { kvBlocks, computedTokens: numTokens } = request;
   if (blocksMissingFor(moves, kvBlocks) > 0) return false;
-  const arrival = { layout: group.layout, moves, transfers: [] as ReturnType<typeof send>[] };
+  const arrival: KvArrival = { layout: group.layout, moves, transfers: [] };
   request.arrival = arrival;
   for (const { from, to, layers } of moves) {
     to.ledger.take(kvBlocks * layers.count);
@@ -75,8 +74,7 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
       target: to.id,
       bytes: kvBlocks * layers.count * cluster.cellBytes,
       links: [from.links.send, to.links.receive],
-      // About one stage time (KunServe, section 5), so that activations wait no longer than that.
-      chunkUs: group.lastStageUs === 0 ? usPerMs : group.lastStageUs,
+      chunkUs: group.chunkUs,
       isCoordinated: group.exchange.isCoordinated,
     } as const;
     const transfer = send(cluster, movement, () => {
@@ -99,9 +97,7 @@ function arrive(cluster: Cluster, request: Request): void {
     cluster.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
   }
   removeFrom(group.exchanging, request);
-  unstall(cluster, request);
-  request.status = runningStatus(request);
-  group.running.push(request);
+  resume(cluster, group, request);
   wakeGroupsOn(cluster, before);
   cluster.wake(group);
   // Steps may be long: the links go on at once.

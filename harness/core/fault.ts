@@ -1,13 +1,12 @@
 import { must } from '../base/assert.ts';
 import { removeFrom } from '../base/lists.ts';
-import type { KvTransition } from '../policy/decisions.ts';
 import type { Cluster } from './cluster.ts';
 import { logDecision } from './decision-log.ts';
 import { join, requestsOf } from './drop.ts';
 import { eventPriority } from './events.ts';
 import { defaultExchange, type GroupStage, type InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
-import { loseKv, placeAnew } from './lifecycle.ts';
+import { computeElsewhere, placeAnew } from './lifecycle.ts';
 import { modelWeightBytes } from './model-shape.ts';
 import { cancelArrival } from './request-memory.ts';
 import type { Request } from './request.ts';
@@ -125,9 +124,7 @@ function startAgain(cluster: Cluster, request: Request): void {
     request.preemptedAtUs = cluster.nowUs;
     request.numPreemptions += 1;
   }
-  cluster.groupOf(request)?.release(request);
-  loseKv(cluster, request);
-  placeAnew(cluster, request);
+  computeElsewhere(cluster, request);
 }
 
 /** A survivor becomes a group of its own, which serves once it has the whole model. KV that is then too much is given up. */
@@ -144,7 +141,7 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
     shutDown(cluster, survivor, 'the whole model does not fit a single instance');
     return;
   }
-  const layers = { first: 0, count: cluster.model.numLayers };
+  const layers = cluster.allLayers;
   const group = cluster.addGroup([{ instance: survivor, layers }], 'loading');
   survivor.state = 'loading';
   const load = loadWeights(cluster, survivor, layers, () => {
@@ -168,7 +165,5 @@ function rehome(cluster: Cluster, request: Request): void {
     placeAnew(cluster, request);
     return;
   }
-  join(cluster, must(holder.home, `group of instance ${holder.id}`), request, exchange);
+  join(cluster, must(holder.home, `group of instance ${holder.id}`), request, defaultExchange);
 }
-
-const exchange: KvTransition = defaultExchange;

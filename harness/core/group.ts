@@ -1,5 +1,6 @@
 import { Deque } from '../base/deque.ts';
 import { removeFrom } from '../base/lists.ts';
+import { usPerMs } from '../base/units.ts';
 import type { Decision, KvTransition, Limits } from '../policy/decisions.ts';
 import type { GroupPhase, GroupView, StageView } from '../policy/views.ts';
 import type { DecisionSource } from './decision-log.ts';
@@ -124,6 +125,11 @@ export class InstanceGroup implements GroupView {
   /** Whether nothing of it is being computed or about to be. */
   get isIdle(): boolean {
     return this.inFlight.length === 0 && this.forming === undefined;
+  }
+
+  /** Chunks of what travels beside activations: about one stage time, so that these wait no longer (KunServe, section 5). */
+  get chunkUs(): number {
+    return this.lastStageUs === 0 ? usPerMs : this.lastStageUs;
   }
 
   blocksFor(tokens: number): number {

@@ -98,6 +98,13 @@ function applyDispatch(
   }
 }
 
+/** The request leaves its group without its KV and is placed anew. */
+export function computeElsewhere(cluster: Cluster, request: Request): void {
+  cluster.groupOf(request)?.release(request);
+  loseKv(cluster, request);
+  placeAnew(cluster, request);
+}
+
 /** A request without KV that has lost its group waits at the cluster to be placed anew. */
 export function placeAnew(cluster: Cluster, request: Request): void {
   request.groupId = undefined;

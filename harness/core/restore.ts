@@ -21,13 +21,13 @@ export function restore(cluster: Cluster, decision: RestoreDecision): string | u
     groupId: group.id,
     detail: `${group.pipeline.length} instances load what they lack`,
   });
-  const layers = { first: 0, count: cluster.model.numLayers };
   let numLeft = group.pipeline.length;
   const noteDone = (): void => {
     numLeft -= 1;
     if (numLeft === 0) beginTransition(cluster, [group], () => split(cluster, group, decision.running));
   };
-  for (const { member } of group.pipeline) group.loads.push(loadWeights(cluster, member, layers, noteDone));
+  for (const { member } of group.pipeline)
+    group.loads.push(loadWeights(cluster, member, cluster.allLayers, noteDone));
   return undefined;
 }
 
@@ -70,9 +70,8 @@ export function stopLoading(cluster: Cluster, group: InstanceGroup): void {
 function split(cluster: Cluster, group: InstanceGroup, running: Retirement['running']): void {
   for (const load of group.loads.splice(0)) finishLoad(cluster, load);
   group.phase = 'retiring';
-  const layers = { first: 0, count: cluster.model.numLayers };
   const into = group.pipeline.map(({ member }) =>
-    cluster.addGroup([{ instance: member, layers }], 'serving'),
+    cluster.addGroup([{ instance: member, layers: cluster.allLayers }], 'serving'),
   );
   group.retirement = { into, running };
   const readyAtUs = cluster.nowUs + cluster.hardware.remapUs;

@@ -1,6 +1,6 @@
 import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
-import { type Request, requestStatus } from './request.ts';
+import { type Request, requestStatus, runningStatus } from './request.ts';
 
 /** It has its place again, or waits for something else: the time for which it had lost it ends. */
 export function endPreemption(request: Request, nowUs: number): void {
@@ -16,6 +16,20 @@ export function stall(cluster: Cluster, group: InstanceGroup, request: Request):
   // From here on it waits for its KV to move, no longer for having been given up: the two times do not overlap.
   endPreemption(request, cluster.nowUs);
   group.exchanging.push(request);
+}
+
+/** Whether the request's KV is where the group's layers are. */
+export function isInPlace(group: InstanceGroup, request: Request): boolean {
+  if (request.layout?.matches(group.layout) !== true) return false;
+  request.layout = group.layout;
+  return true;
+}
+
+/** It takes part in steps from now on. */
+export function resume(cluster: Cluster, group: InstanceGroup, request: Request): void {
+  unstall(cluster, request);
+  request.status = runningStatus(request);
+  group.running.push(request);
 }
 
 export function unstall(cluster: Cluster, request: Request): void {

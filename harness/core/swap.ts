@@ -4,8 +4,8 @@ import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from './kv-layout.ts';
 import { freeKv } from './request-memory.ts';
-import { type Request, requestStatus, runningStatus } from './request.ts';
-import { stall } from './stall.ts';
+import { type Request, requestStatus } from './request.ts';
+import { isInPlace, resume, stall } from './stall.ts';
 import { send } from './transfers.ts';
 
 /**
@@ -42,20 +42,12 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
     const home = groupOf(cluster, request);
     dropHostCopy(cluster, request);
     removeFrom(home.swapped, request);
-    goOn(cluster, home, request);
+    // Layers may have moved meanwhile: its KV has to follow.
+    if (isInPlace(home, request)) resume(cluster, home, request);
+    else stall(cluster, home, request);
     cluster.hooks.notify({ kind: 'swapInDone', requestId: request.id, groupId: home.id });
     cluster.wake(home);
   });
-}
-
-/** Back on devices; where layers have moved meanwhile, its KV has to follow. */
-function goOn(cluster: Cluster, group: InstanceGroup, request: Request): void {
-  request.status = runningStatus(request);
-  if (request.layout === group.layout) group.running.push(request);
-  else if (request.layout?.matches(group.layout) === true) {
-    request.layout = group.layout;
-    group.running.push(request);
-  } else stall(cluster, group, request);
 }
 
 /** Forgets the host copy, if there is one: KV is back on devices, or the request ends. */

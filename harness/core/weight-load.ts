@@ -1,4 +1,5 @@
-import { usPerMs } from '../base/units.ts';
+import { must } from '../base/assert.ts';
+import { removeFrom } from '../base/lists.ts';
 import type { Cluster } from './cluster.ts';
 import type { WeightSource } from './executor.ts';
 import type { Link, Transfer } from './fabric.ts';
@@ -64,7 +65,7 @@ export function redirectLoads(cluster: Cluster): void {
       if (transfer === undefined || typeof from !== 'number' || canServe(cluster.instances[from], layers))
         continue;
       cluster.fabric.cancel(transfer);
-      load.pieces.splice(load.pieces.indexOf(piece), 1);
+      removeFrom(load.pieces, piece);
       for (const source of sourcesFor(cluster, load.instance, layers)) pull(cluster, load, source);
     }
   }
@@ -81,8 +82,7 @@ function pull(cluster: Cluster, load: WeightLoad, source: WeightSource): void {
     target: instance.id,
     bytes: layers.count * layerWeightBytes(cluster.model),
     links: linksFrom(cluster, instance, from),
-    // As with an exchange: activations wait about one stage time at most.
-    chunkUs: instance.home?.lastStageUs || usPerMs,
+    chunkUs: must(instance.home, `group of instance ${instance.id}`).chunkUs,
   } as const;
   piece.transfer = send(cluster, movement, () => {
     piece.transfer = undefined;

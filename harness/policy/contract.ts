@@ -17,7 +17,7 @@ export interface Capabilities {
   readonly dispatches?: boolean;
   /** Answers memory pressure by giving up running requests in these ways. */
   readonly preempts?: readonly ('recompute' | 'swap')[];
-  /** Merges groups: a request too large for its group waits for that instead of failing. */
+  /** Merges groups: asked to, by memory pressure, before a request fails that is too large for its group. */
   readonly dropsParameters?: boolean;
   /** Bound, not a policy: instances get as much KV memory as the load asks for. */
   readonly unlimitedMemory?: boolean;

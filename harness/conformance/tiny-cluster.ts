@@ -1,7 +1,7 @@
 import { createRng } from '../base/rng.ts';
 import type { Hardware } from '../core/hardware.ts';
 import { kvCellBytes, layerWeightBytes, type ModelShape, residentWeightBytes } from '../core/model-shape.ts';
-import type { Fault } from '../core/fault.ts';
+import type { Fault } from '../core/groups/fault.ts';
 import type {
   ClusterEventRecord,
   DecisionRecord,

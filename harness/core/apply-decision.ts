@@ -12,12 +12,12 @@ import type { Answer } from '../policy/stack.ts';
 import type { MemoryNeed } from '../policy/views.ts';
 import type { Cluster } from './cluster.ts';
 import { type DecisionSource, logDecision } from './decision-log.ts';
-import { drop } from './drop.ts';
+import { drop } from './groups/drop.ts';
 import type { InstanceGroup } from './group.ts';
 import { computeElsewhere, loseKv } from './lifecycle.ts';
 import { type Request, requestStatus } from './request.ts';
-import { cancelRestore, restore } from './restore.ts';
-import { hostProblem, swapIn, swapOut } from './swap.ts';
+import { cancelRestore, restore } from './groups/restore.ts';
+import { hostProblem, swapIn, swapOut } from './kv/swap.ts';
 
 /** Checks, applies and logs each decision of an answer; how many were applied. */
 export function applyDecisions(

@@ -12,13 +12,13 @@ import { Fabric } from './fabric.ts';
 import { InstanceGroup } from './group.ts';
 import type { Hardware } from './hardware.ts';
 import { Instance } from './instance.ts';
-import type { KvLayout, LayoutPart } from './kv-layout.ts';
-import { splitLayers } from './layer-split.ts';
+import type { KvLayout, LayoutPart } from './kv/kv-layout.ts';
+import { splitLayers } from './groups/layer-split.ts';
 import { MemoryLedger } from './ledger.ts';
 import { heldWeightBytes, kvCellBytes, type LayerRange, type ModelShape } from './model-shape.ts';
 import type { ClusterEventKind, Observer } from './observer.ts';
 import type { Request } from './request.ts';
-import type { WeightLoad } from './weight-load.ts';
+import type { WeightLoad } from './groups/weight-load.ts';
 import type { RequestClass, Workload } from './workload.ts';
 
 export interface ClusterOptions {

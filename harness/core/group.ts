@@ -6,10 +6,10 @@ import type { GroupPhase, GroupView, StageView } from '../policy/views.ts';
 import type { DecisionSource } from './decision-log.ts';
 import type { Stage } from './executor.ts';
 import type { Instance } from './instance.ts';
-import { KvLayout, type LayoutPart } from './kv-layout.ts';
+import { KvLayout, type LayoutPart } from './kv/kv-layout.ts';
 import type { Request } from './request.ts';
 import type { StepBatch } from './step-batch.ts';
-import type { WeightLoad } from './weight-load.ts';
+import type { WeightLoad } from './groups/weight-load.ts';
 
 /** One member's part of the pipeline. */
 export interface GroupStage extends Stage {

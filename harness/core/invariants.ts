@@ -4,7 +4,7 @@ import type { GroupStage, InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
 import type { Request } from './request.ts';
 import type { StepBatch } from './step-batch.ts';
-import { hostBytes } from './swap.ts';
+import { hostBytes } from './kv/swap.ts';
 
 /**
  * What must hold between any two events. Checked after every event in tests and once at the end of every run; each has an

@@ -8,9 +8,9 @@ import { logDecision } from './decision-log.ts';
 import { eventPriority } from './events.ts';
 import type { EndStatus } from './observer.ts';
 import { recordOf, Request, requestStatus } from './request.ts';
-import { freeKv } from './request-memory.ts';
-import { unstall } from './stall.ts';
-import { dropHostCopy } from './swap.ts';
+import { freeKv } from './kv/request-memory.ts';
+import { unstall } from './kv/stall.ts';
+import { dropHostCopy } from './kv/swap.ts';
 import type { RequestSpec } from './workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */

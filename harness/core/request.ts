@@ -1,5 +1,5 @@
 import type { RequestStatus, RequestView } from '../policy/views.ts';
-import type { KvLayout, LayoutMove } from './kv-layout.ts';
+import type { KvLayout, LayoutMove } from './kv/kv-layout.ts';
 import type { Transfer } from './fabric.ts';
 import type { EndStatus, RequestRecord } from './observer.ts';
 import type { RequestClass, RequestSpec } from './workload.ts';

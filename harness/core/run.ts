@@ -1,7 +1,7 @@
 import { applyDecisions } from './apply-decision.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { eventPriority } from './events.ts';
-import { type Fault, planFaults } from './fault.ts';
+import { type Fault, planFaults } from './groups/fault.ts';
 import type { InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
 import { checkInvariants } from './invariants.ts';

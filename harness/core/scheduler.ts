@@ -5,7 +5,7 @@ import type { Cluster } from './cluster.ts';
 import type { InstanceGroup } from './group.ts';
 import { endRequest } from './lifecycle.ts';
 import { type Request, requestStatus } from './request.ts';
-import { endPreemption } from './stall.ts';
+import { endPreemption } from './kv/stall.ts';
 import type { StepBatch } from './step-batch.ts';
 
 /** What is left to give in the step that is being formed. */

@@ -5,16 +5,16 @@ import type { BatchView, MicroBatchPlan } from '../policy/contract.ts';
 import { applyDeferred } from './apply-decision.ts';
 import type { Cluster } from './cluster.ts';
 import { eventPriority } from './events.ts';
-import { advanceExchange, makeRoomForExchange } from './exchange.ts';
+import { advanceExchange, makeRoomForExchange } from './kv/exchange.ts';
 import type { GroupStage, InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
 import { endIfAborted, endRequest } from './lifecycle.ts';
-import { sendAttention } from './remote-attention.ts';
+import { sendAttention } from './kv/remote-attention.ts';
 import { Request, requestStatus } from './request.ts';
 import { schedule } from './scheduler.ts';
 import { StepBatch } from './step-batch.ts';
 import { send } from './transfers.ts';
-import { applyWhenIdle } from './transition.ts';
+import { applyWhenIdle } from './groups/transition.ts';
 
 /**
  * The step loop of a group: schedule -> execute -> postprocess, with as many micro-batches under way as the group has

@@ -1,13 +1,13 @@
-import { must } from '../base/assert.ts';
-import { removeFrom } from '../base/lists.ts';
-import { makeRoom } from './apply-decision.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
+import { must } from '../../base/assert.ts';
+import { removeFrom } from '../../base/lists.ts';
+import { makeRoom } from '../apply-decision.ts';
+import type { Cluster } from '../cluster.ts';
+import type { InstanceGroup } from '../group.ts';
 import type { LayoutMove } from './kv-layout.ts';
 import { blocksMissingFor, wakeGroupsOn } from './request-memory.ts';
-import type { KvArrival, Request } from './request.ts';
+import type { KvArrival, Request } from '../request.ts';
 import { resume, stall } from './stall.ts';
-import { send } from './transfers.ts';
+import { send } from '../transfers.ts';
 
 /**
  * KV exchange (KunServe, section 5): after layers have moved between members, each stalled request's KV follows, a few

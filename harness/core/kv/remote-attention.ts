@@ -1,10 +1,10 @@
-import { must } from '../base/assert.ts';
-import type { Cluster } from './cluster.ts';
-import type { KvPlacement } from './executor.ts';
-import type { GroupStage } from './group.ts';
-import type { Instance } from './instance.ts';
-import type { StepBatch } from './step-batch.ts';
-import { send } from './transfers.ts';
+import { must } from '../../base/assert.ts';
+import type { Cluster } from '../cluster.ts';
+import type { KvPlacement } from '../executor.ts';
+import type { GroupStage } from '../group.ts';
+import type { Instance } from '../instance.ts';
+import type { StepBatch } from '../step-batch.ts';
+import { send } from '../transfers.ts';
 
 /** What a stage exchanges with one instance that holds KV of its requests. */
 interface Traffic {

@@ -1,6 +1,6 @@
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
-import { type Request, requestStatus, runningStatus } from './request.ts';
+import type { Cluster } from '../cluster.ts';
+import type { InstanceGroup } from '../group.ts';
+import { type Request, requestStatus, runningStatus } from '../request.ts';
 
 /** It has its place again, or waits for something else: the time for which it had lost it ends. */
 export function endPreemption(request: Request, nowUs: number): void {

@@ -1,12 +1,12 @@
-import { must } from '../base/assert.ts';
-import { removeFrom } from '../base/lists.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
+import { must } from '../../base/assert.ts';
+import { removeFrom } from '../../base/lists.ts';
+import type { Cluster } from '../cluster.ts';
+import type { InstanceGroup } from '../group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from './kv-layout.ts';
 import { freeKv } from './request-memory.ts';
-import { type Request, requestStatus } from './request.ts';
+import { type Request, requestStatus } from '../request.ts';
 import { isInPlace, resume, stall } from './stall.ts';
-import { send } from './transfers.ts';
+import { send } from '../transfers.ts';
 
 /**
  * Swapping: a request's KV goes to host memory beside each instance that holds it and comes back, over host links and

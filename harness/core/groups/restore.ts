@@ -1,9 +1,9 @@
-import { describe } from '../policy/check-answer.ts';
-import type { RestoreDecision } from '../policy/decisions.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup, Retirement } from './group.ts';
-import { placeAnew } from './lifecycle.ts';
-import { modelWeightBytes } from './model-shape.ts';
+import { describe } from '../../policy/check-answer.ts';
+import type { RestoreDecision } from '../../policy/decisions.ts';
+import type { Cluster } from '../cluster.ts';
+import type { InstanceGroup, Retirement } from '../group.ts';
+import { placeAnew } from '../lifecycle.ts';
+import { modelWeightBytes } from '../model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
 import { cancelLoad, finishLoad, loadWeights } from './weight-load.ts';
 

@@ -1,11 +1,11 @@
-import { must } from '../base/assert.ts';
-import { removeFrom } from '../base/lists.ts';
-import type { Cluster } from './cluster.ts';
-import type { WeightSource } from './executor.ts';
-import type { Link, Transfer } from './fabric.ts';
-import type { Instance } from './instance.ts';
-import { layerWeightBytes, type LayerRange } from './model-shape.ts';
-import { send } from './transfers.ts';
+import { must } from '../../base/assert.ts';
+import { removeFrom } from '../../base/lists.ts';
+import type { Cluster } from '../cluster.ts';
+import type { WeightSource } from '../executor.ts';
+import type { Link, Transfer } from '../fabric.ts';
+import type { Instance } from '../instance.ts';
+import { layerWeightBytes, type LayerRange } from '../model-shape.ts';
+import { send } from '../transfers.ts';
 
 /** Layers on their way to an instance; its memory is kept free for them. */
 export interface WeightLoad {

@@ -1,13 +1,13 @@
-import { describe } from '../policy/check-answer.ts';
-import type { DropDecision, KvTransition } from '../policy/decisions.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
-import type { Instance } from './instance.ts';
+import { describe } from '../../policy/check-answer.ts';
+import type { DropDecision, KvTransition } from '../../policy/decisions.ts';
+import type { Cluster } from '../cluster.ts';
+import type { InstanceGroup } from '../group.ts';
+import type { Instance } from '../instance.ts';
 import { dividePipeline } from './layer-split.ts';
-import type { LayoutPart } from './kv-layout.ts';
-import { cancelArrival } from './request-memory.ts';
-import type { Request } from './request.ts';
-import { isInPlace, resume, stall } from './stall.ts';
+import type { LayoutPart } from '../kv/kv-layout.ts';
+import { cancelArrival } from '../kv/request-memory.ts';
+import type { Request } from '../request.ts';
+import { isInPlace, resume, stall } from '../kv/stall.ts';
 import { beginTransition } from './transition.ts';
 import { redirectLoads } from './weight-load.ts';
 

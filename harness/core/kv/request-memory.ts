@@ -1,6 +1,6 @@
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import type { KvLayout, LayoutMove } from './kv-layout.ts';
-import type { Request } from './request.ts';
+import type { Request } from '../request.ts';
 
 /** Gives back every device cell that the request holds or that waits for its KV, in the ledger and in the executor. */
 export function freeKv(cluster: Cluster, request: Request): void {

@@ -8,7 +8,9 @@ import { html, jsonMarkup, trusted } from './markup.ts';
 import { appendix } from './page/appendix.ts';
 import { chartSection } from './page/chart-section.ts';
 import type { NamedDrawing } from './page/chart-section.ts';
+import { classTables } from './page/class-tables.ts';
 import { firstScreen } from './page/first-screen.ts';
+import { fleetTable } from './page/fleet-table.ts';
 import { policyFigures } from './page/policy-figures.ts';
 import { paletteCss, variableByColour } from './theme.ts';
 
@@ -51,6 +53,8 @@ export function renderPage(results: Results, drawings: readonly NamedDrawing[], 
 <body>
 <a class="skip" href="#verdicts">Skip to the verdicts</a>
 ${firstScreen(results)}
+${classTables(results)}
+${fleetTable(results)}
 ${chartSection(drawings)}
 ${policyFigures(results)}
 ${appendix(results)}

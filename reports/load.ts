@@ -4,17 +4,19 @@ import { CsvError, parse as parseCsv } from 'csv-parse/sync';
 import { z } from 'zod';
 import { InputError, messageOf } from '../harness/base/errors.ts';
 import type { InputIssue } from '../harness/base/errors.ts';
-import type { SloTarget } from '../harness/core/workload.ts';
+import type { RequestClass, SloTarget } from '../harness/core/workload.ts';
 import {
   clusterEventRowSchema,
   decisionRowSchema,
   manifestSchema,
+  migrationRowSchema,
   requestRowSchema,
   schemaVersion,
   summarySchema,
   timeseriesColumns,
   transferRowSchema,
 } from '../harness/metrics/results.ts';
+import { hasTarget } from '../harness/metrics/slo.ts';
 import type { Metric } from '../harness/metrics/metrics.ts';
 import type {
   CellSummary,
@@ -40,6 +42,8 @@ export interface Results {
   readonly definitions: MetricDefinitions;
   /** In the manifest's order; a cell that did not finish stays in the list and says why. */
   readonly cells: readonly Cell[];
+  /** As configured. */
+  readonly classes: readonly RequestClass[];
   /** Targets by class name; a class without targets is not in it. */
   readonly slo: ReadonlyMap<string, SloTarget>;
 }
@@ -56,10 +60,12 @@ export interface DoneCell {
   readonly timeseries: readonly TimeseriesRow[];
   readonly decisions: readonly DecisionRow[];
   readonly events: readonly ClusterEventRow[];
+  readonly migrations: readonly MigrationRow[];
   readonly traffic: Traffic;
 }
 
 export type ClusterEventRow = z.infer<typeof clusterEventRowSchema>;
+export type MigrationRow = z.infer<typeof migrationRowSchema>;
 
 interface UnfinishedCell {
   readonly status: 'failed' | 'missing';
@@ -75,7 +81,8 @@ export async function loadResults(dir: string, definitions: MetricDefinitions): 
   const summary = await readDocument(dir, 'summary.json', summarySchema);
   const cells: Cell[] = [];
   for (const cell of manifest.cells) cells.push(await loadCell(dir, cell, summary));
-  return { dir, manifest, summary, definitions, cells, slo: sloOf(manifest.config) };
+  const classes = classesOf(manifest.config);
+  return { dir, manifest, summary, definitions, cells, classes, slo: sloOf(classes) };
 }
 
 export function doneCells(results: Results): readonly DoneCell[] {
@@ -96,14 +103,15 @@ async function loadCell(dir: string, cell: ManifestCell, summary: Summary): Prom
   }
   const folder = join(dir, 'cells', id);
   try {
-    const [requests, decisions, events, timeseries, traffic] = await Promise.all([
+    const [requests, decisions, events, migrations, timeseries, traffic] = await Promise.all([
       readRows(join(folder, 'requests.jsonl'), requestRowSchema),
       readRows(join(folder, 'decisions.jsonl'), decisionRowSchema),
       readRows(join(folder, 'events.jsonl'), clusterEventRowSchema),
+      readRows(join(folder, 'migrations.jsonl'), migrationRowSchema),
       readTimeseries(join(folder, 'timeseries.csv')),
       readTraffic(join(folder, 'transfers.jsonl')),
     ]);
-    const rows = { requests, timeseries, decisions, events, traffic };
+    const rows = { requests, timeseries, decisions, events, migrations, traffic };
     return { id, policy, seed, status: 'done', summary: figures, ...rows };
   } catch (error) {
     if (!isMissingFile(error)) throw error;
@@ -241,21 +249,21 @@ const classesSchema = z.object({
   classes: z.array(
     z.object({
       name: z.string(),
+      priority: z.number(),
       slo: z.object({ ttftUs: z.number().optional(), tpotUs: z.number().optional() }),
     }),
   ),
 });
 
-/** The targets in a resolved configuration; none where it has none. */
-function sloOf(config: unknown): ReadonlyMap<string, SloTarget> {
-  const targets = new Map<string, SloTarget>();
-  for (const { name, slo } of classesSchema.safeParse(config).data?.classes ?? []) {
-    const { ttftUs, tpotUs } = slo;
-    if (ttftUs === undefined && tpotUs === undefined) continue;
-    targets.set(name, {
-      ...(ttftUs === undefined ? {} : { ttftUs }),
-      ...(tpotUs === undefined ? {} : { tpotUs }),
-    });
-  }
-  return targets;
+/** The classes of requests in a resolved configuration; none where it has none. */
+function classesOf(config: unknown): RequestClass[] {
+  const classes = classesSchema.safeParse(config).data?.classes ?? [];
+  return classes.map(({ name, priority, slo: { ttftUs, tpotUs } }) => {
+    const slo = { ...(ttftUs === undefined ? {} : { ttftUs }), ...(tpotUs === undefined ? {} : { tpotUs }) };
+    return { name, priority, slo };
+  });
+}
+
+function sloOf(classes: readonly RequestClass[]): ReadonlyMap<string, SloTarget> {
+  return new Map(classes.filter(({ slo }) => hasTarget(slo)).map(({ name, slo }) => [name, slo]));
 }

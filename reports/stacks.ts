@@ -9,8 +9,18 @@ export const familyLabels: Readonly<Record<StackInfo['family'], string>> = {
   'parameter-centric': 'parameter-centric',
   autoscaling: 'autoscaling',
   bound: 'bound',
-  mixed: 'mixed',
+  mixed: 'combined families',
   other: 'other',
+};
+
+/** How a family looks where stacks are told apart by name. */
+export const familyStyles: Readonly<Record<StackInfo['family'], Omit<StackStyle, 'dash'>>> = {
+  'kv-centric': { colour: colour('stack0'), shape: 'circle' },
+  'parameter-centric': { colour: colour('stack1'), shape: 'square' },
+  autoscaling: { colour: colour('stack2'), shape: 'triangle-up' },
+  mixed: { colour: colour('stack6'), shape: 'diamond' },
+  other: { colour: colour('stack4'), shape: 'cross' },
+  bound: { colour: colour('bound'), shape: 'triangle-right' },
 };
 
 /** How one stack looks in every chart: never told apart by colour alone. */
@@ -20,7 +30,16 @@ export interface StackStyle {
   readonly shape: string;
 }
 
-const hues: readonly ColourName[] = ['stack0', 'stack1', 'stack2', 'stack3', 'stack4', 'stack5'];
+const hues: readonly ColourName[] = [
+  'stack0',
+  'stack1',
+  'stack2',
+  'stack3',
+  'stack4',
+  'stack5',
+  'stack6',
+  'stack7',
+];
 const dashes: readonly (readonly number[])[] = [
   [],
   [7, 3],

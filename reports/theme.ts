@@ -3,7 +3,8 @@ import type { Config } from 'vega-lite';
 /**
  * Every colour of the report, in light and in dark. Specs hold the light value, so that a saved chart stands on its
  * own; the page replaces each by its CSS variable, so that dark mode and print need no second drawing.
- * Stack colours: Okabe and Ito's palette, safe without colour vision, lightened for dark; yellow is left out as too pale.
+ * Stack colours: Okabe and Ito's palette, safe without colour vision, lightened for dark; in place of its yellow, which is
+ * too pale, and its black, which is the ink, a dark violet and a dark brown.
  */
 const palette = {
   paper: { light: '#ffffff', dark: '#14171c' },
@@ -20,6 +21,8 @@ const palette = {
   stack3: { light: '#b0568d', dark: '#e29bc6' },
   stack4: { light: '#e69f00', dark: '#f4bf4a' },
   stack5: { light: '#56b4e9', dark: '#9ad5f7' },
+  stack6: { light: '#3f2b96', dark: '#8a7cf5' },
+  stack7: { light: '#5a3e1b', dark: '#d8d8a0' },
   bound: { light: '#6b7280', dark: '#a3abb8' },
   weights: { light: '#7b8798', dark: '#657183' },
   kvUsed: { light: '#e3a018', dark: '#d99a1c' },
@@ -35,6 +38,11 @@ const palette = {
   group0: { light: '#4d9ac9', dark: '#3d86b3' },
   group1: { light: '#d98a4e', dark: '#b96a30' },
   group2: { light: '#4fb596', dark: '#2f8f72' },
+  provisioning: { light: '#dad6e8', dark: '#3a3650' },
+  starting: { light: '#b3a9d3', dark: '#5f5687' },
+  warming: { light: '#8577b5', dark: '#8f82c4' },
+  draining: { light: '#d9cd96', dark: '#6d6338' },
+  idle: { light: '#d3ebe2', dark: '#21443a' },
   group3: { light: '#bb7ba5', dark: '#94557e' },
 } as const;
 

@@ -22,6 +22,18 @@ export function binBy<T>(items: readonly T[], position: (item: T) => number, max
   return bins.filter((bin) => bin.length > 0);
 }
 
+/** The items by what `keyOf` says of them, in the order of their first. */
+export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 /** The item for which `score` is greatest; the first of equals. */
 export function greatest<T>(items: readonly T[], score: (item: T) => number): T | undefined {
   let best: T | undefined;

@@ -45,13 +45,15 @@ export async function buildWorkload(request: WorkloadRequest): Promise<BuiltWork
       baseDir,
       stream: (what) => createRng(seed, `workload/${index}/${what}`),
     };
-    const plan = await planSource(source, context);
-    planned.push(plan);
-    if (plan.trace !== undefined) {
-      traces.push(plan.trace.report);
-      warnings.push(...plan.trace.warnings);
+    const { plans, trace } = await planSource(source, context);
+    planned.push(...plans);
+    if (trace !== undefined) {
+      traces.push(trace.report);
+      warnings.push(...trace.warnings);
     }
-    if (plan.table.numRequests === 0) warnings.push(`${context.path} (${source.kind}) plans no request`);
+    if (plans.every(({ table }) => table.numRequests === 0)) {
+      warnings.push(`${context.path} (${source.kind}) plans no request`);
+    }
   }
   const workload = mergeSources(planned, classes);
   if (workload.numRequests === 0) {
@@ -65,7 +67,9 @@ export async function buildWorkload(request: WorkloadRequest): Promise<BuiltWork
   return { workload, traces, warnings };
 }
 
-interface SourcePlan extends PlannedSource {
+interface SourcePlan {
+  /** One for each class. */
+  readonly plans: readonly PlannedSource[];
   readonly trace?: { readonly report: TraceReport; readonly warnings: readonly string[] };
 }
 
@@ -74,28 +78,37 @@ async function planSource(source: WorkloadSource, context: PlanContext): Promise
     case 'burst':
     case 'gamma':
     case 'poisson':
-      return planOpenLoop(source, context);
+      return { plans: planOpenLoop(source, context) };
     case 'chain-of-thought':
-      return planChainOfThought(source, context);
+      return { plans: [planChainOfThought(source, context)] };
     case 'closed-loop':
-      return planClosedLoop(source, context);
-    case 'trace':
-      return await planTrace(source, context);
+      return { plans: [planClosedLoop(source, context)] };
+    case 'trace': {
+      const { trace, ...plan } = await planTrace(source, context);
+      return { plans: [plan], trace };
+    }
   }
 }
 
 function checkClasses(sources: readonly WorkloadSource[], classes: readonly RequestClass[]): void {
   const names = classes.map(({ name }) => name);
-  const issues = sources.flatMap((source, index): InputIssue[] => {
-    if (names.includes(source.class)) return [];
-    return [
-      {
+  const issues = sources.flatMap((source, index): InputIssue[] =>
+    classesOf(source)
+      .filter(({ name }) => !names.includes(name))
+      .map(({ key, name }) => ({
         source: 'configuration',
-        path: `workload.${index}.class`,
-        message: `unknown class "${source.class}"`,
-        hint: suggest(source.class, names),
-      },
-    ];
-  });
+        path: `workload.${index}.${key}`,
+        message: `unknown class "${name}"`,
+        hint: suggest(name, names),
+      })),
+  );
   if (issues.length > 0) throw new InputError(issues);
+}
+
+function classesOf(source: WorkloadSource): readonly { readonly key: string; readonly name: string }[] {
+  const others = 'otherClasses' in source ? Object.keys(source.otherClasses) : [];
+  return [
+    { key: 'class', name: source.class },
+    ...others.map((name) => ({ key: `otherClasses.${name}`, name })),
+  ];
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { must } from '../harness/base/assert.ts';
 import type { Rng } from '../harness/base/rng.ts';
+import { publishedLengths, publishedNames } from './data/published-lengths.ts';
 
 const tokens = z.int().positive();
 const clamp = { min: tokens.optional(), max: tokens.optional() };
@@ -41,7 +42,7 @@ const empiricalSchema = z
     dist: z.literal('empirical'),
     /** Lengths that are drawn with equal probability. */
     values: z.array(tokens).min(1).optional(),
-    /** Level (0 to 1) to tokens: `{ 0.5: 74, 0.99: 3388 }`; flat below the first level and above the last. */
+    /** Level (0 to 1) to tokens: `{ 0.5: 74, 0.99: 3388 }`; constant below the first level and above the last. */
     quantiles: z
       .record(z.string(), tokens)
       .refine((record) => Object.keys(record).length >= 2, { message: 'at least two quantiles are needed' })
@@ -50,10 +51,21 @@ const empiricalSchema = z
         message: 'tokens must not fall from one level to the next',
       })
       .optional(),
+    /** Between two quantiles: a straight line in tokens, or in their logarithm, which suits long tails. */
+    between: z.enum(['linear', 'log']).default('linear'),
     ...clamp,
   })
   .refine((spec) => (spec.values === undefined) !== (spec.quantiles === undefined), {
     message: 'an empirical length needs exactly one of values and quantiles',
+  })
+  .refine(isOrdered, { message: orderMessage });
+
+const publishedSchema = z
+  .strictObject({
+    dist: z.literal('published'),
+    /** Whose lengths; `data/published-lengths.ts` says from where. */
+    name: z.enum(publishedNames),
+    ...clamp,
   })
   .refine(isOrdered, { message: orderMessage });
 
@@ -74,6 +86,7 @@ export const lengthsSchema = z.discriminatedUnion('dist', [
   uniformSchema,
   lognormalSchema,
   empiricalSchema,
+  publishedSchema,
   deepseekSchema,
 ]);
 
@@ -100,6 +113,8 @@ export function createLengthSampler(spec: Lengths, part: 'promptTokens' | 'outpu
       return lognormalSampler(spec);
     case 'empirical':
       return empiricalSampler(spec);
+    case 'published':
+      return empiricalSampler({ ...spec, dist: 'empirical', ...publishedLengths[spec.name][part] });
     case 'deepseek-r1':
       return deepseekSampler(spec, part);
   }
@@ -147,10 +162,18 @@ interface Clamp {
   readonly max?: number | undefined;
 }
 
-/** Inverse-transform sampling of a piecewise linear quantile function. */
-function quantileSampler(points: QuantilePoints, clampTo: Clamp): LengthSampler {
-  const longest = Math.max(1, Math.round(must(points.tokens.at(-1), 'last quantile')));
-  return clamped((rng) => interpolate(points, rng.uniform()), clampTo.min, clampTo.max ?? longest);
+/** Inverse-transform sampling of a quantile function that is linear, or exponential, between its points. */
+function quantileSampler(
+  { levels, tokens: values }: QuantilePoints,
+  { between = 'linear', min, max }: Clamp & { readonly between?: 'linear' | 'log' },
+): LengthSampler {
+  const longest = Math.max(1, Math.round(must(values.at(-1), 'last quantile')));
+  const inLog = { levels, tokens: values.map(Math.log) };
+  const draw =
+    between === 'linear'
+      ? (rng: Rng) => interpolate({ levels, tokens: values }, rng.uniform())
+      : (rng: Rng) => Math.exp(interpolate(inLog, rng.uniform()));
+  return clamped(draw, min, max ?? longest);
 }
 
 function interpolate({ levels, tokens: values }: QuantilePoints, level: number): number {

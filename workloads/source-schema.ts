@@ -32,6 +32,19 @@ const openLoop = {
   durationS: positiveS.optional(),
 };
 
+/** Arrivals at a rate of their own. */
+const arrivals = {
+  ...openLoop,
+  /**
+   * Shares of the requests that are of other classes: `{ high: 0.1 }`. Each request draws its class, so that all classes
+   * share one arrival process, bursts included.
+   */
+  otherClasses: z
+    .record(z.string().min(1), z.number().positive().lt(1))
+    .refine((shares) => sumOf(Object.values(shares)) < 1, { message: 'the shares must leave some to class' })
+    .default({}),
+};
+
 /** Lengths of the synthetic sources. */
 const lengths = {
   promptTokens: lengthsSchema,
@@ -46,11 +59,11 @@ function isBounded(source: { numRequests?: number | undefined; durationS?: numbe
 const boundMessage = { message: 'numRequests or durationS is needed, or the source never ends' };
 
 const poissonSchema = z
-  .strictObject({ kind: z.literal('poisson'), ...openLoop, rate, ...lengths })
+  .strictObject({ kind: z.literal('poisson'), ...arrivals, rate, ...lengths })
   .refine(isBounded, boundMessage);
 
 const gammaSchema = z
-  .strictObject({ kind: z.literal('gamma'), ...openLoop, rate, cv, ...lengths })
+  .strictObject({ kind: z.literal('gamma'), ...arrivals, rate, cv, ...lengths })
   .refine(isBounded, boundMessage);
 
 const factor = z.number().positive();
@@ -90,7 +103,7 @@ const burstsSchema = z.discriminatedUnion('pattern', [
 const burstSchema = z
   .strictObject({
     kind: z.literal('burst'),
-    ...openLoop,
+    ...arrivals,
     baseRate: rate,
     bursts: burstsSchema,
     gaps: gapsSchema,
@@ -230,6 +243,10 @@ export type SourceOf<Kind extends WorkloadSource['kind']> = Extract<WorkloadSour
 export type Bursts = SourceOf<'burst'>['bursts'];
 export type TraceFormat = SourceOf<'trace'>['format'];
 export type CustomFormat = z.output<typeof customFormatSchema>;
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
 
 function areApart(starts: readonly number[], durationS: number): boolean {
   return starts.every((start, index) => index === 0 || start >= (starts[index - 1] as number) + durationS);

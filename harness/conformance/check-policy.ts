@@ -81,6 +81,7 @@ function checkParams({ params }: PolicyDefinition): string {
 }
 
 const moments: Readonly<Record<keyof Policy, true>> = {
+  initialInstances: true,
   initialGroups: true,
   dispatch: true,
   order: true,
@@ -88,6 +89,7 @@ const moments: Readonly<Record<keyof Policy, true>> = {
   onSchedule: true,
   formMicroBatches: true,
   onMemoryPressure: true,
+  tickUs: true,
   onTick: true,
   onEvent: true,
   onStage: true,
@@ -110,8 +112,7 @@ function checkCapabilities(definition: PolicyDefinition): string {
     capabilities.dispatches === true, 'dispatch is there, capabilities.dispatches is not');
   const preempts = (capabilities.preempts ?? []).length > 0;
   require(!preempts || has('onMemoryPressure'), 'preempts is declared, onMemoryPressure is missing');
-  require(has('onTick') ===
-    (capabilities.tickUs !== undefined), 'onTick and capabilities.tickUs go together');
+  require(has('onTick') === has('tickUs'), 'onTick and tickUs go together');
   return Object.keys(policy).join(', ') || 'no moment';
 }
 

@@ -1,6 +1,7 @@
 import { Deque } from '../base/deque.ts';
 import { ClusterWindow } from '../core/cluster-window.ts';
 import { InstanceGroup } from '../core/group.ts';
+import { HeldQueue } from '../core/held-queue.ts';
 import { Instance } from '../core/instance.ts';
 import { Request } from '../core/request.ts';
 import type { Policy } from '../policy/index.ts';
@@ -21,11 +22,13 @@ const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   kvBlocks: true,
   numPreemptions: true,
   isInFlight: true,
+  migratesTo: true,
 };
 
 const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   id: true,
   phase: true,
+  role: true,
   stages: true,
   waiting: true,
   running: true,
@@ -39,11 +42,16 @@ const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   demandBlocks: true,
   acceptsRequests: true,
   lastStepUs: true,
+  numMigratingOut: true,
+  numMigratingIn: true,
+  counters: true,
 };
 
 const instanceKeys: Readonly<Record<keyof InstanceView, true>> = {
   id: true,
   state: true,
+  role: true,
+  requestedAtUs: true,
   weightBytes: true,
   totalCells: true,
   usedCells: true,
@@ -57,8 +65,13 @@ const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {
   blockSizeTokens: true,
   groups: true,
   instances: true,
+  numInstances: true,
+  maxInstances: true,
   held: true,
+  request: true,
 };
+
+const heldKeys = allowed('length at ofClass');
 
 /** Of arrays only what reads; a sort or a reverse in place would reorder the core's own queues. */
 const listKeys = allowed(
@@ -156,6 +169,7 @@ function keysOf(value: object): { name: string; keys: Readonly<Record<string, tr
   if (value instanceof InstanceGroup) return { name: 'a group', keys: groupKeys };
   if (value instanceof Instance) return { name: 'an instance', keys: instanceKeys };
   if (Array.isArray(value) || value instanceof Deque) return { name: 'a list of a view', keys: listKeys };
+  if (value instanceof HeldQueue) return { name: 'the held requests', keys: heldKeys };
   if (value instanceof ClusterWindow) return { name: 'the cluster', keys: clusterKeys };
   return undefined;
 }

@@ -6,13 +6,14 @@ import type {
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
+  MigrationRecord,
   Observer,
   RequestRecord,
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
 import { type RunTotals, runCluster } from '../core/run.ts';
-import type { RequestSpec, Workload } from '../core/workload.ts';
+import type { RequestClass, RequestSpec, Workload } from '../core/workload.ts';
 import type { Executor } from '../core/executor.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
@@ -49,7 +50,14 @@ export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
     network: { bytesPerSecond: 100e6, latencyUs: 10 },
     diskBytesPerSecond: 1e8,
     weightsInHostMemory: false,
-    provisioningUs: 0,
+    start: {
+      provisioning: { meanUs: 2000, cv: 0 },
+      weightsFrom: 'disk',
+      warmUpUs: 500,
+      failureRatio: 0,
+      backoffUs: 1000,
+      maxBackoffUs: 8000,
+    },
     remapUs: 100,
   };
 }
@@ -66,11 +74,13 @@ export function request(id: number, timeUs: number, promptTokens: number, output
   };
 }
 
-export function workloadOf(specs: readonly RequestSpec[]): Workload {
+const defaultClasses: readonly RequestClass[] = [{ name: 'default', priority: 0, slo: {} }];
+
+export function workloadOf(specs: readonly RequestSpec[], classes = defaultClasses): Workload {
   const initial = specs.filter(({ arrival }) => arrival.kind === 'at');
   return {
     numRequests: specs.length,
-    classes: [{ name: 'default', priority: 0, slo: {} }],
+    classes,
     arrivals: () => initial[Symbol.iterator](),
     followers: (id) => specs.filter(({ arrival }) => arrival.kind === 'after' && arrival.requestId === id),
   };
@@ -83,6 +93,7 @@ export class Collector implements Observer {
   readonly stages: StageRecord[] = [];
   readonly samples: InstanceSample[] = [];
   readonly transfers: TransferRecord[] = [];
+  readonly migrations: MigrationRecord[] = [];
   readonly events: ClusterEventRecord[] = [];
   numGaps = 0;
 
@@ -104,6 +115,9 @@ export class Collector implements Observer {
   transferEnded(record: TransferRecord): void {
     this.transfers.push(record);
   }
+  migrationEnded(record: MigrationRecord): void {
+    this.migrations.push(record);
+  }
   clusterEvent(record: ClusterEventRecord): void {
     this.events.push(record);
   }
@@ -115,6 +129,10 @@ export interface TinyRun {
   readonly blocks?: number;
   readonly hostBlocks?: number;
   readonly numInstances?: number;
+  /** As many as at the start where not given. */
+  readonly maxInstances?: number;
+  /** Of the requests; `default` alone where not given. */
+  readonly classes?: readonly RequestClass[];
   readonly stagesPerGroup?: number;
   readonly maxBatchTokens?: number;
   readonly faults?: readonly Fault[];
@@ -135,11 +153,13 @@ export function runTiny(run: TinyRun): { seen: Collector; totals: RunTotals } {
     model: tinyModel,
     hardware,
     numInstances: run.numInstances ?? 1,
+    maxInstances: run.maxInstances ?? run.numInstances ?? 1,
+    startRng: createRng(1, 'cold-start'),
     stagesPerGroup: run.stagesPerGroup ?? 1,
     blockSizeTokens,
     limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0.01, admits: true },
-    workload: workloadOf(run.specs),
-    stack: stackOf(run.policies, hardware, run.policySeed),
+    workload: workloadOf(run.specs, run.classes),
+    stack: stackOf(run.policies, hardware, run),
     executor: run.executor ?? new SimulatedExecutor(tinyModel, hardware),
     observer: seen,
     sampleIntervalUs: 10_000,
@@ -154,9 +174,10 @@ export function runTiny(run: TinyRun): { seen: Collector; totals: RunTotals } {
 export function stackOf(
   definitions: readonly PolicyDefinition[],
   hardware: Hardware,
-  policySeed = 1,
+  { policySeed = 1, classes = defaultClasses }: Pick<TinyRun, 'policySeed' | 'classes'> = {},
 ): PolicyStack {
-  const deps = { rng: createRng(policySeed, 'policy'), model: tinyModel, hardware, blockSizeTokens };
+  const rng = createRng(policySeed, 'policy');
+  const deps = { rng, model: tinyModel, hardware, blockSizeTokens, classes };
   const members = definitions.map((definition) => ({
     name: definition.name,
     capabilities: definition.capabilities,

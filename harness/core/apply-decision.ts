@@ -12,11 +12,14 @@ import type { Answer } from '../policy/stack.ts';
 import type { MemoryNeed } from '../policy/views.ts';
 import type { Cluster } from './cluster.ts';
 import { type DecisionSource, logDecision } from './decision-log.ts';
+import { cancelDrain, drain, setRole } from './groups/drain.ts';
 import { drop } from './groups/drop.ts';
 import type { InstanceGroup } from './group.ts';
 import { computeElsewhere, loseKv } from './lifecycle.ts';
 import { type Request, requestStatus } from './request.ts';
 import { cancelRestore, restore } from './groups/restore.ts';
+import { scaleUp } from './groups/start.ts';
+import { migrate } from './kv/migrate.ts';
 import { hostProblem, swapIn, swapOut } from './kv/swap.ts';
 
 /** Checks, applies and logs each decision of an answer; how many were applied. */
@@ -94,6 +97,16 @@ function apply(cluster: Cluster, source: DecisionSource, decision: Decision): st
       return restore(cluster, decision);
     case 'cancelRestore':
       return cancelRestore(cluster, decision.groupId);
+    case 'migrate':
+      return migrate(cluster, decision);
+    case 'scaleUp':
+      return scaleUp(cluster, decision);
+    case 'drain':
+      return drain(cluster, decision.groupId);
+    case 'cancelDrain':
+      return cancelDrain(cluster, decision.groupId);
+    case 'setRole':
+      return setRole(cluster, decision);
     case 'wait':
     case 'dispatch':
     case 'hold':
@@ -126,13 +139,14 @@ function preempt(cluster: Cluster, decision: PreemptDecision): string | undefine
 /** One whose KV is on the move can be computed again, but not be swapped. */
 function canBeGivenUp({ status }: Request, mode: PreemptDecision['mode']): boolean {
   const isRunning = status.kind === 'prefilling' || status.kind === 'decoding';
-  return isRunning || (status.kind === 'exchanging' && mode === 'recompute');
+  const isMoving = status.kind === 'exchanging' || status.kind === 'migrating';
+  return isRunning || (isMoving && mode === 'recompute');
 }
 
 /** Frees its KV; prompt and generated tokens become the new prompt, at the front of the queue (POLICIES 4.1). */
 function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Request): undefined {
   notePreemption(cluster, group, request);
-  if (group.phase === 'retiring') {
+  if (group.phase === 'retiring' || group.phase === 'draining') {
     computeElsewhere(cluster, request);
     return;
   }

@@ -1,4 +1,4 @@
-import type { ClusterView, GroupView, InstanceView, RequestView, ViewList } from '../policy/views.ts';
+import type { ClusterView, GroupView, HeldView, InstanceView, RequestView } from '../policy/views.ts';
 
 /** What a policy gets of the cluster: the promised numbers and lists, and no way to the state behind them. */
 export class ClusterWindow implements ClusterView {
@@ -28,7 +28,19 @@ export class ClusterWindow implements ClusterView {
     return this.#cluster.instances;
   }
 
-  get held(): ViewList<RequestView> {
+  get numInstances(): number {
+    return this.#cluster.numInstances;
+  }
+
+  get maxInstances(): number {
+    return this.#cluster.maxInstances;
+  }
+
+  get held(): HeldView {
     return this.#cluster.held;
+  }
+
+  request(id: number): RequestView | undefined {
+    return this.#cluster.request(id);
   }
 }

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
-import { Deque } from '../base/deque.ts';
 import { removeFrom } from '../base/lists.ts';
+import type { Rng } from '../base/rng.ts';
 import { PolicyError } from '../base/errors.ts';
 import type { Limits } from '../policy/decisions.ts';
 import type { PolicyStack } from '../policy/stack.ts';
@@ -10,13 +10,20 @@ import { EventQueue, eventPriority } from './events.ts';
 import type { Executor, WeightSource } from './executor.ts';
 import { Fabric } from './fabric.ts';
 import { InstanceGroup } from './group.ts';
+import { HeldQueue } from './held-queue.ts';
 import type { Hardware } from './hardware.ts';
 import { Instance } from './instance.ts';
 import type { KvLayout, LayoutPart } from './kv/kv-layout.ts';
 import { splitLayers } from './groups/layer-split.ts';
 import { MemoryLedger } from './ledger.ts';
-import { heldWeightBytes, kvCellBytes, type LayerRange, type ModelShape } from './model-shape.ts';
-import type { ClusterEventKind, Observer } from './observer.ts';
+import {
+  heldWeightBytes,
+  kvCellBytes,
+  type LayerRange,
+  type ModelShape,
+  modelWeightBytes,
+} from './model-shape.ts';
+import type { ClusterEventKind, InstanceState, Observer } from './observer.ts';
 import type { Request } from './request.ts';
 import type { WeightLoad } from './groups/weight-load.ts';
 import type { RequestClass, Workload } from './workload.ts';
@@ -24,7 +31,12 @@ import type { RequestClass, Workload } from './workload.ts';
 export interface ClusterOptions {
   readonly model: ModelShape;
   readonly hardware: Hardware;
+  /** At the start, unless a policy says otherwise. */
   readonly numInstances: number;
+  /** The most that there may be at any time. */
+  readonly maxInstances: number;
+  /** How long each cold start takes, and which fail. */
+  readonly startRng: Rng;
   /** Instances per group: above 1 every group is a static pipeline. */
   readonly stagesPerGroup: number;
   readonly blockSizeTokens: number;
@@ -54,11 +66,13 @@ export class Cluster implements ClusterView {
   readonly stack: PolicyStack;
   readonly workload: Workload;
   readonly classes: ReadonlyMap<string, RequestClass>;
-  /** By id; one that has failed stays. */
+  readonly maxInstances: number;
+  readonly startRng: Rng;
+  /** By id; one that has failed or was released stays. */
   readonly instances: Instance[] = [];
   /** Those that live, by age. */
   readonly groups: InstanceGroup[] = [];
-  readonly held = new Deque<Request>();
+  readonly held: HeldQueue;
   readonly view: ClusterView = new ClusterWindow(this);
   readonly live = new Map<number, Request>();
   /** Branches of a job that have finished, by job. */
@@ -92,6 +106,9 @@ export class Cluster implements ClusterView {
     this.stack = options.stack;
     this.workload = options.workload;
     this.classes = new Map(options.workload.classes.map((each) => [each.name, each]));
+    this.held = new HeldQueue(options.workload.classes);
+    this.maxInstances = options.maxInstances;
+    this.startRng = options.startRng;
     this.hooks = hooks;
     this.#limits = options.limits;
     for (const ids of initialGroups(options)) this.#startGroup(ids);
@@ -105,12 +122,20 @@ export class Cluster implements ClusterView {
     return this.events.nowUs;
   }
 
+  get numInstances(): number {
+    return this.instances.reduce((count, { isGone }) => (isGone ? count : count + 1), 0);
+  }
+
   get allLayers(): LayerRange {
     return { first: 0, count: this.model.numLayers };
   }
 
   groupOf(request: Request): InstanceGroup | undefined {
     return request.groupId === undefined ? undefined : this.#groupById.get(request.groupId);
+  }
+
+  request(id: number): Request | undefined {
+    return this.live.get(id);
   }
 
   group(id: number): InstanceGroup | undefined {
@@ -187,6 +212,20 @@ export class Cluster implements ClusterView {
     this.observer.clusterEvent({ timeUs: this.nowUs, kind, instance, groupId, detail });
   }
 
+  /** Tells the policies once everything that happens at this time has happened: they may answer, and must see it whole. */
+  notifyLater(event: PolicyEvent): void {
+    this.events.scheduleCall(this.nowUs, eventPriority.wake, () => this.hooks.notify(event));
+  }
+
+  /** A new instance without weights and without a device yet, alone in a group that is loading. */
+  addInstance(role: string): InstanceGroup {
+    const noLayers = { first: 0, count: 0 };
+    const instance = this.#makeInstance(this.instances.length, noLayers, 'provisioning');
+    instance.role = role;
+    instance.ledger.expectWeights(modelWeightBytes(this.model) - instance.weightBytes);
+    return this.addGroup([{ instance, layers: this.allLayers }], 'loading');
+  }
+
   #startGroup(ids: readonly number[]): void {
     const ranges = splitLayers(this.model.numLayers, ids.length);
     const parts = ids.map((id, index) => {
@@ -201,6 +240,12 @@ export class Cluster implements ClusterView {
   }
 
   #startInstance(id: number, layers: LayerRange): Instance {
+    const instance = this.#makeInstance(id, layers, 'ready');
+    this.executor.startInstance(id, layers, instance.totalCells);
+    return instance;
+  }
+
+  #makeInstance(id: number, layers: LayerRange, state: InstanceState): Instance {
     const { hardware } = this;
     const ledger = new MemoryLedger({
       budgetBytes: hardware.memoryBytes,
@@ -208,16 +253,16 @@ export class Cluster implements ClusterView {
       reserveBytes: hardware.reserveBytes,
       cellBytes: this.cellBytes,
     });
-    const instance = new Instance({ id, ledger, layers, hardware, nowUs: this.nowUs });
+    const instance = new Instance({ id, ledger, layers, hardware, nowUs: this.nowUs, state });
     this.instances[id] = instance;
-    this.executor.startInstance(id, layers, ledger.totalCells);
     return instance;
   }
 }
 
 /** Instance ids of each group at the start, as a policy of the stack says, else as the configuration does. */
 function initialGroups(options: ClusterOptions): readonly (readonly number[])[] {
-  const { numInstances, stagesPerGroup, stack, model } = options;
+  const { stagesPerGroup, stack, model } = options;
+  const numInstances = initialInstances(options);
   const ids = Array.from({ length: numInstances }, (_, id) => id);
   const answer = stack.initialGroups(ids);
   if (answer === undefined) {
@@ -234,5 +279,19 @@ function initialGroups(options: ClusterOptions): readonly (readonly number[])[] 
     answer.policy,
     'initialGroups',
     `expected ${expected}, got ${JSON.stringify(answer.value)}`,
+  );
+}
+
+/** How many there are at the start, as a policy of the stack says, else as the configuration does. */
+function initialInstances({ numInstances, maxInstances, stagesPerGroup, stack }: ClusterOptions): number {
+  const answer = stack.initialInstances(numInstances, maxInstances);
+  if (answer === undefined) return numInstances;
+  const { policy, value } = answer;
+  if (value >= 1 && value <= maxInstances && value % stagesPerGroup === 0) return value;
+  const multiple = stagesPerGroup === 1 ? '' : `, a multiple of ${stagesPerGroup}`;
+  throw new PolicyError(
+    policy,
+    'initialInstances',
+    `expected 1 to ${maxInstances} instances${multiple}, got ${value}`,
   );
 }

@@ -50,7 +50,7 @@ export interface Stage {
  * and the core has no `await`. Every call is made by the core in an order that is the same for every executor.
  */
 export interface Executor {
-  /** Makes an instance: weights of `layers` plus the resident ones, and `numCells` KV cells. */
+  /** Makes an instance: weights of `layers`, of which there may be none yet, plus the resident ones, and `numCells` KV cells. */
   startInstance(instance: InstanceId, layers: LayerRange, numCells: number): void;
   /** Frees everything that the instance holds. */
   stopInstance(instance: InstanceId): void;
@@ -83,11 +83,14 @@ export interface Executor {
    */
   abandonBatch(batch: MicroBatch): void;
 
-  /** Copies KV of the first `numTokens` tokens of `layers`; the source keeps its copy until `releaseKv`. */
+  /**
+   * Copies KV of `layers`, of tokens `firstToken` (the first of a block; 0 where not given) up to `numTokens`; the source
+   * keeps its copy until `releaseKv`. Those before `firstToken` are at the target already.
+   */
   copyKv(
     requestId: number,
     layers: LayerRange,
-    move: { from: KvStore; to: KvStore; numTokens: number },
+    move: { from: KvStore; to: KvStore; firstToken?: number; numTokens: number },
   ): void;
   /** Gives back the cells (or host memory) that hold KV of `layers` of the request. */
   releaseKv(requestId: number, layers: LayerRange, store: KvStore): void;

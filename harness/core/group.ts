@@ -2,7 +2,7 @@ import { Deque } from '../base/deque.ts';
 import { removeFrom } from '../base/lists.ts';
 import { usPerMs } from '../base/units.ts';
 import type { Decision, KvTransition, Limits } from '../policy/decisions.ts';
-import type { GroupPhase, GroupView, StageView } from '../policy/views.ts';
+import type { GroupCounters, GroupPhase, GroupView, StageView } from '../policy/views.ts';
 import type { DecisionSource } from './decision-log.ts';
 import type { Stage } from './executor.ts';
 import type { Instance } from './instance.ts';
@@ -47,6 +47,15 @@ export class InstanceGroup implements GroupView {
   waitingBlocks = 0;
   demandBlocks = 0;
   lastStepUs = 0;
+  numMigratingOut = 0;
+  numMigratingIn = 0;
+  readonly counters: { -readonly [Name in keyof GroupCounters]: number } = {
+    numSteps: 0,
+    numCappedSteps: 0,
+    generatedTokens: 0,
+    numTokenGaps: 0,
+    tokenGapSumUs: 0,
+  };
   /** What the last stage of a micro-batch took, 0 before the first. */
   lastStageUs = 0;
   /** Micro-batches under way. */
@@ -102,8 +111,17 @@ export class InstanceGroup implements GroupView {
     }));
   }
 
+  /** The member that runs the first stage. */
+  get leader(): Instance {
+    return (this.pipeline[0] as GroupStage).member;
+  }
+
+  get role(): string {
+    return this.leader.role;
+  }
+
   get acceptsRequests(): boolean {
-    return this.phase !== 'retiring' && this.phase !== 'loading';
+    return this.phase === 'serving' || this.phase === 'merging' || this.phase === 'restoring';
   }
 
   get totalBlocks(): number {
@@ -162,7 +180,7 @@ export class InstanceGroup implements GroupView {
   release(request: Request): void {
     const { kind } = request.status;
     if (kind === 'queued' || kind === 'preempted') this.dequeue(request);
-    else if (kind === 'exchanging') removeFrom(this.exchanging, request);
+    else if (kind === 'exchanging' || kind === 'migrating') removeFrom(this.exchanging, request);
     else if (!removeFrom(this.running, request)) {
       removeFrom(this.swapped, request);
       if (kind === 'swapping-out') this.pendingFreeBlocks -= request.kvBlocks;

@@ -14,10 +14,24 @@ export interface Hardware {
   readonly diskBytesPerSecond: number;
   /** Whether the host keeps a copy of the weights, which is then preferred to the disk. */
   readonly weightsInHostMemory: boolean;
-  /** From asking for an instance until it starts to load weights. */
-  readonly provisioningUs: number;
+  readonly start: StartProfile;
   /** Changing what device memory is mapped to (drop, restore): a fixed cost. */
   readonly remapUs: number;
+}
+
+/** What happens between asking for an instance and its first request. */
+export interface StartProfile {
+  /** From asking for an instance until it begins to load weights: log-normal, exactly the mean where `cv` is 0. */
+  readonly provisioning: { readonly meanUs: number; readonly cv: number };
+  /** Where a new instance reads its weights: `peer` prefers instances that hold them, `host` the memory beside it. */
+  readonly weightsFrom: 'disk' | 'host' | 'peer';
+  /** From the last weight until it serves: memory profiling, graph capture. */
+  readonly warmUpUs: number;
+  /** Share of the starts that fail when they have been provisioned, and are tried again. */
+  readonly failureRatio: number;
+  /** Before the second attempt; twice as long before each further one, up to the maximum. */
+  readonly backoffUs: number;
+  readonly maxBackoffUs: number;
 }
 
 export interface LinkProfile {

@@ -27,7 +27,7 @@ export class Instance implements InstanceView {
   layers: LayerRange;
   /** Groups that it is a member of: one, and beside it one that retires after a restore. */
   readonly groups: InstanceGroup[] = [];
-  state: InstanceState = 'ready';
+  state: InstanceState;
   role = 'mixed';
   hostKvBytes = 0;
   /** Instance-seconds count from here to `releasedAtUs`, or to the end of the run. */
@@ -39,6 +39,8 @@ export class Instance implements InstanceView {
   current: StepBatch | undefined;
   /** Micro-batches that wait for it, of whichever group. */
   readonly stageQueue: StepBatch[] = [];
+  /** Whether a sample has said already that it was released. */
+  isReleaseSampled = false;
   /** Since the last sample. */
   busyUs = 0;
   prefillTokens = 0;
@@ -50,6 +52,7 @@ export class Instance implements InstanceView {
     layers: LayerRange;
     hardware: Hardware;
     nowUs: number;
+    state: InstanceState;
   }) {
     const { id, hardware } = init;
     this.id = id;
@@ -57,6 +60,7 @@ export class Instance implements InstanceView {
     this.layers = init.layers;
     this.hostMemoryBytes = hardware.hostMemoryBytes;
     this.requestedAtUs = init.nowUs;
+    this.state = init.state;
     const disk = { bytesPerSecond: hardware.diskBytesPerSecond, latencyUs: 0 };
     this.links = {
       toHost: new Link(`instance ${id} to host`, hardware.hostLink),
@@ -77,6 +81,16 @@ export class Instance implements InstanceView {
 
   get usedCells(): number {
     return this.ledger.usedCells;
+  }
+
+  /** Whether there is a device behind it: it has been provisioned, has not failed and has not been released. */
+  get hasDevice(): boolean {
+    return this.state !== 'provisioning' && !this.isGone;
+  }
+
+  /** Whether it has failed or was released: it costs nothing more and never comes back. */
+  get isGone(): boolean {
+    return this.state === 'stopped' || this.state === 'failed';
   }
 
   /** The group that serves on it, apart from one that retires; none once it has failed. */

@@ -20,6 +20,7 @@ export function checkInvariants(cluster: Cluster): void {
   checkMembers(cluster);
   checkPlaces(cluster);
   checkTransitions(cluster);
+  checkMigrations(cluster);
   checkMemory(cluster);
   checkPlacement(cluster);
 }
@@ -41,21 +42,24 @@ function checkLayers(cluster: Cluster, group: InstanceGroup): void {
 }
 
 /**
- * INV-members: an instance that has not failed serves in one group, and beside it only in groups that retire; nobody has
- * KV on one that has failed.
+ * INV-members: an instance that has not failed and was not released serves in one group, and beside it only in groups that
+ * retire; one that is ready or drains stands in a group that does likewise; nobody has KV on one without a device.
  */
 function checkMembers(cluster: Cluster): void {
-  for (const { id, state, groups } of cluster.instances) {
+  for (const { id, state, groups, isGone, home } of cluster.instances) {
     const serving = groups.filter(({ phase }) => phase !== 'retiring').length;
-    assert(
-      serving === (state === 'failed' ? 0 : 1),
-      'INV-members',
-      () => `instance ${id} is in ${serving} groups`,
-    );
+    assert(serving === (isGone ? 0 : 1), 'INV-members', () => `instance ${id} is in ${serving} groups`);
     assert(
       groups.every((group) => cluster.group(group.id) === group),
       'INV-members',
       () => `instance ${id} is in a group that is gone`,
+    );
+    const isOpen = home !== undefined && home.phase !== 'loading';
+    assert(
+      isOpen === (state === 'ready' || state === 'draining') &&
+        (state === 'draining') === (home?.phase === 'draining'),
+      'INV-members',
+      () => `instance ${id} is ${state}, its group ${home?.phase ?? 'gone'}`,
     );
   }
 }
@@ -63,11 +67,11 @@ function checkMembers(cluster: Cluster): void {
 function checkPlaces(cluster: Cluster): void {
   for (const { id, layout, hostLayout, arrival } of cluster.live.values()) {
     for (const place of [layout, hostLayout, arrival?.layout]) {
-      const lost = place?.parts.find(({ instance }) => instance.state === 'failed')?.instance.id;
+      const lost = place?.parts.find(({ instance }) => !instance.hasDevice)?.instance.id;
       assert(
         lost === undefined,
         'INV-members',
-        () => `request ${id} has KV on instance ${lost}, which has failed`,
+        () => `request ${id} has KV on instance ${lost}, which is not there`,
       );
     }
   }
@@ -86,12 +90,34 @@ function checkTransitions({ groups }: Cluster): void {
   }
 }
 
+/** INV-migration: what groups count is what their requests do; one that is stopped for its last stage is the target's. */
+function checkMigrations(cluster: Cluster): void {
+  for (const { id, numMigratingOut, numMigratingIn } of cluster.groups) {
+    const migrations = [...cluster.live.values()].flatMap(({ arrival }) => arrival?.migration ?? []);
+    const numOut = migrations.filter(({ fromGroup }) => fromGroup === id).length;
+    const numIn = migrations.filter(({ toGroup }) => toGroup === id).length;
+    assert(
+      numOut === numMigratingOut && numIn === numMigratingIn,
+      'INV-migration',
+      () => `group ${id} counts ${numMigratingOut} out, ${numMigratingIn} in, not ${numOut}, ${numIn}`,
+    );
+  }
+  for (const { id, status, arrival, groupId } of cluster.live.values()) {
+    const isStopped = arrival?.migration?.stoppedAtUs !== undefined;
+    assert(
+      isStopped === (status.kind === 'migrating') && (!isStopped || groupId === arrival.migration.toGroup),
+      'INV-migration',
+      () => `request ${id} is ${status.kind} in group ${groupId}`,
+    );
+  }
+}
+
 /** INV-queues: a request's status says which queue it stands in. */
 function checkQueues(group: InstanceGroup): void {
   checkStatuses(group, 'waiting', ['queued', 'preempted']);
   checkStatuses(group, 'running', ['prefilling', 'decoding']);
   checkStatuses(group, 'swapped', ['swapping-out', 'swapped', 'swapping-in']);
-  checkStatuses(group, 'exchanging', ['exchanging']);
+  checkStatuses(group, 'exchanging', ['exchanging', 'migrating']);
 }
 
 function checkStatuses(
@@ -185,7 +211,7 @@ function checkMemory(cluster: Cluster): void {
       'INV-host',
       () => `instance ${id}: ${hostKvBytes} B on the host, not ${held.hostBytes[id]}`,
     );
-    if (instance.state !== 'failed') checkAgainstExecutor(cluster, instance, !unsettled.has(instance));
+    if (instance.hasDevice) checkAgainstExecutor(cluster, instance, !unsettled.has(instance));
   }
 }
 
@@ -194,7 +220,9 @@ function addHeld(cluster: Cluster, held: Held, request: Request): void {
   for (const { instance, layers } of request.layout?.parts ?? []) {
     add(held.cells, instance, kvBlocks * layers.count);
   }
-  for (const { to, layers } of request.arrival?.moves ?? []) add(held.cells, to, kvBlocks * layers.count);
+  for (const { to, layers } of request.arrival?.moves ?? []) {
+    add(held.cells, to, (request.arrival?.numBlocks ?? 0) * layers.count);
+  }
   for (const part of request.hostLayout?.parts ?? []) {
     add(held.hostBytes, part.instance, hostBytes(cluster, request, part));
   }
@@ -209,7 +237,10 @@ function unsettledInstances(cluster: Cluster): Set<Instance> {
   const pending = cluster.groups.flatMap(({ inFlight }) => inFlight.filter(isYetToTake));
   const requests = pending.flatMap((batch) => batch.requests.slice(0, batch.size));
   for (const request of cluster.live.values()) if (hasSpareBlocks(cluster, request)) requests.push(request);
-  const parts = requests.flatMap(({ layout }) => layout?.parts ?? []);
+  const parts = requests.flatMap(({ layout, arrival }) => [
+    ...(layout?.parts ?? []),
+    ...(arrival?.layout.parts ?? []),
+  ]);
   return new Set(parts.map(({ instance }) => instance));
 }
 

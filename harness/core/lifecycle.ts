@@ -2,7 +2,7 @@ import { must } from '../base/assert.ts';
 import { PolicyError } from '../base/errors.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { DispatchDecision } from '../policy/decisions.ts';
-import type { RequestStatus } from '../policy/views.ts';
+import type { PolicyEvent, RequestStatus } from '../policy/views.ts';
 import type { Cluster } from './cluster.ts';
 import { logDecision } from './decision-log.ts';
 import { eventPriority } from './events.ts';
@@ -43,24 +43,29 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
   const request = new Request(spec, requestClass, cluster.nowUs);
   cluster.live.set(request.id, request);
   cluster.executor.admitRequest(spec);
-  dispatch(cluster, request, false);
+  cluster.hooks.notify({ kind: 'requestArrived', requestId: request.id });
+  if (dispatch(cluster, request, false) !== 'placed') cluster.held.pushBack(request);
 }
 
-/** Asks where the request goes; without an answer it is held and asked about again when something has changed. */
-function dispatch(cluster: Cluster, request: Request, isRetry: boolean): void {
+/** `class held`: nothing of its class can be placed now. */
+type Placing = 'placed' | 'held' | 'class held';
+
+/** Asks where the request goes; without an answer, or when that is refused, it is to be held until something has changed. */
+function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Placing {
   const answer = cluster.stack.dispatch(request, cluster.view);
-  if (answer === undefined) {
-    cluster.held.pushBack(request);
-    return;
-  }
+  if (answer === undefined) return 'held';
+  const { value } = answer;
   const error = applyDispatch(cluster, request, answer);
   // A request that goes on being held is logged once, not at every event.
-  if (answer.value.kind === 'hold' && isRetry) return;
-  const source = { policy: answer.policy, moment: 'dispatch', requestId: request.id };
-  logDecision(cluster, source, answer.value, error);
+  if (value.kind !== 'hold' || !isRetry) {
+    const source = { policy: answer.policy, moment: 'dispatch', requestId: request.id };
+    logDecision(cluster, source, value, error);
+  }
+  if (value.kind === 'hold') return value.scope === 'class' ? 'class held' : 'held';
+  return error === undefined ? 'placed' : 'held';
 }
 
-/** Why the decision was refused; a refused request is held. */
+/** Why the decision was refused. */
 function applyDispatch(
   cluster: Cluster,
   request: Request,
@@ -71,7 +76,6 @@ function applyDispatch(
     case 'dispatch': {
       const group = cluster.group(decision.groupId);
       if (group?.acceptsRequests !== true) {
-        cluster.held.pushBack(request);
         return group === undefined
           ? `there is no group ${decision.groupId}`
           : `group ${group.id} takes no requests`;
@@ -84,7 +88,6 @@ function applyDispatch(
       return undefined;
     }
     case 'hold':
-      cluster.held.pushBack(request);
       return undefined;
     case 'reject':
       endRequest(cluster, request, 'rejected', decision.reason);
@@ -123,10 +126,17 @@ export function planRetry(cluster: Cluster): void {
   });
 }
 
-/** Oldest first; what is held again stands behind the others. */
+/** The highest priority first, and oldest first in a class, which stays the order of what is held again. */
 function retryHeld(cluster: Cluster): void {
-  for (let left = cluster.held.length; left > 0; left -= 1) {
-    dispatch(cluster, must(cluster.held.popFront(), 'held request'), true);
+  for (const queue of cluster.held.queues) {
+    const again: Request[] = [];
+    for (let left = queue.length; left > 0; left -= 1) {
+      const request = must(queue.popFront(), 'held request');
+      const placing = dispatch(cluster, request, true);
+      if (placing !== 'placed') again.push(request);
+      if (placing === 'class held') break;
+    }
+    for (const request of again.toReversed()) queue.pushFront(request);
   }
 }
 
@@ -150,8 +160,22 @@ export function endRequest(cluster: Cluster, request: Request, status: EndStatus
   cluster.observer.requestEnded(recordOf(request, status, cluster.nowUs, reason));
   if (status === 'unfinished') return;
   planFollowers(cluster, request);
-  cluster.hooks.notify({ kind: 'requestEnded', requestId: request.id, groupId: request.groupId });
+  cluster.hooks.notify(endOf(request, status));
   if (status === 'finished') cancelUnneededBranches(cluster, request);
+}
+
+function endOf(request: Request, status: EndStatus): PolicyEvent {
+  const { id, groupId, className, promptTokens, generatedTokens, firstTokenAtUs, arrivedAtUs } = request;
+  return {
+    kind: 'requestEnded',
+    requestId: id,
+    groupId,
+    className,
+    isFinished: status === 'finished',
+    promptTokens,
+    generatedTokens,
+    ttftUs: firstTokenAtUs === undefined ? undefined : firstTokenAtUs - arrivedAtUs,
+  };
 }
 
 /** Takes everything of a request's KV away: on devices, in host memory, on its way. */

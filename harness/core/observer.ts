@@ -13,6 +13,8 @@ export interface Observer {
   /** Once per instance every sampling period, and once at the end. */
   sample(record: InstanceSample): void;
   transferEnded(record: TransferRecord): void;
+  /** A migration of a running request is done, or was aborted. */
+  migrationEnded(record: MigrationRecord): void;
   /** Moments that matter to a reader: instance ready, failed, group merged or split. */
   clusterEvent(record: ClusterEventRecord): void;
 }
@@ -65,7 +67,14 @@ export interface DecisionRecord {
   readonly error?: string;
 }
 
-export type InstanceState = 'provisioning' | 'loading' | 'ready' | 'draining' | 'stopped' | 'failed';
+export type InstanceState =
+  | 'provisioning'
+  | 'loading'
+  | 'warming-up'
+  | 'ready'
+  | 'draining'
+  | 'stopped'
+  | 'failed';
 
 export interface InstanceSample {
   readonly timeUs: number;
@@ -83,6 +92,9 @@ export interface InstanceSample {
   /** Weights of the whole model less those held or on their way: what dropping layers has freed. */
   readonly droppedBytes: number;
   readonly hostKvBytes: number;
+  /** KV that all waiting requests need for the tokens that they have now, on this instance alone; and the first of them. */
+  readonly waitingKvBytes: number;
+  readonly headKvBytes: number;
   /** Requests of the groups whose first stage it runs (0 on other members). */
   readonly numWaiting: number;
   readonly numRunning: number;
@@ -116,6 +128,28 @@ export interface TransferRecord {
   readonly endedAtUs: number;
 }
 
+export interface MigrationRecord {
+  readonly requestId: number;
+  readonly fromGroup: number;
+  readonly toGroup: number;
+  /** First members of the groups. */
+  readonly fromInstance: number;
+  readonly toInstance: number;
+  readonly protocol: 'live' | 'blocking' | 'recompute';
+  /** Tokens of the request at the end. */
+  readonly tokens: number;
+  /** Stages begun; 0 where nothing was copied. */
+  readonly numStages: number;
+  /** KV that has travelled or was about to. */
+  readonly bytes: number;
+  readonly startedAtUs: number;
+  /** When the request was stopped for the last stage; `undefined` if it never was. */
+  readonly stoppedAtUs: number | undefined;
+  readonly endedAtUs: number;
+  /** Why it was aborted; `undefined` for one that is done. */
+  readonly abortReason: string | undefined;
+}
+
 export interface ClusterEventRecord {
   readonly timeUs: number;
   readonly kind: ClusterEventKind;
@@ -125,8 +159,16 @@ export interface ClusterEventRecord {
 }
 
 export type ClusterEventKind =
+  /** Asked for; provisioned and loading; started in vain; serves; serves its last; is released. */
+  | 'instanceRequested'
+  | 'loadStarted'
+  | 'startFailed'
   | 'instanceReady'
+  | 'drainStarted'
+  | 'drainCancelled'
+  | 'instanceStopped'
   | 'instanceFailed'
+  | 'roleChanged'
   /** Weights of an instance changed; the detail gives the bytes by plan and, where they are real, of the tensors. */
   | 'weightsDropped'
   | 'weightsLoaded'

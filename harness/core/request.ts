@@ -1,3 +1,4 @@
+import type { MigrationProtocol } from '../policy/decisions.ts';
 import type { RequestStatus, RequestView } from '../policy/views.ts';
 import type { KvLayout, LayoutMove } from './kv/kv-layout.ts';
 import type { Transfer } from './fabric.ts';
@@ -15,6 +16,7 @@ export const requestStatus = {
   swapped: { kind: 'swapped' },
   swappingIn: { kind: 'swapping-in' },
   exchanging: { kind: 'exchanging' },
+  migrating: { kind: 'migrating' },
   finished: { kind: 'finished' },
   aborted: { kind: 'aborted' },
 } as const satisfies Record<string, RequestStatus>;
@@ -24,7 +26,27 @@ export interface KvArrival {
   readonly layout: KvLayout;
   /** What really travels. */
   readonly moves: readonly LayoutMove[];
+  /** Taken at the targets: all of the request's, or those that a live migration has got to. */
+  numBlocks: number;
   readonly transfers: Transfer[];
+  /** There if a policy moves the request to another group. */
+  readonly migration: Migration | undefined;
+}
+
+/** A migration under way; see `kv/migrate.ts`. */
+export interface Migration {
+  readonly fromGroup: number;
+  readonly toGroup: number;
+  /** First members of the groups. */
+  readonly fromInstance: number;
+  readonly toInstance: number;
+  readonly protocol: MigrationProtocol;
+  readonly startedAtUs: number;
+  numStages: number;
+  bytes: number;
+  /** The request takes part in no further step: it is stopped once it is in none. */
+  isStopping: boolean;
+  stoppedAtUs: number | undefined;
 }
 
 /**
@@ -87,6 +109,15 @@ export class Request implements RequestView {
 
   get isInFlight(): boolean {
     return this.numInFlight > 0;
+  }
+
+  get migratesTo(): number | undefined {
+    return this.arrival?.migration?.toGroup;
+  }
+
+  /** Left out of further steps, since its migration waits for the last one to come back. */
+  get isStopping(): boolean {
+    return this.arrival?.migration?.isStopping === true;
   }
 
   /** Blocks for more tokens: where its others are, or else in `layout`. */

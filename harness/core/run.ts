@@ -136,13 +136,15 @@ function canGoOn({ events, live, nowUs, numPendingArrivals, stack }: Cluster, pr
 const patienceUs = 60 * usPerSecond;
 
 function notify(cluster: Cluster, event: PolicyEvent): void {
-  for (const answer of cluster.stack.onEvent(event, cluster.view)) applyDecisions(cluster, 'onEvent', answer);
-  planRetry(cluster);
+  const answers = cluster.stack.onEvent(event, cluster.view);
+  for (const answer of answers) applyDecisions(cluster, 'onEvent', answer);
+  // One more arrival makes no room for those that wait.
+  if (event.kind !== 'requestArrived' || answers.length > 0) planRetry(cluster);
 }
 
 function planTicks(cluster: Cluster, member: StackMember): void {
-  const { tickUs } = member.capabilities;
-  if (tickUs === undefined || member.policy.onTick === undefined) return;
+  const { tickUs } = member.policy;
+  if (tickUs === undefined) return;
   const tick = (): void => {
     const value = cluster.stack.onTick(member, cluster.view);
     applyDecisions(cluster, 'onTick', { policy: member.name, value });
@@ -161,12 +163,16 @@ function planSamples(cluster: Cluster, intervalUs: number): void {
 }
 
 function sample(cluster: Cluster): void {
-  for (const instance of cluster.instances) sampleInstance(cluster, instance);
+  for (const instance of cluster.instances) {
+    // One row says that it is released.
+    if (instance.state !== 'stopped' || !instance.isReleaseSampled) sampleInstance(cluster, instance);
+    instance.isReleaseSampled = instance.state === 'stopped';
+  }
 }
 
 function sampleInstance(cluster: Cluster, instance: Instance): void {
   const { ledger } = instance;
-  const isGone = instance.state === 'failed';
+  const hasDevice = instance.hasDevice;
   const led = instance.groups.filter(({ pipeline }) => pipeline[0]?.member === instance);
   const sum = (count: (group: InstanceGroup) => number): number => {
     return led.reduce((total, group) => total + count(group), 0);
@@ -177,13 +183,16 @@ function sampleInstance(cluster: Cluster, instance: Instance): void {
     groupId: instance.home?.id ?? -1,
     role: instance.role,
     state: instance.state,
-    weightBytes: isGone ? 0 : ledger.weightBytes,
+    weightBytes: hasDevice ? ledger.weightBytes : 0,
     kvUsedBytes: ledger.usedCells * ledger.cellBytes,
-    kvFreeBytes: isGone ? 0 : ledger.freeCells * ledger.cellBytes,
-    reserveBytes: isGone ? 0 : ledger.reserveBytes,
-    loadingBytes: ledger.loadingBytes,
-    droppedBytes: isGone ? 0 : modelWeightBytes(cluster.model) - ledger.weightBytes - ledger.loadingBytes,
+    kvFreeBytes: hasDevice ? ledger.freeCells * ledger.cellBytes : 0,
+    reserveBytes: hasDevice ? ledger.reserveBytes : 0,
+    loadingBytes: hasDevice ? ledger.loadingBytes : 0,
+    droppedBytes: hasDevice ? modelWeightBytes(cluster.model) - ledger.weightBytes - ledger.loadingBytes : 0,
     hostKvBytes: instance.hostKvBytes,
+    waitingKvBytes: sum(({ waitingBlocks }) => waitingBlocks) * ledger.cellBytes * instance.layers.count,
+    headKvBytes:
+      sum(({ waiting }) => waiting.at(0)?.demandBlocks ?? 0) * ledger.cellBytes * instance.layers.count,
     numWaiting: sum(({ waiting }) => waiting.length),
     numRunning: sum(({ running }) => running.length),
     numSwapped: sum(({ swapped }) => swapped.length),

@@ -47,7 +47,7 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     if (budget.tokens <= 0) return;
     const request = running[index] as Request;
     const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
-    if (count <= 0) continue;
+    if (count <= 0 || request.isStopping) continue;
     if (request.scheduledTokens + count > request.kvBlocks * group.blockSizeTokens) {
       const hasBlocks = reserveBlocks(cluster, group, request, {
         tokens: request.scheduledTokens + count,
@@ -140,7 +140,11 @@ function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, 
   const { limits } = budget;
   for (;;) {
     const request = group.waiting.at(0);
-    if (request === undefined || budget.tokens <= 0 || group.running.length >= limits.maxRunning) return;
+    if (request === undefined || budget.tokens <= 0) return;
+    if (group.running.length >= limits.maxRunning) {
+      group.counters.numCappedSteps += 1;
+      return;
+    }
     const count = Math.min(request.tokens, budget.tokens);
     const blocks = group.blocksFor(count);
     if (!cluster.stack.can('unlimitedMemory') && cannotEverFit(cluster, group, request)) continue;

@@ -7,9 +7,12 @@ import type { Cluster } from './cluster.ts';
 import { eventPriority } from './events.ts';
 import { advanceExchange, makeRoomForExchange } from './kv/exchange.ts';
 import type { GroupStage, InstanceGroup } from './group.ts';
+import { releaseIfEmpty } from './groups/drain.ts';
 import type { Instance } from './instance.ts';
 import { endIfAborted, endRequest } from './lifecycle.ts';
+import { stopIfBack } from './kv/migrate.ts';
 import { sendAttention } from './kv/remote-attention.ts';
+import { wakeGroupsOn } from './kv/request-memory.ts';
 import { Request, requestStatus } from './request.ts';
 import { schedule } from './scheduler.ts';
 import { StepBatch } from './step-batch.ts';
@@ -35,6 +38,7 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
   if (group.inFlight.length > 0) return;
   if (group.isChanging) applyWhenIdle(group);
   else if (group.phase === 'retiring' && group.numRequests === 0) retire(cluster, group);
+  else if (group.phase === 'draining' && group.numRequests === 0) releaseIfEmpty(cluster, group);
   else makeRoomForExchange(cluster, group);
 }
 
@@ -42,6 +46,8 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
 function retire(cluster: Cluster, group: InstanceGroup): void {
   cluster.removeGroup(group);
   cluster.note('groupRetired', { groupId: group.id, detail: 'its last request has left' });
+  // An instance that drains may wait for this.
+  wakeGroupsOn(cluster, group.layout);
 }
 
 function canStep(cluster: Cluster, group: InstanceGroup): boolean {
@@ -65,6 +71,7 @@ function takeBatch(cluster: Cluster, group: InstanceGroup): StepBatch {
 function execute(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   if (group.inFlight.length === 0 && cluster.nowUs > group.idleSinceUs) group.busySinceUs = cluster.nowUs;
   group.inFlight.push(batch);
+  group.counters.numSteps += 1;
   enterStage(cluster, batch);
 }
 
@@ -179,17 +186,22 @@ function postprocess(cluster: Cluster, batch: StepBatch): void {
     request.computedTokens += batch.numTokens[index] as number;
     if (batch.samples[index] === 1) emitToken(cluster, group, request);
     if (request.isAbortWanted) endIfAborted(cluster, request);
+    if (request.arrival !== undefined) stopIfBack(cluster, request);
   }
   group.spareBatches.push(batch);
 }
 
 function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): void {
   const { nowUs } = cluster;
+  const { counters } = group;
+  counters.generatedTokens += 1;
   if (request.firstTokenAtUs === undefined) request.firstTokenAtUs = nowUs;
   else {
     const gapUs = nowUs - request.lastTokenAtUs;
     if (gapUs > request.maxTokenGapUs) request.maxTokenGapUs = gapUs;
     cluster.observer.tokenGap(gapUs);
+    counters.numTokenGaps += 1;
+    counters.tokenGapSumUs += gapUs;
   }
   request.lastTokenAtUs = nowUs;
   request.generatedTokens += 1;

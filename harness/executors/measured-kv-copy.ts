@@ -9,42 +9,71 @@ type Place = MeasuredInstance & { readonly tier: KvStore['tier'] };
 export interface KvMove {
   readonly from: Place;
   readonly to: Place;
+  /** The first of a block. Tokens before it are at the target already, where that is a device. */
+  readonly firstToken: number;
   readonly numTokens: number;
 }
 
-/** Really copies KV of the first `numTokens` tokens of some layers; cells at the target are taken as needed. */
+/**
+ * Really copies KV of tokens `firstToken` up to `numTokens` of some layers, in whole blocks; cells at the target are taken
+ * as needed. There may be nothing left to copy.
+ */
 export function copyKvPages(requestId: number, layers: LayerRange, move: KvMove): void {
-  const { from, to, numTokens } = move;
+  const { from, to, firstToken, numTokens } = move;
   assert(
     from.model !== to.model || from.tier !== to.tier,
     'INV-copy-moves',
     () => `request ${requestId}: source and target of a KV copy are the same`,
   );
-  if (to.tier === 'device') to.model.kv.reserve(requestId, layers, numTokens);
+  if (to.tier === 'device') {
+    assertIsContinued(requestId, layers, move);
+    to.model.kv.reserve(requestId, layers, numTokens);
+  } else {
+    assert(firstToken === 0, 'INV-copy-whole', () => `request ${requestId}: host memory takes whole KV only`);
+  }
   for (let layer = layers.first; layer < layers.first + layers.count; layer += 1) {
     copyLayer(requestId, layer, move);
   }
 }
 
-function copyLayer(requestId: number, layer: number, { from, to, numTokens }: KvMove): void {
-  const numBlocks = Math.ceil(numTokens / from.model.kv.shape.blockSizeTokens);
-  const cellsAt = (kv: PagedKv): readonly number[] => {
-    const cells = kv.table(requestId, layer).slice(0, numBlocks);
+/** A copy goes on where the one before has ended: never after a gap, which would be read as KV. */
+function assertIsContinued(requestId: number, layers: LayerRange, { to, firstToken }: KvMove): void {
+  if (firstToken === 0) return;
+  const { kv } = to.model;
+  const firstBlock = firstToken / kv.shape.blockSizeTokens;
+  for (let layer = layers.first; layer < layers.first + layers.count; layer += 1) {
+    const numThere = kv.table(requestId, layer).length;
     assert(
-      cells.length === numBlocks,
-      'INV-copy-source',
-      () => `request ${requestId}, layer ${layer}: ${cells.length} of ${numBlocks} blocks are there`,
+      Number.isInteger(firstBlock) && numThere >= firstBlock,
+      'INV-copy-continues',
+      () => `request ${requestId}, layer ${layer}: from token ${firstToken}, ${numThere} blocks are there`,
     );
-    return cells;
+  }
+}
+
+function copyLayer(requestId: number, layer: number, { from, to, firstToken, numTokens }: KvMove): void {
+  const { blockSizeTokens } = from.model.kv.shape;
+  const firstBlock = firstToken / blockSizeTokens;
+  const endBlock = Math.ceil(numTokens / blockSizeTokens);
+  if (endBlock <= firstBlock) return;
+  const cellsAt = (kv: PagedKv): readonly number[] => {
+    const table = kv.table(requestId, layer);
+    assert(
+      table.length >= endBlock,
+      'INV-copy-source',
+      () => `request ${requestId}, layer ${layer}: ${table.length} of ${endBlock} blocks are there`,
+    );
+    return table.slice(firstBlock, endBlock);
   };
   if (from.tier === 'device' && to.tier === 'device') {
     to.model.kv.copyCells(from.model.kv, cellsAt(from.model.kv), cellsAt(to.model.kv));
     return;
   }
+  const { cellElements } = from.model.kv;
   const pages =
     from.tier === 'device'
       ? from.model.kv.readCells(cellsAt(from.model.kv))
-      : from.hostKv.get(requestId, layer).slice(0, numBlocks * from.model.kv.cellElements);
+      : from.hostKv.get(requestId, layer).slice(firstBlock * cellElements, endBlock * cellElements);
   if (to.tier === 'device') to.model.kv.writeCells(cellsAt(to.model.kv), pages);
   else to.hostKv.put(requestId, layer, pages);
 }

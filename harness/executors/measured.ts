@@ -152,11 +152,12 @@ export class MeasuredExecutor implements Executor {
   copyKv(
     requestId: number,
     layers: LayerRange,
-    move: { from: KvStore; to: KvStore; numTokens: number },
+    move: { from: KvStore; to: KvStore; firstToken?: number; numTokens: number },
   ): void {
     copyKvPages(requestId, layers, {
       from: { ...this.instance(move.from.instance), tier: move.from.tier },
       to: { ...this.instance(move.to.instance), tier: move.to.tier },
+      firstToken: move.firstToken ?? 0,
       numTokens: move.numTokens,
     });
   }

@@ -1,4 +1,14 @@
-import type { ClusterEventRecord, InstanceSample, StageRecord, TransferRecord } from '../core/observer.ts';
+import type {
+  ClusterEventRecord,
+  InstanceSample,
+  MigrationRecord,
+  StageRecord,
+  TransferRecord,
+} from '../core/observer.ts';
+import { FleetTally } from './fleet-tally.ts';
+import { Fragmentation } from './fragmentation.ts';
+import { downtimeUs } from './rows.ts';
+import { Samples } from './samples.ts';
 
 interface LastSample {
   timeUs: number;
@@ -6,7 +16,7 @@ interface LastSample {
   capacityBytes: number;
 }
 
-/** Adds up what the summary says about instances: memory in use, computing, bubbles, KV on links, drops and restores. */
+/** Adds up what the summary says about instances: memory in use, computing, bubbles, KV on links, changes of groups and instances. */
 export class ClusterTally {
   busyUs = 0;
   /** Of stages of pipelines alone: computing, and standing idle between two micro-batches. */
@@ -16,7 +26,13 @@ export class ClusterTally {
   exchangedBytes = 0;
   numDrops = 0;
   numRestores = 0;
+  numMigrationsAborted = 0;
+  migratedBytes = 0;
+  /** Of each migration that stopped its request for a copy, microseconds. */
+  readonly migrationDowntime = new Samples();
   maxKvUsageRatio: number | undefined;
+  readonly fleet = new FleetTally();
+  readonly fragmentation = new Fragmentation();
   readonly #lastSamples = new Map<number, LastSample>();
   #usedByteUs = 0;
   #capacityByteUs = 0;
@@ -37,7 +53,15 @@ export class ClusterTally {
     if (record.kind === 'exchange') this.exchangedBytes += record.bytes;
   }
 
+  addMigration(record: MigrationRecord): void {
+    this.migratedBytes += record.bytes;
+    if (record.abortReason !== undefined) this.numMigrationsAborted += 1;
+    const downtime = downtimeUs(record);
+    if (downtime !== undefined) this.migrationDowntime.push(downtime);
+  }
+
   addClusterEvent(record: ClusterEventRecord): void {
+    this.fleet.add(record);
     if (record.kind === 'groupsMerged') this.numDrops += 1;
     if (record.kind === 'groupSplit') this.numRestores += 1;
   }
@@ -45,6 +69,7 @@ export class ClusterTally {
   addSample(sample: InstanceSample): void {
     const { timeUs, kvUsedBytes: usedBytes } = sample;
     const capacityBytes = usedBytes + sample.kvFreeBytes;
+    this.fragmentation.addSample(sample);
     if (capacityBytes > 0)
       this.maxKvUsageRatio = Math.max(this.maxKvUsageRatio ?? 0, usedBytes / capacityBytes);
     const last = this.#lastSamples.get(sample.instance);

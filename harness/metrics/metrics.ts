@@ -198,6 +198,57 @@ export const metrics = {
       'Time of all instances from the moment each was asked for, cold start included, until it was given back.',
     better: 'lower',
   },
+  mean_instances: {
+    label: 'Mean instances',
+    unit: 'count',
+    formula: 'Instance-seconds / time from the start of the run to its end.',
+    better: 'lower',
+    undefinedWhen: 'the run took no time',
+  },
+  peak_instances: {
+    label: 'Peak instances',
+    unit: 'count',
+    formula: 'Most instances that were paid for at the same time.',
+    better: 'lower',
+  },
+  scale_up_count: {
+    label: 'Instances asked for',
+    unit: 'count',
+    formula: 'Instances that a policy asked for during the run.',
+    better: 'neither',
+  },
+  start_failures: {
+    label: 'Failed starts',
+    unit: 'count',
+    formula: 'Attempts to start an instance that failed; each is tried again after a back-off.',
+    better: 'lower',
+  },
+  drain_count: {
+    label: 'Drains',
+    unit: 'count',
+    formula: 'Times that a group began to serve its last requests, to be released; those cancelled included.',
+    better: 'neither',
+  },
+  cold_start_seconds: {
+    label: 'Cold-start time',
+    unit: 's',
+    formula:
+      'Instance-seconds from the moment each instance was asked for until it was ready, was given back, or the run ended: paid for, serving nobody.',
+    better: 'lower',
+  },
+  ...latency('cold_start', ['mean'], {
+    label: 'Cold start',
+    unit: 'ms',
+    formula: 'Time from asking for an instance until it was ready, over those that became ready.',
+    undefinedWhen: 'no instance that was asked for became ready',
+  }),
+  drain_seconds: {
+    label: 'Drain time',
+    unit: 's',
+    formula:
+      'Instance-seconds from the start of each drain until the instance was released, the drain was cancelled, or the run ended; of a pipeline, its first member.',
+    better: 'lower',
+  },
   preemption_count: {
     label: 'Preemptions',
     unit: 'count',
@@ -217,6 +268,24 @@ export const metrics = {
     formula: 'Times that a live request moved to another group.',
     better: 'neither',
   },
+  migrations_aborted: {
+    label: 'Aborted migrations',
+    unit: 'count',
+    formula: 'Migrations of running requests that were begun and given up; the request went on at its source.',
+    better: 'lower',
+  },
+  migrated_bytes: {
+    label: 'Migrated bytes',
+    unit: 'bytes',
+    formula: 'KV bytes of all copies that migrations began, those of aborted ones included.',
+    better: 'lower',
+  },
+  ...latency('migration_downtime', ['mean', 'p99', 'max'], {
+    label: 'Migration downtime',
+    unit: 'ms',
+    formula: `Time that a migrating request stood still while its last blocks were copied, over migrations that were completed with their KV. ${percentiles}`,
+    undefinedWhen: 'no request migrated with its KV',
+  }),
   kv_usage_ratio: {
     label: 'KV usage',
     unit: 'ratio',
@@ -230,6 +299,21 @@ export const metrics = {
     unit: 'ratio',
     formula: 'Largest share of KV memory in use on any instance at any sample.',
     better: 'neither',
+    undefinedWhen: 'no sample saw KV memory',
+  },
+  fragmentation_ratio: {
+    label: 'Fragmentation',
+    unit: 'ratio',
+    formula:
+      'Free KV memory of all serving instances that the first waiting requests of instances without room for them could use, smallest first, if it were in one place / KV memory of all serving instances; mean over the samples.',
+    better: 'lower',
+    undefinedWhen: 'no sample saw KV memory',
+  },
+  fragmentation_ratio_max: {
+    label: 'Fragmentation max',
+    unit: 'ratio',
+    formula: 'The largest fragmentation at any sample.',
+    better: 'lower',
     undefinedWhen: 'no sample saw KV memory',
   },
   busy_ratio: {

@@ -2,6 +2,7 @@ import type {
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
+  MigrationRecord,
   Observer,
   RequestRecord,
   StageRecord,
@@ -12,7 +13,14 @@ import { ClusterTally } from './cluster-tally.ts';
 import { Histogram } from './histogram.ts';
 import { RequestTally } from './request-tally.ts';
 import { type CellSummary, timeseriesColumns } from './results.ts';
-import { clusterEventLine, decisionLine, requestLine, sampleLine, transferLine } from './rows.ts';
+import {
+  clusterEventLine,
+  decisionLine,
+  migrationLine,
+  requestLine,
+  sampleLine,
+  transferLine,
+} from './rows.ts';
 import type { OpenSink, Sink } from './sinks.ts';
 import { type RunTotals, summarize } from './summary.ts';
 import { TraceEvents } from './trace-events.ts';
@@ -35,6 +43,7 @@ export class CellRecorder implements Observer {
   readonly #decisionRows: Sink;
   readonly #sampleRows: Sink;
   readonly #transferRows: Sink;
+  readonly #migrationRows: Sink;
   readonly #eventRows: Sink;
   readonly #traceSink: Sink;
   readonly #trace: TraceEvents;
@@ -51,6 +60,7 @@ export class CellRecorder implements Observer {
     this.#decisionRows = open('decisions.jsonl');
     this.#sampleRows = open('timeseries.csv');
     this.#transferRows = open('transfers.jsonl');
+    this.#migrationRows = open('migrations.jsonl');
     this.#eventRows = open('events.jsonl');
     this.#traceSink = open('trace.json');
     this.#sampleRows.write(`${timeseriesColumns.join(',')}\n`);
@@ -87,6 +97,12 @@ export class CellRecorder implements Observer {
     this.#cluster.addTransfer(record);
     this.#transferRows.write(transferLine(record));
     this.#trace.transfer(record);
+  }
+
+  migrationEnded(record: MigrationRecord): void {
+    this.#cluster.addMigration(record);
+    this.#migrationRows.write(migrationLine(record));
+    this.#trace.migration(record);
   }
 
   clusterEvent(record: ClusterEventRecord): void {

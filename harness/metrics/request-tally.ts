@@ -16,6 +16,7 @@ export class ClassTally {
   };
   readonly ttft = new Samples();
   readonly tpot = new Samples();
+  readonly e2el = new Samples();
   numMet = 0;
 
   constructor(requestClass: RequestClass) {
@@ -41,13 +42,13 @@ export class ClassTally {
     if (meetsSlo(times, this.requestClass.slo)) this.numMet += 1;
     pushDefined(this.ttft, ttftUs(times));
     pushDefined(this.tpot, tpotUs(times));
+    pushDefined(this.e2el, e2elUs(times));
   }
 }
 
 /** Adds up everything about requests that the summary needs. */
 export class RequestTally {
   readonly classes: readonly ClassTally[];
-  readonly e2el = new Samples();
   readonly queueingDelay = new Samples();
   normalizedLatencySumUs = 0;
   promptTokens = 0;
@@ -107,7 +108,6 @@ export class RequestTally {
     this.outputTokens += record.generatedTokens;
     const latencyUs = e2elUs(times);
     if (latencyUs === undefined) return;
-    this.e2el.push(latencyUs);
     this.normalizedLatencySumUs += latencyUs / record.generatedTokens;
   }
 }

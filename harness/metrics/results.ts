@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import type { InstanceState } from '../core/observer.ts';
 
 /**
  * The files of a results folder, which are the interface for everything that reads results. Times ending in `_us` are
  * integer microseconds on the cell's clock, `_ms` are milliseconds; `null` means undefined (see each metric's formula).
  * Every change of a key or column raises the version, and readers refuse any but their own.
  */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 const count = z.int().nonnegative();
 const timeUs = count;
@@ -71,6 +72,33 @@ export const transferRowSchema = z.strictObject({
   ended_us: timeUs,
 });
 
+/** One line of `cells/<id>/migrations.jsonl`, in order of ending: a running request moves to another group, or tried to. */
+export const migrationRowSchema = z.strictObject({
+  request: count,
+  from_group: count,
+  to_group: count,
+  /** First members of the groups. */
+  from_instance: count,
+  to_instance: count,
+  protocol: z.enum(['live', 'blocking', 'recompute']),
+  /** Tokens of the request at the end. */
+  tokens: count,
+  /** Copies begun; 0 where nothing was copied. */
+  stages: count,
+  /** KV bytes of these copies, cancelled ones included. */
+  bytes: count,
+  started_us: timeUs,
+  /** When the request was stopped for the last stage; `null` if it never was. */
+  stopped_us: timeUs.nullable(),
+  ended_us: timeUs,
+  /** Ended - stopped; `null` where it was aborted, and for `recompute`, which ends before the request runs again. */
+  downtime_us: timeUs.nullable(),
+  outcome: z.enum(['done', 'aborted']),
+  /** Why it was aborted. */
+  reason: z.string().optional(),
+});
+export type MigrationRow = z.infer<typeof migrationRowSchema>;
+
 /** One line of `cells/<id>/events.jsonl`: moments of the cluster that matter to a reader. */
 export const clusterEventRowSchema = z.strictObject({
   time_us: timeUs,
@@ -94,6 +122,8 @@ export const timeseriesColumns = [
   'loading_bytes',
   'dropped_bytes',
   'host_kv_bytes',
+  'waiting_kv_bytes',
+  'head_kv_bytes',
   'waiting',
   'running',
   'swapped',
@@ -103,10 +133,14 @@ export const timeseriesColumns = [
   'busy_us',
 ] as const;
 export type TimeseriesColumn = (typeof timeseriesColumns)[number];
-/** `role` and `state` are text; counts of requests stand on the first member of a group; tokens and busy time are since the last sample. */
+/**
+ * `role` and `state` are text. Counts of requests, and the KV that all waiting ones and the first of them need on this
+ * instance, stand on the first member of a group; tokens and busy time are since the
+ * last sample. A released instance has one row that says so.
+ */
 export type TimeseriesRow = { readonly [K in Exclude<TimeseriesColumn, 'role' | 'state'>]: number } & {
   readonly role: string;
-  readonly state: 'provisioning' | 'loading' | 'ready' | 'draining' | 'stopped' | 'failed';
+  readonly state: InstanceState;
 };
 
 /** One object of `summary.json`'s `cells`: the metrics of one policy stack with one seed. */
@@ -156,20 +190,41 @@ export const cellSummarySchema = z.strictObject({
     z.strictObject({
       offered: count,
       completed: count,
+      mean_ttft_ms: metric,
       p50_ttft_ms: metric,
       p99_ttft_ms: metric,
       p50_tpot_ms: metric,
       p99_tpot_ms: metric,
+      p50_e2el_ms: metric,
+      p99_e2el_ms: metric,
       slo_attainment: metric,
     }),
   ),
   instance_seconds: z.number(),
+  mean_instances: metric,
+  peak_instances: count,
+  /** Instances asked for, starts of them that failed, drains begun. */
+  scale_up_count: count,
+  start_failures: count,
+  drain_count: count,
+  /** Instance-seconds that served nobody yet, or nobody new any more. */
+  cold_start_seconds: z.number(),
+  mean_cold_start_ms: metric,
+  drain_seconds: z.number(),
   preemption_count: count,
   swap_count: count,
   migration_count: count,
+  migrations_aborted: count,
+  migrated_bytes: count,
+  mean_migration_downtime_ms: metric,
+  p99_migration_downtime_ms: metric,
+  max_migration_downtime_ms: metric,
   /** Time-weighted means over the run, all instances. */
   kv_usage_ratio: metric,
   kv_usage_ratio_max: metric,
+  /** Free KV memory that is of no use to requests that wait elsewhere. */
+  fragmentation_ratio: metric,
+  fragmentation_ratio_max: metric,
   busy_ratio: metric,
   bubble_ratio: metric,
   swapped_bytes: count,

@@ -2,6 +2,7 @@ import type {
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
+  MigrationRecord,
   RequestRecord,
   TransferRecord,
 } from '../core/observer.ts';
@@ -42,6 +43,28 @@ export function transferLine(record: TransferRecord): string {
   );
 }
 
+export function migrationLine(record: MigrationRecord): string {
+  const { abortReason } = record;
+  const outcome = abortReason === undefined ? '"done"' : `"aborted","reason":${quote(abortReason)}`;
+  return (
+    `{"request":${record.requestId},"from_group":${record.fromGroup},"to_group":${record.toGroup},` +
+    `"from_instance":${record.fromInstance},"to_instance":${record.toInstance},"protocol":"${record.protocol}",` +
+    `"tokens":${record.tokens},"stages":${record.numStages},"bytes":${record.bytes},` +
+    `"started_us":${record.startedAtUs},"stopped_us":${record.stoppedAtUs ?? null},"ended_us":${record.endedAtUs},` +
+    `"downtime_us":${downtimeUs(record) ?? null},"outcome":${outcome}}\n`
+  );
+}
+
+/**
+ * How long the request stood still for its migration; `undefined` where it was aborted, and for `recompute`, where the
+ * request has yet to be computed again when the migration ends.
+ */
+export function downtimeUs(record: MigrationRecord): number | undefined {
+  const { stoppedAtUs, endedAtUs, abortReason, protocol } = record;
+  if (stoppedAtUs === undefined || abortReason !== undefined || protocol === 'recompute') return undefined;
+  return endedAtUs - stoppedAtUs;
+}
+
 export function clusterEventLine(record: ClusterEventRecord): string {
   return (
     `{"time_us":${record.timeUs},"kind":${quote(record.kind)},"instance":${record.instance ?? null},` +
@@ -54,7 +77,7 @@ export function sampleLine(sample: InstanceSample): string {
   return (
     `${sample.timeUs},${sample.instance},${sample.groupId},${csvField(sample.role)},${sample.state},` +
     `${sample.weightBytes},${sample.kvUsedBytes},${sample.kvFreeBytes},${sample.reserveBytes},` +
-    `${sample.loadingBytes},${sample.droppedBytes},${sample.hostKvBytes},` +
+    `${sample.loadingBytes},${sample.droppedBytes},${sample.hostKvBytes},${sample.waitingKvBytes},${sample.headKvBytes},` +
     `${sample.numWaiting},${sample.numRunning},${sample.numSwapped},${sample.numExchanging},` +
     `${sample.prefillTokens},${sample.decodeTokens},${sample.busyUs}\n`
   );

@@ -3,6 +3,7 @@ import {
   clusterEventRowSchema,
   decisionRowSchema,
   manifestSchema,
+  migrationRowSchema,
   requestRowSchema,
   schemaVersion,
   summarySchema,
@@ -15,6 +16,7 @@ const published = {
   'request-row': { schema: requestRowSchema, title: 'A line of cells/<id>/requests.jsonl' },
   'decision-row': { schema: decisionRowSchema, title: 'A line of cells/<id>/decisions.jsonl' },
   'transfer-row': { schema: transferRowSchema, title: 'A line of cells/<id>/transfers.jsonl' },
+  'migration-row': { schema: migrationRowSchema, title: 'A line of cells/<id>/migrations.jsonl' },
   'cluster-event-row': { schema: clusterEventRowSchema, title: 'A line of cells/<id>/events.jsonl' },
 } as const;
 

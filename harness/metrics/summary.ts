@@ -53,12 +53,14 @@ export function summarize(tallies: Tallies, totals: RunTotals): CellSummary {
     classes: Object.fromEntries(
       requests.classes.map((tally) => [tally.requestClass.name, summarizeClass(tally)]),
     ),
-    instance_seconds: totals.instanceUs / usPerSecond,
+    ...fleet(cluster, totals),
     preemption_count: requests.numPreemptions,
     swap_count: requests.numSwaps,
     migration_count: requests.numMigrations,
+    ...migrations(cluster),
     kv_usage_ratio: cluster.kvUsageRatio ?? null,
     kv_usage_ratio_max: cluster.maxKvUsageRatio ?? null,
+    ...fragmentation(cluster),
     busy_ratio: ratio(cluster.busyUs, totals.instanceUs),
     bubble_ratio: ratio(cluster.bubbleUs, cluster.bubbleUs + cluster.pipelinedUs),
     swapped_bytes: cluster.swappedBytes,
@@ -95,7 +97,7 @@ function lastEndUs({ requests }: Tallies, totals: RunTotals): number {
 function latencies({ requests, tokenGaps }: Tallies, completed: number) {
   const ttft = sortedUnion(requests.classes.map((tally) => tally.ttft));
   const tpot = sortedUnion(requests.classes.map((tally) => tally.tpot));
-  const e2el = sortedUnion([requests.e2el]);
+  const e2el = sortedUnion(requests.classes.map((tally) => tally.e2el));
   const queueingDelay = sortedUnion([requests.queueingDelay]);
   return {
     mean_ttft_ms: toMs(mean(ttft)),
@@ -132,16 +134,50 @@ function stalls({ numStalled, stalledSumUs, maxStalledUs }: RequestTally) {
   };
 }
 
+function fleet({ fleet: tally }: ClusterTally, { instanceUs, endedAtUs }: RunTotals) {
+  return {
+    instance_seconds: instanceUs / usPerSecond,
+    mean_instances: ratio(instanceUs, endedAtUs),
+    peak_instances: tally.numPeak,
+    scale_up_count: tally.numRequested,
+    start_failures: tally.numStartFailures,
+    drain_count: tally.numDrains,
+    cold_start_seconds: tally.coldStartUs(endedAtUs) / usPerSecond,
+    mean_cold_start_ms: ratio(tally.coldStartSumUs / usPerMs, tally.numColdStarts),
+    drain_seconds: tally.drainUs(endedAtUs) / usPerSecond,
+  };
+}
+
+function migrations({ numMigrationsAborted, migratedBytes, migrationDowntime }: ClusterTally) {
+  const downtime = sortedUnion([migrationDowntime]);
+  return {
+    migrations_aborted: numMigrationsAborted,
+    migrated_bytes: migratedBytes,
+    mean_migration_downtime_ms: toMs(mean(downtime)),
+    p99_migration_downtime_ms: quantileMs(downtime, 0.99),
+    max_migration_downtime_ms: quantileMs(downtime, 1),
+  };
+}
+
+function fragmentation({ fragmentation: seen }: ClusterTally) {
+  const ratios = seen.ratios();
+  return { fragmentation_ratio: ratios?.mean ?? null, fragmentation_ratio_max: ratios?.max ?? null };
+}
+
 function summarizeClass(tally: ClassTally): CellSummary['classes'][string] {
   const ttft = sortedUnion([tally.ttft]);
   const tpot = sortedUnion([tally.tpot]);
+  const e2el = sortedUnion([tally.e2el]);
   return {
     offered: tally.offered,
     completed: tally.ended.finished,
+    mean_ttft_ms: toMs(mean(ttft)),
     p50_ttft_ms: quantileMs(ttft, 0.5),
     p99_ttft_ms: quantileMs(ttft, 0.99),
     p50_tpot_ms: quantileMs(tpot, 0.5),
     p99_tpot_ms: quantileMs(tpot, 0.99),
+    p50_e2el_ms: quantileMs(e2el, 0.5),
+    p99_e2el_ms: quantileMs(e2el, 0.99),
     slo_attainment: tally.hasTarget ? ratio(tally.numMet, tally.eligible) : null,
   };
 }

@@ -2,6 +2,7 @@ import type {
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
+  MigrationRecord,
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
@@ -68,6 +69,8 @@ export class TraceEvents {
     this.#flowEnd('s', `send ${kind}`, { id, pid: sendPid, timeUs: startedAtUs });
     this.#flowEnd('f', `receive ${kind}`, { id, pid: this.#pidOf(receiver), timeUs: endedAtUs });
   }
+
+  migration(_record: MigrationRecord): void {}
 
   /** Dispatches are left out: there is one per request, and the request log has them. */
   decision(record: DecisionRecord): void {

@@ -25,6 +25,11 @@ export function checkDispatch(answer: DispatchDecision | undefined): DispatchDec
   throw new TypeError(`expected { kind, reason: string, ... } or nothing, got ${describe(answer)}`);
 }
 
+export function checkCount(answer: number | undefined): number | undefined {
+  if (answer === undefined || Number.isInteger(answer)) return answer;
+  throw new TypeError(`expected a whole number or nothing, got ${describe(answer)}`);
+}
+
 export function checkIds(answer: readonly number[] | undefined): readonly number[] | undefined {
   if (answer === undefined) return undefined;
   if (!Array.isArray(answer) || !answer.every((id) => Number.isInteger(id))) {
@@ -100,6 +105,12 @@ export function checkPlans(
 
 function isCount(value: unknown): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1;
+}
+
+/** What is wrong with the name of a role, if anything. */
+export function roleProblem(role: unknown): string | undefined {
+  if (typeof role === 'string' && /^[A-Za-z0-9-]+$/.test(role)) return undefined;
+  return `a role consists of letters, digits and dashes, got ${describe(role)}`;
 }
 
 /** A value that a policy gave, for a message: whatever it is, this does not throw. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Hardware } from '../core/hardware.ts';
 import type { ModelShape } from '../core/model-shape.ts';
+import type { RequestClass } from '../core/workload.ts';
 import type { Rng } from '../base/rng.ts';
 import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
 import type { Decision, DispatchDecision, Limits } from './decisions.ts';
@@ -21,10 +22,12 @@ export interface Capabilities {
   readonly dropsParameters?: boolean;
   /** Bound, not a policy: instances get as much KV memory as the load asks for. */
   readonly unlimitedMemory?: boolean;
+  /** Moves requests from group to group. */
+  readonly migrates?: boolean;
+  /** Starts and drains instances. */
+  readonly scales?: boolean;
   /** Asks for true output lengths (`PolicyDeps.trueOutputTokens`); every report says so. */
   readonly isOracle?: boolean;
-  /** `onTick` is called this often, in microseconds of virtual time. */
-  readonly tickUs?: number;
 }
 
 /** What `create` gets besides its parameters. */
@@ -34,6 +37,8 @@ export interface PolicyDeps {
   readonly model: ModelShape;
   readonly hardware: Hardware;
   readonly blockSizeTokens: number;
+  /** Classes of requests with their priorities and targets. */
+  readonly classes: readonly RequestClass[];
   /** True answer length by request id; there only for a policy that declares itself an oracle. */
   readonly trueOutputTokens?: (requestId: number) => number;
 }
@@ -43,6 +48,8 @@ export interface PolicyDeps {
  * (anything but `undefined` or an empty list) decides. Answers are plain data; the core checks and applies them.
  */
 export interface Policy {
+  /** How many instances there are at the start, up to `maxInstances`; without an answer the configuration decides. */
+  initialInstances?(configured: number, maxInstances: number): number | undefined;
   /**
    * Which instances serve together from the start, as pipelines in this order; each instance once. Asked once, before
    * anything runs; without an answer the configuration decides.
@@ -64,7 +71,8 @@ export interface Policy {
    * refused, the next policy is asked; without one the request waits as well.
    */
   onMemoryPressure?(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined;
-  /** Every `capabilities.tickUs`. */
+  /** `onTick` is called this often, in whole microseconds of virtual time; goes with `onTick`. */
+  readonly tickUs?: number;
   onTick?(view: ClusterView): readonly Decision[] | undefined;
   onEvent?(event: PolicyEvent, view: ClusterView): readonly Decision[] | undefined;
   /** A stage has run: what it was given and how long it took, for policies that learn. Every member of a stack is told. */

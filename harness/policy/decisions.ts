@@ -10,12 +10,25 @@ export type Decision =
   | SetLimitsDecision
   | DropDecision
   | RestoreDecision
-  | CancelRestoreDecision;
+  | CancelRestoreDecision
+  | MigrateDecision
+  | ScaleUpDecision
+  | DrainDecision
+  | CancelDrainDecision
+  | SetRoleDecision;
 
 export type DispatchDecision =
   | { readonly kind: 'dispatch'; readonly groupId: number; readonly reason: string }
-  | { readonly kind: 'hold'; readonly reason: string }
+  | HoldDecision
   | { readonly kind: 'reject'; readonly reason: string };
+
+/** Keeps the request at the cluster; it is asked about again when something has changed. */
+export interface HoldDecision {
+  readonly kind: 'hold';
+  /** `class`: nothing of its class can be placed now, so that the others of the class need not be asked about either. `request` where not given. */
+  readonly scope?: 'request' | 'class';
+  readonly reason: string;
+}
 
 /**
  * Gives up a running request: `recompute` frees its KV now and puts it at the front of the queue; `swap` copies its KV
@@ -101,6 +114,78 @@ export interface RestoreDecision {
 export interface CancelRestoreDecision {
   readonly kind: 'cancelRestore';
   readonly groupId: number;
+  readonly reason: string;
+}
+
+/**
+ * Moves a request to another group that takes requests. A running one takes its KV along, as `protocol` says; one whose KV is
+ * in host memory comes back from there, over the network, when it is swapped in; one without KV just changes queues.
+ */
+export interface MigrateDecision {
+  readonly kind: 'migrate';
+  readonly requestId: number;
+  /** Where to. */
+  readonly groupId: number;
+  /** How the KV of a running request travels; `defaultMigration` where not given. */
+  readonly protocol?: MigrationProtocol;
+  readonly reason: string;
+}
+
+/**
+ * `live` (Llumnix, section 4.2): full blocks are copied while the request decodes, then those that it has filled meanwhile, and
+ * so on; it stops for the last stage only. The target's blocks are taken before each stage; where they cannot be, or the
+ * request ends or is given up, the migration is aborted and the request goes on at its source. Refused during its prefill.
+ * `blocking` stops it for the whole copy; `recompute` gives its KV up and computes it again at the target.
+ */
+export type MigrationProtocol =
+  | {
+      readonly kind: 'live';
+      /** Stages at most, the last included. */
+      readonly maxStages: number;
+      /** No more blocks than these are left: the stage is the last. */
+      readonly lastStageBlocks: number;
+    }
+  | { readonly kind: 'blocking' }
+  | { readonly kind: 'recompute' };
+
+/** Three stages, the last of up to four blocks: the public code of Llumnix in the year of its paper. */
+export const defaultMigration: MigrationProtocol = { kind: 'live', maxStages: 3, lastStageBlocks: 4 };
+
+/**
+ * Asks for instances, which serve once they have been provisioned, have loaded the weights and have warmed up (`Hardware.start`),
+ * and cost from now on. Refused beyond the cluster's `maxInstances`.
+ */
+export interface ScaleUpDecision {
+  readonly kind: 'scaleUp';
+  readonly numInstances: number;
+  /** Of the new instances; `mixed` where not given. */
+  readonly role?: string;
+  readonly reason: string;
+}
+
+/**
+ * Releases the instances of a group once its requests have ended or migrated away: no dispatch and no migration to it any
+ * more; those that have no KV yet are placed anew. A group that is still loading is released at once.
+ */
+export interface DrainDecision {
+  readonly kind: 'drain';
+  readonly groupId: number;
+  readonly reason: string;
+}
+
+/** The group takes requests again. */
+export interface CancelDrainDecision {
+  readonly kind: 'cancelDrain';
+  readonly groupId: number;
+  readonly reason: string;
+}
+
+/** Gives the instances of a group another role: a label that means what the policies make of it. */
+export interface SetRoleDecision {
+  readonly kind: 'setRole';
+  readonly groupId: number;
+  /** Letters, digits and dashes. */
+  readonly role: string;
   readonly reason: string;
 }
 

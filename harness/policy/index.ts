@@ -1,6 +1,8 @@
 /** The whole of what a policy author imports. */
 export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../core/model-shape.ts';
+export type { RequestClass, SloTarget } from '../core/workload.ts';
 export { definePolicy } from './contract.ts';
+export { defaultMigration } from './decisions.ts';
 export type {
   BatchView,
   Capabilities,
@@ -12,22 +14,31 @@ export type {
   StageTiming,
 } from './contract.ts';
 export type {
+  CancelDrainDecision,
   CancelRestoreDecision,
   Decision,
   DispatchDecision,
+  DrainDecision,
   DropDecision,
+  HoldDecision,
   KvTransition,
   Limits,
+  MigrateDecision,
+  MigrationProtocol,
   PreemptDecision,
   RestoreDecision,
+  ScaleUpDecision,
   SetLimitsDecision,
+  SetRoleDecision,
   SwapInDecision,
   WaitDecision,
 } from './decisions.ts';
 export type {
   ClusterView,
+  GroupCounters,
   GroupPhase,
   GroupView,
+  HeldView,
   InstanceView,
   MemoryNeed,
   PolicyEvent,

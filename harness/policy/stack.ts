@@ -1,6 +1,7 @@
 import { messageOf, PolicyError } from '../base/errors.ts';
 import type { BatchView, Capabilities, MicroBatchPlan, Policy, StageTiming } from './contract.ts';
 import {
+  checkCount,
   checkDispatch,
   checkGroups,
   checkIds,
@@ -31,7 +32,7 @@ export interface Answer<T> {
   readonly value: T;
 }
 
-type Moment = keyof Policy;
+type Moment = Exclude<keyof Policy, 'tickUs'>;
 
 /**
  * Policies asked in order until one answers. Whatever a policy throws becomes a `PolicyError` with its name, the moment
@@ -43,11 +44,12 @@ export class PolicyStack {
   readonly #byMoment: Readonly<Record<Moment, readonly StackMember[]>>;
 
   constructor(members: readonly StackMember[], guard: CallGuard) {
-    for (const { name, capabilities } of members) checkCapabilities(name, capabilities);
+    for (const member of members) checkTicks(member);
     this.members = members;
     this.#guard = guard;
     const having = (moment: Moment) => members.filter((member) => member.policy[moment] !== undefined);
     this.#byMoment = {
+      initialInstances: having('initialInstances'),
       initialGroups: having('initialGroups'),
       dispatch: having('dispatch'),
       order: having('order'),
@@ -69,6 +71,12 @@ export class PolicyStack {
 
   answers(moment: Moment): boolean {
     return this.#byMoment[moment].length > 0;
+  }
+
+  initialInstances(configured: number, maxInstances: number): Answer<number> | undefined {
+    return this.#first('initialInstances', `${configured} instances`, ({ policy }) =>
+      checkCount(policy.initialInstances?.(configured, maxInstances)),
+    );
   }
 
   initialGroups(instanceIds: readonly number[]): Answer<readonly (readonly number[])[]> | undefined {
@@ -188,7 +196,9 @@ export class PolicyStack {
   }
 }
 
-function checkCapabilities(name: string, { tickUs }: Capabilities): void {
-  if (tickUs === undefined || (Number.isInteger(tickUs) && tickUs >= 1)) return;
-  throw new PolicyError(name, 'capabilities', `tickUs must be whole microseconds, at least 1, got ${tickUs}`);
+function checkTicks({ name, policy: { tickUs, onTick } }: StackMember): void {
+  if (tickUs === undefined && onTick === undefined) return;
+  if (onTick === undefined) throw new PolicyError(name, 'tickUs', 'goes with onTick, which is missing');
+  if (tickUs !== undefined && Number.isInteger(tickUs) && tickUs >= 1) return;
+  throw new PolicyError(name, 'tickUs', `must be whole microseconds, at least 1, got ${tickUs}`);
 }

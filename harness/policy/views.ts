@@ -24,6 +24,8 @@ export interface RequestView {
    * kept until it comes back.
    */
   readonly isInFlight: boolean;
+  /** The group that its KV is being copied to while it runs; see `MigrateDecision`. */
+  readonly migratesTo: number | undefined;
 }
 
 export type RequestStatus =
@@ -36,6 +38,7 @@ export type RequestStatus =
   | { readonly kind: 'swapping-out' }
   | { readonly kind: 'swapped' }
   | { readonly kind: 'swapping-in' }
+  /** Stopped for the last stage of a migration; counts as one of the target's requests already. */
   | { readonly kind: 'migrating' }
   /** Stalled: its KV has to follow the layers that its group moved to other members. */
   | { readonly kind: 'exchanging' }
@@ -53,6 +56,10 @@ export interface ViewList<T> extends Iterable<T> {
 export interface InstanceView {
   readonly id: number;
   readonly state: InstanceState;
+  /** `mixed` unless a policy has given it another. */
+  readonly role: string;
+  /** Since when it is paid for. */
+  readonly requestedAtUs: number;
   readonly weightBytes: number;
   readonly totalCells: number;
   readonly usedCells: number;
@@ -69,13 +76,26 @@ export interface StageView {
 /**
  * What a group is doing besides serving. `merging`: waits for its last step, then becomes part of a larger group;
  * `restoring`: its members load the layers that they lack; `retiring`: split already, serves its last requests;
- * `loading`: does not serve yet.
+ * `loading`: does not serve yet; `draining`: serves its last requests and is released.
  */
-export type GroupPhase = 'serving' | 'merging' | 'restoring' | 'retiring' | 'loading';
+export type GroupPhase = 'serving' | 'merging' | 'restoring' | 'retiring' | 'loading' | 'draining';
+
+/** Of a group since it began, for policies that look at what has happened between two looks. */
+export interface GroupCounters {
+  readonly numSteps: number;
+  /** Steps that left requests waiting because `limits.maxRunning` ran already. */
+  readonly numCappedSteps: number;
+  readonly generatedTokens: number;
+  /** Tokens after a request's first, and the time between each and the one before. */
+  readonly numTokenGaps: number;
+  readonly tokenGapSumUs: number;
+}
 
 export interface GroupView {
   readonly id: number;
   readonly phase: GroupPhase;
+  /** That of its members. */
+  readonly role: string;
   /** One for an ordinary instance; in order of their layers, which together are the whole model. */
   readonly stages: readonly StageView[];
   /** Queued and preempted requests, in the order in which they will be admitted. */
@@ -84,7 +104,7 @@ export interface GroupView {
   readonly running: ViewList<RequestView>;
   /** Requests whose KV is in host memory or on its way there or back. */
   readonly swapped: ViewList<RequestView>;
-  /** Stalled requests whose KV waits to follow the group's layers, or is on its way. */
+  /** Stalled requests whose KV is on its way to this group, or waits to follow its layers. */
   readonly exchanging: ViewList<RequestView>;
   readonly limits: Limits;
   /** KV blocks that the group can hold: the minimum over its members. */
@@ -100,6 +120,10 @@ export interface GroupView {
   readonly acceptsRequests: boolean;
   /** Duration of the last step, 0 before the first. */
   readonly lastStepUs: number;
+  /** Migrations under way, from here and to here. */
+  readonly numMigratingOut: number;
+  readonly numMigratingIn: number;
+  readonly counters: GroupCounters;
 }
 
 export interface ClusterView {
@@ -108,9 +132,22 @@ export interface ClusterView {
   readonly observedAtUs: number;
   readonly blockSizeTokens: number;
   readonly groups: readonly GroupView[];
+  /** Every instance that there has been, by id; see `state`. */
   readonly instances: readonly InstanceView[];
-  /** Requests that `hold` has kept at the cluster. */
-  readonly held: ViewList<RequestView>;
+  /** Instances that are paid for: from asking for one until it is released or fails. */
+  readonly numInstances: number;
+  /** The most that there may be. */
+  readonly maxInstances: number;
+  /** Requests that `hold` has kept at the cluster, by class: those of the highest priority first, the oldest first in each. */
+  readonly held: HeldView;
+  /** A live request. */
+  request(id: number): RequestView | undefined;
+}
+
+/** Requests that are kept at the cluster. */
+export interface HeldView extends ViewList<RequestView> {
+  /** Those of one class. */
+  ofClass(className: string): ViewList<RequestView>;
 }
 
 /** What a request needs that the group does not have. */
@@ -121,11 +158,36 @@ export interface MemoryNeed {
 }
 
 export type PolicyEvent =
-  | { readonly kind: 'requestEnded'; readonly requestId: number; readonly groupId: number | undefined }
+  /** Before the request is dispatched: what demand is measured by. */
+  | { readonly kind: 'requestArrived'; readonly requestId: number }
+  | {
+      readonly kind: 'requestEnded';
+      readonly requestId: number;
+      readonly groupId: number | undefined;
+      readonly className: string;
+      readonly isFinished: boolean;
+      readonly promptTokens: number;
+      readonly generatedTokens: number;
+      /** `undefined` without a token. */
+      readonly ttftUs: number | undefined;
+    }
   | { readonly kind: 'swapOutDone'; readonly requestId: number; readonly groupId: number }
   | { readonly kind: 'swapInDone'; readonly requestId: number; readonly groupId: number }
   | { readonly kind: 'instanceReady'; readonly instanceId: number; readonly groupId: number }
   | { readonly kind: 'instanceFailed'; readonly instanceId: number }
+  /** A drain is done: the instance is released. */
+  | { readonly kind: 'instanceStopped'; readonly instanceId: number }
+  /** The start of an instance has failed and will be tried again. */
+  | { readonly kind: 'startFailed'; readonly instanceId: number; readonly retryAtUs: number }
+  | { readonly kind: 'migrationDone'; readonly requestId: number; readonly from: number; readonly to: number }
+  /** The request goes on at its source, if it is still there. */
+  | {
+      readonly kind: 'migrationAborted';
+      readonly requestId: number;
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string;
+    }
   /** A drop is done: `from` are gone, `groupId` serves in their place. */
   | { readonly kind: 'groupsMerged'; readonly groupId: number; readonly from: readonly number[] }
   /** A restore is done: `into` serve; `groupId` retires. */

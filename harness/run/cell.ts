@@ -72,6 +72,8 @@ function execute(
     model: config.model,
     hardware: config.cluster.hardware,
     numInstances: config.cluster.numInstances,
+    maxInstances: config.cluster.maxInstances,
+    startRng: createRng(seed, 'cold-start'),
     stagesPerGroup: config.cluster.stagesPerGroup,
     blockSizeTokens: config.engine.blockSizeTokens,
     limits: { ...config.engine, admits: true },
@@ -139,6 +141,7 @@ async function createStack(job: CellJob, workload: Workload, guard: CallGuard): 
       model: config.model,
       hardware: config.cluster.hardware,
       blockSizeTokens: config.engine.blockSizeTokens,
+      classes: config.classes,
       ...(capabilities.isOracle === true ? { trueOutputTokens: trueLengths(workload) } : {}),
     };
     members.push({

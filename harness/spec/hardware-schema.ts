@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { msToUs, secondsToUs } from '../base/units.ts';
-import type { Hardware } from '../core/hardware.ts';
+import type { Hardware, StartProfile } from '../core/hardware.ts';
 import { bytesPerSecondSchema, bytesSchema, flopsPerSecondSchema } from './quantity.ts';
 
 const durationUs = z.number().nonnegative();
@@ -10,6 +10,23 @@ const linkSchema = z.strictObject({
   /** Each direction on its own. */
   bandwidth: bytesPerSecondSchema,
   latencyUs: durationUs,
+});
+
+/** Cold start of an instance. Back-off as Kubernetes restarts a container: 10 s, twice as long each time, 300 s at most. */
+const startSchema = z.strictObject({
+  /** From asking for an instance until it begins to load weights; log-normal where a coefficient of variation is given. */
+  provisioningS: z.union([
+    z.number().nonnegative(),
+    z.strictObject({ mean: z.number().nonnegative(), cv: z.number().nonnegative() }),
+  ]),
+  /** Where a new instance reads its weights: its disk, its host's memory, or instances that hold them. */
+  weightsFrom: z.enum(['disk', 'host', 'peer']).default('disk'),
+  /** From the last weight until it serves. */
+  warmUpS: z.number().nonnegative().default(0),
+  /** Share of the starts that fail and are tried again. */
+  failureRatio: z.number().min(0).lt(1).default(0),
+  backoffS: z.number().positive().default(10),
+  maxBackoffS: z.number().positive().default(300),
 });
 
 /** A device as `configs/hardware/*.yaml` or a configuration writes it: data-sheet figures and what is reached of them. */
@@ -34,8 +51,7 @@ export const hardwareSchema = z
     diskBandwidth: bytesPerSecondSchema,
     /** Whether a copy of the weights stays in host memory, beside `hostMemory`; layers are then read from there, not from disk. */
     weightsInHostMemory: z.boolean().default(false),
-    /** From asking for an instance until it starts to load weights. */
-    provisioningS: z.number().nonnegative(),
+    start: startSchema,
     /** Changing what device memory is mapped to. */
     remapMs: z.number().nonnegative(),
   })
@@ -63,8 +79,21 @@ export function toHardware(input: HardwareInput, name: string): Hardware {
     network: toLink(input.network),
     diskBytesPerSecond: input.diskBandwidth,
     weightsInHostMemory: input.weightsInHostMemory,
-    provisioningUs: secondsToUs(input.provisioningS),
+    start: toStart(input.start),
     remapUs: msToUs(input.remapMs),
+  };
+}
+
+function toStart(input: z.output<typeof startSchema>): StartProfile {
+  const { provisioningS } = input;
+  const { mean, cv } = typeof provisioningS === 'number' ? { mean: provisioningS, cv: 0 } : provisioningS;
+  return {
+    provisioning: { meanUs: secondsToUs(mean), cv },
+    weightsFrom: input.weightsFrom,
+    warmUpUs: secondsToUs(input.warmUpS),
+    failureRatio: input.failureRatio,
+    backoffUs: secondsToUs(input.backoffS),
+    maxBackoffUs: secondsToUs(input.maxBackoffS),
   };
 }
 

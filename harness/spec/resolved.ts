@@ -24,7 +24,10 @@ export interface ResolvedConfig {
 }
 
 export interface ClusterSpec {
+  /** At the start, unless a policy says otherwise. */
   readonly numInstances: number;
+  /** The most that there may be at any time. */
+  readonly maxInstances: number;
   /** Instances that serve one copy of the model together as a static pipeline; 1 for ordinary instances. */
   readonly stagesPerGroup: number;
   readonly hardware: Hardware;

@@ -114,8 +114,9 @@ function decodeStepUs(config: ResolvedConfig, load: WorkloadLoad): number | unde
 }
 
 function coldStartS({ model, cluster: { hardware, stagesPerGroup } }: ResolvedConfig): number {
+  const { provisioning, warmUpUs } = hardware.start;
   const loadS = modelWeightBytes(model) / stagesPerGroup / hardware.diskBytesPerSecond;
-  return hardware.provisioningUs / usPerSecond + loadS;
+  return (provisioning.meanUs + warmUpUs) / usPerSecond + loadS;
 }
 
 function over(numerator: number, denominator: number | undefined): number | undefined {

@@ -32,7 +32,10 @@ const faultSchema = z.strictObject({
 });
 
 const clusterSchema = z.strictObject({
+  /** At the start. */
   instances: count,
+  /** Most instances at any time (GPU budget), for policies that scale; `instances` where it is not given. */
+  maxInstances: count.optional(),
   /** A name in `configs/hardware`, a path, or the device written out. */
   hardware: z.union([z.string(), hardwareSchema]),
   /** Instances that serve one copy of the model together as a static pipeline. */

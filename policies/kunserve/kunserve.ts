@@ -23,7 +23,7 @@ import {
   type RunningNeed,
   unmetBlocks,
 } from './overload.ts';
-import { params, tickUs } from './params.ts';
+import { params } from './params.ts';
 import { RestoreTrigger } from './restore.ts';
 
 type Params = z.output<typeof params>;
@@ -53,7 +53,6 @@ class KunServe {
   readonly #restoreTrigger: RestoreTrigger;
   /** Sets of groups that have been decided on: one that the core refused would be refused again, and nobody else asked. */
   readonly #decidedSets = new Set<string>();
-  #lastPollUs = -Infinity;
   #lastChangeUs = -Infinity;
   #numOverloadedPolls = 0;
   #numDrops = 0;
@@ -79,8 +78,6 @@ class KunServe {
 
   /** The monitor: overload that lasts drops, room restores. */
   poll(view: ClusterView): readonly Decision[] | undefined {
-    if (view.nowUs - this.#lastPollUs < this.#params.pollMs * 1000) return undefined;
-    this.#lastPollUs = view.nowUs;
     this.#restoreTrigger.record(view);
     const overloaded = overloadedGroups(view, this.#params);
     const isClusterOverloaded = isQuorum(overloaded.length, view, this.#params);
@@ -283,13 +280,14 @@ export const kunserve = definePolicy({
   summary:
     'Drops replicated parameters on overload and serves in pipelines until the load has gone (KunServe).',
   params,
-  capabilities: { dropsParameters: true, tickUs },
+  capabilities: { dropsParameters: true },
   create: (settings, deps) => {
     const policy = new KunServe(settings, deps);
     return {
       limits: (group) => policy.limitsOf(group),
       formMicroBatches: (batch, group) => policy.formMicroBatches(batch, group),
       onMemoryPressure: (group, need, view) => policy.relieve(group, need, view),
+      tickUs: Math.round(settings.pollMs * 1000),
       onTick: (view) => policy.poll(view),
       onStage: (timing) => policy.costModel.observe(timing),
       stats: () => policy.stats(),

@@ -39,7 +39,7 @@ export function unmetBlocks(group: GroupView, blockSizeTokens: number, need?: Ru
   return blocks;
 }
 
-/** Groups whose memory is short. One that retires shares its members' memory with groups that vote; it does not. */
+/** Groups whose memory is short. One that retires shares its members' memory with groups that vote; it does not, nor does one that is not yet there or about to go. */
 export function overloadedGroups(
   view: ClusterView,
   rule: OverloadRule,
@@ -69,5 +69,5 @@ export function demandBlocks(
 }
 
 function votingGroups({ groups }: ClusterView): readonly GroupView[] {
-  return groups.filter(({ phase }) => phase !== 'retiring' && phase !== 'loading');
+  return groups.filter(({ phase }) => phase === 'serving' || phase === 'merging' || phase === 'restoring');
 }

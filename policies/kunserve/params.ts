@@ -1,11 +1,8 @@
 import { z } from 'zod';
 
-/** How often `onTick` is called. What a policy can do is fixed before its parameters are known, so `pollMs` picks ticks. */
-export const tickUs = 10_000;
-
 export const params = z.strictObject({
-  /** Period of the monitor that looks for overload and for room to restore; rounded up to ticks of 10 ms. */
-  pollMs: z.number().min(10).default(100),
+  /** Period of the monitor that looks for overload and for room to restore. */
+  pollMs: z.number().min(0.1).default(100),
   /** Share of a group's KV blocks in use from which it counts as overloaded. */
   overloadUsage: z.number().gt(0).max(1).default(0.95),
   /**

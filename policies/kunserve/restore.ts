@@ -45,7 +45,10 @@ export class RestoreTrigger {
     const first = this.#usages[0];
     if (first === undefined || this.#usages.length < 2) return [];
     if (this.usage >= this.#rule.restoreUsage || this.usage > first || isInTransition(view)) return [];
-    return view.groups.filter((group) => group.stages.length > 1 && this.#fits(group, view.blockSizeTokens));
+    return view.groups.filter(
+      (group) =>
+        group.phase === 'serving' && group.stages.length > 1 && this.#fits(group, view.blockSizeTokens),
+    );
   }
 
   /** Whether each member has room beside the whole model, by the same share as the cluster, and each request on one instance. */
@@ -61,9 +64,12 @@ export class RestoreTrigger {
   }
 }
 
-/** Whether groups change, or KV is still on its way after they have. */
+/** Whether groups change, or KV is still on its way after they have. Instances that start or drain are no part of it. */
 function isInTransition({ groups }: ClusterView): boolean {
-  return groups.some(({ phase, exchanging }) => phase !== 'serving' || exchanging.length > 0);
+  return groups.some(
+    ({ phase, exchanging }) =>
+      phase === 'merging' || phase === 'restoring' || phase === 'retiring' || exchanging.length > 0,
+  );
 }
 
 function usageWithoutDrop({ instances }: ClusterView, { undroppedCells }: MemoryUnits): number {

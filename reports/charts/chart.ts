@@ -21,6 +21,16 @@ interface Drawn {
   readonly answer: string;
   /** How to read it: encodings, seeds, what was thinned. */
   readonly caption: string;
+  /** What the marks say, in words: for print, and for readers without JavaScript. */
+  readonly table?: ChartTable;
+}
+
+export interface ChartTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** What the table leaves out; empty where it leaves nothing out. */
+  readonly rest: string;
 }
 
 /** The results hold nothing to draw; `reason` stands in the chart's place. */
@@ -38,6 +48,8 @@ export interface Frame {
   readonly columns: number;
   /** Room beside each plot for axis labels and titles. */
   readonly gutterPx: number;
+  /** What the legend names, so that it can be broken into lines; a handful of short names may be left out. */
+  readonly legend?: readonly string[];
 }
 
 /** Width of the page's text column, for which saved specs are laid out. */
@@ -55,11 +67,13 @@ export type ChartBody = TopLevelSpec extends infer S
   : never;
 
 /** The whole spec: schema, look, and the frame that the page reads. */
-export function topLevel(frame: Frame, body: ChartBody): TopLevelSpec {
+export function topLevel({ columns, gutterPx, legend: names = [] }: Frame, body: ChartBody): TopLevelSpec {
+  const legendPx = legendSymbolPx + labelPx(names);
+  const legend = { ...chartConfig.legend, columns: Math.max(1, Math.floor(pageWidthPx / legendPx)) };
   const spec: TopLevelSpec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    usermeta: { columns: frame.columns, gutterPx: frame.gutterPx },
-    config: chartConfig,
+    usermeta: { columns, gutterPx, legendPx },
+    config: names.length === 0 ? chartConfig : { ...chartConfig, legend },
     ...body,
   };
   return JSON.parse(JSON.stringify(spec), (_, value: unknown) => withoutReference(value)) as TopLevelSpec;
@@ -90,6 +104,9 @@ export function shareOfPoints(
 ): number {
   return Math.max(limits.least, Math.min(limits.most, Math.floor(total / Math.max(1, numParts))));
 }
+
+/** A legend's entry beside its text: symbol and the space between columns. */
+const legendSymbolPx = 52;
 
 /** Space for the longest of the names on an axis, up to the label limit. */
 export function labelPx(names: readonly string[]): number {

@@ -1,10 +1,16 @@
 import { bubbles } from './bubbles.ts';
 import { burstTimeline } from './burst-timeline.ts';
 import type { Chart } from './chart.ts';
+import { costAttainment } from './cost-attainment.ts';
 import { costLatency } from './cost-latency.ts';
 import { decisions } from './decisions.ts';
+import { fleet } from './fleet.ts';
+import { freeMemory } from './free-memory.ts';
 import { groups } from './groups.ts';
+import { instanceTime } from './instance-time.ts';
 import { ladder } from './ladder.ts';
+import { migrationDowntime } from './migration-downtime.ts';
+import { migrations } from './migrations.ts';
 import { overview } from './overview.ts';
 import { preemptions } from './preemptions.ts';
 import { sloAttainment } from './slo-attainment.ts';
@@ -19,6 +25,11 @@ export const charts: Readonly<Record<string, Chart>> = {
   overview,
   ladder,
   'burst-timeline': burstTimeline,
+  fleet,
+  'instance-time': instanceTime,
+  migrations,
+  'migration-downtime': migrationDowntime,
+  'free-memory': freeMemory,
   groups,
   traffic,
   'ttft-over-time': ttftOverTime,
@@ -26,6 +37,7 @@ export const charts: Readonly<Record<string, Chart>> = {
   'tpot-distribution': tpotDistribution,
   'stall-distribution': stallDistribution,
   'slo-attainment': sloAttainment,
+  'cost-attainment': costAttainment,
   'cost-latency': costLatency,
   preemptions,
   bubbles,

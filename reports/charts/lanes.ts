@@ -1,4 +1,5 @@
 import { thinnedTimes } from '../thin.ts';
+import type { Phases } from '../fleet.ts';
 import type { DoneCell } from '../load.ts';
 
 /** A stretch of time in which an instance stays in one group. */
@@ -42,13 +43,34 @@ export function membersOf(segments: readonly Segment[]): ReadonlyMap<number, rea
   return members;
 }
 
-/** Whether instances come, go, or serve in other groups than at first. */
-export function changesGroups(cell: DoneCell): boolean {
-  const startUs = cell.timeseries[0]?.time_us;
-  const first = new Map<number, number>();
-  for (const { time_us: timeUs, instance, group } of cell.timeseries) {
-    if (timeUs === startUs) first.set(instance, group);
-    else if (first.get(instance) !== group) return true;
+/** Whether instances changed the group that they serve in, or were lost; coming and going alone is not meant. */
+export function changesGroups({ events }: DoneCell): boolean {
+  return events.some(({ kind }) => kind === 'groupsMerged' || kind === 'instanceFailed');
+}
+
+/** A stretch of time in which an instance is in one phase. */
+export interface PhaseSegment {
+  readonly instance: number;
+  readonly phase: string;
+  readonly startUs: number;
+  endUs: number;
+}
+
+/** What each instance did when, from the samples; an instance that is gone has no segment. */
+export function phaseSegments({ timeseries }: DoneCell, phases: Phases): PhaseSegment[] {
+  const segments: PhaseSegment[] = [];
+  const open = new Map<number, PhaseSegment>();
+  for (const row of timeseries) {
+    const { instance, time_us: timeUs } = row;
+    const phase = phases.nameOf(row);
+    const last = open.get(instance);
+    if (last !== undefined) last.endUs = timeUs;
+    if (last !== undefined && last.phase === phase) continue;
+    open.delete(instance);
+    if (phase === undefined) continue;
+    const segment = { instance, phase, startUs: timeUs, endUs: timeUs };
+    open.set(instance, segment);
+    segments.push(segment);
   }
-  return false;
+  return segments;
 }

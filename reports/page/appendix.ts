@@ -114,6 +114,7 @@ const fileNames = [
   'decisions.jsonl',
   'transfers.jsonl',
   'events.jsonl',
+  'migrations.jsonl',
 ] as const;
 
 function fileLine({ id, policy, seed }: DoneCell): Markup {

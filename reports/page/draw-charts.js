@@ -1,6 +1,8 @@
 /* Draws the specs of the page; runs in the browser, after Vega and Vega-Lite. */
 (() => {
   const narrowPx = 560;
+  /** Of a subtitle, on average. */
+  const characterPx = 6;
   const variables = JSON.parse(document.getElementById('colours').textContent);
   const tip = document.getElementById('tip');
   const pictures = [...document.querySelectorAll('.picture[data-chart]')];
@@ -14,16 +16,34 @@
 
   /** Lays the spec out for the width at hand: fewer columns when narrow, plots as wide as they may be. */
   function fit(spec, availablePx) {
-    const { columns, gutterPx } = spec.usermeta;
+    const { columns, gutterPx, legendPx } = spec.usermeta;
     const isNarrow = availablePx < narrowPx;
     const numColumns = isNarrow ? 1 : columns;
     setWidth(spec, Math.max(140, Math.floor(availablePx / numColumns) - gutterPx));
     if (spec.columns !== undefined) spec.columns = numColumns;
     if (isNarrow) {
-      spec.config.legend.columns = 2;
+      spec.config.legend.columns = legendPx === undefined ? 2 : Math.max(1, Math.floor(availablePx / legendPx));
       spec.config.title.limit = availablePx - 60;
+      breakSubtitles(spec, Math.floor(spec.config.title.limit / characterPx));
     }
     return spec;
+  }
+
+  /** A title that is cut off loses a word or two; a subtitle says what stands nowhere else. */
+  function breakSubtitles(spec, maxCharacters) {
+    const { title } = spec;
+    if (typeof title?.subtitle === 'string') title.subtitle = linesOf(title.subtitle, maxCharacters);
+    for (const part of spec.vconcat ?? spec.concat ?? []) breakSubtitles(part, maxCharacters);
+  }
+
+  function linesOf(text, maxCharacters) {
+    const lines = [];
+    for (const word of text.split(' ')) {
+      const longer = `${lines.at(-1)} ${word}`;
+      if (lines.length > 0 && longer.length <= maxCharacters) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    return lines;
   }
 
   function setWidth(spec, px) {

@@ -39,7 +39,14 @@ const device: Hardware = {
   network: { bytesPerSecond: 25e9, latencyUs: 10 },
   diskBytesPerSecond: 2e9,
   weightsInHostMemory: false,
-  provisioningUs: 0,
+  start: {
+    provisioning: { meanUs: 0, cv: 0 },
+    weightsFrom: 'disk',
+    warmUpUs: 0,
+    failureRatio: 0,
+    backoffUs: 1e6,
+    maxBackoffUs: 1e6,
+  },
   remapUs: 5000,
 };
 
@@ -97,7 +104,7 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
   const { numInstances, numRequests, memoryBytes = device.memoryBytes } = benchmarkCase;
   const hardware = { ...device, memoryBytes };
   const recorder = new CellRecorder({ classes, openSink: nullSinks, maxTraceEvents: 0 });
-  const deps = { rng: createRng(1, 'policy'), model, hardware, blockSizeTokens: 16 };
+  const deps = { rng: createRng(1, 'policy'), model, hardware, blockSizeTokens: 16, classes };
   const stack = new PolicyStack(
     [policies['round-robin'], policies.recompute].map((definition) => ({
       name: definition.name,
@@ -112,6 +119,8 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
     model,
     hardware,
     numInstances,
+    maxInstances: numInstances,
+    startRng: createRng(1, 'cold-start'),
     stagesPerGroup: 1,
     blockSizeTokens: 16,
     limits: { maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0.01, admits: true },

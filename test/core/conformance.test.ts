@@ -113,7 +113,7 @@ describe('the suite finds', () => {
       definitionOf(() => ({ onTicks: () => [] }) as Policy, {
         name: 'Bad Name',
         params: z.looseObject({}),
-        capabilities: { tickUs: 1000 },
+        capabilities: {},
       }),
     );
     expect(failures).toMatchObject({

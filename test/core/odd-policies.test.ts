@@ -43,6 +43,7 @@ describe('policies that do unusual things', () => {
   it('may give up requests between steps: that is done when they come back', () => {
     const eager = {
       ...policyOf({
+        tickUs: 700,
         onTick: (view) => {
           const victim = [...(view.groups[0]?.running ?? [])].find(
             ({ numPreemptions }) => numPreemptions === 0,
@@ -51,7 +52,7 @@ describe('policies that do unusual things', () => {
           return [{ kind: 'preempt', requestId: victim.id, mode: 'recompute', reason: 'tick' }];
         },
       }),
-      capabilities: { preempts: ['recompute'] as const, tickUs: 700 },
+      capabilities: { preempts: ['recompute'] as const },
     };
     const { seen, totals } = runTiny({ specs, policies: [leastLoaded, eager, recompute], blocks: 60 });
     const preempts = seen.decisions.filter(
@@ -122,7 +123,7 @@ describe('policies that do unusual things', () => {
   });
 
   it.each([0, -1, 0.5, Number.NaN])('a tick of %s us is refused', (tickUs) => {
-    const ticking = { ...policyOf({ onTick: () => [] }), capabilities: { tickUs } };
+    const ticking = policyOf({ tickUs, onTick: () => [] });
     expect(() => runTiny({ specs, policies: [leastLoaded, ticking, recompute] })).toThrow(
       /tickUs must be whole/,
     );
@@ -208,8 +209,8 @@ describe('figures', () => {
       family: 'other',
       summary: 'test',
       params: z.strictObject({}),
-      capabilities: { tickUs: 10_000 },
-      create: () => ({ onTick: () => [] }),
+      capabilities: {},
+      create: () => ({ tickUs: 10_000, onTick: () => [] }),
     });
     const loads = Array.from({ length: 8 }, (_, id) => request(id, id, 40, 60));
     const run = () => runTiny({ specs: loads, policies: [leastLoaded, idle], blocks: 20 });

@@ -14,7 +14,7 @@ const moody = definePolicy({
   family: 'other',
   summary: 'test',
   params: z.strictObject({}),
-  capabilities: { dispatches: true, preempts: ['recompute', 'swap'], tickUs: 3000 },
+  capabilities: { dispatches: true, preempts: ['recompute', 'swap'] },
   create: (_params, { rng }) => ({
     dispatch: (_request, view) => {
       const roll = rng.uniform();
@@ -38,6 +38,7 @@ const moody = definePolicy({
         ? undefined
         : [{ kind: 'preempt', requestId: victim.id, mode, reason: 'the die' }];
     },
+    tickUs: 3000,
     onTick: (view) =>
       view.groups.flatMap((group): Decision[] => {
         const limits = { maxRunning: 1 + rng.integer(8) };

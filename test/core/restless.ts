@@ -4,22 +4,22 @@ import {
   type Decision,
   definePolicy,
   type KvTransition,
+  type MigrationProtocol,
   type PolicyDeps,
 } from '../../harness/policy/index.ts';
 
-/** Merges, restores, cancels and gives up requests by the roll of a die, whatever the load. */
+/** Merges, restores, migrates, starts, drains, cancels and gives up requests by the roll of a die, whatever the load. */
 export const restless = definePolicy({
   name: 'restless',
   family: 'other',
   summary: 'test',
   params: z.strictObject({}),
-  capabilities: { preempts: ['recompute', 'swap'], dropsParameters: true, tickUs: 1700 },
+  capabilities: { preempts: ['recompute', 'swap'], dropsParameters: true, migrates: true, scales: true },
   create: (_params, { rng }) => ({
+    tickUs: 700,
     onTick: (view) => {
-      const roll = rng.uniform();
-      if (roll < 0.35) return dropSome(view, rng);
-      if (roll < 0.6) return restoreSome(view, rng);
-      return roll < 0.7 ? cancelSome(view) : [];
+      const act = acts[rng.integer(acts.length)] as (typeof acts)[number];
+      return act(view, rng);
     },
     onSchedule: (group) => {
       const back = [...group.swapped].find(({ status }) => status.kind === 'swapped');
@@ -37,6 +37,21 @@ export const restless = definePolicy({
 });
 
 type Rng = PolicyDeps['rng'];
+
+/** Some more often than others. */
+const acts: readonly ((view: ClusterView, rng: Rng) => Decision[])[] = [
+  dropSome,
+  dropSome,
+  restoreSome,
+  restoreSome,
+  cancelSome,
+  migrateSome,
+  migrateSome,
+  migrateSome,
+  scaleSome,
+  drainSome,
+  cancelDrain,
+];
 
 function dropSome(view: ClusterView, rng: Rng): Decision[] {
   const open = view.groups.filter(({ phase }) => phase === 'serving').map(({ id }) => id);
@@ -64,4 +79,46 @@ function restoreSome(view: ClusterView, rng: Rng): Decision[] {
 function cancelSome(view: ClusterView): Decision[] {
   const group = view.groups.find(({ phase }) => phase === 'restoring');
   return group === undefined ? [] : [{ kind: 'cancelRestore', groupId: group.id, reason: 'the die' }];
+}
+
+/** Requests in any state, to groups in any phase: half of this is refused. */
+function migrateSome(view: ClusterView, rng: Rng): Decision[] {
+  const requests = view.groups.flatMap(({ waiting, running, swapped, exchanging }) => [
+    ...[...waiting].slice(0, 1),
+    ...running,
+    ...swapped,
+    ...[...exchanging].slice(0, 1),
+  ]);
+  return Array.from({ length: 1 + rng.integer(3) }, () => ({
+    kind: 'migrate',
+    requestId: requests[rng.integer(requests.length)]?.id ?? 0,
+    groupId: view.groups[rng.integer(view.groups.length)]?.id ?? 0,
+    protocol: someProtocol(rng),
+    reason: 'the die',
+  }));
+}
+
+function someProtocol(rng: Rng): MigrationProtocol {
+  const roll = rng.uniform();
+  if (roll < 0.15) return { kind: 'blocking' };
+  if (roll < 0.3) return { kind: 'recompute' };
+  return { kind: 'live', maxStages: 1 + rng.integer(5), lastStageBlocks: 1 + rng.integer(2) };
+}
+
+function scaleSome(_view: ClusterView, rng: Rng): Decision[] {
+  const role = rng.uniform() < 0.5 ? 'batch' : 'mixed';
+  return [{ kind: 'scaleUp', numInstances: 1 + rng.integer(2), role, reason: 'the die' }];
+}
+
+/** Never the last one that serves: the rest would wait for ever. */
+function drainSome(view: ClusterView, rng: Rng): Decision[] {
+  const serving = view.groups.filter(({ phase }) => phase === 'serving');
+  const group = view.groups[rng.integer(view.groups.length)];
+  if (group === undefined || (serving.length < 2 && group.phase === 'serving')) return [];
+  return [{ kind: 'drain', groupId: group.id, reason: 'the die' }];
+}
+
+function cancelDrain(view: ClusterView): Decision[] {
+  const group = view.groups.find(({ phase }) => phase === 'draining');
+  return group === undefined ? [] : [{ kind: 'cancelDrain', groupId: group.id, reason: 'the die' }];
 }

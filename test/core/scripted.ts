@@ -2,8 +2,10 @@ import { z } from 'zod';
 import {
   type ClusterView,
   type Decision,
+  defaultMigration,
   definePolicy,
   type KvTransition,
+  type MigrationProtocol,
   type PolicyDefinition,
 } from '../../harness/policy/index.ts';
 
@@ -23,10 +25,11 @@ export function scripted(
     family: 'other',
     summary: 'test',
     params: z.strictObject({}),
-    capabilities: { tickUs: 200, dropsParameters: true },
+    capabilities: { dropsParameters: true, migrates: true, scales: true },
     create: () => {
       const left = acts.slice();
       return {
+        tickUs: 200,
         onTick: (view) => {
           watch(view);
           const act = left[0];
@@ -59,4 +62,18 @@ export function restore(atUs: number, running: 'finish' | 'move-back' = 'move-ba
         )
         .map(({ id }) => ({ kind: 'restore', groupId: id, running, reason: 'script' })),
   };
+}
+
+/** One request goes to another group. */
+export function migrate(
+  atUs: number,
+  [requestId, groupId]: readonly [number, number],
+  protocol: MigrationProtocol = defaultMigration,
+): Act {
+  return { atUs, decide: () => [{ kind: 'migrate', requestId, groupId, protocol, reason: 'script' }] };
+}
+
+/** One decision, whatever there is to see. */
+export function decide(atUs: number, decision: Decision): Act {
+  return { atUs, decide: () => [decision] };
 }

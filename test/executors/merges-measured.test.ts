@@ -1,47 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import {
-  request,
-  runTiny,
-  tinyHardware,
-  tinyModel,
-  type TinyRun,
-} from '../../harness/conformance/tiny-cluster.ts';
-import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
-import { MeasuredExecutor } from '../../harness/executors/measured.ts';
-import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
-import type { MicroBatch, Stage } from '../../harness/core/executor.ts';
+import { request, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { ClusterView, KvTransition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { type Act, drop, restore, scripted } from '../core/scripted.ts';
-import { backend } from '../model/support.ts';
+import { runVerified } from './verified-run.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
-const seed = 3;
-
-/** TensorFlow runs every step, but steps are charged what the cost model says: virtual time repeats exactly. */
-class RepeatableExecutor extends MeasuredExecutor {
-  readonly #clock = new SimulatedExecutor(tinyModel, tinyHardware(20));
-
-  override runStage(batch: MicroBatch, stage: Stage): number {
-    super.runStage(batch, stage);
-    return this.#clock.runStage(batch, stage);
-  }
-}
-
-/** Runs with every invariant checked at every event, the tensors' bytes and cells among them, then checks every token. */
-function runVerified(run: Omit<TinyRun, 'executor'>) {
-  const executor = new RepeatableExecutor({ backend, shape: tinyModel, seed, blockSizeTokens: 16 });
-  try {
-    const { seen, totals } = runTiny({ ...run, executor, maxDurationUs: 5e6 });
-    const check = verifyTokens(executor.ended(), { backend, shape: tinyModel, seed });
-    expect(check.failures.map(describeFailure)).toEqual([]);
-    expect(check.verifiedTokens).toBe(totals.generatedTokens);
-    return seen;
-  } finally {
-    executor.close();
-  }
-}
-
 const exchange: KvTransition = { kind: 'exchange', maxRequests: 2, isCoordinated: true };
 const remote: KvTransition = { kind: 'remote-attention' };
 
@@ -79,7 +43,7 @@ function play(acts: readonly Act[], more: Partial<TinyRun> & { watch?: (view: Cl
     blocks: 16,
     maxBatchTokens: 64,
     ...run,
-  });
+  }).seen;
 }
 
 describe.each([

@@ -96,6 +96,8 @@ export const sample: InstanceSample = {
   loadingBytes: 40,
   droppedBytes: 50,
   hostKvBytes: 0,
+  waitingKvBytes: 60,
+  headKvBytes: 20,
   numWaiting: 5,
   numRunning: 6,
   numSwapped: 7,

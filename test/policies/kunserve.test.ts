@@ -4,7 +4,7 @@ import type { ClusterView, Decision, GroupView, Policy } from '../../harness/pol
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { memoryUnits } from '../../policies/kunserve/memory.ts';
 import { blockSizeTokens, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
-import { clusterView, deps, groupView, instanceBlocks, instanceView, requestView } from './views.ts';
+import { clusterView, deps, groupView, heldView, instanceBlocks, instanceView, requestView } from './views.ts';
 
 function create(params: Record<string, unknown> = {}): Policy {
   return kunserve.create(
@@ -75,7 +75,7 @@ describe('overload', () => {
     expect(setsFor(clusterView(four(1)))).toBe(1);
     expect(setsFor(clusterView(four(Math.ceil((blocksOfCopy + 1) / 4))))).toBe(2);
     const held = [requestView(1, { tokens: (blocksOfCopy + 1) * blockSizeTokens })];
-    expect(setsFor(clusterView(four(1), { held }))).toBe(2);
+    expect(setsFor(clusterView(four(1), { held: heldView(held) }))).toBe(2);
     const swapped = held.map((request) => ({ ...request, status: { kind: 'swapped' as const } }));
     expect(setsFor(clusterView([full(0, { swapped }), full(1), full(2), full(3)]))).toBe(2);
   });
@@ -85,9 +85,7 @@ describe('overload', () => {
     const calm = clusterView([groupView(0, 1), groupView(1, 1)]);
     const answers = poll(create({ sustainPolls: 2 }), overload, calm, overload, overload);
     expect(answers.map(kindsOf)).toEqual([undefined, undefined, undefined, ['drop']]);
-    const policy = create({ sustainPolls: 2 });
-    expect(policy.onTick?.({ ...overload, nowUs: 10_000 })).toBeUndefined();
-    expect(policy.onTick?.({ ...overload, nowUs: 20_000 })).toBeUndefined();
+    expect(create({ pollMs: 2.5 }).tickUs).toBe(2500);
   });
 
   it('leaves merges under way alone, merges what serves, and never repeats what was refused', () => {
@@ -201,6 +199,10 @@ describe('restore', () => {
     const low = pipeline(0.1 * cells);
     expect(afterLoad(low, ...idle)).toEqual(['restore']);
     expect(afterLoad(low, ...idle, groupView(6, 1, { phase: 'retiring' }))).toBeUndefined();
+    // Instances that start or are about to go are nothing that it would have to wait for.
+    const scaling = [groupView(6, 1, { phase: 'loading' }), groupView(7, 1, { phase: 'draining' })];
+    expect(afterLoad(low, ...idle, ...scaling)).toEqual(['restore']);
+    expect(afterLoad(pipeline(0.1 * cells, { phase: 'draining' }), ...idle)).toBeUndefined();
     expect(afterLoad(pipeline(0.1 * cells, { exchanging: [requestView(1)] }), ...idle)).toBeUndefined();
     expect(afterLoad(pipeline(0.97 * cells), ...idle)).toBeUndefined();
     const large = requestView(1, { tokens: instanceBlocks * blockSizeTokens + 1 });

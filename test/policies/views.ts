@@ -3,6 +3,7 @@ import { blockSizeTokens, tinyHardware, tinyModel } from '../../harness/conforma
 import type {
   ClusterView,
   GroupView,
+  HeldView,
   InstanceView,
   PolicyDeps,
   RequestView,
@@ -16,6 +17,7 @@ export const deps: PolicyDeps = {
   model: tinyModel,
   hardware: tinyHardware(instanceBlocks),
   blockSizeTokens,
+  classes: [{ name: 'default', priority: 0, slo: {} }],
 };
 
 export function requestView(id: number, about: Partial<RequestView> = {}): RequestView {
@@ -33,6 +35,7 @@ export function requestView(id: number, about: Partial<RequestView> = {}): Reque
     kvBlocks: 0,
     numPreemptions: 0,
     isInFlight: false,
+    migratesTo: undefined,
     ...about,
   };
 }
@@ -41,6 +44,8 @@ export function instanceView(id: number, about: Partial<InstanceView> = {}): Ins
   return {
     id,
     state: 'ready',
+    role: 'mixed',
+    requestedAtUs: 0,
     weightBytes: 0,
     totalCells: instanceBlocks * tinyModel.numLayers,
     usedCells: 0,
@@ -56,6 +61,7 @@ export function groupView(id: number, numInstances: number, about: Partial<Group
   return {
     id,
     phase: 'serving',
+    role: 'mixed',
     stages: Array.from({ length: numInstances }, (_, index) => ({
       instance: instanceView(10 * id + index),
       firstLayer: index * numLayers,
@@ -73,18 +79,42 @@ export function groupView(id: number, numInstances: number, about: Partial<Group
     demandBlocks: 0,
     acceptsRequests: true,
     lastStepUs: 0,
+    numMigratingOut: 0,
+    numMigratingIn: 0,
+    counters: { numSteps: 0, numCappedSteps: 0, generatedTokens: 0, numTokenGaps: 0, tokenGapSumUs: 0 },
     ...about,
   };
 }
 
+/** Requests kept at the cluster. */
+export function heldView(requests: readonly RequestView[]): HeldView {
+  return Object.assign([...requests], {
+    ofClass: (name: string) => requests.filter(({ className }) => className === name),
+  });
+}
+
 export function clusterView(groups: readonly GroupView[], about: Partial<ClusterView> = {}): ClusterView {
+  const numInstances = groups.reduce((count, { stages }) => count + stages.length, 0);
   return {
     nowUs: 0,
     observedAtUs: 0,
     blockSizeTokens,
     groups,
     instances: groups.flatMap(({ stages }) => stages.map(({ instance }) => instance)),
-    held: [],
+    numInstances,
+    maxInstances: numInstances,
+    held: heldView([]),
+    request: (id) => find(groups, id),
     ...about,
   };
+}
+
+function find(groups: readonly GroupView[], id: number): RequestView | undefined {
+  const lists = groups.flatMap(({ waiting, running, swapped, exchanging }) => [
+    ...waiting,
+    ...running,
+    ...swapped,
+    ...exchanging,
+  ]);
+  return lists.find((request) => request.id === id);
 }

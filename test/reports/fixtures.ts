@@ -7,7 +7,7 @@ import { loadResults } from '../../reports/load.ts';
 import type { Results } from '../../reports/load.ts';
 import { writeSyntheticResults } from './synthetic-results.ts';
 import type { SyntheticOptions } from './synthetic-results.ts';
-import { droppingStacks, sevenStacks } from './synthetic-serving.ts';
+import { droppingStacks, scalingStacks, sevenStacks } from './synthetic-serving.ts';
 import type { SyntheticStack } from './synthetic-serving.ts';
 
 export const hostileName = '</script><script>alert("1")</script><b>&\'';
@@ -26,6 +26,7 @@ export const situations: Readonly<Record<string, SyntheticOptions>> = {
     failed: { 'hpa-2': 'policy "hpa" failed in onTick: <img src=x>' },
   },
   'weights dropped, a fault': { stacks: droppingStacks },
+  'everything that a stack can do': { stacks: scalingStacks, seeds: [1, 2], hasBatch: true },
   'one stack, one seed': { stacks: sevenStacks.slice(0, 1), seeds: [7] },
   'a baseline without a finished cell': {
     failed: { 'recompute-1': 'gone', 'recompute-2': 'gone', 'recompute-3': 'gone' },

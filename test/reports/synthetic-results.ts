@@ -13,6 +13,8 @@ export interface SyntheticOptions {
   readonly ratePerSecond?: number;
   readonly mode?: 'measure' | 'simulate';
   readonly name?: string;
+  /** Whether there is a second class of requests. */
+  readonly hasBatch?: boolean;
   /** Cells that did not finish, by id, with their error. */
   readonly failed?: Readonly<Record<string, string>>;
 }
@@ -54,13 +56,14 @@ function writeCell(
   id: string,
   { stack, seed, options }: { stack: SyntheticStack; seed: number; options: SyntheticOptions },
 ): CellSummary {
-  const { seconds = 30, ratePerSecond = 5 } = options;
-  const serving = new SyntheticServing(stack, { seed, seconds, ratePerSecond });
+  const { seconds = 30, ratePerSecond = 5, hasBatch = false } = options;
+  const serving = new SyntheticServing(stack, { seed, seconds, ratePerSecond, hasBatch });
   const folder = join(dir, 'cells', id);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'requests.jsonl'), jsonLines(serving.requests.map(requestRow)));
   writeFileSync(join(folder, 'decisions.jsonl'), jsonLines(serving.decisions));
-  writeFileSync(join(folder, 'events.jsonl'), jsonLines(serving.groups.events));
+  writeFileSync(join(folder, 'events.jsonl'), jsonLines([...serving.groups.events, ...serving.fleet.events]));
+  writeFileSync(join(folder, 'migrations.jsonl'), jsonLines(serving.fleet.migrations));
   writeFileSync(join(folder, 'transfers.jsonl'), jsonLines(serving.groups.transfers));
   const csv = serving.timeseries.map((row) => timeseriesColumns.map((column) => row[column]).join(','));
   writeFileSync(join(folder, 'timeseries.csv'), `${[timeseriesColumns.join(','), ...csv].join('\n')}\n`);
@@ -82,12 +85,14 @@ function manifestOf(options: SyntheticOptions, cells: Manifest['cells']): Manife
     created_at: '2026-01-02T03:04:05.000Z',
     command: 'bench --config configs/synthetic.yaml --seed 1',
     config: {
+      model: { numLayers: 4, numKvHeads: 4, headDim: 195, bytesPerKvElement: 4 },
       classes: [
         {
           name: 'interactive',
-          priority: 0,
+          priority: 1,
           slo: { ttftUs: syntheticSlo.ttftMs * 1000, tpotUs: syntheticSlo.tpotMs * 1000 },
         },
+        ...(options.hasBatch === true ? [{ name: 'batch', priority: 0, slo: { ttftUs: 60e6 } }] : []),
       ],
     },
     seeds: [...seeds],

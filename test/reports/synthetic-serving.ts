@@ -1,6 +1,8 @@
 import { createRng } from '../../harness/base/rng.ts';
 import type { Rng } from '../../harness/base/rng.ts';
 import type { DecisionRow, RequestRow, StackInfo, TimeseriesRow } from '../../harness/metrics/results.ts';
+import { SyntheticFleet } from './synthetic-fleet.ts';
+import type { SyntheticScaling } from './synthetic-fleet.ts';
 import { SyntheticGroups } from './synthetic-groups.ts';
 import type { SyntheticDrops } from './synthetic-groups.ts';
 
@@ -17,6 +19,10 @@ export interface SyntheticStack {
   readonly stretch: number;
   /** Drops weights when memory is short. */
   readonly drops?: SyntheticDrops;
+  /** Asks for instances and gives them back. */
+  readonly scaling?: SyntheticScaling;
+  /** Moves running requests between instances. */
+  readonly migrates?: boolean;
   /** Of the policy that drops. */
   readonly params?: Readonly<Record<string, unknown>>;
 }
@@ -74,6 +80,52 @@ export const droppingStacks: readonly SyntheticStack[] = [
   { name: 'unlimited', family: 'bound', preemption: 'none', stretch: 50 },
 ];
 
+/** What scales and migrates, beside one stack that drops weights: as many as a report of all families has. */
+export const scalingStacks: readonly SyntheticStack[] = [
+  { name: 'recompute', family: 'kv-centric', preemption: 'recompute', stretch: 1 },
+  { name: 'swap', family: 'kv-centric', preemption: 'swap', stretch: 1 },
+  { name: 'llumnix', family: 'kv-centric', preemption: 'recompute', stretch: 1.1, migrates: true },
+  {
+    name: 'kunserve',
+    family: 'parameter-centric',
+    preemption: 'recompute',
+    stretch: 1,
+    drops: { kv: 'exchange', faultAtMs: 21_000 },
+    params: { lookahead: true },
+  },
+  {
+    name: 'kunserve-variant',
+    family: 'parameter-centric',
+    preemption: 'recompute',
+    stretch: 1,
+    drops: { kv: 'exchange' },
+    params: { lookahead: false },
+  },
+  {
+    name: 'chiron',
+    family: 'autoscaling',
+    preemption: 'swap',
+    stretch: 1,
+    scaling: { policy: 'chiron', roles: ['mixed', 'interactive', 'batch'] },
+  },
+  {
+    name: 'hpa',
+    family: 'autoscaling',
+    preemption: 'recompute',
+    stretch: 1,
+    scaling: { policy: 'hpa', roles: ['mixed'], fails: true },
+  },
+  {
+    name: 'llumnix-hpa',
+    family: 'mixed',
+    preemption: 'recompute',
+    stretch: 1.1,
+    migrates: true,
+    scaling: { policy: 'hpa', roles: ['mixed'] },
+  },
+  { name: 'unlimited', family: 'bound', preemption: 'none', stretch: 50 },
+];
+
 const reserveBytes = 1_500_000;
 const bytesPerToken = 25_000;
 const capacityTokens = 4_600;
@@ -82,6 +134,7 @@ const stepMs = 25;
 
 export interface SyntheticRequest {
   readonly id: number;
+  readonly class: string;
   readonly arrivedMs: number;
   readonly prompt: number;
   readonly output: number;
@@ -99,9 +152,11 @@ export interface SyntheticLoad {
   readonly seed: number;
   readonly seconds: number;
   readonly ratePerSecond: number;
+  /** Every fourth request is of a class of its own. */
+  readonly hasBatch: boolean;
 }
 
-function arrivals({ seed, seconds, ratePerSecond }: SyntheticLoad): SyntheticRequest[] {
+function arrivals({ seed, seconds, ratePerSecond, hasBatch }: SyntheticLoad): SyntheticRequest[] {
   const rng = createRng(seed, 'synthetic-arrivals');
   const requests: SyntheticRequest[] = [];
   for (let timeMs = 0; ; ) {
@@ -110,6 +165,7 @@ function arrivals({ seed, seconds, ratePerSecond }: SyntheticLoad): SyntheticReq
     if (timeMs > seconds * 1000) return requests;
     requests.push({
       id: requests.length,
+      class: hasBatch && requests.length % 4 === 3 ? 'batch' : 'interactive',
       arrivedMs: timeMs,
       prompt: 30 + rng.integer(90),
       output: 1 + Math.round(Math.exp(4.2 + 0.6 * rng.normal())),
@@ -131,6 +187,7 @@ export class SyntheticServing {
   readonly decisions: DecisionRow[] = [];
   readonly timeseries: TimeseriesRow[] = [];
   readonly groups: SyntheticGroups;
+  readonly fleet: SyntheticFleet;
   endMs = 0;
   #stalledUntilMs = 0;
   readonly #stack: SyntheticStack;
@@ -139,17 +196,25 @@ export class SyntheticServing {
   #running: SyntheticRequest[] = [];
   #nextIndex = 0;
   #hostTokens = 0;
+  readonly #stopped = new Set<number>();
 
   constructor(stack: SyntheticStack, load: SyntheticLoad) {
     this.#stack = stack;
     this.#rng = createRng(load.seed, `synthetic-${stack.name}`);
     this.groups = new SyntheticGroups(stack.drops, load.seed);
+    this.fleet = new SyntheticFleet({
+      scaling: stack.scaling,
+      migrates: stack.migrates ?? false,
+      seed: load.seed,
+      decide: (decision) => this.#decide({ outcome: 'applied', moment: 'onTick', ...decision }),
+    });
     this.requests = arrivals(load);
     while (this.#nextIndex < this.requests.length || this.#queue.length > 0 || this.#running.length > 0) {
       this.#receive();
       this.#admit();
       this.#step();
       this.#regroup();
+      this.fleet.step(this.endMs, { waiting: this.#queue.length, running: this.#running.length });
       this.#preempt();
       this.#sample();
     }
@@ -163,7 +228,24 @@ export class SyntheticServing {
     let freed = 0;
     for (let instance = 0; instance < numInstances; instance += 1)
       freed += this.groups.memoryOf(instance).dropped;
-    return capacityTokens * this.#stack.stretch + freed / bytesPerToken;
+    const shareOfInstances = this.#stack.scaling === undefined ? 1 : this.#numServing / numInstances;
+    return capacityTokens * this.#stack.stretch * shareOfInstances + freed / bytesPerToken;
+  }
+
+  get #numServing(): number {
+    let numServing = 0;
+    for (let instance = 0; instance < this.fleet.size; instance += 1) {
+      if (this.#stateOf(instance).state === 'ready') numServing += 1;
+    }
+    return numServing;
+  }
+
+  /** What scaling makes of the instance, and while it serves what dropping weights makes of it. */
+  #stateOf(instance: number) {
+    const { role, state } = this.fleet.stateOf(instance, this.endMs);
+    if (state === 'stopped') return { role, state, group: -1 };
+    if (state !== 'ready' || instance >= numInstances) return { role, state, group: instance };
+    return { role, ...this.groups.stateOf(instance) };
   }
 
   #receive(): void {
@@ -238,7 +320,9 @@ export class SyntheticServing {
     }
   }
 
-  #decide(decision: { kind: string; policy: string; data: Record<string, unknown> }): void {
+  #decide(
+    decision: Pick<DecisionRow, 'kind' | 'policy' | 'data'> & Partial<DecisionRow>,
+  ): void {
     this.decisions.push({
       time_us: Math.round(this.endMs * 1000),
       moment: decision.kind === 'dispatch' ? 'dispatch' : 'onMemoryPressure',
@@ -249,39 +333,59 @@ export class SyntheticServing {
   }
 
   #sample(): void {
-    const used = this.#usedTokens;
-    const baseBytes = (this.#stack.family === 'bound' ? used : capacityTokens) * bytesPerToken;
-    for (let instance = 0; instance < numInstances; instance += 1) {
-      const { held, loading, dropped } = this.groups.memoryOf(instance);
-      const { group, state } = this.groups.stateOf(instance);
-      const capacityBytes = state === 'failed' ? 0 : Math.round(baseBytes / numInstances) + dropped;
-      const usedBytes = Math.min(
-        capacityBytes,
-        Math.round(((used * bytesPerToken) / numInstances) * (0.94 + 0.04 * instance)),
-      );
-      const part = (total: number) => Math.floor((total + instance) / numInstances);
+    for (let instance = 0; instance < this.fleet.size; instance += 1) {
+      const { role, state, group } = this.#stateOf(instance);
+      if (this.#stopped.has(instance)) continue;
+      if (state === 'stopped') this.#stopped.add(instance);
+      const hasMemory = state === 'ready' || state === 'draining';
       this.timeseries.push({
         time_us: Math.round(this.endMs * 1000),
         instance,
         group,
-        role: 'mixed',
+        role,
         state,
-        weight_bytes: held,
-        kv_used_bytes: usedBytes,
-        kv_free_bytes: capacityBytes - usedBytes,
-        reserve_bytes: state === 'failed' ? 0 : reserveBytes,
-        loading_bytes: loading,
-        dropped_bytes: dropped,
-        host_kv_bytes: Math.round((this.#hostTokens * bytesPerToken * 6) / numInstances),
-        waiting: part(this.#queue.length),
-        running: part(this.#running.length),
-        swapped: 0,
-        exchanging: this.endMs < this.#stalledUntilMs ? part(this.#running.length) : 0,
-        prefill_tokens: 20,
-        decode_tokens: part(this.#running.length),
-        busy_us: 20_000,
+        ...this.#memoryAt(instance, hasMemory),
+        ...this.#countsAt(instance, state === 'ready'),
+        busy_us: hasMemory ? 20_000 : 0,
       });
     }
+  }
+
+  #memoryAt(instance: number, hasMemory: boolean) {
+    const { held, loading, dropped } = this.groups.memoryOf(instance);
+    const used = this.#usedTokens;
+    const baseBytes = (this.#stack.family === 'bound' ? used : capacityTokens) * bytesPerToken;
+    const capacityBytes = hasMemory ? Math.round(baseBytes / numInstances) + dropped : 0;
+    const share = (used * bytesPerToken) / Math.max(1, this.#numServing);
+    const usedBytes = Math.min(capacityBytes, Math.round(share * (0.94 + 0.04 * (instance % 4))));
+    return {
+      weight_bytes: hasMemory ? held : 0,
+      kv_used_bytes: usedBytes,
+      kv_free_bytes: capacityBytes - usedBytes,
+      reserve_bytes: hasMemory ? reserveBytes : 0,
+      loading_bytes: loading,
+      dropped_bytes: dropped,
+      host_kv_bytes: Math.round((this.#hostTokens * bytesPerToken * 6) / numInstances),
+    };
+  }
+
+  #countsAt(instance: number, isServing: boolean) {
+    const numServing = Math.max(1, this.#numServing);
+    const part = (total: number) => (isServing ? Math.floor((total + (instance % numServing)) / numServing) : 0);
+    const [first] = this.#queue;
+    const headBytes = first === undefined ? 0 : (first.prompt + first.generated) * bytesPerToken;
+    const waiting = part(this.#queue.length);
+    const running = part(this.#running.length);
+    return {
+      waiting_kv_bytes: waiting * headBytes,
+      head_kv_bytes: waiting === 0 ? 0 : headBytes,
+      waiting,
+      running,
+      swapped: 0,
+      exchanging: this.endMs < this.#stalledUntilMs ? running : 0,
+      prefill_tokens: 20,
+      decode_tokens: running,
+    };
   }
 }
 
@@ -289,7 +393,7 @@ export class SyntheticServing {
 export function requestRow(request: SyntheticRequest): RequestRow {
   return {
     id: request.id,
-    class: 'interactive',
+    class: request.class,
     status: 'finished',
     arrived_at_us: Math.round(request.arrivedMs * 1000),
     first_scheduled_at_us: toUs(request.scheduledMs),

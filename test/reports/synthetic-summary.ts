@@ -2,10 +2,10 @@ import { mean, quantileOfSorted, sorted } from '../../harness/base/stats.ts';
 import { comparedMetrics } from '../../harness/metrics/compare.ts';
 import { metrics } from '../../harness/metrics/metrics.ts';
 import type { CellSummary, Comparison } from '../../harness/metrics/results.ts';
+import { groupBy } from '../../reports/thin.ts';
 import type { SyntheticRequest, SyntheticServing, SyntheticStack } from './synthetic-serving.ts';
 
 export const syntheticSlo = { ttftMs: 500, tpotMs: 60 };
-const numInstances = 4;
 
 function ttft(request: SyntheticRequest): number {
   return (request.firstMs as number) - request.arrivedMs;
@@ -13,6 +13,10 @@ function ttft(request: SyntheticRequest): number {
 
 function tpot(request: SyntheticRequest): number {
   return ((request.endedMs as number) - (request.firstMs as number)) / Math.max(1, request.generated - 1);
+}
+
+function isGood(request: SyntheticRequest): boolean {
+  return ttft(request) <= syntheticSlo.ttftMs && tpot(request) <= syntheticSlo.tpotMs;
 }
 
 /** Figures of a cell: those that the report draws are computed, the others made up. */
@@ -25,9 +29,7 @@ export function summarize(
   const { requests: all, endMs } = serving;
   const ttfts = sorted(all.map(ttft));
   const tpots = sorted(all.filter((request) => request.output > 1).map(tpot));
-  const good = all.filter(
-    (request) => ttft(request) <= syntheticSlo.ttftMs && tpot(request) <= syntheticSlo.tpotMs,
-  ).length;
+  const good = all.filter(isGood).length;
   const preemptions = all.reduce((sum, request) => sum + request.preemptions, 0);
   const swaps = stack.preemption === 'swap' ? preemptions : 0;
   const tokens = all.reduce((sum, request) => sum + request.generated, 0);
@@ -74,21 +76,15 @@ export function summarize(
     mean_normalized_latency_ms: 40,
     slo_attainment: attainment,
     goodput_rps: (good / endMs) * 1000,
-    classes: {
-      interactive: {
-        offered: all.length,
-        completed: all.length,
-        p50_ttft_ms: at(ttfts, 0.5),
-        p99_ttft_ms: at(ttfts, 0.99),
-        p50_tpot_ms: at(tpots, 0.5),
-        p99_tpot_ms: at(tpots, 0.99),
-        slo_attainment: attainment,
-      },
-    },
-    instance_seconds: (endMs / 1000) * numInstances * (stack.family === 'autoscaling' ? 1.2 : 1),
+    classes: Object.fromEntries(
+      [...groupBy(all, (request) => request.class)].map(([name, own]) => [name, classFigures(own)]),
+    ),
     preemption_count: preemptions,
     swap_count: swaps,
-    migration_count: stack.name === 'llumnix' ? 12 + seed : 0,
+    ...migrationFigures(serving),
+    ...scalingFigures(serving),
+    fragmentation_ratio: 0.02,
+    fragmentation_ratio_max: 0.11,
     kv_usage_ratio: 0.6,
     kv_usage_ratio_max: 1,
     busy_ratio: 0.8,
@@ -104,6 +100,53 @@ export function summarize(
     verified_tokens: tokens,
     decisions_rejected: 1,
     policy_stats: policyStats(stack, seed),
+  };
+}
+
+function classFigures(own: readonly SyntheticRequest[]): CellSummary['classes'][string] {
+  const ttfts = sorted(own.map(ttft));
+  const tpots = sorted(own.filter((request) => request.output > 1).map(tpot));
+  return {
+    offered: own.length,
+    completed: own.length,
+    mean_ttft_ms: mean(ttfts) ?? null,
+    p50_ttft_ms: at(ttfts, 0.5),
+    p99_ttft_ms: at(ttfts, 0.99),
+    p50_tpot_ms: at(tpots, 0.5),
+    p99_tpot_ms: at(tpots, 0.99),
+    p50_e2el_ms: 1200,
+    p99_e2el_ms: 6000,
+    slo_attainment: own.filter(isGood).length / own.length,
+  };
+}
+
+function migrationFigures({ fleet }: SyntheticServing) {
+  const downtimes = sorted(
+    fleet.migrations.flatMap((row) => (row.downtime_us === null ? [] : row.downtime_us / 1000)),
+  );
+  return {
+    migration_count: downtimes.length,
+    migrations_aborted: fleet.migrations.length - downtimes.length,
+    migrated_bytes: fleet.migrations.reduce((sum, { bytes }) => sum + bytes, 0),
+    mean_migration_downtime_ms: mean(downtimes) ?? null,
+    p99_migration_downtime_ms: at(downtimes, 0.99),
+    max_migration_downtime_ms: at(downtimes, 1),
+  };
+}
+
+function scalingFigures({ fleet, endMs }: SyntheticServing) {
+  const { total, cold, draining } = fleet.costs(endMs);
+  const numOf = (kind: string) => fleet.events.filter((event) => event.kind === kind).length;
+  return {
+    instance_seconds: total,
+    scale_up_count: numOf('instanceRequested'),
+    drain_count: numOf('drainStarted'),
+    start_failures: numOf('startFailed'),
+    cold_start_seconds: cold,
+    mean_cold_start_ms: cold === 0 ? null : 2600,
+    drain_seconds: draining,
+    mean_instances: total / (endMs / 1000),
+    peak_instances: fleet.size,
   };
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../harness/base/rng.ts';
 import { sampleGamma } from '../../workloads/arrival-process.ts';
-import { arrivalsS, build, constantLengths, cvOf, gapsOf, meanOf } from './helpers.ts';
+import { arrivalsS, build, constantLengths, cvOf, gapsOf, meanOf, rootsOf } from './helpers.ts';
 
 async function times(source: Record<string, unknown>): Promise<number[]> {
   const { workload } = await build([{ ...constantLengths, ...source }]);
@@ -75,6 +75,17 @@ describe('arrival processes', () => {
     const perSecond = Array.from({ length: 2000 }, () => 0);
     for (const time of arrivals) perSecond[Math.floor(time)]! += 1;
     expect(cvOf(perSecond) ** 2 * meanOf(perSecond)).toBeGreaterThan(5);
+  });
+
+  it('gives each class its share of one arrival process', async () => {
+    const source = { kind: 'gamma', rate: 10, cv: 4, numRequests: 20_000, ...constantLengths };
+    const { workload } = await build([{ ...source, otherClasses: { interactive: 0.1 } }]);
+    const requests = rootsOf(workload);
+    const high = requests.filter(({ className }) => className === 'interactive');
+    expect(high.length / 20_000).toBeGreaterThan(0.095);
+    expect(high.length / 20_000).toBeLessThan(0.105);
+    expect(requests.filter(({ className }) => className === 'default')).toHaveLength(20_000 - high.length);
+    expect(arrivalsS(workload)).toEqual(await times(source));
   });
 
   it('keeps gamma gaps bursty inside bursts', async () => {

@@ -150,6 +150,19 @@ describe('buildWorkload', () => {
     expect(String(error)).toContain('workload.1.class');
   });
 
+  it('names an unknown class among the others', async () => {
+    const error: unknown = await build([{ ...poisson, otherClasses: { defualt: 0.1 } }]).catch(
+      (reason: unknown) => reason,
+    );
+    expect(String(error)).toContain('workload.0.otherClasses.defualt');
+    expect(String(error)).toContain('did you mean "default"?');
+  });
+
+  it("refuses shares that leave nothing to the source's own class", () => {
+    const source = { ...poisson, otherClasses: { default: 0.6, batch: 0.4 } };
+    expect(workloadSourceSchema.safeParse(source).error?.message).toContain('leave some to class');
+  });
+
   it('warns of a source without requests, and refuses a workload without any', async () => {
     const silent = { ...poisson, rate: 0.001, durationS: 0.001 };
     const { warnings } = await build([silent, burst]);

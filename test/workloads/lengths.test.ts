@@ -68,6 +68,30 @@ describe('lengths', () => {
     expect(Math.abs(quantile(values, 0.95) / 1484 - 1)).toBeLessThan(0.1);
   });
 
+  it('interpolates in the logarithm where asked to', () => {
+    const values = draw({ dist: 'empirical', quantiles: { 0: 10, 1: 1000 }, between: 'log' });
+    expect(quantile(values, 0.5) / 100).toBeCloseTo(1, 1);
+    expect(meanOf(values) / (990 / Math.log(100))).toBeCloseTo(1, 1);
+    expect(Math.min(...values)).toBe(10);
+    expect(Math.max(...values)).toBeGreaterThan(990);
+  });
+
+  it.each([
+    ['llumnix-sharegpt', 'promptTokens', 306, [74, 348, 1484, 3388]],
+    ['llumnix-sharegpt', 'outputTokens', 500, [487, 781, 988, 1234]],
+    ['llumnix-burstgpt', 'promptTokens', 830, [582, 1427, 2345, 3549]],
+    ['llumnix-burstgpt', 'outputTokens', 271, [243, 434, 669, 964]],
+    ['llumnix-short', 'promptTokens', 128, [38, 113, 413, 1464]],
+    ['llumnix-medium', 'outputTokens', 256, [32, 173, 1288, 4208]],
+    ['llumnix-long', 'promptTokens', 512, [55, 582, 3113, 5166]],
+  ] as const)('gives %s %s their printed mean and percentiles', (name, part, mean, percentiles) => {
+    const values = draw({ dist: 'published', name }, part, 100_000);
+    expect(Math.abs(meanOf(values) / mean - 1)).toBeLessThan(0.03);
+    [0.5, 0.8, 0.95, 0.99].forEach((level, index) => {
+      expect(Math.abs(quantile(values, level) / percentiles[index]! - 1)).toBeLessThan(0.04);
+    });
+  });
+
   it('meets the published moments of deepseek-r1 answers', () => {
     const values = draw({ dist: 'deepseek-r1' }, 'outputTokens', 50_000);
     expect(meanOf(values) / 1527).toBeGreaterThan(0.95);
@@ -99,6 +123,7 @@ describe('lengths', () => {
     [{ dist: 'empirical' }, 'values and quantiles'],
     [{ dist: 'empirical', quantiles: { 0: 5, 1: 4 } }, 'must not fall'],
     [{ dist: 'empirical', quantiles: { 0: 5, 1.5: 9 } }, 'between 0 and 1'],
+    [{ dist: 'empirical', quantiles: { 0: 5, 1: 9 }, between: 'cubic' }, 'between'],
     [{ dist: 'constant', tokens: 0 }, '>0'],
     [{ dist: 'constant', tokens: 1.5 }, 'int'],
     [{ dist: 'constant', tokens: 1, extra: 1 }, 'extra'],

@@ -1,3 +1,4 @@
+import { must } from '../../harness/base/assert.ts';
 import type { Rng } from '../../harness/base/rng.ts';
 import { secondsToUs } from '../../harness/base/units.ts';
 import { arrivalTimes, constantRate, type Gaps, type RateSegment } from '../arrival-process.ts';
@@ -6,19 +7,34 @@ import { RequestTable } from '../request-table.ts';
 import type { Bursts, SourceOf } from '../source-schema.ts';
 import { bounded, checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
 
-/** Requests that arrive on their own, whatever the system does. */
+/** Requests that arrive on their own, whatever the system does; a plan for each class that they are of. */
 export function planOpenLoop(
   source: SourceOf<'poisson' | 'gamma' | 'burst'>,
   context: PlanContext,
-): PlannedSource {
+): readonly PlannedSource[] {
   checkPlanSize(meanRate(source), source, context);
   const sampler = createRequestSampler(source, context);
   const times = arrivalTimes(gapsOf(source), segmentsOf(source, context), context.stream('arrivals'));
-  const table = new RequestTable();
+  const { outputLimitTokens } = sampler;
+  const plans = [source.class, ...Object.keys(source.otherClasses)].map((className) => {
+    return { className, outputLimitTokens, table: new RequestTable() };
+  });
+  const drawClass = createClassSampler(Object.values(source.otherClasses), context);
   for (const timeS of bounded(times, source)) {
+    const { table } = must(plans[drawClass()], 'plan of a class');
     table.addRoot(secondsToUs(source.startS + timeS), sampler.prompt(), sampler.output());
   }
-  return { className: source.class, outputLimitTokens: sampler.outputLimitTokens, table };
+  return plans;
+}
+
+/** 0 for the source's own class, 1 for the first of the others, whose shares are given, and so on. */
+function createClassSampler(shares: readonly number[], context: PlanContext): () => number {
+  if (shares.length === 0) return () => 0;
+  const rng = context.stream('class');
+  return () => {
+    let rest = rng.uniform();
+    return 1 + shares.findIndex((share) => (rest -= share) < 0);
+  };
 }
 
 function meanRate(source: SourceOf<'poisson' | 'gamma' | 'burst'>): number {

@@ -5,6 +5,7 @@ import type { InstanceGroup } from '../group.ts';
 import type { Instance } from '../instance.ts';
 import { dividePipeline } from './layer-split.ts';
 import type { LayoutPart } from '../kv/kv-layout.ts';
+import { abortMigrationsTo } from '../kv/migrate.ts';
 import { cancelArrival } from '../kv/request-memory.ts';
 import type { Request } from '../request.ts';
 import { isInPlace, resume, stall } from '../kv/stall.ts';
@@ -75,7 +76,8 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   const members = parts.map(({ instance }) => instance);
   const before = [...new Set(members.flatMap(({ groups }) => groups))];
   const requests = before.flatMap(requestsOf);
-  for (const request of requests) cancelArrival(cluster, request);
+  for (const request of requests) cancelArrival(cluster, request, 'its group merges with others');
+  for (const group of before) abortMigrationsTo(cluster, group, `group ${group.id} merges with others`);
   for (const group of before) cluster.removeGroup(group);
   for (const { instance, layers } of parts) {
     const detail = cluster.reshape(instance, layers);

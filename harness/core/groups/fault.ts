@@ -8,13 +8,15 @@ import { defaultExchange, type GroupStage, type InstanceGroup } from '../group.t
 import type { Instance } from '../instance.ts';
 import { computeElsewhere, placeAnew } from '../lifecycle.ts';
 import { modelWeightBytes } from '../model-shape.ts';
+import { abortMigrationsTo } from '../kv/migrate.ts';
 import { cancelArrival } from '../kv/request-memory.ts';
 import type { Request } from '../request.ts';
 import { stopLoading } from './restore.ts';
+import { loadAlone, serve } from './start.ts';
 import type { StepBatch } from '../step-batch.ts';
 import { takeNextBatch } from '../step-loop.ts';
 import { cancelTransition } from './transition.ts';
-import { finishLoad, loadWeights, redirectLoads } from './weight-load.ts';
+import { redirectLoads } from './weight-load.ts';
 
 /** An instance that fails, with its host memory, at a time of the run. */
 export interface Fault {
@@ -36,6 +38,7 @@ export function planFaults(cluster: Cluster, faults: readonly Fault[]): void {
  * groups of their own. Requests whose KV was on the failed instance compute it again; the others keep theirs.
  */
 function fail(cluster: Cluster, failed: Instance): void {
+  if (failed.isGone) return;
   const groups = failed.groups.slice();
   const members = groups.flatMap(({ pipeline }) => pipeline.map(({ member }) => member));
   const survivors = [...new Set(members)].filter((member) => member !== failed);
@@ -43,7 +46,10 @@ function fail(cluster: Cluster, failed: Instance): void {
   const numLosers = startAgainWithout(cluster, failed);
   const orphans = groups.flatMap(requestsOf);
   for (const request of orphans) cluster.groupOf(request)?.release(request);
-  for (const group of groups) cluster.removeGroup(group);
+  for (const group of groups) {
+    abortMigrationsTo(cluster, group, `group ${group.id} has lost instance ${failed.id}`);
+    cluster.removeGroup(group);
+  }
   shutDown(cluster, failed, `${numLosers} requests lose their KV`);
   for (const survivor of survivors) {
     if (survivor.home === undefined) startAlone(cluster, survivor, orphans);
@@ -56,7 +62,8 @@ function fail(cluster: Cluster, failed: Instance): void {
 /** Requests that have KV on the instance start again; KV on its way there stays where it was. How many start again. */
 function startAgainWithout(cluster: Cluster, failed: Instance): number {
   for (const request of cluster.live.values()) {
-    if (request.arrival?.layout.includes(failed) === true) cancelArrival(cluster, request);
+    if (request.arrival?.layout.includes(failed) === true)
+      cancelArrival(cluster, request, `instance ${failed.id} has failed`);
   }
   const losers = [...cluster.live.values()].filter((request) => hasKvOn(request, failed));
   for (const request of losers) stopSteps(cluster, cluster.groupOf(request));
@@ -66,9 +73,9 @@ function startAgainWithout(cluster: Cluster, failed: Instance): number {
 
 /** Nobody has KV on it any more. */
 function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
+  if (instance.hasDevice) cluster.executor.stopInstance(instance.id);
   instance.state = 'failed';
   instance.releasedAtUs = cluster.nowUs;
-  cluster.executor.stopInstance(instance.id);
   cluster.note('instanceFailed', { instance: instance.id, detail });
 }
 
@@ -141,20 +148,19 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
     shutDown(cluster, survivor, 'the whole model does not fit a single instance');
     return;
   }
-  const layers = cluster.allLayers;
-  const group = cluster.addGroup([{ instance: survivor, layers }], 'loading');
+  const group = cluster.addGroup([{ instance: survivor, layers: cluster.allLayers }], 'loading');
+  if (survivor.state === 'draining') {
+    cluster.note('drainCancelled', {
+      instance: survivor.id,
+      groupId: group.id,
+      detail: 'its group has failed',
+    });
+  }
   survivor.state = 'loading';
-  const load = loadWeights(cluster, survivor, layers, () => {
-    group.loads.length = 0;
-    finishLoad(cluster, load);
-    group.phase = 'serving';
-    survivor.state = 'ready';
+  loadAlone(cluster, group, 'peer', () => {
     group.pausedUntilUs = cluster.nowUs + cluster.hardware.remapUs;
-    cluster.note('instanceReady', { instance: survivor.id, groupId: group.id, detail: 'alone again' });
-    cluster.wake(group);
-    cluster.hooks.notify({ kind: 'instanceReady', instanceId: survivor.id, groupId: group.id });
+    serve(cluster, group, 'alone again');
   });
-  group.loads.push(load);
 }
 
 /** A request that has lost its group, but not its KV, goes where the KV is. */
@@ -165,5 +171,7 @@ function rehome(cluster: Cluster, request: Request): void {
     placeAnew(cluster, request);
     return;
   }
-  join(cluster, must(holder.home, `group of instance ${holder.id}`), request, defaultExchange);
+  const home = must(holder.home, `group of instance ${holder.id}`);
+  join(cluster, home, request, defaultExchange);
+  cluster.wake(home);
 }

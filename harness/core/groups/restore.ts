@@ -2,6 +2,7 @@ import { describe } from '../../policy/check-answer.ts';
 import type { RestoreDecision } from '../../policy/decisions.ts';
 import type { Cluster } from '../cluster.ts';
 import type { InstanceGroup, Retirement } from '../group.ts';
+import { abortMigrationsTo } from '../kv/migrate.ts';
 import { placeAnew } from '../lifecycle.ts';
 import { modelWeightBytes } from '../model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
@@ -26,8 +27,8 @@ export function restore(cluster: Cluster, decision: RestoreDecision): string | u
     numLeft -= 1;
     if (numLeft === 0) beginTransition(cluster, [group], () => split(cluster, group, decision.running));
   };
-  for (const { member } of group.pipeline)
-    group.loads.push(loadWeights(cluster, member, cluster.allLayers, noteDone));
+  const wanted = { layers: cluster.allLayers, weightsFrom: 'peer' } as const;
+  for (const { member } of group.pipeline) group.loads.push(loadWeights(cluster, member, wanted, noteDone));
   return undefined;
 }
 
@@ -70,6 +71,7 @@ export function stopLoading(cluster: Cluster, group: InstanceGroup): void {
 function split(cluster: Cluster, group: InstanceGroup, running: Retirement['running']): void {
   for (const load of group.loads.splice(0)) finishLoad(cluster, load);
   group.phase = 'retiring';
+  abortMigrationsTo(cluster, group, `group ${group.id} is split`);
   const into = group.pipeline.map(({ member }) =>
     cluster.addGroup([{ instance: member, layers: cluster.allLayers }], 'serving'),
   );

@@ -4,7 +4,7 @@ import type { Cluster } from '../cluster.ts';
 import type { WeightSource } from '../executor.ts';
 import type { Link, Transfer } from '../fabric.ts';
 import type { Instance } from '../instance.ts';
-import { layerWeightBytes, type LayerRange } from '../model-shape.ts';
+import { layerWeightBytes, type LayerRange, residentWeightBytes } from '../model-shape.ts';
 import { send } from '../transfers.ts';
 
 /** Layers on their way to an instance; its memory is kept free for them. */
@@ -12,6 +12,8 @@ export interface WeightLoad {
   readonly instance: Instance;
   /** What it holds when the load is complete. */
   readonly layers: LayerRange;
+  /** `peer`: from instances that hold them, else from host memory where the hardware keeps them there, else from disk. */
+  readonly weightsFrom: 'disk' | 'host' | 'peer';
   readonly pieces: WeightPiece[];
   readonly onDone: () => void;
 }
@@ -21,16 +23,16 @@ interface WeightPiece extends WeightSource {
 }
 
 /**
- * Pulls what the instance lacks of `layers` from peers that hold it, else from host memory, else from disk (KunServe,
- * section 4.4), behind everything else that uses the links. The caller has checked that the memory is there.
+ * Pulls what the instance lacks of `layers`, behind everything else that uses the links: from peers first when parameters
+ * are put back (KunServe, section 4.4), as the hardware says at a start. The caller has checked that the memory is there.
  */
 export function loadWeights(
   cluster: Cluster,
   instance: Instance,
-  layers: LayerRange,
+  { layers, weightsFrom }: Pick<WeightLoad, 'layers' | 'weightsFrom'>,
   onDone: () => void,
 ): WeightLoad {
-  const load: WeightLoad = { instance, layers, pieces: [], onDone };
+  const load: WeightLoad = { instance, layers, weightsFrom, pieces: [], onDone };
   const numMissing = layers.count - instance.layers.count;
   instance.ledger.expectWeights(numMissing * layerWeightBytes(cluster.model));
   cluster.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
@@ -66,7 +68,7 @@ export function redirectLoads(cluster: Cluster): void {
         continue;
       cluster.fabric.cancel(transfer);
       removeFrom(load.pieces, piece);
-      for (const source of sourcesFor(cluster, load.instance, layers)) pull(cluster, load, source);
+      for (const source of sourcesFor(cluster, load, layers)) pull(cluster, load, source);
     }
   }
 }
@@ -80,7 +82,7 @@ function pull(cluster: Cluster, load: WeightLoad, source: WeightSource): void {
     kind: 'weights',
     source: from,
     target: instance.id,
-    bytes: layers.count * layerWeightBytes(cluster.model),
+    bytes: layers.count * layerWeightBytes(cluster.model) + residentBytes(cluster, load, layers),
     links: linksFrom(cluster, instance, from),
     chunkUs: must(instance.home, `group of instance ${instance.id}`).chunkUs,
   } as const;
@@ -88,6 +90,11 @@ function pull(cluster: Cluster, load: WeightLoad, source: WeightSource): void {
     piece.transfer = undefined;
     if (load.pieces.every(({ transfer }) => transfer === undefined)) load.onDone();
   });
+}
+
+/** A new instance also lacks what every instance holds; it comes with the first layers. */
+function residentBytes({ model }: Cluster, { instance }: WeightLoad, { first }: LayerRange): number {
+  return instance.layers.count === 0 && first === 0 ? residentWeightBytes(model) : 0;
 }
 
 function linksFrom(cluster: Cluster, instance: Instance, from: WeightSource['from']): readonly Link[] {
@@ -99,17 +106,21 @@ function linksFrom(cluster: Cluster, instance: Instance, from: WeightSource['fro
 }
 
 /** The stretches of a load that the instance lacks, below and above what it holds. */
-function sourcesOf(cluster: Cluster, { instance, layers }: WeightLoad): WeightSource[] {
+function sourcesOf(cluster: Cluster, load: WeightLoad): WeightSource[] {
+  const { instance, layers } = load;
   const held = instance.layers;
   const end = layers.first + layers.count;
   const heldEnd = held.first + held.count;
   const below = { first: layers.first, count: held.first - layers.first };
   const above = { first: heldEnd, count: end - heldEnd };
-  return [below, above].flatMap((missing) => sourcesFor(cluster, instance, missing));
+  return [below, above].flatMap((missing) => sourcesFor(cluster, load, missing));
 }
 
 /** Where each layer comes from, in stretches of the same source; peers that send least are preferred. */
-function sourcesFor(cluster: Cluster, instance: Instance, missing: LayerRange): WeightSource[] {
+function sourcesFor(cluster: Cluster, load: WeightLoad, missing: LayerRange): WeightSource[] {
+  const { instance, weightsFrom } = load;
+  if (missing.count === 0) return [];
+  if (weightsFrom !== 'peer') return [{ from: weightsFrom, layers: missing }];
   const sources: WeightSource[] = [];
   let first = missing.first;
   const end = missing.first + missing.count;
@@ -140,7 +151,7 @@ function choosePeer(cluster: Cluster, instance: Instance, layer: number): Instan
 }
 
 function canServe(peer: Instance | undefined, { first, count }: LayerRange): boolean {
-  return peer !== undefined && peer.state !== 'failed' && peer.holds(first) && peer.holds(first + count - 1);
+  return peer?.hasDevice === true && peer.holds(first) && peer.holds(first + count - 1);
 }
 
 function pullsFrom(cluster: Cluster, peer: Instance): number {

@@ -5,9 +5,9 @@ import type { Cluster } from '../cluster.ts';
 import type { InstanceGroup } from '../group.ts';
 import type { LayoutMove } from './kv-layout.ts';
 import { blocksMissingFor, wakeGroupsOn } from './request-memory.ts';
+import { sendBlocks } from './send-blocks.ts';
 import type { KvArrival, Request } from '../request.ts';
 import { resume, stall } from './stall.ts';
-import { send } from '../transfers.ts';
 
 /**
  * KV exchange (KunServe, section 5): after layers have moved between members, each stalled request's KV follows, a few
@@ -45,7 +45,8 @@ function numOnTheirWay(group: InstanceGroup): number {
   return count;
 }
 
-function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
+/** What of the request's KV is not where the group's layers are. */
+export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
   return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);
 }
@@ -55,38 +56,17 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   const moves = movesOf(group, request);
   const { kvBlocks, computedTokens: numTokens } = request;
   if (blocksMissingFor(moves, kvBlocks) > 0) return false;
-  const arrival: KvArrival = { layout: group.layout, moves, transfers: [] };
+  const { layout, chunkUs, exchange } = group;
+  const arrival: KvArrival = { layout, moves, numBlocks: 0, transfers: [], migration: undefined };
   request.arrival = arrival;
-  for (const { from, to, layers } of moves) {
-    to.ledger.take(kvBlocks * layers.count);
-    cluster.executor.copyKv(request.id, layers, {
-      from: { instance: from.id, tier: 'device' },
-      to: { instance: to.id, tier: 'device' },
-      numTokens,
-    });
-  }
-  let numLeft = moves.length;
-  for (const { from, to, layers } of moves) {
-    const movement = {
-      kind: 'exchange',
-      requestId: request.id,
-      source: from.id,
-      target: to.id,
-      bytes: kvBlocks * layers.count * cluster.cellBytes,
-      links: [from.links.send, to.links.receive],
-      chunkUs: group.chunkUs,
-      isCoordinated: group.exchange.isCoordinated,
-    } as const;
-    const transfer = send(cluster, movement, () => {
-      numLeft -= 1;
-      if (numLeft === 0) arrive(cluster, request);
-    });
-    arrival.transfers.push(transfer);
-  }
+  const { isCoordinated } = exchange;
+  const piece = { kind: 'exchange', numBlocks: kvBlocks, numTokens, chunkUs, isCoordinated } as const;
+  sendBlocks(cluster, request, piece, () => arrive(cluster, request));
   return true;
 }
 
-function arrive(cluster: Cluster, request: Request): void {
+/** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
+export function arrive(cluster: Cluster, request: Request): void {
   const group = must(cluster.groupOf(request), `group of request ${request.id}`);
   const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
   const before = must(request.layout, `KV layout of request ${request.id}`);
@@ -110,7 +90,7 @@ function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly Instanc
   for (const target of into) numLeft -= target.exchanging.length;
   for (const request of group.running.slice()) {
     if (numLeft <= 0) return;
-    if (request.isInFlight) continue;
+    if (request.isInFlight || request.arrival !== undefined) continue;
     const open = into.filter((each) => !each.isGone && !each.isChanging);
     const target = open.toSorted((a, b) => b.freeBlocks - a.freeBlocks)[0];
     if (target === undefined || blocksMissingFor(movesOf(target, request), request.kvBlocks) > 0) return;

@@ -1,10 +1,11 @@
 import type { Cluster } from '../cluster.ts';
 import type { KvLayout, LayoutMove } from './kv-layout.ts';
-import type { Request } from '../request.ts';
+import type { KvArrival, Request } from '../request.ts';
+import { endMigration } from './migration-log.ts';
 
 /** Gives back every device cell that the request holds or that waits for its KV, in the ledger and in the executor. */
 export function freeKv(cluster: Cluster, request: Request): void {
-  cancelArrival(cluster, request);
+  cancelArrival(cluster, request, 'the request ended or was given up');
   const { layout } = request;
   if (layout === undefined) return;
   request.giveBackBlocks();
@@ -14,17 +15,24 @@ export function freeKv(cluster: Cluster, request: Request): void {
   wakeGroupsOn(cluster, layout);
 }
 
-/** The request's KV stays where it is; what was on its way is given up. */
-export function cancelArrival(cluster: Cluster, request: Request): void {
+/** The request's KV stays where it is; what was on its way is given up, and with it a migration. */
+export function cancelArrival(cluster: Cluster, request: Request, reason: string): void {
   const { arrival } = request;
   if (arrival === undefined) return;
   request.arrival = undefined;
   for (const transfer of arrival.transfers) cluster.fabric.cancel(transfer);
   for (const { to, layers } of arrival.moves) {
-    to.ledger.giveBack(request.kvBlocks * layers.count);
+    to.ledger.giveBack(arrival.numBlocks * layers.count);
     cluster.executor.releaseKv(request.id, layers, { instance: to.id, tier: 'device' });
   }
   wakeGroupsOn(cluster, arrival.layout);
+  if (arrival.migration !== undefined) endMigration(cluster, request, arrival.migration, reason);
+}
+
+/** Takes cells for so many more blocks of what is on its way. The caller has checked that they are free. */
+export function takeAtTargets(arrival: KvArrival, numBlocks: number): void {
+  for (const { to, layers } of arrival.moves) to.ledger.take(numBlocks * layers.count);
+  arrival.numBlocks += numBlocks;
 }
 
 /** Cells that moves of so many blocks need, by instance, fit what is free there; otherwise how many blocks do not. */

@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster.ts';
+import type { RequestStatus } from '../../policy/views.ts';
 import type { InstanceGroup } from '../group.ts';
 import { type Request, requestStatus, runningStatus } from '../request.ts';
 
@@ -10,8 +11,13 @@ export function endPreemption(request: Request, nowUs: number): void {
 }
 
 /** The request waits, in no step, until its KV is where the group's layers are. */
-export function stall(cluster: Cluster, group: InstanceGroup, request: Request): void {
-  request.status = requestStatus.exchanging;
+export function stall(
+  cluster: Cluster,
+  group: InstanceGroup,
+  request: Request,
+  status: RequestStatus = requestStatus.exchanging,
+): void {
+  request.status = status;
   request.stalledAtUs ??= cluster.nowUs;
   // From here on it waits for its KV to move, no longer for having been given up: the two times do not overlap.
   endPreemption(request, cluster.nowUs);

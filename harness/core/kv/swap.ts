@@ -3,7 +3,7 @@ import { removeFrom } from '../../base/lists.ts';
 import type { Cluster } from '../cluster.ts';
 import type { InstanceGroup } from '../group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from './kv-layout.ts';
-import { freeKv } from './request-memory.ts';
+import { cancelArrival, freeKv, wakeGroupsOn } from './request-memory.ts';
 import { type Request, requestStatus } from '../request.ts';
 import { isInPlace, resume, stall } from './stall.ts';
 import { send } from '../transfers.ts';
@@ -15,6 +15,7 @@ import { send } from '../transfers.ts';
  */
 export function swapOut(cluster: Cluster, group: InstanceGroup, request: Request): void {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
+  cancelArrival(cluster, request, 'the request was swapped out');
   removeFrom(group.running, request);
   group.swapped.push(request);
   request.status = requestStatus.swappingOut;
@@ -60,6 +61,8 @@ export function dropHostCopy(cluster: Cluster, request: Request): void {
     instance.hostKvBytes -= hostBytes(cluster, request, part);
     cluster.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
   }
+  // An instance that drains may wait for this.
+  wakeGroupsOn(cluster, hostLayout);
 }
 
 /** Host bytes that the request's computed KV takes beside one instance, in whole blocks. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { restless } from './restless.ts';
@@ -24,6 +24,9 @@ const run = fc.record({
   maxBatchTokens: fc.constantFrom(16, 64, 500),
   numInstances: fc.constantFrom(4, 4, 2, 3, mostInstances),
   stagesPerGroup: fc.constantFrom(1, 1, 2),
+  extraInstances: fc.nat({ max: 3 }),
+  weightsFrom: fc.constantFrom('disk', 'host', 'peer'),
+  failureRatio: fc.constantFrom(0, 0.5),
   networkMBs: fc.constantFrom(1, 10, 100),
   weightsInHostMemory: fc.boolean(),
   policySeed: fc.nat(),
@@ -33,15 +36,22 @@ const run = fc.record({
   ),
 });
 
-describe('any merges, restores, faults and arrivals', () => {
-  it('keep every invariant at every event, end every request once, and leave nothing behind', () => {
+describe('any interleaving of merges, restores, migrations, starts, drains, faults and arrivals', () => {
+  it('keeps every invariant at every event, ends every request once, and leaves nothing behind', () => {
     fc.assert(
-      fc.property(run, ({ stackIndex, networkMBs, weightsInHostMemory, faults, ...options }) => {
+      fc.property(run, (drawn) => {
+        const { stackIndex, networkMBs, weightsInHostMemory, faults, ...others } = drawn;
+        const { extraInstances, weightsFrom, failureRatio, ...options } = others;
         const { numInstances } = options;
         const network = { bytesPerSecond: networkMBs * 1e6, latencyUs: 10 };
         const { seen } = runTiny({
           ...options,
-          hardware: { network, weightsInHostMemory },
+          maxInstances: numInstances + extraInstances,
+          hardware: {
+            network,
+            weightsInHostMemory,
+            start: { ...tinyHardware(1).start, weightsFrom, failureRatio },
+          },
           // One instance survives.
           faults: faults.filter(({ instance }) => instance < numInstances).slice(0, numInstances - 1),
           maxDurationUs: 3e6,
@@ -53,7 +63,8 @@ describe('any merges, restores, faults and arrivals', () => {
           expect(['finished', 'failed', 'aborted']).toContain(record.status);
           if (record.status === 'finished') expect(record.generatedTokens).toBe(record.outputTokens);
         }
-        for (const sample of seen.samples.slice(-numInstances)) {
+        const last = new Map(seen.samples.map((sample) => [sample.instance, sample]));
+        for (const sample of last.values()) {
           const empty = { kvUsedBytes: 0, hostKvBytes: 0, numWaiting: 0, numRunning: 0, numExchanging: 0 };
           expect(sample).toMatchObject(empty);
         }

@@ -1,0 +1,89 @@
+import { roleProblem } from '../../policy/check-answer.ts';
+import type { SetRoleDecision } from '../../policy/decisions.ts';
+import type { Cluster } from '../cluster.ts';
+import type { InstanceGroup } from '../group.ts';
+import { abortMigrationsTo } from '../kv/migrate.ts';
+import { placeAnew, planRetry } from '../lifecycle.ts';
+import { stopLoading } from './restore.ts';
+import { redirectLoads } from './weight-load.ts';
+
+/**
+ * Releases a group's instances: nothing is sent there any more, requests without KV are placed anew, and once the others
+ * have ended or migrated away the memory is freed. Says why not, or begins.
+ */
+export function drain(cluster: Cluster, groupId: number): string | undefined {
+  const group = cluster.group(groupId);
+  if (group === undefined) return `there is no group ${groupId}`;
+  if (group.phase === 'loading' && isEmpty(group)) {
+    release(cluster, group, 'before it was ready');
+    return undefined;
+  }
+  if (group.phase !== 'serving') return `group ${groupId} is ${group.phase}`;
+  setPhase(group, 'draining');
+  abortMigrationsTo(cluster, group, `group ${groupId} drains`);
+  const queued = [...group.waiting];
+  for (const request of queued) {
+    group.release(request);
+    placeAnew(cluster, request);
+  }
+  const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
+  cluster.note('drainStarted', { instance: group.leader.id, groupId, detail });
+  cluster.wake(group);
+  return undefined;
+}
+
+/** The group takes requests again. */
+export function cancelDrain(cluster: Cluster, groupId: number): string | undefined {
+  const group = cluster.group(groupId);
+  if (group === undefined) return `there is no group ${groupId}`;
+  if (group.phase !== 'draining') return `group ${groupId} is ${group.phase}, not draining`;
+  setPhase(group, 'serving');
+  cluster.note('drainCancelled', { instance: group.leader.id, groupId, detail: 'takes requests again' });
+  cluster.wake(group);
+  planRetry(cluster);
+  return undefined;
+}
+
+function setPhase(group: InstanceGroup, phase: 'serving' | 'draining'): void {
+  group.phase = phase;
+  for (const { member } of group.pipeline) member.state = phase === 'serving' ? 'ready' : phase;
+}
+
+/** Releases a draining group that has nothing left. */
+export function releaseIfEmpty(cluster: Cluster, group: InstanceGroup): void {
+  if (isEmpty(group)) release(cluster, group, 'drained');
+}
+
+/** No request, no step, and nobody's KV on its members or beside them. */
+function isEmpty(group: InstanceGroup): boolean {
+  const { pipeline, numRequests, isIdle } = group;
+  const isUnused = pipeline.every(
+    ({ member }) => member.groups.length === 1 && member.ledger.usedCells === 0 && member.hostKvBytes === 0,
+  );
+  return isUnused && numRequests === 0 && isIdle;
+}
+
+function release(cluster: Cluster, group: InstanceGroup, detail: string): void {
+  stopLoading(cluster, group);
+  cluster.removeGroup(group);
+  for (const { member } of group.pipeline) {
+    if (member.hasDevice) cluster.executor.stopInstance(member.id);
+    member.state = 'stopped';
+    member.releasedAtUs = cluster.nowUs;
+    cluster.note('instanceStopped', { instance: member.id, groupId: group.id, detail });
+    cluster.notifyLater({ kind: 'instanceStopped', instanceId: member.id });
+  }
+  redirectLoads(cluster);
+}
+
+/** Gives the group's instances another role. Says why not. */
+export function setRole(cluster: Cluster, { groupId, role }: SetRoleDecision): string | undefined {
+  const group = cluster.group(groupId);
+  if (group === undefined) return `there is no group ${groupId}`;
+  const problem = roleProblem(role);
+  if (problem !== undefined || group.role === role) return problem;
+  for (const { member } of group.pipeline) member.role = role;
+  cluster.note('roleChanged', { instance: group.leader.id, groupId, detail: `is ${role} now` });
+  planRetry(cluster);
+  return undefined;
+}

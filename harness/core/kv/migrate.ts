@@ -1,0 +1,204 @@
+import { must } from '../../base/assert.ts';
+import { describe } from '../../policy/check-answer.ts';
+import { defaultMigration, type MigrateDecision, type MigrationProtocol } from '../../policy/decisions.ts';
+import type { Cluster } from '../cluster.ts';
+import type { InstanceGroup } from '../group.ts';
+import { loseKv } from '../lifecycle.ts';
+import { type Migration, type Request, requestStatus } from '../request.ts';
+import { arrive, movesOf } from './exchange.ts';
+import { endMigration } from './migration-log.ts';
+import { blocksMissingFor, cancelArrival } from './request-memory.ts';
+import { sendBlocks } from './send-blocks.ts';
+import { stall } from './stall.ts';
+
+/**
+ * Moving requests between groups on a policy's wish, running ones by live migration (Llumnix, section 4.2): the request runs
+ * on at its source while its full blocks are copied, stage by stage, and is stopped for the last stage alone. Cells at the
+ * target are taken before each stage, so that for a while the KV takes memory on both sides. Whatever stands in the way
+ * before the end aborts the migration, and the request goes on where it is. Says why not, or begins.
+ */
+export function migrate(cluster: Cluster, decision: MigrateDecision): string | undefined {
+  const { requestId, groupId, protocol = defaultMigration } = decision;
+  const request = cluster.live.get(requestId);
+  const source = request === undefined ? undefined : cluster.groupOf(request);
+  if (request === undefined || source === undefined)
+    return `there is no live request ${requestId} in a group`;
+  const target = cluster.group(groupId);
+  const problem = targetProblem(source, target, groupId) ?? protocolProblem(protocol);
+  if (problem !== undefined || target === undefined) return problem;
+  switch (request.status.kind) {
+    case 'queued':
+    case 'preempted':
+      source.release(request);
+      target.adopt(request);
+      target.enqueue(request, request.status.kind === 'queued' ? 'back' : 'front');
+      break;
+    case 'swapped':
+      source.release(request);
+      target.adopt(request);
+      target.swapped.push(request);
+      request.numMigrations += 1;
+      break;
+    case 'prefilling':
+    case 'decoding':
+      return begin(cluster, request, { source, target, protocol });
+    default:
+      return `request ${requestId} is ${request.status.kind}`;
+  }
+  cluster.wake(source);
+  cluster.wake(target);
+  return undefined;
+}
+
+function targetProblem(
+  source: InstanceGroup,
+  target: InstanceGroup | undefined,
+  groupId: number,
+): string | undefined {
+  if (target === undefined) return `there is no group ${groupId}`;
+  if (target === source) return `the request is in group ${groupId} already`;
+  return target.phase === 'serving' ? undefined : `group ${groupId} is ${target.phase}`;
+}
+
+function protocolProblem(protocol: MigrationProtocol): string | undefined {
+  switch (protocol?.kind) {
+    case 'blocking':
+    case 'recompute':
+      return undefined;
+    case 'live': {
+      const { maxStages, lastStageBlocks } = protocol;
+      const areCounts = [maxStages, lastStageBlocks].every((count) => Number.isInteger(count) && count >= 1);
+      return areCounts ? undefined : `maxStages and lastStageBlocks must be 1 or more: ${describe(protocol)}`;
+    }
+    default:
+      return `expected protocol "live", "blocking" or "recompute", got ${describe(protocol)}`;
+  }
+}
+
+interface Route {
+  readonly source: InstanceGroup;
+  readonly target: InstanceGroup;
+  readonly protocol: MigrationProtocol;
+}
+
+function begin(cluster: Cluster, request: Request, route: Route): string | undefined {
+  const { source, target, protocol } = route;
+  if (request.arrival !== undefined) return `request ${request.id} migrates already`;
+  if (protocol.kind === 'live' && request.status.kind === 'prefilling')
+    return `request ${request.id} has no KV to copy beside its steps: it is in its prefill`;
+  const moves = protocol.kind === 'recompute' ? [] : movesOf(target, request);
+  const missing = blocksMissingFor(moves, request.kvBlocks);
+  if (missing > 0) return `${request.kvBlocks} blocks needed, ${missing} too many for group ${target.id}`;
+  const migration: Migration = {
+    fromGroup: source.id,
+    toGroup: target.id,
+    fromInstance: source.leader.id,
+    toInstance: target.leader.id,
+    protocol,
+    startedAtUs: cluster.nowUs,
+    numStages: 0,
+    bytes: 0,
+    isStopping: protocol.kind !== 'live',
+    stoppedAtUs: undefined,
+  };
+  request.arrival = { layout: target.layout, moves, numBlocks: 0, transfers: [], migration };
+  source.numMigratingOut += 1;
+  target.numMigratingIn += 1;
+  if (protocol.kind === 'live') nextStage(cluster, request, protocol);
+  else stopIfBack(cluster, request);
+  return undefined;
+}
+
+/** Copies the blocks that have become full since the last stage, or stops the request for the last one. */
+function nextStage(
+  cluster: Cluster,
+  request: Request,
+  protocol: Extract<MigrationProtocol, { kind: 'live' }>,
+): void {
+  const { arrival, migration } = underWay(request);
+  const { blockSizeTokens } = cluster;
+  const fullBlocks = Math.floor(request.computedTokens / blockSizeTokens);
+  const usedBlocks = Math.ceil(request.computedTokens / blockSizeTokens);
+  const numBlocks = fullBlocks - arrival.numBlocks;
+  const isLast =
+    migration.numStages + 1 >= protocol.maxStages ||
+    usedBlocks - arrival.numBlocks <= protocol.lastStageBlocks ||
+    numBlocks === 0;
+  if (isLast) {
+    migration.isStopping = true;
+    stopIfBack(cluster, request);
+  } else if (blocksMissingFor(arrival.moves, numBlocks) > 0) {
+    cancelArrival(cluster, request, `no room for ${numBlocks} more blocks at its target`);
+  } else {
+    const numTokens = fullBlocks * blockSizeTokens;
+    sendStage(cluster, request, { numBlocks, numTokens }, () => nextStage(cluster, request, protocol));
+  }
+}
+
+/** A request that waits to be stopped for its migration is stopped once its last step has come back. */
+export function stopIfBack(cluster: Cluster, request: Request): void {
+  if (request.isStopping && !request.isInFlight) stop(cluster, request);
+}
+
+/** From here on it is the target's request: its last blocks travel, or it is computed again there. */
+function stop(cluster: Cluster, request: Request): void {
+  const { arrival, migration } = underWay(request);
+  const source = must(cluster.groupOf(request), `group of request ${request.id}`);
+  const target = must(cluster.group(migration.toGroup), `group ${migration.toGroup}`);
+  const numBlocks = request.kvBlocks - arrival.numBlocks;
+  if (blocksMissingFor(arrival.moves, numBlocks) > 0) {
+    cancelArrival(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
+    return;
+  }
+  migration.stoppedAtUs = cluster.nowUs;
+  source.release(request);
+  target.adopt(request);
+  if (migration.protocol.kind === 'recompute') {
+    request.arrival = undefined;
+    finish(cluster, request, migration);
+    loseKv(cluster, request);
+    request.preemptedAtUs ??= cluster.nowUs;
+    request.status = requestStatus.preempted;
+    target.enqueue(request, 'front');
+    cluster.wake(target);
+  } else {
+    stall(cluster, target, request, requestStatus.migrating);
+    sendStage(cluster, request, { numBlocks, numTokens: request.computedTokens }, () => {
+      finish(cluster, request, migration);
+      arrive(cluster, request);
+    });
+  }
+  cluster.wake(source);
+}
+
+function sendStage(
+  cluster: Cluster,
+  request: Request,
+  { numBlocks, numTokens }: { numBlocks: number; numTokens: number },
+  onDone: () => void,
+): void {
+  const { arrival, migration } = underWay(request);
+  const { chunkUs } = must(cluster.groupOf(request), `group of request ${request.id}`);
+  migration.numStages += 1;
+  for (const { layers } of arrival.moves) migration.bytes += numBlocks * layers.count * cluster.cellBytes;
+  sendBlocks(cluster, request, { kind: 'migration', numBlocks, numTokens, chunkUs }, onDone);
+}
+
+function finish(cluster: Cluster, request: Request, migration: Migration): void {
+  request.numMigrations += 1;
+  endMigration(cluster, request, migration);
+}
+
+function underWay(request: Request) {
+  const arrival = must(request.arrival, `arrival of request ${request.id}`);
+  return { arrival, migration: must(arrival.migration, `migration of request ${request.id}`) };
+}
+
+/** The group takes no more requests: those that are on their way there, and run elsewhere yet, stay where they are. */
+export function abortMigrationsTo(cluster: Cluster, group: InstanceGroup, reason: string): void {
+  if (group.numMigratingIn === 0) return;
+  for (const request of cluster.live.values()) {
+    if (request.migratesTo === group.id && request.groupId !== group.id)
+      cancelArrival(cluster, request, reason);
+  }
+}

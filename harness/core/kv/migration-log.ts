@@ -1,0 +1,37 @@
+import type { Cluster } from '../cluster.ts';
+import type { Migration, Request } from '../request.ts';
+
+/** A migration is over: done, or aborted for a reason. The policies are told once the state is whole again. */
+export function endMigration(
+  cluster: Cluster,
+  request: Request,
+  migration: Migration,
+  abortReason?: string,
+): void {
+  const { fromGroup: from, toGroup: to, protocol, ...rest } = migration;
+  const source = cluster.group(from);
+  const target = cluster.group(to);
+  if (source !== undefined) source.numMigratingOut -= 1;
+  if (target !== undefined) target.numMigratingIn -= 1;
+  cluster.observer.migrationEnded({
+    requestId: request.id,
+    fromGroup: from,
+    toGroup: to,
+    fromInstance: rest.fromInstance,
+    toInstance: rest.toInstance,
+    protocol: protocol.kind,
+    tokens: request.tokens,
+    numStages: rest.numStages,
+    bytes: rest.bytes,
+    startedAtUs: rest.startedAtUs,
+    stoppedAtUs: rest.stoppedAtUs,
+    endedAtUs: cluster.nowUs,
+    abortReason,
+  });
+  const about = { requestId: request.id, from, to };
+  cluster.notifyLater(
+    abortReason === undefined
+      ? { kind: 'migrationDone', ...about }
+      : { kind: 'migrationAborted', ...about, reason: abortReason },
+  );
+}

@@ -1,0 +1,87 @@
+import type { ClusterEventRecord } from '../core/observer.ts';
+
+/** Adds up what the summary says about starting and draining instances. Times in microseconds. */
+export class FleetTally {
+  /** Instances asked for during the run. */
+  numRequested = 0;
+  numStartFailures = 0;
+  /** Those that became ready, and how long that took them altogether. */
+  numColdStarts = 0;
+  coldStartSumUs = 0;
+  numDrains = 0;
+  /** Most instances that there were at the same time. */
+  numPeak = 0;
+  /** Of starts that came to nothing, and of drains. */
+  #vainUs = 0;
+  #drainUs = 0;
+  readonly #present = new Set<number>();
+  /** When those that do not serve yet were asked for, and since when others drain, by instance. */
+  readonly #starting = new Map<number, number>();
+  readonly #draining = new Map<number, number>();
+
+  add({ kind, instance, timeUs }: ClusterEventRecord): void {
+    if (instance === undefined) return;
+    switch (kind) {
+      case 'instanceRequested':
+        this.numRequested += 1;
+        this.#starting.set(instance, timeUs);
+        this.#enter(instance);
+        break;
+      case 'startFailed':
+        this.numStartFailures += 1;
+        break;
+      case 'instanceReady':
+        this.#becomeReady(instance, timeUs);
+        break;
+      case 'drainStarted':
+        this.numDrains += 1;
+        this.#draining.set(instance, timeUs);
+        break;
+      case 'drainCancelled':
+        this.#drainUs += take(this.#draining, instance, timeUs) ?? 0;
+        break;
+      case 'instanceStopped':
+      case 'instanceFailed':
+        this.#present.delete(instance);
+        this.#vainUs += take(this.#starting, instance, timeUs) ?? 0;
+        this.#drainUs += take(this.#draining, instance, timeUs) ?? 0;
+    }
+  }
+
+  /** Instance time in which instances were not ready yet, of a run that ends at `endUs`. */
+  coldStartUs(endUs: number): number {
+    return this.coldStartSumUs + this.#vainUs + openUs(this.#starting, endUs);
+  }
+
+  /** Instance time in which instances drained. */
+  drainUs(endUs: number): number {
+    return this.#drainUs + openUs(this.#draining, endUs);
+  }
+
+  /** An instance that was there from the start is ready without having been asked for; one that has lost its group is ready again. */
+  #becomeReady(instance: number, timeUs: number): void {
+    this.#enter(instance);
+    const startUs = take(this.#starting, instance, timeUs);
+    if (startUs === undefined) return;
+    this.numColdStarts += 1;
+    this.coldStartSumUs += startUs;
+  }
+
+  #enter(instance: number): void {
+    this.#present.add(instance);
+    this.numPeak = Math.max(this.numPeak, this.#present.size);
+  }
+}
+
+/** Ends what has been going on at the instance; how long it took, `undefined` where there was nothing. */
+function take(since: Map<number, number>, instance: number, timeUs: number): number | undefined {
+  const startedUs = since.get(instance);
+  since.delete(instance);
+  return startedUs === undefined ? undefined : timeUs - startedUs;
+}
+
+function openUs(since: ReadonlyMap<number, number>, endUs: number): number {
+  let totalUs = 0;
+  for (const startedUs of since.values()) totalUs += endUs - startedUs;
+  return totalUs;
+}

@@ -1,0 +1,56 @@
+import type { InstanceSample } from '../core/observer.ts';
+
+/**
+ * External fragmentation of KV memory (Llumnix, sections 3 and 6.3): memory that is free, and of no use to requests that
+ * wait on other instances. At each sampled moment the first waiting requests that do not fit their own instance are served,
+ * smallest first, out of the free memory of all serving instances; what they would take, over all their KV memory, is the
+ * fragmented share. Bytes; of a pipeline, those of its first member.
+ */
+export class Fragmentation {
+  #timeUs = -1;
+  #freeBytes = 0;
+  #totalBytes = 0;
+  /** What first waiting requests need that do not fit, at this moment. */
+  readonly #demands: number[] = [];
+  #numMoments = 0;
+  #shareSum = 0;
+  #maxShare = 0;
+
+  /** Samples of one moment come one after the other, one for each instance. */
+  addSample(sample: InstanceSample): void {
+    if (sample.timeUs !== this.#timeUs) this.#closeMoment();
+    this.#timeUs = sample.timeUs;
+    if (sample.state !== 'ready') return;
+    const { headKvBytes, kvFreeBytes } = sample;
+    this.#freeBytes += kvFreeBytes;
+    this.#totalBytes += kvFreeBytes + sample.kvUsedBytes;
+    if (headKvBytes > kvFreeBytes) this.#demands.push(headKvBytes);
+  }
+
+  /** Over all moments so far at which there was KV memory; `undefined` without any. */
+  ratios(): { readonly mean: number; readonly max: number } | undefined {
+    this.#closeMoment();
+    if (this.#numMoments === 0) return undefined;
+    return { mean: this.#shareSum / this.#numMoments, max: this.#maxShare };
+  }
+
+  #closeMoment(): void {
+    if (this.#totalBytes === 0) return;
+    const share = this.#usableBytes() / this.#totalBytes;
+    this.#numMoments += 1;
+    this.#shareSum += share;
+    this.#maxShare = Math.max(this.#maxShare, share);
+    this.#freeBytes = 0;
+    this.#totalBytes = 0;
+    this.#demands.length = 0;
+  }
+
+  #usableBytes(): number {
+    let bytes = 0;
+    for (const demand of this.#demands.sort((a, b) => a - b)) {
+      if (bytes + demand > this.#freeBytes) break;
+      bytes += demand;
+    }
+    return bytes;
+  }
+}

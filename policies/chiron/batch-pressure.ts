@@ -1,0 +1,98 @@
+import type { ClusterView, GroupView, RequestView } from '../../harness/policy/index.ts';
+import { countInstances, fleetOf } from '../autoscaling/fleet.ts';
+import { type Census, numRequestsOf } from './census.ts';
+import { countLate, DeadlineGroups, instancesToStart, type Service } from './deadline-groups.ts';
+import type { OutputLengths } from './output-lengths.ts';
+import { isMixed, roles } from './roles.ts';
+import type { ServiceClasses } from './service-classes.ts';
+import type { Throughput } from './throughput.ts';
+
+export interface BatchWish {
+  readonly numInstances: number;
+  /** Groups late with the instances that serve now; `undefined` before any throughput has been measured. */
+  readonly numLate: number | undefined;
+}
+
+/** Times in microseconds. */
+export interface BatchTimes {
+  readonly startUs: number;
+  readonly intervalUs: number;
+  readonly groupSpanUs: number;
+}
+
+/** How many batch instances the queue of batch requests asks for. */
+export class BatchPressure {
+  readonly #classes: ServiceClasses;
+  readonly #census: Census;
+  readonly #lengths: OutputLengths;
+  readonly #throughput: Throughput;
+  readonly #times: BatchTimes;
+
+  constructor(
+    learned: { classes: ServiceClasses; census: Census; lengths: OutputLengths; throughput: Throughput },
+    times: BatchTimes,
+  ) {
+    this.#classes = learned.classes;
+    this.#census = learned.census;
+    this.#lengths = learned.lengths;
+    this.#throughput = learned.throughput;
+    this.#times = times;
+  }
+
+  /**
+   * Never fewer than there are while batch requests wait; once none does, only those that still have some. `mixedShare` says how many of the
+   * mixed instances will stay.
+   */
+  want(view: ClusterView, mixedShare: number): BatchWish {
+    const { serving, numServing, numComing } = fleetOf(view, roles.batch);
+    const groups = this.#waiting(view);
+    if (groups.length === 0) {
+      return {
+        numInstances: countInstances(serving.filter((group) => numRequestsOf(group) > 0)),
+        numLate: 0,
+      };
+    }
+    const have = numServing + numComing;
+    const numOnMixed = mixedShare * this.#instancesOnMixed(view);
+    const tokensPerUs = this.#throughput.perInstance(fleetOf(view).serving);
+    // Nothing is known yet: somebody has to serve them, and how many are needed will show.
+    if (tokensPerUs === undefined) {
+      return { numInstances: have === 0 && numOnMixed === 0 ? 1 : have, numLate: undefined };
+    }
+    const { startUs, intervalUs } = this.#times;
+    const service: Service = {
+      nowUs: view.nowUs,
+      tokensPerUs,
+      numServing: numServing + numOnMixed,
+      startUs,
+      intervalUs,
+    };
+    const numToStart = instancesToStart(groups, service, view.maxInstances);
+    return { numInstances: Math.max(have, numServing + numToStart), numLate: countLate(groups, service, 0) };
+  }
+
+  /** Held requests, and evicted ones: those stand at their instance, but wait as well. */
+  #waiting(view: ClusterView) {
+    const groups = new DeadlineGroups(this.#times.groupSpanUs);
+    const add = (request: RequestView): void => {
+      groups.add(this.#classes.deadlineUs(request), this.#lengths.remaining(request));
+    };
+    for (const name of this.#classes.batchNames) for (const request of view.held.ofClass(name)) add(request);
+    for (const { swapped } of view.groups) {
+      for (const request of swapped) if (this.#classes.isBatch(request.className)) add(request);
+    }
+    return groups.inOrder();
+  }
+
+  /** What mixed instances do for batch requests: their share of the requests is their share of the tokens, one each a step. */
+  #instancesOnMixed(view: ClusterView): number {
+    const mixed = fleetOf(view).serving.filter(({ role }) => isMixed(role));
+    return mixed.reduce((sum, group) => sum + this.#batchShare(group) * group.stages.length, 0);
+  }
+
+  #batchShare({ id }: GroupView): number {
+    const numInteractive = this.#census.interactiveIn(id);
+    const numBatch = this.#census.batchIn(id);
+    return numInteractive === 0 ? 1 : numBatch / (numInteractive + numBatch);
+  }
+}

@@ -1,0 +1,136 @@
+import type { Decision, GroupView, MemoryNeed, PolicyDeps, RequestView } from '../../harness/policy/index.ts';
+import { kvCellBytes } from '../../harness/policy/index.ts';
+import type { ServiceClasses } from './service-classes.ts';
+
+/**
+ * Interactive requests evict batch requests from the instance that they wait on: last admitted first, and no more than are in their way. Their KV
+ * goes to host memory over the host link, as far as there is room for it; where there is none it is given up. They come back as soon as
+ * no interactive request waits and there is room.
+ */
+export class Eviction {
+  readonly #classes: ServiceClasses;
+  readonly #cellBytes: number;
+  readonly #blockSizeTokens: number;
+  readonly #returnHeadroom: number;
+
+  constructor(classes: ServiceClasses, deps: PolicyDeps, returnHeadroom: number) {
+    this.#classes = classes;
+    this.#cellBytes = kvCellBytes(deps.model, deps.blockSizeTokens);
+    this.#blockSizeTokens = deps.blockSizeTokens;
+    this.#returnHeadroom = returnHeadroom;
+  }
+
+  /** Room for the interactive requests at the head of the queue, as many as one step can begin. */
+  makeRoom(group: GroupView): readonly Decision[] {
+    const { limits, running, totalBlocks, freeBlocks, pendingFreeBlocks } = group;
+    const coming = this.#firstInteractive(group);
+    if (coming.length === 0) return [];
+    const watermark = Math.floor(limits.watermarkRatio * totalBlocks);
+    const blocks = coming.reduce((sum, { tokens }) => sum + this.#blocksFor(tokens), watermark);
+    return this.#evict(group, {
+      blocks: blocks - freeBlocks - pendingFreeBlocks,
+      requests: running.length + coming.length - limits.maxRunning,
+      reason: `${coming.length} interactive requests wait, the first is ${coming[0]?.id}`,
+    });
+  }
+
+  /** A running request needs blocks: `wait` while enough are on their way to the host, nothing where no batch request is left to evict. */
+  relieve(group: GroupView, need: MemoryNeed): readonly Decision[] | undefined {
+    if (group.pendingFreeBlocks >= need.blocks) {
+      return [{ kind: 'wait', reason: `${group.pendingFreeBlocks} blocks are on their way to the host` }];
+    }
+    const blocks = need.blocks - group.pendingFreeBlocks;
+    const reason = `request ${need.requestId} needs ${need.blocks} blocks`;
+    // The core asks before the step: what is in flight in a group of one is in the batch being formed, and can still be taken out.
+    const isForming = group.stages.length === 1;
+    const decisions = this.#evict(group, { blocks, requests: 0, reason }, isForming);
+    if (decisions.length > 0) return decisions;
+    const isComing = this.#hasBatch(group.running);
+    return isComing ? [{ kind: 'wait', reason: 'the batch requests are in a step' }] : undefined;
+  }
+
+  /** Evicted requests that may come back now, the first evicted first. */
+  bringBack(group: GroupView): readonly Decision[] {
+    if (this.#firstInteractive(group).length > 0) return [];
+    const { limits, running, waiting, swapped, freeBlocks, totalBlocks } = group;
+    const isIdle = running.length === 0 && waiting.length === 0;
+    const decisions: Decision[] = [];
+    let free = freeBlocks - Math.ceil(this.#returnHeadroom * totalBlocks);
+    let slots = limits.maxRunning - running.length - countReturning(swapped);
+    for (const request of swapped) {
+      if (request.status.kind !== 'swapped') continue;
+      const blocks = this.#blocksFor(request.computedTokens);
+      // An idle group keeps nothing free, or a request of nearly its size would never come back.
+      const isFirst = isIdle && decisions.length === 0;
+      if (slots <= 0 || blocks > (isFirst ? freeBlocks : free)) break;
+      decisions.push({
+        kind: 'swapIn',
+        requestId: request.id,
+        reason: `${freeBlocks} blocks free, no interactive request waits`,
+      });
+      free -= blocks;
+      slots -= 1;
+    }
+    return decisions;
+  }
+
+  #firstInteractive({ waiting, limits }: GroupView): readonly RequestView[] {
+    const first: RequestView[] = [];
+    let tokens = 0;
+    for (const request of waiting) {
+      if (tokens >= limits.maxBatchTokens) break;
+      if (this.#classes.isBatch(request.className)) continue;
+      first.push(request);
+      tokens += request.tokens;
+    }
+    return first;
+  }
+
+  #evict(
+    group: GroupView,
+    missing: { readonly blocks: number; readonly requests: number; readonly reason: string },
+    canBeInFlight = false,
+  ): readonly Decision[] {
+    const decisions: Decision[] = [];
+    let { blocks, requests } = missing;
+    let hostBlocks = this.#hostBlocks(group);
+    for (let index = group.running.length - 1; index >= 0 && (blocks > 0 || requests > 0); index -= 1) {
+      const victim = group.running.at(index);
+      if (victim === undefined || !this.#isEvictable(victim, canBeInFlight)) continue;
+      const hasKv = victim.computedTokens > 0;
+      const mode = hasKv && victim.kvBlocks <= hostBlocks ? 'swap' : 'recompute';
+      if (mode === 'swap') hostBlocks -= victim.kvBlocks;
+      decisions.push({ kind: 'preempt', requestId: victim.id, mode, reason: missing.reason });
+      blocks -= victim.kvBlocks;
+      requests -= 1;
+    }
+    return decisions;
+  }
+
+  #isEvictable({ className, isInFlight, migratesTo }: RequestView, canBeInFlight: boolean): boolean {
+    return this.#classes.isBatch(className) && (canBeInFlight || !isInFlight) && migratesTo === undefined;
+  }
+
+  #hasBatch(requests: Iterable<RequestView>): boolean {
+    for (const { className } of requests) if (this.#classes.isBatch(className)) return true;
+    return false;
+  }
+
+  /** KV blocks of the group for which every member has host memory. */
+  #hostBlocks({ stages }: GroupView): number {
+    const rooms = stages.map(({ instance, numLayers }) => {
+      return (instance.hostMemoryBytes - instance.hostKvBytes) / (numLayers * this.#cellBytes);
+    });
+    return Math.floor(Math.min(...rooms));
+  }
+
+  #blocksFor(tokens: number): number {
+    return Math.ceil(tokens / this.#blockSizeTokens);
+  }
+}
+
+function countReturning(swapped: Iterable<RequestView>): number {
+  let count = 0;
+  for (const { status } of swapped) if (status.kind === 'swapping-in') count += 1;
+  return count;
+}

@@ -1,0 +1,81 @@
+import type { ClusterView, Decision, GroupView } from '../../harness/policy/index.ts';
+import { countInstances, fleetOf, idlestFirst, scaleTo } from '../autoscaling/fleet.ts';
+import { type Census, numRequestsOf } from './census.ts';
+import { allRoles, type Role } from './roles.ts';
+
+/** Instances of each role, and why. */
+export interface Wanted {
+  readonly numInstances: Readonly<Record<Role, number>>;
+  readonly reason: string;
+}
+
+/**
+ * Decisions that take the instances of each role to the wanted numbers. One that a role has too many of and another lacks changes
+ * its role, which costs nothing; only then are instances started and drained.
+ */
+export function rebalance(view: ClusterView, wanted: Wanted, census: Census): readonly Decision[] {
+  const changed = changeRoles(view, wanted, census);
+  const decisions: Decision[] = [...changed].map(([group, role]) => {
+    return { kind: 'setRole', groupId: group.id, role, reason: wanted.reason };
+  });
+  let room = view.maxInstances - view.numInstances;
+  for (const role of allRoles) {
+    // The view shows the roles as they were: those that leave are counted there, those that join are not.
+    const leaving = [...changed.keys()].filter((group) => group.role === role);
+    const joining = [...changed].flatMap(([group, to]) => (to === role ? [group] : []));
+    const target = {
+      numInstances: wanted.numInstances[role] + countInstances(leaving) - countInstances(joining),
+      role,
+      minInstances: 0,
+      drainOrder: (a: GroupView, b: GroupView): number =>
+        Number(changed.has(a)) - Number(changed.has(b)) ||
+        numRequestsOf(a) - numRequestsOf(b) ||
+        idlestFirst(a, b),
+      reason: wanted.reason,
+    };
+    for (const decision of scaleTo(view, target)) {
+      const fitting = decision.kind === 'scaleUp' ? limited(decision, room) : decision;
+      if (fitting === undefined) continue;
+      if (fitting.kind === 'scaleUp') room -= fitting.numInstances;
+      decisions.push(fitting);
+    }
+  }
+  return decisions;
+}
+
+/** What is left of the cluster's limit after the roles before. */
+function limited<D extends Decision & { kind: 'scaleUp' }>(decision: D, room: number): D | undefined {
+  const numInstances = Math.min(decision.numInstances, room);
+  return numInstances > 0 ? { ...decision, numInstances } : undefined;
+}
+
+/** Groups that serve, with the role that each is to have instead of its own. */
+function changeRoles(view: ClusterView, { numInstances }: Wanted, census: Census): Map<GroupView, Role> {
+  const changed = new Map<GroupView, Role>();
+  const surplus = { interactive: 0, mixed: 0, batch: 0 };
+  for (const role of allRoles) {
+    const { numServing, numComing } = fleetOf(view, role);
+    surplus[role] = numServing + numComing - numInstances[role];
+  }
+  for (const to of allRoles) {
+    for (const from of allRoles) {
+      for (const group of candidates(view, from, to, census)) {
+        const size = group.stages.length;
+        if (size > -surplus[to] || size > surplus[from]) continue;
+        changed.set(group, to);
+        surplus[from] -= size;
+        surplus[to] += size;
+      }
+    }
+  }
+  return changed;
+}
+
+/** The groups of a role that are to leave it first: for batch, those with the fewest interactive requests; otherwise those with the fewest batch requests. */
+function candidates(view: ClusterView, from: Role, to: Role, census: Census): readonly GroupView[] {
+  const misplaced = ({ id }: GroupView): number =>
+    to === 'batch' ? census.interactiveIn(id) : census.batchIn(id);
+  return fleetOf(view, from)
+    .serving.filter(({ phase }) => phase === 'serving')
+    .toSorted((a, b) => misplaced(a) - misplaced(b) || a.id - b.id);
+}

@@ -1,0 +1,115 @@
+import type { ClusterView, GroupView, RequestView } from '../../harness/policy/index.ts';
+import { type Census, numRequestsOf, requestsOf } from './census.ts';
+import { roles } from './roles.ts';
+import type { ServiceClasses } from './service-classes.ts';
+
+/** Load that is on its way to a group, decided on and not yet seen in the view. */
+export interface Planned {
+  readonly requests: number;
+  readonly blocks: number;
+}
+
+const nothing: Planned = { requests: 0, blocks: 0 };
+
+/**
+ * Where requests go: to instances of their own type first, then to mixed ones, and packed, not spread. The fullest instance that has
+ * room gets the request, so that the number of busy ones tells how many are needed; spread evenly, few requests keep all of them busy.
+ */
+export class Routing {
+  readonly #classes: ServiceClasses;
+  readonly #census: Census;
+  readonly #fillShare: number;
+
+  constructor(classes: ServiceClasses, census: Census, fillShare: number) {
+    this.#classes = classes;
+    this.#census = census;
+    this.#fillShare = fillShare;
+  }
+
+  /**
+   * Never waits at the cluster while any group takes requests. Where none has room, the shortest queue gets it; a batch instance only
+   * where nothing else is left.
+   */
+  groupForInteractive(request: RequestView, view: ClusterView): GroupView | undefined {
+    const open = view.groups.filter(({ acceptsRequests }) => acceptsRequests);
+    const pool = open.filter(({ role }) => role !== roles.batch);
+    const packed = pool.toSorted(
+      (a, b) =>
+        isForInteractive(b) - isForInteractive(a) ||
+        this.#census.interactiveIn(b.id) - this.#census.interactiveIn(a.id) ||
+        a.id - b.id,
+    );
+    return (
+      packed.find((group) => this.#hasRoomForInteractive(group, request, view.blockSizeTokens)) ??
+      shortestQueue(packed) ??
+      shortestQueue(open)
+    );
+  }
+
+  /** Only where there is room. On mixed instances, away from interactive requests. */
+  groupForBatch(
+    request: RequestView,
+    view: ClusterView,
+    plannedFor: (groupId: number) => Planned = () => nothing,
+  ): GroupView | undefined {
+    const blocks = Math.ceil(request.tokens / view.blockSizeTokens);
+    let best: GroupView | undefined;
+    for (const group of view.groups) {
+      if (group.role === roles.interactive || !this.#hasRoomForBatch(group, blocks, plannedFor(group.id)))
+        continue;
+      if (best === undefined || this.#isBetterForBatch(group, best)) best = group;
+    }
+    return best;
+  }
+
+  #isBetterForBatch(group: GroupView, other: GroupView): boolean {
+    const isOwn = Number(group.role === roles.batch) - Number(other.role === roles.batch);
+    if (isOwn !== 0) return isOwn > 0;
+    const interactive = this.#census.interactiveIn(group.id) - this.#census.interactiveIn(other.id);
+    if (interactive !== 0) return interactive < 0;
+    return group.demandBlocks > other.demandBlocks;
+  }
+
+  /** As if its batch requests were not there: they are evicted. What waits must not fill more than the next step. */
+  #hasRoomForInteractive(group: GroupView, request: RequestView, blockSizeTokens: number): boolean {
+    const { limits, waiting, waitingBlocks, demandBlocks, totalBlocks } = group;
+    if (this.#census.interactiveIn(group.id) >= limits.maxRunning) return false;
+    const blocks = Math.ceil(request.tokens / blockSizeTokens);
+    if (waiting.length > 0 && (waitingBlocks + blocks) * blockSizeTokens > limits.maxBatchTokens)
+      return false;
+    const room = this.#fillShare * totalBlocks;
+    if (demandBlocks + blocks <= room) return true;
+    if (this.#census.batchIn(group.id) === 0) return demandBlocks === 0;
+    return demandBlocks - this.#batchBlocks(group, blockSizeTokens) + blocks <= room;
+  }
+
+  #batchBlocks(group: GroupView, blockSizeTokens: number): number {
+    let blocks = 0;
+    for (const { className, tokens } of requestsOf(group)) {
+      if (this.#classes.isBatch(className)) blocks += Math.ceil(tokens / blockSizeTokens);
+    }
+    return blocks;
+  }
+
+  /** Evicted requests come back before new ones are admitted. An empty group takes a request of any size. */
+  #hasRoomForBatch(group: GroupView, blocks: number, planned: Planned): boolean {
+    if (!group.acceptsRequests || group.phase !== 'serving' || group.swapped.length > 0) return false;
+    const numRequests = numRequestsOf(group) + planned.requests;
+    if (numRequests === 0) return true;
+    const isFull = numRequests >= group.limits.maxRunning;
+    return !isFull && group.demandBlocks + planned.blocks + blocks <= this.#fillShare * group.totalBlocks;
+  }
+}
+
+function isForInteractive({ role }: GroupView): number {
+  return Number(role === roles.interactive);
+}
+
+/** Fewest blocks asked for by what waits, then by all. */
+function shortestQueue(groups: readonly GroupView[]): GroupView | undefined {
+  return groups.toSorted(
+    (a, b) =>
+      a.waitingBlocks / a.totalBlocks - b.waitingBlocks / b.totalBlocks ||
+      a.demandBlocks / a.totalBlocks - b.demandBlocks / b.totalBlocks,
+  )[0];
+}

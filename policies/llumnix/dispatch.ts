@@ -1,0 +1,46 @@
+import type { DispatchDecision, GroupView, RequestView } from '../../harness/policy/index.ts';
+import { dispatchFreeness } from './freeness.ts';
+import type { Priorities } from './priorities.ts';
+
+/** A group with its freeness in decode steps. */
+interface Candidate {
+  readonly group: GroupView;
+  readonly freeness: number;
+}
+
+/**
+ * The group with the highest freeness, the first of equals. As in the authors' code, a request of high priority goes where
+ * others of its kind are while these still have their ideal speed (freeness with headroom not below 0); by freeness
+ * alone, which the paper says, they would scatter and every instance would keep headroom.
+ */
+export function dispatchToFreest(
+  request: RequestView,
+  { groups, blockSizeTokens }: { groups: readonly GroupView[]; blockSizeTokens: number },
+  priorities?: Priorities,
+): DispatchDecision {
+  const open = groups
+    .filter(({ acceptsRequests }) => acceptsRequests)
+    .map((group) => ({ group, freeness: dispatchFreeness(group, blockSizeTokens, priorities) }));
+  const best = freest(priorities?.isHigh(request) ? preferHosts(open, priorities) : open);
+  if (best === undefined) return { kind: 'hold', reason: 'no group takes requests' };
+  return { kind: 'dispatch', groupId: best.group.id, reason: `freest: ${stepsText(best.freeness)}` };
+}
+
+function preferHosts(open: readonly Candidate[], priorities: Priorities): readonly Candidate[] {
+  const hosts = open.filter(({ group, freeness }) => freeness >= 0 && priorities.isHost(group));
+  return hosts.length > 0 ? hosts : open;
+}
+
+function freest(candidates: readonly Candidate[]): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const candidate of candidates) {
+    if (best === undefined || candidate.freeness > best.freeness) best = candidate;
+  }
+  return best;
+}
+
+/** A freeness in words, for reasons. */
+export function stepsText(freeness: number): string {
+  if (freeness === Infinity) return 'empty';
+  return freeness === -Infinity ? 'drains' : `${Math.round(freeness)} steps until full`;
+}

@@ -1,0 +1,141 @@
+import type {
+  ClusterView,
+  GroupView,
+  MigrateDecision,
+  MigrationProtocol,
+  RequestView,
+} from '../../harness/policy/index.ts';
+import { stepsText } from './dispatch.ts';
+import { migrationFreeness, type MigrationView } from './freeness.ts';
+
+interface MigrationRule extends MigrationView {
+  /** A group with less freeness, in decode steps, gives requests away. */
+  readonly sourceBelowSteps: number;
+  /** A group with more takes one, if it keeps as much. */
+  readonly targetAboveSteps: number;
+  readonly protocol: MigrationProtocol;
+}
+
+/** Why a request moves: its instance is to go, the head of a queue needs room, or the instance is too full. */
+type Cause = 'drain' | 'defragmentation' | 'balance';
+
+/**
+ * Migration of Llumnix (section 4.4): the fullest groups are paired with the freest, and each pair moves one request after the
+ * other until the source is no longer too full. De-fragmentation and draining are no mechanisms of their own: the head
+ * of the queue counts as usage, and a group that drains as full without bound.
+ *
+ * The victim is of the lowest priority and the shortest of these, so that least is copied; the authors' first code takes
+ * the last admitted, later versions the shortest. It decodes (no prefill is interrupted), and the target must stay above its own
+ * threshold with it, which the later code demands too. That code also makes every instance with preempted requests
+ * a source: here their demand counts as that of the head of the queue, where they stand.
+ */
+export class Migration {
+  readonly #rule: MigrationRule;
+  readonly #numByCause: Record<Cause, number> = { drain: 0, defragmentation: 0, balance: 0 };
+
+  constructor(rule: MigrationRule) {
+    this.#rule = rule;
+  }
+
+  /** Pairs the fullest source with the freest target, and so on; a source that has nothing to move leaves its target to the next. */
+  pair({ groups }: ClusterView): readonly MigrateDecision[] {
+    const idle = groups.filter(isIdle).map((group) => ({ group, freeness: this.#freeness(group) }));
+    const sources = idle.filter(({ group }) => this.#isSource(group));
+    const targets = idle.filter(({ group }) => this.#isTarget(group));
+    sources.sort((a, b) => compare(a.freeness, b.freeness) || a.group.id - b.group.id);
+    targets.sort((a, b) => compare(b.freeness, a.freeness) || a.group.id - b.group.id);
+    const decisions: MigrateDecision[] = [];
+    for (const source of sources) {
+      const target = targets[decisions.length];
+      if (target === undefined) break;
+      const decision = this.#migrate(source.group, target.group);
+      if (decision !== undefined) decisions.push(decision);
+    }
+    return decisions;
+  }
+
+  /** A migration is done: the pair goes on, if both still are what they were. */
+  continue(from: number, to: number, { groups }: ClusterView): readonly MigrateDecision[] {
+    const source = groups.find(({ id }) => id === from);
+    const target = groups.find(({ id }) => id === to);
+    if (source === undefined || target === undefined || !isIdle(source) || !isIdle(target)) return [];
+    if (!this.#isSource(source) || !this.#isTarget(target)) return [];
+    const decision = this.#migrate(source, target);
+    return decision === undefined ? [] : [decision];
+  }
+
+  /** Migrations asked for, by cause. */
+  stats(): Readonly<Record<string, number>> {
+    const { drain, defragmentation, balance } = this.#numByCause;
+    return {
+      migrations_to_drain: drain,
+      migrations_to_defragment: defragmentation,
+      migrations_to_balance: balance,
+    };
+  }
+
+  #migrate(source: GroupView, target: GroupView): MigrateDecision | undefined {
+    const victim = this.#victim(source, target);
+    if (victim === undefined) return undefined;
+    const cause = this.#causeOf(source);
+    this.#numByCause[cause] += 1;
+    const states = `source ${stepsText(this.#freeness(source))}, target ${stepsText(this.#freeness(target))}`;
+    return {
+      kind: 'migrate',
+      requestId: victim.id,
+      groupId: target.id,
+      protocol: this.#rule.protocol,
+      reason: `${cause}: ${states}`,
+    };
+  }
+
+  #victim(source: GroupView, target: GroupView): RequestView | undefined {
+    let victim: RequestView | undefined;
+    for (const request of source.running) {
+      if (request.status.kind !== 'decoding' || request.migratesTo !== undefined) continue;
+      if (victim !== undefined && !this.#goesBefore(request, victim)) continue;
+      if (this.#fits(request, target)) victim = request;
+    }
+    return victim;
+  }
+
+  #goesBefore(a: RequestView, b: RequestView): boolean {
+    const byPriority = this.#rule.priorities === undefined ? 0 : a.priority - b.priority;
+    return (byPriority || a.tokens - b.tokens || a.id - b.id) < 0;
+  }
+
+  #fits(request: RequestView, target: GroupView): boolean {
+    return migrationFreeness(target, this.#rule, request) >= Math.max(0, this.#rule.targetAboveSteps);
+  }
+
+  #isSource(group: GroupView): boolean {
+    const isOpen = group.phase === 'serving' || group.phase === 'draining';
+    return isOpen && this.#freeness(group) < this.#rule.sourceBelowSteps;
+  }
+
+  #isTarget(group: GroupView): boolean {
+    const isOpen = group.phase === 'serving' && group.acceptsRequests;
+    return isOpen && this.#freeness(group) > this.#rule.targetAboveSteps;
+  }
+
+  #causeOf(source: GroupView): Cause {
+    if (source.phase === 'draining') return 'drain';
+    const withoutHead = migrationFreeness(source, { ...this.#rule, countsHead: false });
+    return withoutHead < this.#rule.sourceBelowSteps ? 'balance' : 'defragmentation';
+  }
+
+  #freeness(group: GroupView): number {
+    return migrationFreeness(group, this.#rule);
+  }
+}
+
+/** One migration at a time for each group, in or out. */
+function isIdle({ numMigratingIn, numMigratingOut }: GroupView): boolean {
+  return numMigratingIn === 0 && numMigratingOut === 0;
+}
+
+/** Like a difference, but also of two infinite numbers. */
+function compare(a: number, b: number): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { type ClusterView, type Decision, definePolicy } from '../../harness/policy/index.ts';
+import { coldStartUs } from '../autoscaling/cold-start.ts';
+import { fleetOf, scaleTo } from '../autoscaling/fleet.ts';
+import { instanceLoads } from '../autoscaling/instance-loads.ts';
+
+const params = z
+  .strictObject({
+    /** Shares of the KV memory in use above which an instance is added, and below which one is removed (SageServe). */
+    upUsage: z.number().gt(0).max(1).default(0.5),
+    downUsage: z.number().min(0).max(1).default(0.25),
+    /** Seconds from one change to the next; the mean cold start of the hardware where not given, as SageServe has it. */
+    cooldownS: z.number().min(0).optional(),
+    /** Seconds between two looks. */
+    checkS: z.number().gt(0).default(1),
+    minInstances: z.int().min(1).default(1),
+    /** The cluster's `maxInstances` where not given. */
+    maxInstances: z.int().min(1).optional(),
+  })
+  .refine(({ upUsage, downUsage }) => downUsage < upUsage, 'downUsage must be smaller than upUsage')
+  .refine(
+    ({ minInstances, maxInstances = Infinity }) => minInstances <= maxInstances,
+    'minInstances must not be larger than maxInstances',
+  );
+
+type Params = z.output<typeof params>;
+
+/**
+ * The reactive autoscaler that SageServe compares itself with: thresholds on the effective memory utilisation, which is
+ * the share of the memory left beside the weights that KV takes, on average over the instances that serve; one instance at a time,
+ * and none while the last change may not have taken effect. A start that takes longer than the cooldown is waited for.
+ */
+class MemoryUtilisation {
+  readonly #params: Params;
+  readonly #cooldownUs: number;
+  #changedAtUs = -Infinity;
+
+  constructor(settings: Params, cooldownUs: number) {
+    this.#params = settings;
+    this.#cooldownUs = cooldownUs;
+  }
+
+  check(view: ClusterView): readonly Decision[] {
+    const { numServing, numComing } = fleetOf(view);
+    const numInstances = numServing + numComing;
+    const { minInstances, maxInstances = Infinity } = this.#params;
+    const allowed = Math.min(maxInstances, Math.max(minInstances, numInstances));
+    if (allowed !== numInstances) {
+      return scaleTo(view, {
+        numInstances: allowed,
+        reason: `${numInstances} instances, ${allowed} allowed`,
+      });
+    }
+    if (numComing > 0 || view.nowUs - this.#changedAtUs < this.#cooldownUs) return [];
+    const decisions = this.#adjust(view, numServing);
+    if (decisions.length > 0) this.#changedAtUs = view.nowUs;
+    return decisions;
+  }
+
+  #adjust(view: ClusterView, numServing: number): readonly Decision[] {
+    const { upUsage, downUsage, minInstances, maxInstances = Infinity } = this.#params;
+    const { known } = instanceLoads(view);
+    const usage = known.reduce((sum, { kvUsage }) => sum + kvUsage, 0) / known.length;
+    if (usage > upUsage) {
+      const numInstances = Math.min(maxInstances, numServing + 1);
+      const reason = `KV usage ${usage.toFixed(2)} of ${numServing} instances is above ${upUsage}`;
+      return scaleTo(view, { numInstances, minInstances, reason });
+    }
+    if (usage < downUsage) {
+      const reason = `KV usage ${usage.toFixed(2)} of ${numServing} instances is below ${downUsage}`;
+      return scaleTo(view, { numInstances: numServing - 1, minInstances, reason });
+    }
+    return [];
+  }
+}
+
+export const memoryUtilisation = definePolicy({
+  name: 'memory-utilisation',
+  family: 'autoscaling',
+  summary:
+    'Adds an instance above one share of KV memory in use and removes one below another (SageServe, reactive).',
+  params,
+  capabilities: { scales: true },
+  create: (settings, deps) => {
+    const { cooldownS } = settings;
+    const cooldownUs = cooldownS === undefined ? coldStartUs(deps) : cooldownS * 1e6;
+    const scaler = new MemoryUtilisation(settings, cooldownUs);
+    return {
+      tickUs: Math.max(1, Math.round(settings.checkS * 1e6)),
+      onTick: (view) => scaler.check(view),
+    };
+  },
+});

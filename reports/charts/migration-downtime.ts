@@ -1,0 +1,157 @@
+import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
+import { formatNumber, joinWords } from '../format.ts';
+import { doneCells } from '../load.ts';
+import type { MigrationRow, Results } from '../load.ts';
+import { colour } from '../theme.ts';
+import { binBy, greatest, roundForPicture } from '../thin.ts';
+import { absent, extent, logTicks, msLabels, plotWidth, topLevel } from './chart.ts';
+import type { Chart, Frame } from './chart.ts';
+
+const maxPoints = 1500;
+/** Stretches of length for which medians are drawn. */
+const numMedians = 8;
+/** Shorter ones stand at the foot of the logarithmic axis. */
+const leastMs = 0.001;
+
+const protocols = [
+  { protocol: 'live', hue: colour('stack0'), shape: 'circle', dash: [] },
+  { protocol: 'blocking', hue: colour('stack1'), shape: 'triangle-up', dash: [7, 3] },
+  { protocol: 'recompute', hue: colour('stack2'), shape: 'square', dash: [2, 2] },
+] as const;
+
+export const migrationDowntime: Chart = {
+  title: 'Downtime of migrations against length',
+  question: 'Does moving a long request stop it for longer than moving a short one?',
+  draw(results) {
+    const moves = movesOf(results);
+    if (moves.length === 0) return absent('No running request arrived at another instance.');
+    return {
+      kind: 'drawn',
+      spec: specOf(moves),
+      answer: answerOf(moves),
+      caption:
+        'All stacks and seeds; one mark a migration that was done: from when the request stopped at its source until it could run at the target, logarithmic, over its tokens at that time. ' +
+        `Lines: medians of at most ${numMedians} equal stretches of length; a flat one means that downtime does not grow with length. Of each of at most ${maxPoints} stretches of length the longest downtime is drawn.`,
+    };
+  },
+};
+
+interface Move {
+  readonly protocol: MigrationRow['protocol'];
+  readonly stack: string;
+  readonly tokens: number;
+  readonly ms: number;
+}
+
+function movesOf(results: Results): Move[] {
+  return doneCells(results).flatMap(({ policy, migrations }) =>
+    migrations.flatMap(({ protocol, tokens, downtime_us: downtimeUs }) =>
+      downtimeUs === null
+        ? []
+        : [{ protocol, stack: policy, tokens, ms: Math.max(leastMs, downtimeUs / 1000) }],
+    ),
+  );
+}
+
+function presentProtocols(moves: readonly Move[]) {
+  return protocols.filter(({ protocol }) => moves.some((move) => move.protocol === protocol));
+}
+
+/** Below and above the median length of each protocol, which a constant downtime does not tell apart. */
+function answerOf(moves: readonly Move[]): string {
+  const parts = presentProtocols(moves).map(({ protocol }) => {
+    const own = moves.filter((move) => move.protocol === protocol);
+    const middle = quantileOfSorted(sorted(own.map(({ tokens }) => tokens)), 0.5) ?? 0;
+    const short = medianMs(own.filter(({ tokens }) => tokens <= middle));
+    const long = medianMs(own.filter(({ tokens }) => tokens > middle));
+    if (long === undefined) return `${protocol} ${formatNumber(short)} ms, all of one length`;
+    return `${protocol} ${formatNumber(short)} ms up to ${formatNumber(middle)} tokens and ${formatNumber(long)} ms above`;
+  });
+  return `Median downtime: ${joinWords(parts)}.`;
+}
+
+function medianMs(moves: readonly Move[]): number | undefined {
+  return quantileOfSorted(sorted(moves.map(({ ms }) => ms)), 0.5);
+}
+
+function specOf(moves: readonly Move[]) {
+  const frame: Frame = { columns: 1, gutterPx: 72 };
+  const shown = presentProtocols(moves);
+  const domain = shown.map(({ protocol }) => protocol);
+  const maxOfEach = Math.floor(maxPoints / shown.length);
+  const byProtocol = shown.map(({ protocol }) => moves.filter((move) => move.protocol === protocol));
+  const points = byProtocol.flatMap((own) =>
+    binBy(own, ({ tokens }) => tokens, maxOfEach).flatMap((bin) => greatest(bin, ({ ms }) => ms) ?? []),
+  );
+  const { low, high } = extent(moves.map(({ ms }) => ms));
+  const range: [number, number] = [roundForPicture(low / 1.4), roundForPicture(high * 1.4)];
+  const color = {
+    field: 'protocol',
+    type: 'nominal' as const,
+    scale: { domain, range: shown.map(({ hue }) => hue) },
+    legend: { symbolSize: 110, symbolOpacity: 1 },
+  };
+  const encoding = {
+    x: {
+      field: 'tokens',
+      type: 'quantitative' as const,
+      axis: { title: 'tokens of the request', grid: true, tickCount: 8 },
+    },
+    y: {
+      field: 'ms',
+      type: 'quantitative' as const,
+      scale: { type: 'log' as const, domain: range, nice: false },
+      axis: { title: 'downtime, logarithmic', values: logTicks(...range, 6), labelExpr: msLabels },
+    },
+    color,
+  };
+  return topLevel(frame, {
+    width: plotWidth(frame),
+    height: 260,
+    layer: [
+      {
+        data: { values: points.map((move) => ({ ...move, ms: roundForPicture(move.ms) })) },
+        mark: { type: 'point', filled: true, size: 26, opacity: 0.45 },
+        encoding: {
+          ...encoding,
+          shape: {
+            field: 'protocol',
+            type: 'nominal',
+            scale: { domain, range: shown.map(({ shape }) => shape) },
+            legend: color.legend,
+          },
+          tooltip: [
+            { field: 'stack', type: 'nominal' },
+            { field: 'protocol', type: 'nominal' },
+            { field: 'tokens', type: 'quantitative' },
+            { field: 'ms', type: 'quantitative', title: 'downtime, ms' },
+          ],
+        },
+      },
+      {
+        data: { values: byProtocol.flatMap(mediansOf) },
+        mark: { type: 'line', strokeWidth: 2.4 },
+        encoding: {
+          ...encoding,
+          strokeDash: {
+            field: 'protocol',
+            type: 'nominal',
+            scale: { domain, range: shown.map(({ dash }) => [...dash]) },
+            legend: null,
+          },
+        },
+      },
+    ],
+  });
+}
+
+function mediansOf(moves: readonly Move[]) {
+  return binBy(moves, ({ tokens }) => tokens, numMedians).map((bin) => {
+    const tokens = quantileOfSorted(sorted(bin.map((move) => move.tokens)), 0.5) ?? 0;
+    return {
+      protocol: bin[0]?.protocol,
+      tokens: roundForPicture(tokens),
+      ms: roundForPicture(medianMs(bin) ?? leastMs),
+    };
+  });
+}

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { quantileOfSorted } from '../harness/base/stats.ts';
+import type { TimeseriesRow } from '../harness/metrics/results.ts';
+import { byTime } from './fleet.ts';
+import type { DoneCell, Results } from './load.ts';
+import { groupBy } from './thin.ts';
+
+/** How free the cluster is at one sample. */
+export interface FreeMemory {
+  readonly timeUs: number;
+  /** Share of the KV memory that would let waiting requests run if it were on their instances. */
+  readonly fragmentation: number;
+  /** Tokens of free KV memory for each request, over the whole cluster: decode steps until it is full. */
+  readonly freeness: number;
+  /** The same of the group that is least free. */
+  readonly leastFreeness: number;
+}
+
+/** Samples at which an instance serves; those without KV memory are left out. `bytesPerToken`: KV of all layers. */
+export function freeMemoryOf({ timeseries }: DoneCell, bytesPerToken: number): FreeMemory[] {
+  const all: FreeMemory[] = [];
+  for (const rows of byTime(timeseries)) {
+    const serving = rows.filter(({ state }) => state === 'ready');
+    const groups = [...groupBy(serving, ({ group }) => group).values()].map((own) =>
+      loadOf(own, bytesPerToken),
+    );
+    const [timeUs, fragmentation] = [rows[0]?.time_us ?? 0, fragmentationOf(serving)];
+    if (fragmentation === undefined) continue;
+    const free = groups.reduce((sum, { freeTokens }) => sum + freeTokens, 0);
+    const numRequests = groups.reduce((sum, group) => sum + group.numRequests, 0);
+    const leastFreeness = Math.min(...groups.map(freenessOf));
+    all.push({
+      timeUs,
+      fragmentation,
+      freeness: freenessOf({ freeTokens: free, numRequests }),
+      leastFreeness,
+    });
+  }
+  return all;
+}
+
+interface GroupLoad {
+  /** Tokens of KV memory that neither running nor waiting requests need; less than 0 when more wait than fit. */
+  readonly freeTokens: number;
+  readonly numRequests: number;
+}
+
+/** Counts of a group's waiting requests stand at one member, though their KV will be on all, spread evenly. */
+function loadOf(members: readonly TimeseriesRow[], bytesPerToken: number): GroupLoad {
+  let [freeBytes, waitingBytes, numRequests] = [0, 0, 0];
+  for (const row of members) {
+    freeBytes += row.kv_free_bytes;
+    waitingBytes += row.waiting_kv_bytes * members.length;
+    numRequests += row.running + row.waiting;
+  }
+  return { freeTokens: (freeBytes - waitingBytes) / bytesPerToken, numRequests };
+}
+
+/** Llumnix, section 4.4.1: what is free beyond the demand of all who wait, for each request of the batch. */
+function freenessOf({ freeTokens, numRequests }: GroupLoad): number {
+  return freeTokens / Math.max(1, numRequests);
+}
+
+/**
+ * Llumnix, section 6.3: first requests in line that do not fit their own instance, smallest first, are served out of the
+ * free memory of all instances while they fit; what they take, over all KV memory, is fragmented.
+ */
+export function fragmentationOf(serving: readonly TimeseriesRow[]): number | undefined {
+  let [free, total] = [0, 0];
+  for (const row of serving) {
+    free += row.kv_free_bytes;
+    total += row.kv_free_bytes + row.kv_used_bytes;
+  }
+  if (total === 0) return undefined;
+  const blocked = serving.filter((row) => row.head_kv_bytes > row.kv_free_bytes);
+  let taken = 0;
+  for (const demand of blocked.map((row) => row.head_kv_bytes).toSorted((a, b) => a - b)) {
+    if (taken + demand > free) break;
+    taken += demand;
+  }
+  return taken / total;
+}
+
+const shapeSchema = z.object({
+  model: z.object({
+    numLayers: z.number(),
+    numKvHeads: z.number(),
+    headDim: z.number(),
+    bytesPerKvElement: z.number(),
+  }),
+});
+
+/** Bytes of K and V that one token takes in all layers; `undefined` where the configuration does not say. */
+export function kvBytesPerToken({ manifest }: Results): number | undefined {
+  const model = shapeSchema.safeParse(manifest.config).data?.model;
+  return model === undefined
+    ? undefined
+    : 2 * model.numLayers * model.numKvHeads * model.headDim * model.bytesPerKvElement;
+}
+
+/** The middle of some samples; a picture of extremes would show nothing but noise. */
+export function medianOf(samples: readonly FreeMemory[], key: keyof FreeMemory): number {
+  return quantileOfSorted(samples.map((sample) => sample[key]).toSorted((a, b) => a - b), 0.5) ?? 0;
+}

@@ -1,0 +1,72 @@
+import { expect } from 'vitest';
+import {
+  blockSizeTokens,
+  type Collector,
+  runTiny,
+  tinyHardware,
+  tinyModel,
+  type TinyRun,
+} from '../../harness/conformance/tiny-cluster.ts';
+import type { MicroBatch, Stage } from '../../harness/core/executor.ts';
+import { MeasuredExecutor } from '../../harness/executors/measured.ts';
+import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
+import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
+import { backend } from '../model/support.ts';
+
+const model = { backend, shape: tinyModel, seed: 3 };
+
+/** TensorFlow runs every step, but steps are charged what the cost model says: virtual time repeats exactly. */
+class RepeatableExecutor extends MeasuredExecutor {
+  readonly #clock = new SimulatedExecutor(tinyModel, tinyHardware(20));
+  /** Entries of stages whose KV was elsewhere, and micro-batches that did not go on. */
+  numRemote = 0;
+  numAbandoned = 0;
+
+  override runStage(batch: MicroBatch, stage: Stage): number {
+    this.numRemote += batch.numRemote;
+    super.runStage(batch, stage);
+    return this.#clock.runStage(batch, stage);
+  }
+
+  override abandonBatch(batch: MicroBatch): void {
+    this.numAbandoned += 1;
+    super.abandonBatch(batch);
+  }
+}
+
+export interface VerifiedRun {
+  readonly seen: Collector;
+  readonly executor: RepeatableExecutor;
+}
+
+/**
+ * Runs with every invariant checked at every event, the tensors' bytes and cells among them; then checks every token, that
+ * no instance has kept anything of a request or outlived its release, and that closing frees every tensor.
+ */
+export function runVerified(run: Omit<TinyRun, 'executor'>): VerifiedRun {
+  const before = backend.numTensors();
+  const executor = new RepeatableExecutor({ ...model, blockSizeTokens });
+  try {
+    const { seen, totals } = runTiny({ maxDurationUs: 5e6, ...run, executor });
+    const check = verifyTokens(executor.ended(), model);
+    expect(check.failures.map(describeFailure)).toEqual([]);
+    expect(check.verifiedTokens).toBe(totals.generatedTokens);
+    expectNothingKept(seen, executor);
+    return { seen, executor };
+  } finally {
+    executor.close();
+    expect(backend.numTensors()).toBe(before);
+  }
+}
+
+function expectNothingKept(seen: Collector, executor: RepeatableExecutor): void {
+  const last = new Map(seen.samples.map((sample) => [sample.instance, sample]));
+  for (const { instance, state } of last.values()) {
+    if (['provisioning', 'stopped', 'failed'].includes(state)) {
+      expect(() => executor.instance(instance)).toThrow(`instance ${instance}`);
+    } else {
+      const { model: held, hostKv } = executor.instance(instance);
+      expect([instance, held.kv.usedCells, hostKv.bytes]).toEqual([instance, 0, 0]);
+    }
+  }
+}

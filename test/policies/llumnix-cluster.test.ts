@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { checkPolicy } from '../../harness/conformance/check-policy.ts';
+import { type Collector, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import type { PolicyDefinition } from '../../harness/policy/index.ts';
+import { llumnixAutoscaler } from '../../policies/llumnix/autoscaler.ts';
+import { infaasPlusPlus } from '../../policies/llumnix/infaas-plus-plus.ts';
+import { llumnix } from '../../policies/llumnix/llumnix.ts';
+import { recompute } from '../../policies/recompute/recompute.ts';
+import { roundRobin } from '../../policies/round-robin/round-robin.ts';
+
+/** A policy whose defaults are these parameters. */
+function tuned(definition: PolicyDefinition, settings: object): PolicyDefinition {
+  return {
+    ...definition,
+    params: z.strictObject({}),
+    create: (_, deps) => definition.create(definition.params.parse(settings), deps),
+  };
+}
+
+/** Steps of the tiny cluster take a fraction of a millisecond, so looks are as much closer together. */
+const fast = { checkMs: 0.5 };
+
+function run(policies: readonly PolicyDefinition[], about: Omit<TinyRun, 'policies'>): Collector {
+  const { seen } = runTiny({ ...about, policies: [...policies, recompute] });
+  expect(seen.requests.filter(({ status }) => status !== 'finished')).toEqual([]);
+  expect(seen.decisions.filter(({ outcome }) => outcome === 'rejected')).toEqual([]);
+  return seen;
+}
+
+function ttftUs({ requests }: Collector, id: number): number {
+  const { firstTokenAtUs, arrivedAtUs } = requests.find((record) => record.id === id)!;
+  return firstTokenAtUs! - arrivedAtUs;
+}
+
+describe.each([
+  ['llumnix', tuned(llumnix, { checkMs: 0.2, sourceBelowSteps: 80, targetAboveSteps: 80 })],
+  ['llumnix-autoscaler', tuned(llumnixAutoscaler, { intervalMs: 1, removeAboveSteps: 300 })],
+])('%s in a hurry', (_, policy) => {
+  it.each(checkPolicy(policy))('$name ($detail)', ({ status, detail }) => {
+    expect(status, detail).toBe('passed');
+  });
+});
+
+describe('migration', () => {
+  const load: Omit<TinyRun, 'policies'> = {
+    specs: Array.from({ length: 60 }, (_, id) =>
+      request(id, id * 1500, 20 + ((id * 37) % 100), 10 + ((id * 53) % 120)),
+    ),
+    numInstances: 4,
+  };
+  const numPreemptions = ({ requests }: Collector): number =>
+    requests.reduce((sum, record) => sum + record.numPreemptions, 0);
+
+  it.each(['live', 'blocking', 'recompute'])(
+    'by protocol %s saves preemptions under overload',
+    (protocol) => {
+      const moved = run([tuned(llumnix, { ...fast, protocol })], load);
+      const stayed = run([tuned(llumnix, { migrate: false })], load);
+      expect(moved.migrations.length).toBeGreaterThan(5);
+      expect(new Set(moved.migrations.map((record) => record.protocol))).toEqual(new Set([protocol]));
+      expect(stayed.migrations).toEqual([]);
+      expect(numPreemptions(moved)).toBeLessThan(numPreemptions(stayed));
+    },
+  );
+
+  it('without migration and priorities is INFaaS++', () => {
+    const chosen = (seen: Collector) =>
+      seen.decisions.filter(({ kind }) => kind === 'dispatch').map(({ timeUs, data }) => [timeUs, data]);
+    expect(chosen(run([tuned(llumnix, { migrate: false })], load))).toEqual(
+      chosen(run([infaasPlusPlus], load)),
+    );
+  });
+
+  it('makes room for a large request where no instance has it, and only with de-fragmentation', () => {
+    // Two instances of 20 blocks, two requests of 5 blocks on each, which have far to go; one of 13 comes.
+    const specs = [
+      ...Array.from({ length: 4 }, (_, id) => request(id, id, 70, 60)),
+      request(4, 10_000, 200, 2),
+    ];
+    const settings = { ...fast, sourceBelowSteps: 10, targetAboveSteps: 10 };
+    // The budget takes its prompt whole: it is admitted with all of its blocks or not at all.
+    const about = { specs, numInstances: 2, maxBatchTokens: 256 };
+    const moved = run([tuned(llumnix, settings)], about);
+    const stuck = run([tuned(llumnix, { ...settings, defragment: false })], about);
+    expect(moved.migrations.length).toBeGreaterThan(0);
+    expect(stuck.migrations).toEqual([]);
+    expect(ttftUs(moved, 4)).toBeLessThan(ttftUs(stuck, 4) / 2);
+  });
+});
+
+it('high priority is served sooner with priorities than without', () => {
+  const specs = Array.from({ length: 60 }, (_, id) => ({
+    ...request(id, id * 1500, 20 + ((id * 37) % 60), 20 + ((id * 53) % 60)),
+    className: id % 10 === 5 ? 'high' : 'normal',
+  }));
+  const classes = [
+    { name: 'normal', priority: 0, slo: {} },
+    { name: 'high', priority: 1, slo: {} },
+  ];
+  const meanTtftUs = (priorities: boolean): number => {
+    const settings = { ...fast, priorities, headroomTargetTokens: 160 };
+    const seen = run([tuned(llumnix, settings)], { specs, classes, numInstances: 3 });
+    const high = specs.filter(({ className }) => className === 'high');
+    return high.reduce((sum, { id }) => sum + ttftUs(seen, id), 0) / high.length;
+  };
+  expect(meanTtftUs(true)).toBeLessThan(meanTtftUs(false) / 2);
+});
+
+describe('autoscaling', () => {
+  /** A burst of 80 requests, then a calm with a dozen at a time. */
+  const specs = [
+    ...Array.from({ length: 80 }, (_, id) =>
+      request(id, id * 300, 20 + ((id * 37) % 60), 30 + ((id * 53) % 60)),
+    ),
+    ...Array.from({ length: 60 }, (_, id) => request(80 + id, 500_000 + id * 4000, 30, 120)),
+  ];
+  const about = { specs, numInstances: 2, maxInstances: 6, blocks: 40 };
+  const autoscaler = tuned(llumnixAutoscaler, { intervalMs: 2, addBelowSteps: 30, removeAboveSteps: 100 });
+  const behind = {
+    llumnix: tuned(llumnix, fast),
+    'infaas-plus-plus': infaasPlusPlus,
+    'round-robin': roundRobin,
+  };
+  const count = ({ events }: Collector, kind: string): number =>
+    events.filter((event) => event.kind === kind).length;
+
+  it.each(Object.entries(behind))(
+    'behind %s starts up to the budget, and drains when the burst is over',
+    (_, dispatcher) => {
+      const seen = run([dispatcher, autoscaler], about);
+      expect(count(seen, 'instanceReady')).toBeGreaterThanOrEqual(6);
+      expect(count(seen, 'drainStarted')).toBeGreaterThanOrEqual(4);
+      expect(count(seen, 'instanceStopped')).toBeGreaterThanOrEqual(4);
+      const drains = seen.decisions.filter(({ kind }) => kind === 'drain');
+      for (const { timeUs, data } of drains) {
+        const later = seen.decisions.filter(
+          (decision) => decision.timeUs > timeUs && decision.data['groupId'] === data['groupId'],
+        );
+        expect(later.filter(({ kind }) => kind === 'dispatch' || kind === 'migrate')).toEqual([]);
+      }
+    },
+  );
+
+  it('drains faster where requests migrate away', () => {
+    const drainUs = ({ events }: Collector): number => {
+      let sumUs = 0;
+      for (const { kind, timeUs } of events) {
+        if (kind === 'drainStarted') sumUs -= timeUs;
+        if (kind === 'instanceStopped') sumUs += timeUs;
+      }
+      return sumUs;
+    };
+    const migrating = run([behind.llumnix, autoscaler], about);
+    console.log(
+      migrating.events
+        .filter((e) => /drain|Stop|Ready/.test(e.kind))
+        .map((e) => `${e.timeUs} ${e.kind} ${e.instance} ${e.detail}`)
+        .join('\n'),
+      drainUs(migrating),
+      drainUs(run([infaasPlusPlus, autoscaler], about)),
+    );
+    expect(migrating.migrations.length).toBeGreaterThan(0);
+    expect(drainUs(migrating)).toBeLessThan(drainUs(run([infaasPlusPlus, autoscaler], about)));
+  });
+});

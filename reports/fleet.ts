@@ -94,7 +94,10 @@ export function fleetSteps({ timeseries }: DoneCell, phases: Phases): FleetStep[
   return steps;
 }
 
-function isSame(counts: ReadonlyMap<string, number>, other: ReadonlyMap<string, number> | undefined): boolean {
+function isSame(
+  counts: ReadonlyMap<string, number>,
+  other: ReadonlyMap<string, number> | undefined,
+): boolean {
   return other?.size === counts.size && [...counts].every(([name, count]) => other.get(name) === count);
 }
 
@@ -109,11 +112,11 @@ export function* byTime(rows: readonly TimeseriesRow[]): Generator<readonly Time
 }
 
 /** Whether any seed of the stack asked for instances or gave some back. */
-export function scales(results: Results, stack: StackInfo): boolean {
+export function hasScaled(results: Results, stack: StackInfo): boolean {
   return cellsOf(results, stack).some(({ summary }) => summary.scale_up_count > 0 || summary.drain_count > 0);
 }
 
 /** Whether any seed of the stack moved a running request, or tried to. */
-export function migrates(results: Results, stack: StackInfo): boolean {
+export function hasMigrated(results: Results, stack: StackInfo): boolean {
   return cellsOf(results, stack).some(({ migrations }) => migrations.length > 0);
 }

@@ -100,5 +100,10 @@ export function kvBytesPerToken({ manifest }: Results): number | undefined {
 
 /** The middle of some samples; a picture of extremes would show nothing but noise. */
 export function medianOf(samples: readonly FreeMemory[], key: keyof FreeMemory): number {
-  return quantileOfSorted(samples.map((sample) => sample[key]).toSorted((a, b) => a - b), 0.5) ?? 0;
+  return (
+    quantileOfSorted(
+      samples.map((sample) => sample[key]).toSorted((a, b) => a - b),
+      0.5,
+    ) ?? 0
+  );
 }

@@ -23,6 +23,7 @@ import type {
   DecisionRow,
   Manifest,
   ManifestCell,
+  MigrationRow,
   RequestRow,
   StackInfo,
   Summary,
@@ -65,7 +66,6 @@ export interface DoneCell {
 }
 
 export type ClusterEventRow = z.infer<typeof clusterEventRowSchema>;
-export type MigrationRow = z.infer<typeof migrationRowSchema>;
 
 interface UnfinishedCell {
   readonly status: 'failed' | 'missing';

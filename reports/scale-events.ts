@@ -66,7 +66,12 @@ function decidedEvent(row: DecisionRow, members: ReadonlyMap<number, readonly nu
   };
 }
 
-function happenedEvent({ time_us: timeUs, kind: name, instance, detail }: ClusterEventRow): Draft | undefined {
+function happenedEvent({
+  time_us: timeUs,
+  kind: name,
+  instance,
+  detail,
+}: ClusterEventRow): Draft | undefined {
   const kind = eventKinds[name];
   if (kind === undefined) return undefined;
   const instances = instance === null ? [] : [instance];
@@ -101,7 +106,5 @@ export function instanceNames(instances: readonly number[]): string {
 /** Who was in each group at any sample. */
 function membersByGroup({ timeseries }: DoneCell): ReadonlyMap<number, readonly number[]> {
   const rows = groupBy(timeseries, ({ group }) => group);
-  return new Map(
-    [...rows].map(([group, own]) => [group, [...new Set(own.map(({ instance }) => instance))]]),
-  );
+  return new Map([...rows].map(([group, own]) => [group, [...new Set(own.map(({ instance }) => instance))]]));
 }

@@ -2,6 +2,7 @@ import { formatBytes, usPerSecond } from '../base/units.ts';
 import { planCells } from '../run/matrix.ts';
 import type { RunPlan } from '../run/plan.ts';
 import { groupCapacity } from '../spec/capacity.ts';
+import type { ClusterSpec } from '../spec/resolved.ts';
 import { columns } from './columns.ts';
 
 /** What a run would do, for `--dry-run`. */
@@ -29,8 +30,9 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
       ['model', `${model.name}: ${model.numLayers} layers, width ${model.hiddenSize}`],
       [
         'cluster',
-        `${cluster.numInstances} instances of ${cluster.hardware.name}, ${cluster.stagesPerGroup} a group`,
+        `${instances(cluster)} instances of ${cluster.hardware.name}, ${cluster.stagesPerGroup} a group`,
       ],
+      ...(cluster.maxInstances > cluster.numInstances ? [coldStart(cluster)] : []),
       ...cluster.faults.map(({ instance, atUs }): [string, string] => {
         return ['  fault', `instance ${instance} fails at ${atUs / usPerSecond} s`];
       }),
@@ -50,6 +52,21 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
     '',
     `cells: ${cells.map(({ id }) => id).join(' ')}`,
   ].join('\n');
+}
+
+function instances({ numInstances, maxInstances }: ClusterSpec): string {
+  return maxInstances === numInstances ? `${numInstances}` : `${numInstances}, at most ${maxInstances},`;
+}
+
+function coldStart({ hardware: { start } }: ClusterSpec): [string, string] {
+  const { provisioning, weightsFrom, warmUpUs, failureRatio } = start;
+  const spread = provisioning.cv === 0 ? '' : ` (cv ${provisioning.cv})`;
+  const failures = failureRatio === 0 ? '' : `, ${percent(failureRatio)} of the starts fail`;
+  return [
+    '  cold start',
+    `${provisioning.meanUs / usPerSecond} s of provisioning${spread}, weights from ${weightsFrom}, ` +
+      `${warmUpUs / usPerSecond} s of warm-up${failures}`,
+  ];
 }
 
 function memoryOf({ config }: RunPlan) {

@@ -162,16 +162,18 @@ function checkSpeed(definition: PolicyDefinition): string {
 }
 
 function timed(policy: Policy, durationsUs: number[]): Policy {
-  const wrapped: Record<string, unknown> = {};
-  for (const [moment, ask] of Object.entries(policy)) {
-    wrapped[moment] = (...args: readonly unknown[]): unknown => {
-      const startUs = wallClockUs();
-      const answer: unknown = Reflect.apply(ask, policy, args);
-      durationsUs.push(wallClockUs() - startUs);
-      return answer;
-    };
-  }
-  return wrapped;
+  return new Proxy(policy, {
+    get(target, moment) {
+      const ask: unknown = Reflect.get(target, moment, target);
+      if (typeof ask !== 'function') return ask;
+      return (...args: readonly unknown[]): unknown => {
+        const startUs = wallClockUs();
+        const answer: unknown = Reflect.apply(ask, target, args);
+        durationsUs.push(wallClockUs() - startUs);
+        return answer;
+      };
+    },
+  });
 }
 
 /** Runs the policy, wrapped if wanted, with built-in ones behind it for what it does not do. */

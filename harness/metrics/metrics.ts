@@ -271,7 +271,8 @@ export const metrics = {
   migrations_aborted: {
     label: 'Aborted migrations',
     unit: 'count',
-    formula: 'Migrations of running requests that were begun and given up; the request went on at its source.',
+    formula:
+      'Migrations of running requests that were begun and given up; the request went on at its source.',
     better: 'lower',
   },
   migrated_bytes: {

@@ -47,16 +47,16 @@ export async function planRun(request: PlanRequest, guard: CallGuard): Promise<R
     seed: must(config.seeds[0], 'seed'),
     baseDir: config.baseDir,
   });
-  const stacks: StackInfo[] = [];
-  for (const stack of config.stacks) stacks.push(await describeStack(stack, config, guard));
+  const stacks: LoadedStack[] = [];
+  for (const stack of config.stacks) stacks.push(await loadStack(stack, config, guard));
   const { numRequests } = workload;
   return {
     config,
-    stacks,
+    stacks: stacks.map(describeStack),
     numRequests,
     traces,
     plugins: await hashPlugins(config),
-    warnings,
+    warnings: [...warnings, ...budgetWarnings(stacks, config)],
     scaleModel: scaleModel(config, workload),
   };
 }
@@ -78,29 +78,61 @@ async function hashPlugins({ stacks, baseDir }: ResolvedConfig): Promise<Readonl
   return hashes;
 }
 
-async function describeStack(stack: StackSpec, config: ResolvedConfig, guard: CallGuard): Promise<StackInfo> {
+interface LoadedStack {
+  readonly name: string;
+  readonly policies: readonly LoadedPolicy[];
+}
+
+async function loadStack(
+  { name, policies }: StackSpec,
+  { baseDir }: ResolvedConfig,
+  guard: CallGuard,
+): Promise<LoadedStack> {
   const loaded: LoadedPolicy[] = [];
-  for (const use of stack.policies) loaded.push(await loadPolicy(use, config.baseDir, guard));
-  const definitions = loaded.map(({ definition }) => definition);
+  for (const use of policies) loaded.push(await loadPolicy(use, baseDir, guard));
+  return { name, policies: loaded };
+}
+
+function describeStack({ name, policies }: LoadedStack): StackInfo {
+  const definitions = policies.map(({ definition }) => definition);
   return {
-    name: stack.name,
+    name,
     family: familyOf(definitions),
-    policies: loaded.map(({ definition, params }) => ({ name: definition.name, params })),
+    policies: policies.map(({ definition, params }) => ({ name: definition.name, params })),
     is_oracle: definitions.some(({ capabilities }) => capabilities.isOracle === true),
   };
 }
 
+/** An autoscaler without room for more instances than there are at the start looks as if it did nothing. */
+function budgetWarnings(
+  stacks: readonly LoadedStack[],
+  { cluster: { numInstances, maxInstances } }: ResolvedConfig,
+): readonly string[] {
+  const scaling = stacks.filter(({ policies }) =>
+    policies.some(({ definition }) => definition.capabilities.scales === true),
+  );
+  if (scaling.length === 0 || maxInstances > numInstances) return [];
+  const names = scaling.map(({ name }) => name).join(', ');
+  return [
+    `${names}: no more than the ${numInstances} instances of the start are allowed; ` +
+      'set cluster.maxInstances for room to scale up',
+  ];
+}
+
 /**
- * A bound makes the whole stack a bound; support belongs to no family, and neither does a KVCache-centric policy that stands
- * behind another family to answer what that leaves open. Two families otherwise are `mixed`.
+ * A bound makes the whole stack a bound. Support belongs to no family; a KVCache-centric policy that gives up requests, and
+ * moves none, answers what another family leaves open, and counts only where there is none. Two families otherwise are `mixed`.
  */
-export function familyOf(definitions: readonly Pick<PolicyDefinition, 'family'>[]): StackInfo['family'] {
+export function familyOf(
+  definitions: readonly Pick<PolicyDefinition, 'family' | 'capabilities'>[],
+): StackInfo['family'] {
   const families = new Set<StackInfo['family']>();
-  for (const { family } of definitions) {
-    const isFallback = family === 'kv-centric' && families.size > 0;
-    if (family !== 'support' && !isFallback) families.add(family);
+  let hasFallback = false;
+  for (const { family, capabilities } of definitions) {
+    if (family === 'kv-centric' && capabilities.migrates !== true) hasFallback = true;
+    else if (family !== 'support') families.add(family);
   }
   if (families.has('bound')) return 'bound';
-  const [family = 'other', ...others] = families;
+  const [family = hasFallback ? 'kv-centric' : 'other', ...others] = families;
   return others.length === 0 ? family : 'mixed';
 }

@@ -37,6 +37,7 @@ export function crossCheck(draft: Draft, origin: Origin): readonly InputIssue[] 
 
 const checks: readonly ((draft: Draft) => readonly Finding[])[] = [
   checkPipeline,
+  checkBudget,
   checkFaults,
   checkSurvivors,
   checkMemory,
@@ -61,6 +62,13 @@ function checkPipeline({ model, cluster }: Draft): readonly Finding[] {
   return [
     { path, message: `${stagesPerGroup} stages cannot share the ${model.numLayers} layers of ${model.name}` },
   ];
+}
+
+function checkBudget({ cluster }: Draft): readonly Finding[] {
+  if (cluster === undefined || cluster.maxInstances >= cluster.numInstances) return [];
+  const { numInstances, maxInstances } = cluster;
+  const message = `${maxInstances} instances at most, and ${numInstances} at the start; expected ${numInstances} or more`;
+  return [{ path: ['cluster', 'maxInstances'], message }];
 }
 
 function checkFaults({ config: { cluster } }: Draft): readonly Finding[] {

@@ -13,21 +13,26 @@ const linkSchema = z.strictObject({
 });
 
 /** Cold start of an instance. Back-off as Kubernetes restarts a container: 10 s, twice as long each time, 300 s at most. */
-const startSchema = z.strictObject({
-  /** From asking for an instance until it begins to load weights; log-normal where a coefficient of variation is given. */
-  provisioningS: z.union([
-    z.number().nonnegative(),
-    z.strictObject({ mean: z.number().nonnegative(), cv: z.number().nonnegative() }),
-  ]),
-  /** Where a new instance reads its weights: its disk, its host's memory, or instances that hold them. */
-  weightsFrom: z.enum(['disk', 'host', 'peer']).default('disk'),
-  /** From the last weight until it serves. */
-  warmUpS: z.number().nonnegative().default(0),
-  /** Share of the starts that fail and are tried again. */
-  failureRatio: z.number().min(0).lt(1).default(0),
-  backoffS: z.number().positive().default(10),
-  maxBackoffS: z.number().positive().default(300),
-});
+const startSchema = z
+  .strictObject({
+    /** From asking for an instance until it begins to load weights; log-normal where a coefficient of variation is given. */
+    provisioningS: z.union([
+      z.number().nonnegative(),
+      z.strictObject({ mean: z.number().nonnegative(), cv: z.number().nonnegative() }),
+    ]),
+    /** Where a new instance reads its weights: its disk, its host's memory, or instances that hold them. */
+    weightsFrom: z.enum(['disk', 'host', 'peer']).default('disk'),
+    /** From the last weight until it serves. */
+    warmUpS: z.number().nonnegative().default(0),
+    /** Share of the starts that fail and are tried again. */
+    failureRatio: z.number().min(0).lt(1).default(0),
+    backoffS: z.number().positive().default(10),
+    maxBackoffS: z.number().positive().default(300),
+  })
+  .refine(({ backoffS, maxBackoffS }) => backoffS <= maxBackoffS, {
+    path: ['backoffS'],
+    error: 'must be less than or equal to maxBackoffS, which is 300 where it is not given',
+  });
 
 /** A device as `configs/hardware/*.yaml` or a configuration writes it: data-sheet figures and what is reached of them. */
 export const hardwareSchema = z
@@ -58,6 +63,10 @@ export const hardwareSchema = z
   .refine((hardware) => hardware.reserve < hardware.memory, {
     path: ['reserve'],
     error: 'must be less than memory',
+  })
+  .refine(({ start, weightsInHostMemory }) => start.weightsFrom !== 'host' || weightsInHostMemory, {
+    path: ['start', 'weightsFrom'],
+    error: '"host" needs weightsInHostMemory: true; expected "disk" or "peer" without it',
   });
 
 type HardwareInput = z.output<typeof hardwareSchema>;

@@ -113,10 +113,16 @@ function decodeStepUs(config: ResolvedConfig, load: WorkloadLoad): number | unde
   return overheadUs + Math.max(memoryS, computeS) * usPerSecond;
 }
 
-function coldStartS({ model, cluster: { hardware, stagesPerGroup } }: ResolvedConfig): number {
-  const { provisioning, warmUpUs } = hardware.start;
-  const loadS = modelWeightBytes(model) / stagesPerGroup / hardware.diskBytesPerSecond;
-  return (provisioning.meanUs + warmUpUs) / usPerSecond + loadS;
+/** An instance that is started serves alone, so it loads the whole model. */
+function coldStartS({ model, cluster: { hardware } }: ResolvedConfig): number {
+  const { provisioning, warmUpUs, weightsFrom } = hardware.start;
+  const fromHost = hardware.hostLink.bytesPerSecond;
+  const bytesPerSecond = {
+    disk: Math.min(hardware.diskBytesPerSecond, fromHost),
+    host: fromHost,
+    peer: hardware.network.bytesPerSecond,
+  }[weightsFrom];
+  return (provisioning.meanUs + warmUpUs) / usPerSecond + modelWeightBytes(model) / bytesPerSecond;
 }
 
 function over(numerator: number, denominator: number | undefined): number | undefined {

@@ -56,10 +56,12 @@ export class GlobalAutoscaler {
   begin(view: ClusterView): readonly Decision[] {
     const { numServing, numComing } = fleetOf(view);
     const total = numServing + numComing;
-    const numBatch =
-      this.#classes.batchNames.length === 0 ? 0 : Math.min(this.#params.batchInstances, total - 1);
-    const reason = 'types of instances at the start';
-    return rebalance(view, { numInstances: this.#split(total - numBatch, numBatch), reason }, this.#census);
+    const most = this.#classes.batchNames.length === 0 ? 0 : this.#params.batchInstances;
+    const numBatch = Math.max(0, Math.min(most, total - 1));
+    const numInstances = this.#split(total - numBatch, numBatch);
+    const decisions = rebalance(view, { numInstances, reason: 'types at the start' }, this.#census);
+    // Pipelines may not divide as wanted; that is no reason to scale.
+    return decisions.filter(({ kind }) => kind === 'setRole');
   }
 
   /** To be called more often than decisions are wanted: the load is looked at each time. */

@@ -18,6 +18,7 @@ export function rebalance(view: ClusterView, wanted: Wanted, census: Census): re
   const decisions: Decision[] = [...changed].map(([group, role]) => {
     return { kind: 'setRole', groupId: group.id, role, reason: wanted.reason };
   });
+  const isKept = new Set([...changed.keys()].map(({ id }) => id));
   let room = view.maxInstances - view.numInstances;
   for (const role of allRoles) {
     // The view shows the roles as they were: those that leave are counted there, those that join are not.
@@ -28,25 +29,22 @@ export function rebalance(view: ClusterView, wanted: Wanted, census: Census): re
       role,
       minInstances: 0,
       drainOrder: (a: GroupView, b: GroupView): number =>
-        Number(changed.has(a)) - Number(changed.has(b)) ||
-        numRequestsOf(a) - numRequestsOf(b) ||
-        idlestFirst(a, b),
+        Number(isKept.has(a.id)) - Number(isKept.has(b.id)) || fewestRequestsFirst(a, b),
       reason: wanted.reason,
     };
     for (const decision of scaleTo(view, target)) {
-      const fitting = decision.kind === 'scaleUp' ? limited(decision, room) : decision;
-      if (fitting === undefined) continue;
-      if (fitting.kind === 'scaleUp') room -= fitting.numInstances;
-      decisions.push(fitting);
+      if (decision.kind === 'scaleUp') {
+        const numInstances = Math.min(decision.numInstances, room);
+        room -= numInstances;
+        if (numInstances > 0) decisions.push({ ...decision, numInstances });
+      } else if (decision.kind !== 'drain' || !isKept.has(decision.groupId)) decisions.push(decision);
     }
   }
   return decisions;
 }
 
-/** What is left of the cluster's limit after the roles before. */
-function limited<D extends Decision & { kind: 'scaleUp' }>(decision: D, room: number): D | undefined {
-  const numInstances = Math.min(decision.numInstances, room);
-  return numInstances > 0 ? { ...decision, numInstances } : undefined;
+function fewestRequestsFirst(a: GroupView, b: GroupView): number {
+  return numRequestsOf(a) - numRequestsOf(b) || idlestFirst(a, b);
 }
 
 /** Groups that serve, with the role that each is to have instead of its own. */
@@ -61,7 +59,7 @@ function changeRoles(view: ClusterView, { numInstances }: Wanted, census: Census
     for (const from of allRoles) {
       for (const group of candidates(view, from, to, census)) {
         const size = group.stages.length;
-        if (size > -surplus[to] || size > surplus[from]) continue;
+        if (changed.has(group) || size > -surplus[to] || size > surplus[from]) continue;
         changed.set(group, to);
         surplus[from] -= size;
         surplus[to] += size;

@@ -1,6 +1,6 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { figureOf } from '../figures.ts';
-import { scales } from '../fleet.ts';
+import { hasScaled } from '../fleet.ts';
 import { formatNumber, formatPercent, listOrExtremes } from '../format.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
@@ -18,7 +18,7 @@ export const costAttainment: Chart = {
   title: 'Cost against SLO attainment',
   question: 'Which stacks give the most requests in time for their cost?',
   draw(results) {
-    if (!shownStacks(results).some((stack) => scales(results, stack))) {
+    if (!shownStacks(results).some((stack) => hasScaled(results, stack))) {
       return absent('No stack asked for instances or gave any back.');
     }
     const points = pointsOf(results);
@@ -41,6 +41,8 @@ interface Point {
   readonly family: StackInfo['family'];
   readonly cost: number;
   readonly share: number;
+  /** `mean` for the mean over the seeds. */
+  readonly seed: string;
 }
 
 function pointsOf(results: Results): Point[] {
@@ -48,22 +50,22 @@ function pointsOf(results: Results): Point[] {
     const cost = figureOf(results, stack, 'instance_seconds');
     const share = figureOf(results, stack, 'slo_attainment');
     if (cost === undefined || share === undefined) return [];
-    return [pointOf(stack, cost.mean, share.mean)];
+    return [pointOf(stack, 'mean', { cost: cost.mean, share: share.mean })];
   });
 }
 
-function seedPointsOf(results: Results): (Point & { readonly seed: number })[] {
+function seedPointsOf(results: Results): Point[] {
   return shownStacks(results).flatMap((stack) => {
     const cells = cellsOf(results, stack);
     if (cells.length < 2) return [];
     return cells.flatMap(({ seed, summary: { instance_seconds: cost, slo_attainment: share } }) =>
-      share === null ? [] : [{ ...pointOf(stack, cost, share), seed }],
+      share === null ? [] : [pointOf(stack, String(seed), { cost, share })],
     );
   });
 }
 
-function pointOf({ name, family }: StackInfo, cost: number, share: number): Point {
-  return { stack: name, family, cost: roundForPicture(cost), share: roundForPicture(share) };
+function pointOf({ name, family }: StackInfo, seed: string, at: { cost: number; share: number }): Point {
+  return { stack: name, family, seed, cost: roundForPicture(at.cost), share: roundForPicture(at.share) };
 }
 
 /** Stacks that nobody beats on both axes, from the cheapest on. */
@@ -85,11 +87,7 @@ function answerOf(frontier: readonly Point[]): string {
   return `Not beaten on both, on average: ${listOrExtremes(parts)}.`;
 }
 
-function specOf(
-  points: readonly Point[],
-  frontier: readonly Point[],
-  seedPoints: readonly (Point & { readonly seed: number })[],
-) {
+function specOf(points: readonly Point[], frontier: readonly Point[], seedPoints: readonly Point[]) {
   const names = points.map(({ stack }) => stack);
   const frame: Frame = { columns: 1, gutterPx: labelPx(names) + 100 };
   const all = [...points, ...seedPoints];
@@ -109,8 +107,7 @@ function specOf(
     layer: [
       frontierLayer(frontier, axes),
       ...nameLayers(points, axes),
-      pointLayer(seedPoints, axes, { size: 30, opacity: 0.4, hasLegend: false }),
-      pointLayer(points, axes, { size: 130, opacity: 1, hasLegend: true }),
+      pointLayer([...seedPoints, ...points], axes),
     ],
   });
 }
@@ -137,17 +134,14 @@ function positions({ cost, share }: Axes) {
   };
 }
 
-function pointLayer(
-  points: readonly Point[],
-  axes: Axes,
-  { size, opacity, hasLegend }: { size: number; opacity: number; hasLegend: boolean },
-) {
+function pointLayer(points: readonly Point[], axes: Axes) {
   const families = [...new Set(points.map(({ family }) => family))];
   const domain = families.map((family) => familyLabels[family]);
-  const legend = hasLegend ? { symbolSize: 110, symbolOpacity: 1 } : null;
+  const legend = { symbolSize: 110, symbolOpacity: 1 };
+  const isMean = "datum.seed === 'mean'";
   return {
     data: { values: points.map((point) => ({ ...point, family: familyLabels[point.family] })) },
-    mark: { type: 'point' as const, filled: true, size, opacity },
+    mark: { type: 'point' as const, filled: true },
     encoding: {
       ...positions(axes),
       color: {
@@ -162,9 +156,12 @@ function pointLayer(
         scale: { domain, range: families.map((family) => familyStyles[family].shape) },
         legend,
       },
+      size: { condition: { test: isMean, value: 130 }, value: 30 },
+      opacity: { condition: { test: isMean, value: 1 }, value: 0.4 },
       tooltip: [
         { field: 'stack', type: 'nominal' as const },
         { field: 'family', type: 'nominal' as const },
+        { field: 'seed', type: 'nominal' as const },
         { field: 'cost', type: 'quantitative' as const, title: 'instance-seconds' },
         { field: 'share', type: 'quantitative' as const, title: 'SLO attainment', format: '.1%' },
       ],

@@ -1,4 +1,4 @@
-import { Phases, fleetSteps, scales } from '../fleet.ts';
+import { Phases, fleetSteps, hasScaled } from '../fleet.ts';
 import type { FleetStep } from '../fleet.ts';
 import { formatNumber, listOrExtremes, plural } from '../format.ts';
 import type { DoneCell, Results } from '../load.ts';
@@ -63,7 +63,7 @@ interface Panel {
 function scalingCells(results: Results): readonly DoneCell[] {
   return shownCells(results).filter(({ policy }) => {
     const stack = stackNamed(results, policy);
-    return stack !== undefined && scales(results, stack);
+    return stack !== undefined && hasScaled(results, stack);
   });
 }
 
@@ -181,7 +181,11 @@ function instancePanel(panel: Panel, shown: Shown, place: Place) {
   };
 }
 
-function phaseLayer({ drawnSteps }: Panel, { domain, phases, present, most }: Shown, { isFirst, isLowest }: Place) {
+function phaseLayer(
+  { drawnSteps }: Panel,
+  { domain, phases, present, most }: Shown,
+  { isFirst, isLowest }: Place,
+) {
   const values = drawnSteps.flatMap(({ timeUs, counts }) => {
     let below = 0;
     return present.map((phase) => {

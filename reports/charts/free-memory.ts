@@ -1,6 +1,6 @@
 import { mean } from '../../harness/base/stats.ts';
 import type { StackInfo } from '../../harness/metrics/results.ts';
-import { migrates, scales } from '../fleet.ts';
+import { hasMigrated, hasScaled } from '../fleet.ts';
 import { formatNumber, formatPercent, listOrExtremes } from '../format.ts';
 import { freeMemoryOf, kvBytesPerToken, medianOf } from '../free-memory.ts';
 import type { FreeMemory } from '../free-memory.ts';
@@ -21,7 +21,7 @@ export const freeMemory: Chart = {
   draw(results) {
     const bytesPerToken = kvBytesPerToken(results);
     if (bytesPerToken === undefined) return absent('The configuration does not say how large KV is.');
-    if (!shownStacks(results).some((stack) => scales(results, stack) || migrates(results, stack))) {
+    if (!shownStacks(results).some((stack) => hasScaled(results, stack) || hasMigrated(results, stack))) {
       return absent('No stack migrates requests or changes the number of instances.');
     }
     const lines = limitedCells(results).map(

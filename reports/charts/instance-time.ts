@@ -1,6 +1,6 @@
 import { mean } from '../../harness/base/stats.ts';
 import type { StackInfo, TimeseriesRow } from '../../harness/metrics/results.ts';
-import { coldPhases, drainingPhase, phaseNames, scales } from '../fleet.ts';
+import { coldPhases, drainingPhase, phaseNames, hasScaled } from '../fleet.ts';
 import { formatNumber, formatPercent, listOrExtremes } from '../format.ts';
 import { cellsOf } from '../load.ts';
 import type { DoneCell, Results } from '../load.ts';
@@ -20,7 +20,7 @@ export const instanceTime: Chart = {
   question: 'How much of the cost was lost to cold starts, to draining and to waiting for work?',
   draw(results) {
     const stacks = shownStacks(results);
-    if (!stacks.some((stack) => scales(results, stack))) {
+    if (!stacks.some((stack) => hasScaled(results, stack))) {
       return absent('No stack asked for instances or gave any back.');
     }
     const bars = stacks.map((stack) => barOf(results, stack));
@@ -52,7 +52,12 @@ function barOf(results: Results, stack: StackInfo): Bar {
   );
   const meanOf = (key: 'instance_seconds' | 'cold_start_seconds') =>
     mean(cells.map(({ summary }) => summary[key])) ?? 0;
-  return { stack: stack.name, seconds, total: meanOf('instance_seconds'), cold: meanOf('cold_start_seconds') };
+  return {
+    stack: stack.name,
+    seconds,
+    total: meanOf('instance_seconds'),
+    cold: meanOf('cold_start_seconds'),
+  };
 }
 
 function secondsByKind({ summary, timeseries }: DoneCell): ReadonlyMap<string, number> {

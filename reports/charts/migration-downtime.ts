@@ -1,7 +1,8 @@
 import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
+import type { MigrationRow } from '../../harness/metrics/results.ts';
 import { formatNumber, joinWords } from '../format.ts';
 import { doneCells } from '../load.ts';
-import type { MigrationRow, Results } from '../load.ts';
+import type { Results } from '../load.ts';
 import { colour } from '../theme.ts';
 import { binBy, greatest, roundForPicture } from '../thin.ts';
 import { absent, extent, logTicks, msLabels, plotWidth, topLevel } from './chart.ts';
@@ -16,7 +17,6 @@ const leastMs = 0.001;
 const protocols = [
   { protocol: 'live', hue: colour('stack0'), shape: 'circle', dash: [] },
   { protocol: 'blocking', hue: colour('stack1'), shape: 'triangle-up', dash: [7, 3] },
-  { protocol: 'recompute', hue: colour('stack2'), shape: 'square', dash: [2, 2] },
 ] as const;
 
 export const migrationDowntime: Chart = {
@@ -24,7 +24,7 @@ export const migrationDowntime: Chart = {
   question: 'Does moving a long request stop it for longer than moving a short one?',
   draw(results) {
     const moves = movesOf(results);
-    if (moves.length === 0) return absent('No running request arrived at another instance.');
+    if (moves.length === 0) return absent('No running request moved to another instance with its KV.');
     return {
       kind: 'drawn',
       spec: specOf(moves),
@@ -137,7 +137,7 @@ function specOf(moves: readonly Move[]) {
             field: 'protocol',
             type: 'nominal',
             scale: { domain, range: shown.map(({ dash }) => [...dash]) },
-            legend: null,
+            legend: color.legend,
           },
         },
       },

@@ -1,6 +1,7 @@
-import { Phases, migrates } from '../fleet.ts';
+import type { MigrationRow } from '../../harness/metrics/results.ts';
+import { Phases, hasMigrated } from '../fleet.ts';
 import { formatNumber, listOrExtremes, plural } from '../format.ts';
-import type { DoneCell, MigrationRow, Results } from '../load.ts';
+import type { DoneCell, Results } from '../load.ts';
 import { shownSeed, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { binBy, greatest, greatestOf, roundForPicture } from '../thin.ts';
@@ -38,7 +39,7 @@ export const migrations: Chart = {
 function migratingCells(results: Results): readonly DoneCell[] {
   return shownCells(results).filter(({ policy, migrations: rows }) => {
     const stack = stackNamed(results, policy);
-    return rows.length > 0 && stack !== undefined && migrates(results, stack);
+    return rows.length > 0 && stack !== undefined && hasMigrated(results, stack);
   });
 }
 
@@ -62,7 +63,9 @@ function specOf(cells: readonly DoneCell[], most: number) {
     phases,
     present: phases.all
       .map(({ name }) => name)
-      .filter((name) => cells.some(({ timeseries }) => timeseries.some((row) => phases.nameOf(row) === name))),
+      .filter((name) =>
+        cells.some(({ timeseries }) => timeseries.some((row) => phases.nameOf(row) === name)),
+      ),
     most,
   };
   return topLevel(frame, {
@@ -203,7 +206,7 @@ function arcLayers(rows: readonly MigrationRow[], { most }: Shown, { isFirst }: 
 
 function arcOf(row: MigrationRow) {
   const { downtime_us: downtimeUs } = row;
-  const downtime = downtimeUs === null ? `none: ${row.reason ?? 'aborted'}` : ms(downtimeUs);
+  const without = row.reason ?? 'its KV is computed again';
   return {
     start: roundForPicture(row.started_us / 1e6),
     end: roundForPicture(row.ended_us / 1e6),
@@ -216,7 +219,7 @@ function arcOf(row: MigrationRow) {
     tokens: row.tokens,
     stages: row.stages,
     took: ms(row.ended_us - row.started_us),
-    downtime,
+    downtime: downtimeUs === null ? `none: ${without}` : ms(downtimeUs),
   };
 }
 

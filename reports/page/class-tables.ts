@@ -26,7 +26,9 @@ export function classTables(results: Results): Markup {
   const stacks = shownStacks(results);
   const names = [
     ...new Set(
-      stacks.flatMap((stack) => cellsOf(results, stack).flatMap(({ summary }) => Object.keys(summary.classes))),
+      stacks.flatMap((stack) =>
+        cellsOf(results, stack).flatMap(({ summary }) => Object.keys(summary.classes)),
+      ),
     ),
   ];
   if (names.length < 2) return html``;

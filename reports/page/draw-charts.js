@@ -22,7 +22,8 @@
     setWidth(spec, Math.max(140, Math.floor(availablePx / numColumns) - gutterPx));
     if (spec.columns !== undefined) spec.columns = numColumns;
     if (isNarrow) {
-      spec.config.legend.columns = legendPx === undefined ? 2 : Math.max(1, Math.floor(availablePx / legendPx));
+      spec.config.legend.columns =
+        legendPx === undefined ? 2 : Math.max(1, Math.floor(availablePx / legendPx));
       spec.config.title.limit = availablePx - 60;
       breakSubtitles(spec, Math.floor(spec.config.title.limit / characterPx));
     }

@@ -1,7 +1,7 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { definitionOf, figureOf } from '../figures.ts';
 import type { FigureKey } from '../figures.ts';
-import { migrates, scales } from '../fleet.ts';
+import { hasMigrated, hasScaled } from '../fleet.ts';
 import { formatMetric, undefinedMark } from '../format.ts';
 import type { Results } from '../load.ts';
 import { html } from '../markup.ts';
@@ -30,7 +30,7 @@ const keys: readonly FigureKey[] = [
 /** What starting, draining and migrating amounted to; nothing where no stack did any of it. */
 export function fleetTable(results: Results): Markup {
   const stacks = shownStacks(results);
-  if (!stacks.some((stack) => scales(results, stack) || migrates(results, stack))) return html``;
+  if (!stacks.some((stack) => hasScaled(results, stack) || hasMigrated(results, stack))) return html``;
   const shown = keys.filter((key) => stacks.some((stack) => (figureOf(results, stack, key)?.high ?? 0) > 0));
   return html`<section aria-labelledby="fleet"><h2 id="fleet">Scaling and migration</h2>
 <p class="note wide">Means over the seeds, so that a count may have a fraction. Figures that are zero or undefined for every stack are left out.</p>

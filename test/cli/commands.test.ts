@@ -44,9 +44,13 @@ describe('bench', { timeout: 60_000 }, () => {
       out,
       '--set',
       'cluster.faults=[{ instance: 1, atS: 0.25 }]',
+      '--set',
+      'cluster.maxInstances=5',
       '--dry-run',
     ]);
     expect(result.stdout).toMatch(/cells: recompute-s1 recompute-s2$/m);
+    expect(result.stdout).toMatch(/cluster +2, at most 5, instances of/);
+    expect(result.stdout).toMatch(/cold start +[\d.]+ s of provisioning.*, weights from disk, [\d.]+ s of warm-up$/m);
     expect(result.stdout).toMatch(/fault +instance 1 fails at 0\.25 s/);
     expect(result.stdout).toMatch(/weights +[\d.]+ MiB \(\d+\.\d %\)/);
     expect(existsSync(out)).toBe(false);

@@ -125,7 +125,7 @@ describe('policies that do unusual things', () => {
   it.each([0, -1, 0.5, Number.NaN])('a tick of %s us is refused', (tickUs) => {
     const ticking = policyOf({ tickUs, onTick: () => [] });
     expect(() => runTiny({ specs, policies: [leastLoaded, ticking, recompute] })).toThrow(
-      /tickUs must be whole/,
+      /tickUs: must be whole/,
     );
   });
 });

@@ -1,8 +1,9 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   blockSizeTokens,
   type Collector,
   request,
+  runTiny,
   tinyModel,
   type TinyRun,
 } from '../../harness/conformance/tiny-cluster.ts';
@@ -15,170 +16,225 @@ import { runVerified } from './verified-run.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
 const blockBytes = tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens);
-const blocks = 20;
 const startUs = 20_000;
 
 /** Request 0 migrates from instance 0 to 1, in four stages; 1 runs beside it at the source, 2 at the target. */
 const numStages = 4;
 const live: MigrationProtocol = { kind: 'live', maxStages: 6, lastStageBlocks: 1 };
-const mover = request(0, 0, 100, 110);
-const others = [request(1, 0, 30, 30), request(2, 5000, 40, 70)];
+const mover = request(0, 0, 100, 90);
+const others = [request(1, 0, 30, 20), request(2, 40_000, 40, 30)];
 
-interface Disturbed extends Omit<Partial<TinyRun>, 'policies'> {
+interface Scenario extends Omit<Partial<TinyRun>, 'policies'> {
   readonly protocol?: MigrationProtocol;
   readonly disturbers?: readonly PolicyDefinition[];
 }
 
-function play({ protocol = live, disturbers = [], ...run }: Disturbed = {}): Collector {
+function runOf({ protocol = live, disturbers = [], ...run }: Scenario): Omit<TinyRun, 'executor'> {
   const begin = at(startUs, () => [
     { kind: 'migrate', requestId: 0, groupId: 1, protocol, reason: 'script' },
   ]);
   const places = placed((id) => (id < 2 ? 0 : 1));
-  return runVerified({
+  return {
     specs: [mover, ...others],
     policies: [begin, ...disturbers, swapInAtOnce, places, leastLoaded, recompute],
     numInstances: 3,
-    blocks,
+    blocks: 20,
     maxBatchTokens: 64,
     hardware: { network: { bytesPerSecond: 2.5e6, latencyUs: 10 } },
     ...run,
-  }).seen;
+  };
+}
+
+function play(scenario: Scenario = {}): Collector {
+  return runVerified(runOf(scenario)).seen;
+}
+
+/** Without TensorFlow, in the same virtual time. */
+function simulate(scenario: Scenario = {}): Collector {
+  return runTiny(runOf(scenario)).seen;
 }
 
 /** What becomes of request 0 and of its one migration. */
 function outcomeOf({ migrations, requests }: Collector) {
+  expect(requests.every(({ status }) => status === 'finished')).toBe(true);
   expect(migrations).toHaveLength(1);
-  const { abortReason, ...migration } = migrations[0]!;
-  const { status, groupId, numPreemptions, numMigrations } = requests.find(({ id }) => id === 0)!;
+  const { abortReason, numStages: stages } = migrations[0]!;
+  const { groupId, numPreemptions, numMigrations } = requests.find(({ id }) => id === 0)!;
   const isDone = abortReason === undefined;
   expect(numMigrations).toBe(isDone ? 1 : 0);
-  return { isDone, abortReason, stages: migration.numStages, status, groupId, numPreemptions };
+  return { isDone, abortReason, stages, groupId, numPreemptions };
 }
 
-/** When each stage of an undisturbed migration begins and ends, and the tokens generated at its beginning. */
-interface StageTimes {
-  readonly beginsUs: number;
-  readonly endsUs: number;
-  readonly generated: number;
-}
-
-function learnStages(): StageTimes[] {
-  const { transfers } = play();
-  const times = transfers.filter(({ kind }) => kind === 'migration');
-  const generated: number[] = [];
-  const disturbers = times.map(({ requestedAtUs }) =>
-    at(requestedAtUs, (view) => {
-      generated.push(view.request(0)!.generatedTokens);
+/** An undisturbed migration: when each stage begins and ends, and how many tokens the request has by then. */
+const stages = (() => {
+  const transfers = simulate().transfers.filter(({ kind }) => kind === 'migration');
+  return transfers.map(({ requestedAtUs: beginsUs, endedAtUs: endsUs }) => {
+    let generated = NaN;
+    const look = at(beginsUs, (view) => {
+      generated = view.request(0)!.generatedTokens;
       return [];
-    }),
-  );
-  play({ disturbers });
-  return times.map(({ requestedAtUs: beginsUs, endedAtUs: endsUs }, index) => {
-    return { beginsUs, endsUs, generated: generated[index]! };
+    });
+    simulate({ disturbers: [look] });
+    return { beginsUs, endsUs, generated };
   });
-}
+})();
 
-let stages: StageTimes[];
-beforeAll(() => {
-  stages = learnStages();
-  console.log(stages);
-});
+const lastStage = stages.at(-1)!;
 
 describe('a request that migrates on TensorFlow', () => {
-  it('live: runs on at its source but for the last stage, and no block travels twice', () => {
+  it('live: stops for the last of several stages, and no block travels twice', () => {
     const seen = play();
-    expect(outcomeOf(seen)).toMatchObject({
-      isDone: true,
-      stages: numStages,
-      groupId: 1,
-      numPreemptions: 0,
-      status: 'finished',
-    });
+    expect(outcomeOf(seen)).toMatchObject({ isDone: true, stages: numStages, groupId: 1, numPreemptions: 0 });
     const { tokens, bytes, stoppedAtUs, endedAtUs } = seen.migrations[0]!;
     expect(bytes).toBe(Math.ceil((tokens - 1) / blockSizeTokens) * blockBytes);
-    expect([stoppedAtUs, endedAtUs]).toEqual([stages[3]!.beginsUs, stages[3]!.endsUs]);
+    expect([stoppedAtUs, endedAtUs]).toEqual([lastStage.beginsUs, lastStage.endsUs]);
   });
 
-  it('blocking: stops for one copy of everything', () => {
+  it('blocking: stops for the whole copy', () => {
     const seen = play({ protocol: { kind: 'blocking' } });
     expect(outcomeOf(seen)).toMatchObject({ isDone: true, stages: 1, groupId: 1, numPreemptions: 0 });
     const { tokens, bytes, stoppedAtUs, endedAtUs } = seen.migrations[0]!;
     expect(bytes).toBe(Math.ceil((tokens - 1) / blockSizeTokens) * blockBytes);
-    const last = stages[3]!;
-    expect(endedAtUs - stoppedAtUs!).toBeGreaterThan(5 * (last.endsUs - last.beginsUs));
+    expect(endedAtUs - stoppedAtUs!).toBeGreaterThan(5 * (lastStage.endsUs - lastStage.beginsUs));
   });
 
   it('recompute: copies nothing', () => {
     const seen = play({ protocol: { kind: 'recompute' } });
-    expect(outcomeOf(seen)).toMatchObject({ isDone: true, stages: 0, groupId: 1, status: 'finished' });
-    expect(seen.transfers.filter(({ kind }) => kind === 'migration')).toEqual([]);
-    expect(seen.migrations[0]!.bytes).toBe(0);
+    expect(outcomeOf(seen)).toMatchObject({ isDone: true, stages: 0, groupId: 1 });
+    expect(seen.migrations[0]).toMatchObject({ bytes: 0 });
+    expect(seen.transfers.some(({ kind }) => kind === 'migration')).toBe(false);
   });
 });
 
-/** Each boundary between stages: the beginning of each (1 to 4), and the end of the last (5), one microsecond before it. */
-const boundaries = [1, 2, 3, 4, 5] as const;
+/** Every boundary between two stages, and the moments before the request is stopped and before the last byte has come. */
+const moments = [
+  { name: 'as stage 1 begins', stage: 1, request: 'runs', timeUs: stages[0]!.beginsUs },
+  { name: 'as stage 2 begins', stage: 2, request: 'runs', timeUs: stages[1]!.beginsUs },
+  { name: 'as stage 3 begins', stage: 3, request: 'runs', timeUs: stages[2]!.beginsUs },
+  { name: 'in the last step at the source', stage: 3, request: 'is to stop', timeUs: lastStage.beginsUs - 1 },
+  { name: 'as the last stage begins', stage: 4, request: 'is stopped', timeUs: lastStage.beginsUs },
+  { name: 'before the last stage ends', stage: 4, request: 'is stopped', timeUs: lastStage.endsUs - 1 },
+] as const;
 
-function timeOf(boundary: number): number {
-  return stages[boundary - 1]?.beginsUs ?? stages[numStages - 1]!.endsUs - 1;
+function decide(timeUs: number, decision: Decision): Scenario {
+  return { disturbers: [at(timeUs, () => [decision])] };
 }
 
-/** The stage that is under way there. */
-function stageAt(boundary: number): number {
-  return Math.min(boundary, numStages);
+function dropOf(groupIds: readonly number[]): Decision {
+  return { kind: 'drop', groupIds, transition: exchange, reason: 'script' };
 }
 
-function decide(boundary: number, ...decisions: readonly Decision[]): Disturbed {
-  return { disturbers: [at(timeOf(boundary), () => decisions)] };
+/** What a policy wants with a request in a step happens when it comes back; its stop for the migration comes first. */
+const runs = moments.filter((moment) => moment.request === 'runs');
+const stops = moments.filter((moment) => moment.request !== 'runs');
+
+function preempt(timeUs: number, mode: 'recompute' | 'swap'): Scenario {
+  return decide(timeUs, { kind: 'preempt', requestId: 0, mode, reason: 'script' });
 }
 
-describe.each(boundaries)('a migration on TensorFlow that meets with something at boundary %i', (boundary) => {
-  const isStopped = boundary >= numStages;
+describe.each(runs)('a migration on TensorFlow, $name', ({ stage, timeUs }) => {
+  it.each(['recompute', 'swap'] as const)('is aborted when its request is preempted (%s)', (mode) => {
+    const seen = play(preempt(timeUs, mode));
+    expect(outcomeOf(seen)).toMatchObject({ isDone: false, stages: stage, groupId: 0, numPreemptions: 1 });
+    const swaps = seen.transfers.filter(({ kind }) => kind.startsWith('swap'));
+    expect(swaps).toHaveLength(mode === 'swap' ? 2 : 0);
+  });
+});
 
-  it.each(['recompute', 'swap'] as const)('the request is preempted by %s', (mode) => {
-    const seen = play(decide(boundary, { kind: 'preempt', requestId: 0, mode, reason: 'script' }));
-    console.log(boundary, mode, outcomeOf(seen), seen.decisions.filter(({ outcome }) => outcome === 'rejected'));
+describe.each(stops)('a migration on TensorFlow, $name', ({ timeUs }) => {
+  it("is aborted when its request, the target's by now, is to be computed again", () => {
+    const outcome = outcomeOf(play(preempt(timeUs, 'recompute')));
+    expect(outcome).toMatchObject({ isDone: false, stages: numStages, groupId: 1, numPreemptions: 1 });
   });
 
-  it('its source fails', () => {
-    const seen = play({ faults: [{ instance: 0, atUs: timeOf(boundary) }] });
-    console.log(boundary, 'source fails', outcomeOf(seen));
+  it('does not let its request be swapped', () => {
+    const seen = play(preempt(timeUs, 'swap'));
+    expect(outcomeOf(seen)).toMatchObject({ isDone: true, groupId: 1, numPreemptions: 0 });
+    expect(seen.decisions.find(({ kind }) => kind === 'preempt')).toMatchObject({ outcome: 'rejected' });
+  });
+});
+
+describe.each(moments)('a migration on TensorFlow, $name', ({ stage, request: doing, timeUs }) => {
+  const isStopped = doing === 'is stopped';
+
+  it('is aborted when its target fails, and the request runs on at its source', () => {
+    const outcome = outcomeOf(play({ faults: [{ instance: 1, atUs: timeUs }] }));
+    expect(outcome).toMatchObject({ isDone: false, stages: stage, groupId: 0, numPreemptions: 0 });
+    expect(outcome.abortReason).toBe('instance 1 has failed');
   });
 
-  it('its target fails', () => {
-    const seen = play({ faults: [{ instance: 1, atUs: timeOf(boundary) }] });
-    console.log(boundary, 'target fails', outcomeOf(seen));
+  it('is aborted when its target drains, unless the request is there already', () => {
+    const seen = play(decide(timeUs, { kind: 'drain', groupId: 1, reason: 'script' }));
+    const outcome = outcomeOf(seen);
+    expect(outcome).toMatchObject({ isDone: isStopped, stages: stage, numPreemptions: 0 });
+    expect(outcome.groupId).toBe(isStopped ? 1 : 0);
+    const stop = seen.events.find(({ kind, instance }) => kind === 'instanceStopped' && instance === 1)!;
+    const last = seen.requests.filter(({ groupId }) => groupId === 1).map(({ endedAtUs }) => endedAtUs!);
+    expect(stop.timeUs).toBe(Math.max(timeUs, ...last));
   });
 
-  it('its target drains', () => {
-    const seen = play(decide(boundary, { kind: 'drain', groupId: 1, reason: 'script' }));
-    console.log(boundary, 'target drains', outcomeOf(seen));
+  it('is aborted when its source fails, and the request is computed again elsewhere', () => {
+    const seen = play({ faults: [{ instance: 0, atUs: timeUs }] });
+    const outcome = outcomeOf(seen);
+    expect(outcome).toMatchObject({ isDone: false, stages: stage, numPreemptions: 1 });
+    expect(outcome.groupId).not.toBe(0);
   });
 
-  it('its source drains', () => {
-    const seen = play(decide(boundary, { kind: 'drain', groupId: 0, reason: 'script' }));
-    console.log(boundary, 'source drains', outcomeOf(seen));
+  it('comes to its end when its source drains, which then is released', () => {
+    const seen = play(decide(timeUs, { kind: 'drain', groupId: 0, reason: 'script' }));
+    expect(outcomeOf(seen)).toEqual({ isDone: true, stages: 4, groupId: 1, numPreemptions: 0 });
+    expect(seen.events.some(({ kind, instance }) => kind === 'instanceStopped' && instance === 0)).toBe(true);
   });
 
   it.each([
-    ['its source merges', [0, 2]],
-    ['its target merges', [1, 2]],
-    ['its source and its target merge', [0, 1]],
-  ] as const)('%s', (_, groupIds) => {
-    const drop: Decision = { kind: 'drop', groupIds, transition: exchange, reason: 'script' };
-    const seen = play(decide(boundary, drop));
-    console.log(boundary, _, outcomeOf(seen));
+    ['its source', [0, 2]],
+    ['its target', [1, 2]],
+    ['its source with its target', [0, 1]],
+  ] as const)('loses no token when a drop merges %s', (merged, groupIds) => {
+    const seen = play(decide(timeUs, dropOf(groupIds)));
+    const { isDone, abortReason, numPreemptions } = outcomeOf(seen);
+    expect(numPreemptions).toBe(0);
+    const merges = seen.events.filter(({ kind }) => kind === 'groupsMerged');
+    expect(merges).toHaveLength(1);
+    // A merge waits for the steps under way: the request may have been stopped, or have arrived, before it.
+    const isLeftAlone = merged === 'its source' ? doing !== 'runs' : merges[0]!.timeUs > lastStage.endsUs;
+    expect(isDone).toBe(isLeftAlone);
+    if (!isDone) expect(abortReason).toMatch(/merges with others/);
   });
 });
 
 describe.each([1, 2, 3])('a migration on TensorFlow, in stage %i', (stage) => {
-  it('its request finishes', () => {
-    for (const outputTokens of [stages[stage - 1]!.generated + 1, stages[stage]!.generated]) {
-      const seen = play({ specs: [{ ...mover, outputTokens, outputLimitTokens: outputTokens }, ...others] });
-      console.log(stage, 'finishes', outcomeOf(seen));
-    }
+  const { generated } = stages[stage - 1]!;
+  const generatedLater = stages[stage]!.generated;
+
+  it.each([
+    ['first', generated + 1],
+    ['last', generatedLater],
+  ])('is aborted when its request finishes with the %s token of the stage', (_, outputTokens) => {
+    const specs = [request(0, 0, mover.promptTokens, outputTokens), ...others];
+    const outcome = outcomeOf(play({ specs }));
+    expect(outcome).toMatchObject({ isDone: false, stages: stage, groupId: 0, numPreemptions: 0 });
   });
 
-  it('its target fills up', () => {
+  it('is aborted when its target is full before the next', () => {
+    /** Prompt of a request that grows at the target until it is full just then. */
+    const prompts = Array.from({ length: 50 }, (__, index) => 20 + 4 * index);
+    const scenarios = prompts.map((prompt) => ({ specs: [mover, request(2, 0, prompt, 150)] }));
+    const scenario = scenarios.find((each) => {
+      const [migration] = simulate(each).migrations;
+      return migration?.numStages === stage && migration.abortReason?.startsWith('no room') === true;
+    })!;
+    const seen = play(scenario);
+    expect(outcomeOf(seen)).toMatchObject({ isDone: false, stages: stage, groupId: 0 });
+    expect(seen.migrations[0]!.abortReason).toMatch(/^no room for/);
+  });
+});
+
+it('is refused by a target that has no room for what the request has already', () => {
+  const seen = play({ specs: [mover, request(2, 0, 200, 60)], blocks: 18 });
+  expect(seen.migrations).toEqual([]);
+  expect(seen.decisions.find(({ kind }) => kind === 'migrate')).toMatchObject({
+    outcome: 'rejected',
+    error: expect.stringContaining('blocks needed'),
   });
 });

@@ -90,6 +90,6 @@ test('every line of an example parses to its schema, key by key in the declared 
 
 test('a sample line has a field per column and quotes text that needs it', () => {
   const line = sampleLine({ ...sample, role: 'prefill, "a"' });
-  expect(line).toBe('0,2,1,"prefill, ""a""",ready,1000,100,300,0,40,50,0,5,6,7,2,8,9,10\n');
+  expect(line).toBe('0,2,1,"prefill, ""a""",ready,1000,100,300,0,40,50,0,60,20,5,6,7,2,8,9,10\n');
   expect(sampleLine(sample).trimEnd().split(',')).toHaveLength(timeseriesColumns.length);
 });

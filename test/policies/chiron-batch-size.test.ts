@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RequestView } from '../../harness/policy/index.ts';
 import { BatchSize } from '../../policies/chiron/batch-size.ts';
 import { LocalAutoscaler } from '../../policies/chiron/local-autoscaler.ts';
 import { params } from '../../policies/chiron/params.ts';
@@ -184,6 +185,10 @@ describe('any sequence of windows', () => {
   });
 });
 
+function running(...names: readonly string[]): RequestView[] {
+  return names.map((className, id) => requestView(id, { className }));
+}
+
 describe('the local autoscaler', () => {
   const classes = new ServiceClasses(
     [
@@ -193,9 +198,6 @@ describe('the local autoscaler', () => {
     ],
     rule,
   );
-  const running = (...names: readonly string[]) =>
-    names.map((className, id) => requestView(id, { className }));
-
   it('sets the limit of the engine, for the tightest target that runs there', () => {
     const group = groupView(3, 1, { running: running('bulk', 'code', 'bulk', 'chat', 'code') });
     const local = new LocalAutoscaler(rule, classes);

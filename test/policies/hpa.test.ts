@@ -57,6 +57,14 @@ describe('recommendByPods', () => {
 
   it('leaves pods that are not ready out on the way down', () => {
     expect(recommendByPods(pods([0.1, 0.1, 0.1, 0.1], 0, 2), goal, 6)).toBe(1);
+    // Of the ten, 92 % of the target is close enough; the two would make it 77 %.
+    expect(recommendByPods(pods(Array(10).fill(0.46), 0, 2), goal, 12)).toBe(12);
+  });
+
+  it('never reverses where there are more or fewer pods than replicas wanted', () => {
+    expect(recommendByPods(pods([0.9, 0.9, 0.9], 0, 9), goal, 4)).toBe(4);
+    expect(recommendByPods(pods([0.9, 0.9]), goal, 5)).toBe(5);
+    expect(recommendByPods(pods([0.1, 0.1, 0.1, 0.1, 0.1, 0.1]), goal, 1)).toBe(1);
   });
 
   it('has nothing to say when no pod shows anything', () => {
@@ -289,6 +297,14 @@ describe('hpa', () => {
     const fleet = new ToyFleet({ numInstances: 0, maxInstances: 8 });
     fleet.apply([{ kind: 'scaleUp', numInstances: 3, reason: 'start' }]);
     expect(createHpa({ downWindowS: 0 }).onTick?.(fleet.view(0))).toEqual([]);
+  });
+
+  it('asks again for what the cluster had no room for', () => {
+    const policy = createHpa(byRequests);
+    const full = new ToyFleet({ numInstances: 2, maxInstances: 2 });
+    const free = new ToyFleet({ numInstances: 2, maxInstances: 4 });
+    expect(policy.onTick?.({ ...full.view(40), maxInstances: 4, numInstances: 4 })).toEqual([]);
+    expect(policy.onTick?.(free.view(20))).toMatchObject([{ kind: 'scaleUp', numInstances: 2 }]);
   });
 
   it('replaces an instance that has failed, though the load asks for no more', () => {

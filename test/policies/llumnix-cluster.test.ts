@@ -8,6 +8,7 @@ import { infaasPlusPlus } from '../../policies/llumnix/infaas-plus-plus.ts';
 import { llumnix } from '../../policies/llumnix/llumnix.ts';
 import { recompute } from '../../policies/recompute/recompute.ts';
 import { roundRobin } from '../../policies/round-robin/round-robin.ts';
+import { decide, scripted } from '../core/scripted.ts';
 
 /** A policy whose defaults are these parameters. */
 function tuned(definition: PolicyDefinition, settings: object): PolicyDefinition {
@@ -141,26 +142,17 @@ describe('autoscaling', () => {
       }
     },
   );
+});
 
-  it('drains faster where requests migrate away', () => {
-    const drainUs = ({ events }: Collector): number => {
-      let sumUs = 0;
-      for (const { kind, timeUs } of events) {
-        if (kind === 'drainStarted') sumUs -= timeUs;
-        if (kind === 'instanceStopped') sumUs += timeUs;
-      }
-      return sumUs;
-    };
-    const migrating = run([behind.llumnix, autoscaler], about);
-    console.log(
-      migrating.events
-        .filter((e) => /drain|Stop|Ready/.test(e.kind))
-        .map((e) => `${e.timeUs} ${e.kind} ${e.instance} ${e.detail}`)
-        .join('\n'),
-      drainUs(migrating),
-      drainUs(run([infaasPlusPlus, autoscaler], about)),
-    );
-    expect(migrating.migrations.length).toBeGreaterThan(0);
-    expect(drainUs(migrating)).toBeLessThan(drainUs(run([infaasPlusPlus, autoscaler], about)));
-  });
+it('a drain ends sooner where requests migrate away, and nothing is preempted for it', () => {
+  // Four long requests on each of two instances; one of these drains.
+  const specs = Array.from({ length: 8 }, (_, id) => request(id, id, 20, 150));
+  const drain = scripted([decide(5000, { kind: 'drain', groupId: 1, reason: 'test' })]);
+  const stoppedAtUs = (dispatcher: PolicyDefinition): number => {
+    const seen = run([dispatcher, drain], { specs, numInstances: 2, blocks: 120 });
+    expect(seen.requests.every(({ numPreemptions }) => numPreemptions === 0)).toBe(true);
+    return seen.events.find(({ kind }) => kind === 'instanceStopped')!.timeUs;
+  };
+  expect(stoppedAtUs(tuned(llumnix, fast))).toBeLessThan(20_000);
+  expect(stoppedAtUs(infaasPlusPlus)).toBeGreaterThan(40_000);
 });

@@ -64,6 +64,21 @@ it('waits for an instance that takes longer to start than the cooldown', () => {
   expect(sizes.at(-1)).toBe(3);
 });
 
+it('removes nothing either while one is still coming', () => {
+  const fleet = new ToyFleet({ numInstances: 1, maxInstances: 8, provisioningUs: 30 * second, loadingUs: 0 });
+  const loadAt = (nowUs: number) => (nowUs < 10 * second ? 100 : 0);
+  const sizes = fleet.run(createPolicy({ cooldownS: 5 }), 40 * second, loadAt);
+  expect(sizes.indexOf(1)).toBe(30);
+  expect(sizes.slice(30)).toEqual(Array(10).fill(1));
+});
+
+it('is not kept waiting by a change that it could not make', () => {
+  const fleet = new ToyFleet({ numInstances: 1, maxInstances: 8 });
+  const loadAt = (nowUs: number) => (nowUs < 10 * second ? 0 : 100);
+  const sizes = fleet.run(createPolicy({ cooldownS: 60 }), 10 * second, loadAt);
+  expect(sizes.at(-1)).toBe(2);
+});
+
 it('refuses thresholds and bounds the wrong way round', () => {
   for (const params of [{ upUsage: 0.2 }, { downUsage: 0.5 }, { minInstances: 3, maxInstances: 2 }]) {
     expect(memoryUtilisation.params.safeParse(params).success).toBe(false);

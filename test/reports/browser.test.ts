@@ -95,7 +95,7 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
     const context = await browser.newContext({ javaScriptEnabled: false, offline: true });
     const page = await context.newPage();
     await page.goto(await reportOf());
-    expect(await page.locator('table.key tbody tr').count()).toBe(6);
+    expect(await page.locator('table.key tbody tr').count()).toBe(9);
     expect(await page.locator('.verdicts li').count()).toBeGreaterThan(3);
     expect(await page.locator('.answer').first().isVisible()).toBe(true);
     expect(await page.locator('noscript p').isVisible()).toBe(true);
@@ -103,7 +103,7 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
   }, 60_000);
 });
 
-async function reportOf(situation = 'weights dropped, a fault'): Promise<string> {
+async function reportOf(situation = 'everything that a stack can do'): Promise<string> {
   const resultsDir = syntheticDir(situations[situation]);
   const { htmlPath } = await writeReport({ resultsDir, metricDefinitions: metrics });
   return pathToFileURL(htmlPath).href;

@@ -42,8 +42,8 @@ describe.each(Object.entries(situations))('charts of %s', (_, options) => {
 });
 
 describe('the registry', () => {
-  it('draws every chart of a run in which weights are dropped', async () => {
-    const results = await syntheticResults(situations['weights dropped, a fault']);
+  it('draws every chart of a run in which stacks drop, scale and migrate', async () => {
+    const results = await syntheticResults(situations['everything that a stack can do']);
     const kinds = Object.values(charts).map((chart) => chart.draw(results).kind);
     expect(kinds).toEqual(kinds.map(() => 'drawn'));
   });

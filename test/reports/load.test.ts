@@ -45,7 +45,7 @@ describe('loadResults', () => {
   it('refuses another schema version and names both', async () => {
     const dir = syntheticDir({ seeds: [1] });
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, schema_version: 99 }));
-    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 2, got 99/);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 3, got 99/);
   });
 
   it('refuses a broken document and names the key', async () => {
@@ -59,10 +59,11 @@ describe('loadResults', () => {
     ['decisions.jsonl', '{"time_us": -1}\n', /decisions\.jsonl:\d+:1: time_us/],
     [
       'timeseries.csv',
-      '5,zero,0,mixed,ready,1,1,1,1,1,1,1,1,1,1,1,1,1,1\n',
+      '5,zero,0,mixed,ready,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1\n',
       /timeseries\.csv:\d+:1: instance: expected a number, got "zero"/,
     ],
     ['events.jsonl', '{"time_us": 1}\n', /events\.jsonl:\d+:1: kind/],
+    ['migrations.jsonl', '{"request": 1}\n', /migrations\.jsonl:\d+:1: from_group/],
     ['transfers.jsonl', '{"kind": "gossip"}\n', /transfers\.jsonl:\d+:1: kind/],
     ['timeseries.csv', '5,zero\n', /timeseries\.csv:\d+:1: is not CSV: Invalid Record Length/],
   ])('names file and line of a bad row in %s', async (file, row, message) => {

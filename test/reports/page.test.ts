@@ -24,7 +24,7 @@ async function ownMarkup(page: string): Promise<string> {
 
 describe('writeReport', () => {
   it('writes the page and every chart, and no drafts', async () => {
-    const resultsDir = syntheticDir(situations['weights dropped, a fault']);
+    const resultsDir = syntheticDir(situations['everything that a stack can do']);
     const report = await writeReport({ resultsDir, metricDefinitions: metrics });
     expect(report.bytes).toBe(readFileSync(report.htmlPath).length);
     expect(report.chartPaths.map((path) => basename(path, '.vl.json'))).toEqual(Object.keys(charts));
@@ -60,6 +60,7 @@ describe('the page', () => {
   it.each([
     ['three stacks and seeds', {}],
     ['weights dropped', situations['weights dropped, a fault']],
+    ['everything that a stack can do', situations['everything that a stack can do']],
     ['fourteen stacks, five seeds, five minutes', manyStacks()],
   ])(
     'stays under 3 MB with %s',

@@ -1,7 +1,7 @@
 import { createRng } from '../../harness/base/rng.ts';
 import type { Rng } from '../../harness/base/rng.ts';
-import type { DecisionRow, TimeseriesRow } from '../../harness/metrics/results.ts';
-import type { ClusterEventRow, MigrationRow } from '../../reports/load.ts';
+import type { DecisionRow, MigrationRow, TimeseriesRow } from '../../harness/metrics/results.ts';
+import type { ClusterEventRow } from '../../reports/load.ts';
 
 export interface SyntheticScaling {
   readonly policy: string;

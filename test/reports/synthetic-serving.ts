@@ -320,9 +320,7 @@ export class SyntheticServing {
     }
   }
 
-  #decide(
-    decision: Pick<DecisionRow, 'kind' | 'policy' | 'data'> & Partial<DecisionRow>,
-  ): void {
+  #decide(decision: Pick<DecisionRow, 'kind' | 'policy' | 'data'> & Partial<DecisionRow>): void {
     this.decisions.push({
       time_us: Math.round(this.endMs * 1000),
       moment: decision.kind === 'dispatch' ? 'dispatch' : 'onMemoryPressure',
@@ -371,7 +369,8 @@ export class SyntheticServing {
 
   #countsAt(instance: number, isServing: boolean) {
     const numServing = Math.max(1, this.#numServing);
-    const part = (total: number) => (isServing ? Math.floor((total + (instance % numServing)) / numServing) : 0);
+    const part = (total: number) =>
+      isServing ? Math.floor((total + (instance % numServing)) / numServing) : 0;
     const [first] = this.#queue;
     const headBytes = first === undefined ? 0 : (first.prompt + first.generated) * bytesPerToken;
     const waiting = part(this.#queue.length);

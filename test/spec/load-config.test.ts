@@ -57,7 +57,8 @@ describe('a valid configuration', () => {
   { numLayers: 2, hiddenSize: 64, numHeads: 2, numKvHeads: 1, headDim: 32, ffnSize: 128, vocabSize: 100, bytesPerWeight: 4 }`,
     ).replace(
       'a100-80gb',
-      `{ memory: 24 MiB, reserve: 1000000, hostMemory: 1 GB, diskBandwidth: 8 Gbps, weightsInHostMemory: true, provisioningS: 1.5,
+      `{ memory: 24 MiB, reserve: 1000000, hostMemory: 1 GB, diskBandwidth: 8 Gbps, weightsInHostMemory: true,
+    start: { provisioningS: { mean: 1.5, cv: 0.5 }, weightsFrom: host, warmUpS: 0.25, failureRatio: 0.1, backoffS: 2, maxBackoffS: 8 },
     remapMs: 5, hostLink: { bandwidth: 2 GB/s, latencyUs: 5 }, network: { bandwidth: 1e9, latencyUs: 5 },
     compute: { peak: 1 TFLOP/s, peakEfficiency: 0.5, memoryBandwidth: 10 GiB/s, layerOverheadUs: 1, stepOverheadUs: 2 } }`,
     );
@@ -69,9 +70,36 @@ describe('a valid configuration', () => {
       hostMemoryBytes: 1e9,
       diskBytesPerSecond: 1e9,
       weightsInHostMemory: true,
-      provisioningUs: 1_500_000,
+      start: {
+        provisioning: { meanUs: 1_500_000, cv: 0.5 },
+        weightsFrom: 'host',
+        warmUpUs: 250_000,
+        failureRatio: 0.1,
+        backoffUs: 2_000_000,
+        maxBackoffUs: 8_000_000,
+      },
       remapUs: 5000,
       compute: { flopsPerSecond: 5e11, memoryBytesPerSecond: 10 * 2 ** 30 },
+    });
+  });
+});
+
+describe('room to scale', () => {
+  it('is what cluster.maxInstances says, and none where it is not given', async () => {
+    expect((await load(validText)).cluster).toMatchObject({ numInstances: 4, maxInstances: 4 });
+    const { cluster } = await load(edited('instances: 4', 'instances: 4, maxInstances: 9'));
+    expect(cluster).toMatchObject({ numInstances: 4, maxInstances: 9 });
+  });
+
+  it('comes with a start that is exact, from disk and without failures, unless it says otherwise', async () => {
+    const text = edited('instances: 4', 'instances: 4, maxInstances: 9').replace('a100-80gb', 'laptop-cell');
+    expect((await load(text)).cluster.hardware.start).toEqual({
+      provisioning: { meanUs: 1_000_000, cv: 0 },
+      weightsFrom: 'disk',
+      warmUpUs: 0,
+      failureRatio: 0,
+      backoffUs: 10_000_000,
+      maxBackoffUs: 300_000_000,
     });
   });
 });

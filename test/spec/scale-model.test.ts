@@ -45,6 +45,32 @@ describe('scale model', () => {
     expect(ratios['cold_start_over_burst']).toBeCloseTo((30 + 29.54 / 3) / 2, 2);
   });
 
+  it('takes the cold start from where a new instance reads its weights', async () => {
+    const config = await load(validText, {
+      overrides: [
+        ...kunServe,
+        `workload={ kind: burst, baseRate: 1, durationS: 10, promptTokens: { dist: constant, tokens: 9 },
+        outputTokens: { dist: constant, tokens: 9 }, bursts: { pattern: at, factor: 4, durationS: 1, startsS: [4] } }`,
+      ],
+    });
+    const loadS = (weightsFrom: 'disk' | 'host' | 'peer') => {
+      const hardware = {
+        ...config.cluster.hardware,
+        diskBytesPerSecond: 1e9,
+        hostLink: { bytesPerSecond: 4e9, latencyUs: 0 },
+        network: { bytesPerSecond: 2e9, latencyUs: 0 },
+      };
+      const start = { ...hardware.start, provisioning: { meanUs: 5e6, cv: 1 }, warmUpUs: 1e6, weightsFrom };
+      const cluster = { ...config.cluster, stagesPerGroup: 2, hardware: { ...hardware, start } };
+      const rows = scaleModel({ ...config, cluster }, workloadAt([0, 1]));
+      return (rows.find(({ key }) => key === 'cold_start_over_burst')?.value ?? Number.NaN) - 6;
+    };
+    // The whole model, 29.54 GB.
+    expect(loadS('disk')).toBeCloseTo(29.54, 2);
+    expect(loadS('peer')).toBeCloseTo(29.54 / 2, 2);
+    expect(loadS('host')).toBeCloseTo(29.54 / 4, 2);
+  });
+
   it('leaves undefined what has no value', async () => {
     const ratios = await ratiosOf(kunServe, workloadAt([3]));
     expect(ratios['peak_over_mean']).toBeNull();

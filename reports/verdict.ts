@@ -154,7 +154,7 @@ function verdictOn(results: Results, metric: string, rivals: readonly Comparison
   }
   const tied = better.filter((other) => overlaps(leader, other));
   const winners = stacksOf(results, tied);
-  const names = joinWords(winners.map(withFamily));
+  const names = joinWords(firstOf(winners.map(withFamily)));
   const lead = tied.length === 1 ? `${names} wins` : `${names} lead; which of them is best is open`;
   return {
     metric,
@@ -163,8 +163,16 @@ function verdictOn(results: Results, metric: string, rivals: readonly Comparison
     winners,
     losers,
     sentence: `${lead}${alsoWorse(losers)}`,
-    detail: `${tied.map((one) => `${extent(one)}, ${values(results, one)}`).join('; ')}${headroom(results, leader)}`,
+    detail: `${firstOf(tied.map((one) => `${extent(one)}, ${values(results, one)}`)).join('; ')}${headroom(results, leader)}`,
   };
+}
+
+/** More leaders of one metric than this are counted. */
+const mostLeading = 3;
+
+function firstOf(words: readonly string[]): readonly string[] {
+  const numLeft = words.length - mostLeading;
+  return numLeft < 1 ? words : [...words.slice(0, mostLeading), `${numLeft} more`];
 }
 
 function stacksOf(results: Results, comparisons: readonly Comparison[]): readonly StackInfo[] {

@@ -2,10 +2,13 @@ import { PolicyError } from '../base/errors.ts';
 import { removeFrom } from '../base/lists.ts';
 import type {
   Decision,
+  DispatchDecision,
   Limits,
+  MigrateDecision,
   PreemptDecision,
   SetLimitsDecision,
   SwapInDecision,
+  WaitDecision,
 } from '../policy/decisions.ts';
 import { limitsProblem } from '../policy/check-answer.ts';
 import type { Answer } from '../policy/stack.ts';
@@ -89,16 +92,33 @@ function apply(cluster: Cluster, source: DecisionSource, decision: Decision): st
       return preempt(cluster, decision);
     case 'swapIn':
       return bringBack(cluster, decision);
+    case 'migrate':
+      return migrate(cluster, decision);
     case 'setLimits':
       return setLimits(cluster, decision);
+    case 'wait':
+    case 'dispatch':
+    case 'hold':
+    case 'reject':
+      return `"${decision.kind}" is no answer to ${source.moment}`;
+    default:
+      return changeGroups(cluster, source, decision);
+  }
+}
+
+type GroupDecision = Exclude<
+  Decision,
+  DispatchDecision | WaitDecision | PreemptDecision | SwapInDecision | MigrateDecision | SetLimitsDecision
+>;
+
+function changeGroups(cluster: Cluster, source: DecisionSource, decision: GroupDecision): string | undefined {
+  switch (decision.kind) {
     case 'drop':
       return drop(cluster, decision);
     case 'restore':
       return restore(cluster, decision);
     case 'cancelRestore':
       return cancelRestore(cluster, decision.groupId);
-    case 'migrate':
-      return migrate(cluster, decision);
     case 'scaleUp':
       return scaleUp(cluster, decision);
     case 'drain':
@@ -107,11 +127,6 @@ function apply(cluster: Cluster, source: DecisionSource, decision: Decision): st
       return cancelDrain(cluster, decision.groupId);
     case 'setRole':
       return setRole(cluster, decision);
-    case 'wait':
-    case 'dispatch':
-    case 'hold':
-    case 'reject':
-      return `"${decision.kind}" is no answer to ${source.moment}`;
     default:
       throw new PolicyError(source.policy, source.moment, `unknown decision ${JSON.stringify(decision)}`);
   }

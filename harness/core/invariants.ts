@@ -2,7 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { Cluster } from './cluster.ts';
 import type { GroupStage, InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
-import type { Request } from './request.ts';
+import type { Migration, Request } from './request.ts';
 import type { StepBatch } from './step-batch.ts';
 import { hostBytes } from './kv/swap.ts';
 
@@ -90,26 +90,34 @@ function checkTransitions({ groups }: Cluster): void {
   }
 }
 
-/** INV-migration: what groups count is what their requests do; one that is stopped for its last stage is the target's. */
-function checkMigrations(cluster: Cluster): void {
-  for (const { id, numMigratingOut, numMigratingIn } of cluster.groups) {
-    const migrations = [...cluster.live.values()].flatMap(({ arrival }) => arrival?.migration ?? []);
-    const numOut = migrations.filter(({ fromGroup }) => fromGroup === id).length;
-    const numIn = migrations.filter(({ toGroup }) => toGroup === id).length;
+/** INV-migration: one that is stopped for its last stage is the target's; groups count what their requests do. */
+function checkMigrations({ groups, live }: Cluster): void {
+  const migrations: Migration[] = [];
+  for (const { id, status, arrival, groupId } of live.values()) {
+    const migration = arrival?.migration;
+    if (migration !== undefined) migrations.push(migration);
+    const isStopped = migration?.stoppedAtUs !== undefined;
     assert(
-      numOut === numMigratingOut && numIn === numMigratingIn,
-      'INV-migration',
-      () => `group ${id} counts ${numMigratingOut} out, ${numMigratingIn} in, not ${numOut}, ${numIn}`,
-    );
-  }
-  for (const { id, status, arrival, groupId } of cluster.live.values()) {
-    const isStopped = arrival?.migration?.stoppedAtUs !== undefined;
-    assert(
-      isStopped === (status.kind === 'migrating') && (!isStopped || groupId === arrival.migration.toGroup),
+      isStopped === (status.kind === 'migrating') && (!isStopped || groupId === migration.toGroup),
       'INV-migration',
       () => `request ${id} is ${status.kind} in group ${groupId}`,
     );
   }
+  const numOut = countBy(migrations, ({ fromGroup }) => fromGroup);
+  const numIn = countBy(migrations, ({ toGroup }) => toGroup);
+  for (const { id, numMigratingOut, numMigratingIn } of groups) {
+    assert(
+      numMigratingOut === (numOut.get(id) ?? 0) && numMigratingIn === (numIn.get(id) ?? 0),
+      'INV-migration',
+      () => `group ${id} counts ${numMigratingOut} out, ${numMigratingIn} in; its requests say otherwise`,
+    );
+  }
+}
+
+function countBy<T>(items: readonly T[], keyOf: (item: T) => number): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return counts;
 }
 
 /** INV-queues: a request's status says which queue it stands in. */

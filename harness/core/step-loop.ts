@@ -35,7 +35,11 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
     }
     for (const microBatch of split(cluster, group, batch)) execute(cluster, group, microBatch);
   }
-  if (group.inFlight.length > 0) return;
+  if (group.inFlight.length === 0) settle(cluster, group);
+}
+
+/** Nothing of the group is being computed: what has waited for that can happen. */
+function settle(cluster: Cluster, group: InstanceGroup): void {
   if (group.isChanging) applyWhenIdle(group);
   else if (group.phase === 'retiring' && group.numRequests === 0) retire(cluster, group);
   else if (group.phase === 'draining' && group.numRequests === 0) releaseIfEmpty(cluster, group);

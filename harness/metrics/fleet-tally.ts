@@ -45,6 +45,8 @@ export class FleetTally {
         this.#present.delete(instance);
         this.#vainUs += take(this.#starting, instance, timeUs) ?? 0;
         this.#drainUs += take(this.#draining, instance, timeUs) ?? 0;
+        break;
+      default:
     }
   }
 

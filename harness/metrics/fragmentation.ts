@@ -47,7 +47,7 @@ export class Fragmentation {
 
   #usableBytes(): number {
     let bytes = 0;
-    for (const demand of this.#demands.sort((a, b) => a - b)) {
+    for (const demand of this.#demands.toSorted((a, b) => a - b)) {
       if (bytes + demand > this.#freeBytes) break;
       bytes += demand;
     }

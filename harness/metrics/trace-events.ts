@@ -1,33 +1,53 @@
 import type {
+  ClusterEventKind,
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
+  InstanceState,
   MigrationRecord,
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
-import { quote } from './rows.ts';
+import { downtimeUs, quote } from './rows.ts';
 import type { Sink } from './sinks.ts';
 
 /** About 20 MB of JSON, which Perfetto opens in seconds. */
 const defaultMaxEvents = 150_000;
 
 const clusterPid = 0;
-const stepsTid = 1;
-const transfersTid = 2;
+const clusterTid = { decisions: 1, events: 2, scaling: 3 } as const;
+/** Tracks of an instance. */
+const instanceTid = { state: 1, steps: 2, transfers: 3, migrations: 4 } as const;
+
+/** Decisions that change the instances that there are, or what they are for. */
+const scalingKinds: ReadonlySet<string> = new Set(['scaleUp', 'drain', 'cancelDrain', 'setRole']);
+
+/** What an instance is after an event that names it. */
+const stateAfter: Readonly<Partial<Record<ClusterEventKind, InstanceState>>> = {
+  instanceRequested: 'provisioning',
+  loadStarted: 'loading',
+  instanceReady: 'ready',
+  drainStarted: 'draining',
+  drainCancelled: 'ready',
+  instanceStopped: 'stopped',
+  instanceFailed: 'failed',
+};
 
 /**
  * Chrome trace events (the Trace Event Format; opens in Perfetto and chrome://tracing): a process for the cluster with
- * decisions and events as instants, and one per instance with its steps, its transfers and counters of KV, weights and queue.
+ * decisions and events as instants, and one per instance with its states, its steps, what it sends, the requests that migrate
+ * away from it, and counters of KV, weights and queue.
  * Timestamps are the cell's microseconds. Stops at `maxEvents` and says so, in the trace itself.
  */
 export class TraceEvents {
   readonly #sink: Sink;
   readonly #maxEvents: number;
   readonly #named = new Set<number>();
+  readonly #states = new Map<number, { state: InstanceState; sinceUs: number }>();
   #numEvents = 0;
   #numLeftOut = 0;
   #numTransfers = 0;
+  #numMigrations = 0;
   #lastTimeUs = 0;
   #isClosed = false;
 
@@ -36,13 +56,14 @@ export class TraceEvents {
     this.#maxEvents = maxEvents;
     sink.write('{"displayTimeUnit":"ms","traceEvents":[\n');
     sink.write(processName(clusterPid, 'cluster'));
+    for (const [name, id] of Object.entries(clusterTid)) sink.write(threadName(clusterPid, id, name));
   }
 
   stage(record: StageRecord): void {
     if (!this.#hasRoom(1, record.endedAtUs)) return;
     const { startedAtUs, numRequests, prefillTokens, decodeTokens } = record;
     this.#event(
-      `{"ph":"X","name":"${stepName(record)}","cat":"step","pid":${this.#pidOf(record.instance)},"tid":${stepsTid},` +
+      `{"ph":"X","name":"${stepName(record)}","cat":"step","pid":${this.#pidOf(record.instance)},"tid":${instanceTid.steps},` +
         `"ts":${startedAtUs},"dur":${record.endedAtUs - startedAtUs},"args":{"group":${record.groupId},` +
         `"stage":${record.stageIndex},"requests":${numRequests},"prefill_tokens":${prefillTokens},` +
         `"decode_tokens":${decodeTokens},"bubble_us":${record.bubbleUs}}}`,
@@ -50,8 +71,8 @@ export class TraceEvents {
   }
 
   /**
-   * Transfers overlap, so each is an async track of the instance that sends (or, from host or disk, receives). Flow
-   * arrows must start and end on slices of a thread: a mark of 1 us where the bytes leave and where they arrive.
+   * Transfers overlap, so each is an async track of the instance that sends (or, from host or disk, receives), with an arrow
+   * from where the bytes leave to where they arrive.
    */
   transfer(record: TransferRecord): void {
     if (!this.#hasRoom(6, record.endedAtUs)) return;
@@ -64,33 +85,80 @@ export class TraceEvents {
     const { kind, startedAtUs, endedAtUs } = record;
     const args = `{"request":${record.requestId ?? null},"bytes":${record.bytes},"waited_us":${startedAtUs - record.requestedAtUs}}`;
     const track = `"name":"${kind}","cat":"transfer","id":${id},"pid":${sendPid}`;
-    this.#event(`{"ph":"b",${track},"tid":${transfersTid},"ts":${startedAtUs},"args":${args}}`);
-    this.#event(`{"ph":"e",${track},"tid":${transfersTid},"ts":${endedAtUs}}`);
-    this.#flowEnd('s', `send ${kind}`, { id, pid: sendPid, timeUs: startedAtUs });
-    this.#flowEnd('f', `receive ${kind}`, { id, pid: this.#pidOf(receiver), timeUs: endedAtUs });
+    this.#event(`{"ph":"b",${track},"tid":${instanceTid.transfers},"ts":${startedAtUs},"args":${args}}`);
+    this.#event(`{"ph":"e",${track},"tid":${instanceTid.transfers},"ts":${endedAtUs}}`);
+    const from = { pid: sendPid, tid: instanceTid.transfers, timeUs: startedAtUs, mark: `send ${kind}` };
+    const to = {
+      pid: this.#pidOf(receiver),
+      tid: instanceTid.transfers,
+      timeUs: endedAtUs,
+      mark: `receive ${kind}`,
+    };
+    this.#flow('transfer', id, from, to);
   }
 
-  migration(_record: MigrationRecord): void {}
+  /**
+   * A track of the source for each, with the time in which the request stood still inside it, and an arrow to where it arrived.
+   */
+  migration(record: MigrationRecord): void {
+    if (!this.#hasRoom(8, record.endedAtUs)) return;
+    this.#numMigrations += 1;
+    const id = this.#numMigrations;
+    const { requestId, startedAtUs, stoppedAtUs, endedAtUs, abortReason } = record;
+    const pid = this.#pidOf(record.fromInstance);
+    const phase = (ph: 'b' | 'e', name: string, timeUs: number, args = '') =>
+      this.#event(
+        `{"ph":"${ph}","name":"${name}","cat":"migration","id":${id},"pid":${pid},"tid":${instanceTid.migrations},"ts":${timeUs}${args}}`,
+      );
+    const name = `request ${requestId}${abortReason === undefined ? '' : ' (aborted)'}`;
+    const reason = abortReason === undefined ? '' : `,"reason":${quote(abortReason)}`;
+    phase(
+      'b',
+      name,
+      startedAtUs,
+      `,"args":{"protocol":"${record.protocol}","from_group":${record.fromGroup},"to_group":${record.toGroup},` +
+        `"tokens":${record.tokens},"stages":${record.numStages},"bytes":${record.bytes},` +
+        `"downtime_us":${downtimeUs(record) ?? null}${reason}}`,
+    );
+    if (stoppedAtUs !== undefined) {
+      phase('b', 'stopped', stoppedAtUs);
+      phase('e', 'stopped', endedAtUs);
+    }
+    phase('e', name, endedAtUs);
+    if (abortReason !== undefined) return;
+    const target = this.#pidOf(record.toInstance);
+    const from = { pid, tid: instanceTid.migrations, timeUs: startedAtUs, mark: `${name} leaves` };
+    const to = { pid: target, tid: instanceTid.migrations, timeUs: endedAtUs, mark: `${name} arrives` };
+    this.#flow('migration', id, from, to);
+  }
 
   /** Dispatches are left out: there is one per request, and the request log has them. */
   decision(record: DecisionRecord): void {
     if (record.kind === 'dispatch' || !this.#hasRoom(1, record.timeUs)) return;
+    const track = scalingKinds.has(record.kind) ? clusterTid.scaling : clusterTid.decisions;
     this.#event(
       `{"ph":"i","name":${quote(`${record.kind}${record.outcome === 'rejected' ? ' (rejected)' : ''}`)},"cat":"decision",` +
-        `"s":"p","pid":${clusterPid},"tid":1,"ts":${record.timeUs},"args":{"policy":${quote(record.policy)},` +
+        `"s":"p","pid":${clusterPid},"tid":${track},"ts":${record.timeUs},"args":{"policy":${quote(record.policy)},` +
         `"moment":${quote(record.moment)},"reason":${quote(record.reason)},"data":${JSON.stringify(record.data)}}}`,
     );
   }
 
   clusterEvent(record: ClusterEventRecord): void {
-    if (!this.#hasRoom(1, record.timeUs)) return;
+    const { instance, kind, timeUs } = record;
+    if (!this.#hasRoom(1, timeUs)) return;
     this.#event(
-      `{"ph":"i","name":${quote(record.kind)},"cat":"cluster","s":"g","pid":${clusterPid},"tid":2,"ts":${record.timeUs},` +
-        `"args":{"instance":${record.instance ?? null},"group":${record.groupId ?? null},"detail":${quote(record.detail)}}}`,
+      `{"ph":"i","name":${quote(kind)},"cat":"cluster","s":"g","pid":${clusterPid},"tid":${clusterTid.events},"ts":${timeUs},` +
+        `"args":{"instance":${instance ?? null},"group":${record.groupId ?? null},"detail":${quote(record.detail)}}}`,
     );
+    if (instance === undefined) return;
+    const hasLoaded = kind === 'weightsLoaded' && this.#states.get(instance)?.state === 'loading';
+    const state = hasLoaded ? 'warming-up' : stateAfter[kind];
+    if (state !== undefined) this.#enter(instance, state, timeUs);
   }
 
+  /** Events tell most changes of state when they happen, samples the others: of members of a pipeline, of survivors of a fault. */
   sample(sample: InstanceSample): void {
+    this.#enter(sample.instance, sample.state, sample.timeUs);
     if (!this.#hasRoom(3, sample.timeUs)) return;
     const counter = `{"ph":"C","pid":${this.#pidOf(sample.instance)},"tid":0,"ts":${sample.timeUs}`;
     this.#event(
@@ -110,11 +178,14 @@ export class TraceEvents {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    for (const [instance, { state, sinceUs }] of this.#states) {
+      this.#stateSlice(instance, state, { sinceUs, untilUs: this.#lastTimeUs });
+    }
     const note =
       this.#numLeftOut === 0
         ? 'complete'
         : `cut off at ${this.#lastTimeUs} us: ${this.#maxEvents} events are the most`;
-    const mark = `{"ph":"i","name":${quote(`trace ${note}`)},"cat":"trace","s":"g","pid":${clusterPid},"tid":1,"ts":${this.#lastTimeUs}}`;
+    const mark = `{"ph":"i","name":${quote(`trace ${note}`)},"cat":"trace","s":"g","pid":${clusterPid},"tid":${clusterTid.events},"ts":${this.#lastTimeUs}}`;
     this.#sink.write(
       `${mark}\n],"otherData":{"note":${quote(note)},"max_events":${this.#maxEvents},"left_out":${this.#numLeftOut}}}\n`,
     );
@@ -135,10 +206,38 @@ export class TraceEvents {
     this.#sink.write(`${json},\n`);
   }
 
-  #flowEnd(phase: 's' | 'f', name: string, at: { id: number; pid: number; timeUs: number }): void {
-    const where = `"pid":${at.pid},"tid":${transfersTid},"ts":${at.timeUs}`;
-    this.#event(`{"ph":"X","name":"${name}","cat":"transfer",${where},"dur":1}`);
-    this.#event(`{"ph":"${phase}","bp":"e","name":"transfer","cat":"transfer","id":${at.id},${where}}`);
+  /** The slice of the state before is written now. A trace that is full keeps the states of its end, for `close`. */
+  #enter(instance: number, state: InstanceState, timeUs: number): void {
+    const last = this.#states.get(instance);
+    if (last?.state === state) return;
+    if (last !== undefined) {
+      if (!this.#hasRoom(1, timeUs)) return;
+      this.#stateSlice(instance, last.state, { sinceUs: last.sinceUs, untilUs: timeUs });
+    }
+    if (state === 'stopped' || state === 'failed') this.#states.delete(instance);
+    else this.#states.set(instance, { state, sinceUs: timeUs });
+  }
+
+  #stateSlice(
+    instance: number,
+    state: InstanceState,
+    { sinceUs, untilUs }: { readonly sinceUs: number; readonly untilUs: number },
+  ): void {
+    if (untilUs <= sinceUs) return;
+    const where = `"pid":${this.#pidOf(instance)},"tid":${instanceTid.state},"ts":${sinceUs},"dur":${untilUs - sinceUs}`;
+    this.#event(`{"ph":"X","name":"${state}","cat":"state",${where}}`);
+  }
+
+  /** An arrow; it must start and end on slices of a thread, so each end has a mark of 1 us. */
+  #flow(category: 'transfer' | 'migration', id: number, from: FlowEnd, to: FlowEnd): void {
+    for (const [phase, end] of [
+      ['s', from],
+      ['f', to],
+    ] as const) {
+      const where = `"pid":${end.pid},"tid":${end.tid},"ts":${end.timeUs}`;
+      this.#event(`{"ph":"X","name":"${end.mark}","cat":"${category}",${where},"dur":1}`);
+      this.#event(`{"ph":"${phase}","bp":"e","name":"${category}","cat":"${category}","id":${id},${where}}`);
+    }
   }
 
   /** Names the instance's process when it is first seen. */
@@ -147,10 +246,17 @@ export class TraceEvents {
     if (this.#named.has(pid)) return pid;
     this.#named.add(pid);
     this.#sink.write(processName(pid, `instance ${instance}`));
-    this.#sink.write(threadName(pid, stepsTid, 'steps'));
-    this.#sink.write(threadName(pid, transfersTid, 'transfers'));
+    for (const [name, id] of Object.entries(instanceTid)) this.#sink.write(threadName(pid, id, name));
     return pid;
   }
+}
+
+interface FlowEnd {
+  readonly pid: number;
+  readonly tid: number;
+  readonly timeUs: number;
+  /** Name of the mark. */
+  readonly mark: string;
 }
 
 function stepName({ prefillTokens, decodeTokens }: StageRecord): string {

@@ -196,9 +196,11 @@ export class PolicyStack {
   }
 }
 
-function checkTicks({ name, policy: { tickUs, onTick } }: StackMember): void {
-  if (tickUs === undefined && onTick === undefined) return;
-  if (onTick === undefined) throw new PolicyError(name, 'tickUs', 'goes with onTick, which is missing');
+function checkTicks({ name, policy }: StackMember): void {
+  const { tickUs } = policy;
+  const ticks = policy.onTick !== undefined;
+  if (tickUs === undefined && !ticks) return;
+  if (!ticks) throw new PolicyError(name, 'tickUs', 'goes with onTick, which is missing');
   if (tickUs !== undefined && Number.isInteger(tickUs) && tickUs >= 1) return;
   throw new PolicyError(name, 'tickUs', `must be whole microseconds, at least 1, got ${tickUs}`);
 }

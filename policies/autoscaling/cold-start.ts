@@ -6,11 +6,10 @@ import { heldWeightBytes, type PolicyDeps } from '../../harness/policy/index.ts'
  */
 export function coldStartUs({ model, hardware }: Pick<PolicyDeps, 'model' | 'hardware'>): number {
   const { start, diskBytesPerSecond, hostLink, network } = hardware;
-  const bytesPerSecond = {
-    disk: diskBytesPerSecond,
-    host: hostLink.bytesPerSecond,
-    peer: network.bytesPerSecond,
-  }[start.weightsFrom];
-  const loadUs = (heldWeightBytes(model, model.numLayers) / bytesPerSecond) * 1e6;
+  const link = start.weightsFrom === 'peer' ? network : hostLink;
+  // What is read from disk goes through the host.
+  const sourceBytesPerSecond = start.weightsFrom === 'disk' ? diskBytesPerSecond : Infinity;
+  const bytesPerSecond = Math.min(link.bytesPerSecond, sourceBytesPerSecond);
+  const loadUs = link.latencyUs + (heldWeightBytes(model, model.numLayers) / bytesPerSecond) * 1e6;
   return Math.round(start.provisioning.meanUs + loadUs + start.warmUpUs);
 }

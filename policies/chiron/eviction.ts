@@ -45,8 +45,8 @@ export class Eviction {
     const isForming = group.stages.length === 1;
     const decisions = this.#evict(group, { blocks, requests: 0, reason }, isForming);
     if (decisions.length > 0) return decisions;
-    const isComing = this.#hasBatch(group.running);
-    return isComing ? [{ kind: 'wait', reason: 'the batch requests are in a step' }] : undefined;
+    const isComing = this.#hasBatch(group.running) || this.#hasBatch(returning(group.swapped));
+    return isComing ? [{ kind: 'wait', reason: 'batch requests can be evicted in a moment' }] : undefined;
   }
 
   /** Evicted requests that may come back now, the first evicted first. */
@@ -55,8 +55,8 @@ export class Eviction {
     const { limits, running, waiting, swapped, freeBlocks, totalBlocks } = group;
     const isIdle = running.length === 0 && waiting.length === 0;
     const decisions: Decision[] = [];
-    let free = freeBlocks - Math.ceil(this.#returnHeadroom * totalBlocks);
-    let slots = limits.maxRunning - running.length - countReturning(swapped);
+    let free = freeBlocks - Math.ceil(this.#returnHeadroom * totalBlocks) - this.#blocksStillToTake(running);
+    let slots = limits.maxRunning - running.length - returning(swapped).length;
     for (const request of swapped) {
       if (request.status.kind !== 'swapped') continue;
       const blocks = this.#blocksFor(request.computedTokens);
@@ -124,13 +124,19 @@ export class Eviction {
     return Math.floor(Math.min(...rooms));
   }
 
+  /** What looks free while running requests are in their prefill is theirs. */
+  #blocksStillToTake(running: Iterable<RequestView>): number {
+    let blocks = 0;
+    for (const { tokens, kvBlocks } of running) blocks += Math.max(0, this.#blocksFor(tokens) - kvBlocks);
+    return blocks;
+  }
+
   #blocksFor(tokens: number): number {
     return Math.ceil(tokens / this.#blockSizeTokens);
   }
 }
 
-function countReturning(swapped: Iterable<RequestView>): number {
-  let count = 0;
-  for (const { status } of swapped) if (status.kind === 'swapping-in') count += 1;
-  return count;
+/** Those on their way back from the host. */
+function returning(swapped: Iterable<RequestView>): readonly RequestView[] {
+  return [...swapped].filter(({ status }) => status.kind === 'swapping-in');
 }

@@ -8,6 +8,8 @@ const params = z
   .strictObject({
     /** Time between two checks. */
     intervalMs: z.number().positive().default(10_000),
+    /** Checks left out at first, while an empty cluster fills and looks idler than the load is: the code begins after 100 s. */
+    warmUpChecks: z.int().min(0).default(9),
     /** Mean freeness, in decode steps, below which instances are added: 10 blocks per request in the authors' code. Depends on model and device. */
     addBelowSteps: z.number().default(10 * artifactBlockTokens),
     /** Mean freeness that must be left after an instance is taken away: 60 blocks per request in the code. */
@@ -48,10 +50,13 @@ export const llumnixAutoscaler = definePolicy({
     'Keeps the mean freeness of the instances between two bounds (the autoscaler of Llumnix and INFaaS++).',
   params,
   capabilities: { scales: true },
-  create: (settings) => ({
-    tickUs: Math.max(1, Math.round(settings.intervalMs * 1000)),
-    onTick: (view) => check(view, settings),
-  }),
+  create: (settings) => {
+    const tickUs = Math.max(1, Math.round(settings.intervalMs * 1000));
+    return {
+      tickUs,
+      onTick: (view) => (view.nowUs <= settings.warmUpChecks * tickUs ? [] : check(view, settings)),
+    };
+  },
 });
 
 function check(view: ClusterView, settings: Params): readonly Decision[] {

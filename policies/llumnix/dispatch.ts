@@ -9,9 +9,9 @@ interface Candidate {
 }
 
 /**
- * The group with the highest freeness, the first of equals. As in the authors' code, a request of high priority goes where
- * others of its kind are while these still have their ideal speed (freeness with headroom not below 0); by freeness
- * alone, which the paper says, they would scatter and every instance would keep headroom.
+ * The group with the highest freeness, the first of equals. As in the authors' code, a request of high priority prefers groups
+ * where others of its kind are; here, as long as these keep their ideal speed (freeness with headroom not below 0). By freeness
+ * alone, as in the paper, such requests would scatter, and every instance would keep headroom.
  */
 export function dispatchToFreest(
   request: RequestView,

@@ -16,6 +16,12 @@ interface MigrationRule extends MigrationView {
   readonly protocol: MigrationProtocol;
 }
 
+/** A group with its freeness in decode steps. */
+interface State {
+  readonly group: GroupView;
+  readonly freeness: number;
+}
+
 /** Why a request moves: its instance is to go, the head of a queue needs room, or the instance is too full. */
 type Cause = 'drain' | 'defragmentation' | 'balance';
 
@@ -39,29 +45,27 @@ export class Migration {
 
   /** Pairs the fullest source with the freest target, and so on; a source that has nothing to move leaves its target to the next. */
   pair({ groups }: ClusterView): readonly MigrateDecision[] {
-    const idle = groups.filter(isIdle).map((group) => ({ group, freeness: this.#freeness(group) }));
-    const sources = idle.filter(({ group }) => this.#isSource(group));
-    const targets = idle.filter(({ group }) => this.#isTarget(group));
+    const states = groups.filter(isIdle).map((group) => this.#stateOf(group));
+    const sources = states.filter((state) => this.#isSource(state));
+    const targets = states.filter((state) => this.#isTarget(state));
     sources.sort((a, b) => compare(a.freeness, b.freeness) || a.group.id - b.group.id);
     targets.sort((a, b) => compare(b.freeness, a.freeness) || a.group.id - b.group.id);
     const decisions: MigrateDecision[] = [];
     for (const source of sources) {
       const target = targets[decisions.length];
       if (target === undefined) break;
-      const decision = this.#migrate(source.group, target.group);
-      if (decision !== undefined) decisions.push(decision);
+      decisions.push(...this.#migrate(source, target));
     }
     return decisions;
   }
 
   /** A migration is done: the pair goes on, if both still are what they were. */
   continue(from: number, to: number, { groups }: ClusterView): readonly MigrateDecision[] {
-    const source = groups.find(({ id }) => id === from);
-    const target = groups.find(({ id }) => id === to);
-    if (source === undefined || target === undefined || !isIdle(source) || !isIdle(target)) return [];
-    if (!this.#isSource(source) || !this.#isTarget(target)) return [];
-    const decision = this.#migrate(source, target);
-    return decision === undefined ? [] : [decision];
+    const states = groups.filter(isIdle).map((group) => this.#stateOf(group));
+    const source = states.find(({ group }) => group.id === from);
+    const target = states.find(({ group }) => group.id === to);
+    if (source === undefined || target === undefined) return [];
+    return this.#isSource(source) && this.#isTarget(target) ? this.#migrate(source, target) : [];
   }
 
   /** Migrations asked for, by cause. */
@@ -74,19 +78,15 @@ export class Migration {
     };
   }
 
-  #migrate(source: GroupView, target: GroupView): MigrateDecision | undefined {
-    const victim = this.#victim(source, target);
-    if (victim === undefined) return undefined;
-    const cause = this.#causeOf(source);
+  /** One request of the source, if there is one to move. */
+  #migrate(source: State, target: State): readonly MigrateDecision[] {
+    const victim = this.#victim(source.group, target.group);
+    if (victim === undefined) return [];
+    const cause = this.#causeOf(source.group);
     this.#numByCause[cause] += 1;
-    const states = `source ${stepsText(this.#freeness(source))}, target ${stepsText(this.#freeness(target))}`;
-    return {
-      kind: 'migrate',
-      requestId: victim.id,
-      groupId: target.id,
-      protocol: this.#rule.protocol,
-      reason: `${cause}: ${states}`,
-    };
+    const reason = `${cause}: source ${stepsText(source.freeness)}, target ${stepsText(target.freeness)}`;
+    const { protocol } = this.#rule;
+    return [{ kind: 'migrate', requestId: victim.id, groupId: target.group.id, protocol, reason }];
   }
 
   #victim(source: GroupView, target: GroupView): RequestView | undefined {
@@ -108,14 +108,14 @@ export class Migration {
     return migrationFreeness(target, this.#rule, request) >= Math.max(0, this.#rule.targetAboveSteps);
   }
 
-  #isSource(group: GroupView): boolean {
+  #isSource({ group, freeness }: State): boolean {
     const isOpen = group.phase === 'serving' || group.phase === 'draining';
-    return isOpen && this.#freeness(group) < this.#rule.sourceBelowSteps;
+    return isOpen && freeness < this.#rule.sourceBelowSteps;
   }
 
-  #isTarget(group: GroupView): boolean {
+  #isTarget({ group, freeness }: State): boolean {
     const isOpen = group.phase === 'serving' && group.acceptsRequests;
-    return isOpen && this.#freeness(group) > this.#rule.targetAboveSteps;
+    return isOpen && freeness > this.#rule.targetAboveSteps;
   }
 
   #causeOf(source: GroupView): Cause {
@@ -124,8 +124,8 @@ export class Migration {
     return withoutHead < this.#rule.sourceBelowSteps ? 'balance' : 'defragmentation';
   }
 
-  #freeness(group: GroupView): number {
-    return migrationFreeness(group, this.#rule);
+  #stateOf(group: GroupView): State {
+    return { group, freeness: migrationFreeness(group, this.#rule) };
   }
 }
 

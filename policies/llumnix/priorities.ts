@@ -27,7 +27,8 @@ export class Priorities {
 
   /** Whether a request of high priority is on the group. */
   isHost(group: GroupView): boolean {
-    return [group.running, group.exchanging, group.waiting].some((list) => this.#hasHigh(list));
+    const { running, exchanging, swapped, waiting } = group;
+    return [running, exchanging, swapped, waiting].some((list) => this.#hasHigh(list));
   }
 
   /** Once per group, however many requests share it; with `incoming`, as if it were there too. */

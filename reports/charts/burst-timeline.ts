@@ -74,7 +74,7 @@ function answerOf(results: Results, series: readonly Series[], bins: readonly Ar
 }
 
 function specOf(results: Results, series: readonly Series[], axis: Axis) {
-  const frame: Frame = { columns: 1, gutterPx: 80 };
+  const frame: Frame = { columns: 1, gutterPx: 80, legend: series.map(({ cell }) => cell.policy) };
   const width = plotWidth(frame);
   const stacks = series.flatMap(({ cell }) => stackNamed(results, cell.policy) ?? []);
   const counts = series.flatMap((one) => countRows(one, axis.maxSamples));

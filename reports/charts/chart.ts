@@ -1,4 +1,4 @@
-import type { TopLevelSpec } from 'vega-lite';
+import type { Config, TopLevelSpec } from 'vega-lite';
 import type { SloTarget } from '../../harness/core/workload.ts';
 import type { Results } from '../load.ts';
 import { chartConfig } from '../theme.ts';
@@ -68,12 +68,10 @@ export type ChartBody = TopLevelSpec extends infer S
 
 /** The whole spec: schema, look, and the frame that the page reads. */
 export function topLevel({ columns, gutterPx, legend: names = [] }: Frame, body: ChartBody): TopLevelSpec {
-  const legendPx = legendSymbolPx + labelPx(names);
-  const legend = { ...chartConfig.legend, columns: Math.max(1, Math.floor(pageWidthPx / legendPx)) };
   const spec: TopLevelSpec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    usermeta: { columns, gutterPx, legendPx },
-    config: names.length === 0 ? chartConfig : { ...chartConfig, legend },
+    usermeta: { columns, gutterPx, ...(names.length === 0 ? {} : { legendPx: entryPx(names) }) },
+    config: names.length === 0 ? chartConfig : withLegend(names, pageWidthPx - gutterPx),
     ...body,
   };
   return JSON.parse(JSON.stringify(spec), (_, value: unknown) => withoutReference(value)) as TopLevelSpec;
@@ -105,8 +103,17 @@ export function shareOfPoints(
   return Math.max(limits.least, Math.min(limits.most, Math.floor(total / Math.max(1, numParts))));
 }
 
-/** A legend's entry beside its text: symbol and the space between columns. */
-const legendSymbolPx = 52;
+/** One line of names where they fit, else columns as wide as the longest. */
+function withLegend(names: readonly string[], widthPx: number): Config {
+  const isOneLine = names.reduce((sum, name) => sum + entryPx([name]), 0) <= widthPx;
+  const columns = isOneLine ? names.length : Math.max(1, Math.floor(widthPx / entryPx(names)));
+  return { ...chartConfig, legend: { ...chartConfig.legend, columns } };
+}
+
+/** The longest entry of a legend: symbol, name and the space to the next. */
+function entryPx(names: readonly string[]): number {
+  return 52 + labelPx(names);
+}
 
 /** Space for the longest of the names on an axis, up to the label limit. */
 export function labelPx(names: readonly string[]): number {

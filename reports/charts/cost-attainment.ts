@@ -89,7 +89,8 @@ function answerOf(frontier: readonly Point[]): string {
 
 function specOf(points: readonly Point[], frontier: readonly Point[], seedPoints: readonly Point[]) {
   const names = points.map(({ stack }) => stack);
-  const frame: Frame = { columns: 1, gutterPx: labelPx(names) + 100 };
+  const families = new Set(points.map(({ family }) => familyLabels[family]));
+  const frame: Frame = { columns: 1, gutterPx: labelPx(names) + 100, legend: [...families] };
   const all = [...points, ...seedPoints];
   const cost = extent(all.map((point) => point.cost));
   const shares = extent(all.map(({ share }) => share));

@@ -65,7 +65,7 @@ function answerOf(results: Results): string {
 }
 
 function specOf(results: Results, points: readonly Point[]) {
-  const frame: Frame = { columns: 1, gutterPx: 72 };
+  const frame: Frame = { columns: 1, gutterPx: 72, legend: shownStacks(results).map(({ name }) => name) };
   const scales = stackScales(results, shownStacks(results));
   const shape = {
     ...scales.shape,

@@ -35,7 +35,7 @@ interface DistributionOptions {
 }
 
 /** Points of all lines together; keeps the page small however many seeds there are. */
-const maxPoints = 6000;
+const maxPoints = 4000;
 
 /** Cumulative distribution of a request time, one line a stack over a logarithmic axis. */
 export function distributionChart(options: DistributionOptions): Chart {
@@ -108,7 +108,7 @@ function specOf(
   lines: readonly Line[],
   options: DistributionOptions & { numPoints: number },
 ) {
-  const frame: Frame = { columns: 1, gutterPx: 72 };
+  const frame: Frame = { columns: 1, gutterPx: 72, legend: [...new Set(lines.map(({ stack }) => stack))] };
   const values = lines.flatMap(({ stack, seed, values: times, total }) =>
     cumulative(times, total, options.numPoints).map((point) => ({
       stack,
@@ -187,7 +187,7 @@ function axesOf({ label, only }: DistributionOptions, ticks: number[]) {
 /** Upright rules, each named on the side that has room. */
 function targetRules(targets: readonly number[], middleMs: number) {
   const rule = { type: 'rule' as const, color: colour('target'), strokeDash: [5, 4], strokeWidth: 1.2 };
-  return targets.flatMap((ms) => {
+  return targets.flatMap((ms, index) => {
     const values = [{ ms: roundForPicture(ms), label: `target ${formatNumber(ms)} ms` }];
     const x = { field: 'ms', type: 'quantitative' as const };
     const side = ms > middleMs ? { align: 'right' as const, dx: -5 } : { align: 'left' as const, dx: 5 };
@@ -195,7 +195,7 @@ function targetRules(targets: readonly number[], middleMs: number) {
       { data: { values }, mark: rule, encoding: { x } },
       {
         data: { values },
-        mark: { type: 'text' as const, color: colour('target'), y: 8, ...side },
+        mark: { type: 'text' as const, color: colour('target'), y: 8 + 14 * index, ...side },
         encoding: { x, text: { field: 'label', type: 'nominal' as const } },
       },
     ];

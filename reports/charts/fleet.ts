@@ -18,7 +18,7 @@ const allSteps = 1600;
 /** Of the events of one kind, one in each of so many stretches of time is marked. */
 const numMarkStretches = 90;
 /** Events of a stack that the table lists. */
-const maxListed = 8;
+const maxListed = 6;
 
 export const fleet: Chart = {
   title: 'Instances over time',

@@ -13,7 +13,7 @@ import { absent, lineLegend, plotWidth, shareOfPoints, topLevel } from './chart.
 import type { Chart, Frame } from './chart.ts';
 
 /** Points of all lines of one panel together. */
-const allPoints = 1400;
+const allPoints = 600;
 
 export const freeMemory: Chart = {
   title: 'Fragmentation and freeness over time',
@@ -27,7 +27,7 @@ export const freeMemory: Chart = {
     const lines = limitedCells(results).map(
       (cell): Line => ({ cell, samples: freeMemoryOf(cell, bytesPerToken) }),
     );
-    const maxPoints = shareOfPoints(allPoints, lines.length, { least: 60, most: 160 });
+    const maxPoints = shareOfPoints(allPoints, lines.length, { least: 50, most: 120 });
     return {
       kind: 'drawn',
       spec: specOf(results, lines, maxPoints),
@@ -35,7 +35,7 @@ export const freeMemory: Chart = {
       caption:
         `Seed ${shownSeed(results) ?? '?'}, without bounds. Fragmentation (Llumnix, section 6.3): of the first requests in line, those that do not fit their own instance are served, smallest first, out of the free KV memory of all instances while they fit; what they take, over all KV memory. ` +
         'Freeness (after Llumnix, section 4.4.1; the report’s own approximation from the samples): tokens of KV memory that neither running nor waiting requests need, over their number, one at the least; in decode steps for each request, less than 0 when more wait than fit, linear around 0 and logarithmic beyond 10. Only instances that take requests count. ' +
-        `A line that stays far below that of the whole cluster is an instance that is full while others are not. Mean (fragmentation) and median of at most ${maxPoints} stretches of time.`,
+        `Where the fullest group is far below the cluster, others have room that it lacks. Mean (fragmentation) and median of at most ${maxPoints} stretches of time.`,
     };
   },
 };
@@ -95,8 +95,8 @@ type PanelField = 'fragmentation' | 'freeness' | 'leastFreeness';
 
 const titles: Readonly<Record<PanelField, string>> = {
   fragmentation: 'Fragmented share of KV memory',
-  freeness: 'Freeness of the whole cluster, decode steps',
-  leastFreeness: 'Freeness of the group that is least free, decode steps',
+  freeness: 'Freeness of the cluster, decode steps',
+  leastFreeness: 'Freeness of the fullest group, decode steps',
 };
 
 interface PanelOptions {
@@ -120,7 +120,10 @@ function panel(
   const ticks =
     field === 'fragmentation'
       ? { tickCount: 4, format: '.1~%' }
-      : { values: [-1000, -100, -10, 0, 10, 100, 1000, 10_000], format: ',' };
+      : {
+          values: [-10_000, -1000, -100, 0, 100, 1000, 10_000],
+          labelExpr: "format(datum.value, ',d')",
+        };
   return {
     title: titles[field],
     width: axis.width,

@@ -6,7 +6,7 @@ import { shownSeed, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { binBy, greatest, greatestOf, roundForPicture } from '../thin.ts';
 import { shownCells, timeAxis, timeDomain } from './arrivals.ts';
-import { absent, plotWidth, rowStep, shareOfPoints, topLevel } from './chart.ts';
+import { absent, leastTextPx, plotWidth, rowStep, shareOfPoints, topLevel } from './chart.ts';
 import type { Chart, Frame } from './chart.ts';
 import { phaseSegments } from './lanes.ts';
 
@@ -99,14 +99,17 @@ function panel(cell: DoneCell, shown: Shown, place: Place) {
     title: `${cell.policy}: instances`,
     width: shown.width,
     height: step * numLanes,
-    layer: [laneLayer(cell, shown, { ...place, numLanes }), ...arcLayers(cell.migrations, shown, place)],
+    layer: [
+      laneLayer(cell, shown, { ...place, numLanes, step }),
+      ...arcLayers(cell.migrations, shown, place),
+    ],
   };
 }
 
 function laneLayer(
   cell: DoneCell,
   { domain, phases, present }: Shown,
-  { isFirst, isLowest, numLanes }: Place & { numLanes: number },
+  { isFirst, isLowest, numLanes, step }: Place & { numLanes: number; step: number },
 ) {
   const values = phaseSegments(cell, phases).map(({ instance, phase, startUs, endUs }) => ({
     start: roundForPicture(startUs / 1e6),
@@ -116,6 +119,7 @@ function laneLayer(
     instance,
     phase,
   }));
+  const lanes = Array.from({ length: numLanes }, (_, instance) => instance);
   const legend = { legend: isFirst ? { symbolType: 'square' as const, values: [...present] } : null };
   return {
     data: { values },
@@ -130,9 +134,9 @@ function laneLayer(
         axis: {
           title: null,
           grid: false,
-          values: Array.from({ length: numLanes }, (_, instance) => instance),
+          values: lanes.filter((lane) => lane % Math.ceil(leastTextPx / step) === 0),
           format: 'd',
-          labelOverlap: true as const,
+          labelOverlap: false as const,
         },
       },
       y2: { field: 'bottom' },
@@ -152,13 +156,15 @@ function laneLayer(
   };
 }
 
-function arcLayers(rows: readonly MigrationRow[], { most }: Shown, { isFirst }: Place) {
+function arcLayers(rows: readonly MigrationRow[], { most }: Shown, { isLowest }: Place) {
   const kept = binBy(rows, (row) => row.started_us, most).flatMap(
     (bin) => greatest(bin, (row) => row.downtime_us ?? 0) ?? [],
   );
   const data = { values: kept.map(arcOf) };
   const domain = outcomes.map(({ label }) => label);
-  const legend = isFirst ? { symbolType: 'stroke' as const, symbolSize: 300, offset: 4 } : null;
+  const legend = isLowest
+    ? { orient: 'bottom' as const, symbolType: 'stroke' as const, symbolSize: 300 }
+    : null;
   const x = { field: 'start', type: 'quantitative' as const };
   const hue = { domain, range: outcomes.map((one) => one.hue) };
   const tooltip = [

@@ -54,7 +54,7 @@ function attainment(results: Results, cells: readonly DoneCell[], scale: number)
 }
 
 function specOf(results: Results, stacks: readonly StackInfo[]) {
-  const frame: Frame = { columns: 1, gutterPx: 72 };
+  const frame: Frame = { columns: 1, gutterPx: 72, legend: stacks.map(({ name }) => name) };
   const values = stacks.flatMap((stack) => {
     const cells = cellsOf(results, stack);
     return scales.flatMap((scale) => {

@@ -71,5 +71,5 @@ describe('any interleaving of merges, restores, migrations, starts, drains, faul
       }),
       { numRuns: 1000, seed: 20261121 },
     );
-  });
+  }, 180_000);
 });

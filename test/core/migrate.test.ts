@@ -38,6 +38,30 @@ function run(acts: readonly Act[], options: Partial<TinyRun> = {}) {
 
 const downtimeUs = ({ stoppedAtUs, endedAtUs }: MigrationRecord) => endedAtUs - (stoppedAtUs ?? Number.NaN);
 
+/** For how long requests of several lengths are stopped. */
+function downtimes(protocol: MigrationProtocol): number[] {
+  return [128, 256, 512, 1024].map((promptTokens) => {
+    const { seen } = run([begin(protocol)], {
+      specs: [request(0, 0, promptTokens, 200)],
+      blocks: 100,
+      maxBatchTokens: 2000,
+    });
+    expect(seen.migrations).toMatchObject([{ abortReason: undefined, protocol: protocol.kind }]);
+    return downtimeUs(seen.migrations[0] as MigrationRecord);
+  });
+}
+
+/** Why decisions of the script were refused. */
+function refusals(acts: readonly Act[]): (string | undefined)[] {
+  const { decisions } = run(acts).seen;
+  return decisions.filter(({ outcome }) => outcome === 'rejected').map(({ error }) => error);
+}
+
+/** Bringing a request back in from host memory is the business of the swap policy alone. */
+function stack(acts: readonly Act[]) {
+  return [scripted(acts), leastLoaded, policies.swap, recompute];
+}
+
 describe('a live migration', () => {
   it('copies while the request runs, stops it for the last blocks only, and it goes on at its target', () => {
     const { seen } = run([begin()]);
@@ -61,16 +85,6 @@ describe('a live migration', () => {
   });
 
   it('stops the request for as long whatever its length; a blocking copy for longer the longer it is', () => {
-    const downtimes = (protocol: MigrationProtocol) =>
-      [128, 256, 512, 1024].map((promptTokens) => {
-        const { seen } = run([begin(protocol)], {
-          specs: [request(0, 0, promptTokens, 200)],
-          blocks: 100,
-          maxBatchTokens: 2000,
-        });
-        expect(seen.migrations).toMatchObject([{ abortReason: undefined, protocol: protocol.kind }]);
-        return downtimeUs(seen.migrations[0] as MigrationRecord);
-      });
     const live = downtimes({ kind: 'live', maxStages: 8, lastStageBlocks: 1 });
     // One block or two, of up to 66.
     expect(Math.max(...live)).toBeLessThan(2.2 * Math.min(...live));
@@ -142,11 +156,6 @@ describe('a live migration', () => {
 });
 
 describe('a migration is refused', () => {
-  const refusals = (acts: readonly Act[]) =>
-    run(acts)
-      .seen.decisions.filter(({ outcome }) => outcome === 'rejected')
-      .map(({ error }) => error);
-
   it.each([
     ['during the prefill', migrate(200, [0, 1]), expect.stringContaining('in its prefill') as string],
     ['to nowhere', migrate(2000, [0, 7]), 'there is no group 7'],
@@ -208,9 +217,6 @@ describe('a migration in whose way something comes, at any of its stages', () =>
   it('has several stages', () => {
     expect(starts.length).toBeGreaterThanOrEqual(3);
   });
-
-  // Swapping back in is nobody's business in this stack but the swap policy's.
-  const stack = (acts: readonly Act[]) => [scripted(acts), leastLoaded, policies.swap, recompute];
 
   describe.each(Object.entries(obstacles))('%s', (_name, obstacle) => {
     it.each(starts.flatMap((startUs) => [startUs + 1, startUs + 900]))('at %i us', (atUs) => {

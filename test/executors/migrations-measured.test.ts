@@ -11,7 +11,7 @@ import { kvCellBytes } from '../../harness/core/model-shape.ts';
 import type { Decision, MigrationProtocol, PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { exchange } from '../core/scripted.ts';
-import { at, placed, swapInAtOnce } from './scripts.ts';
+import { at, placed, swapIns } from './scripts.ts';
 import { runVerified } from './verified-run.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
@@ -36,7 +36,7 @@ function runOf({ protocol = live, disturbers = [], ...run }: Scenario): Omit<Tin
   const places = placed((id) => (id < 2 ? 0 : 1));
   return {
     specs: [mover, ...others],
-    policies: [begin, ...disturbers, swapInAtOnce, places, leastLoaded, recompute],
+    policies: [begin, ...disturbers, swapIns(), places, leastLoaded, recompute],
     numInstances: 3,
     blocks: 20,
     maxBatchTokens: 64,

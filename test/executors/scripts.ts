@@ -3,6 +3,7 @@ import {
   type ClusterView,
   type Decision,
   definePolicy,
+  type GroupView,
   type PolicyDefinition,
 } from '../../harness/policy/index.ts';
 
@@ -39,22 +40,24 @@ export function placed(instanceOf: (requestId: number) => number): PolicyDefinit
   });
 }
 
-/** Brings swapped requests back as soon as there is room. */
-export const swapInAtOnce: PolicyDefinition = definePolicy({
-  name: 'swap-in-at-once',
-  family: 'other',
-  summary: 'test',
-  params: z.strictObject({}),
-  capabilities: {},
-  create: () => ({
-    onSchedule: ({ swapped }) =>
-      [...swapped]
-        .filter(({ status }) => status.kind === 'swapped')
-        .map(({ id }) => ({ kind: 'swapIn', requestId: id, reason: 'script' })),
-  }),
-});
+/** Brings swapped requests back as soon as there is room, in the groups that the script allows. */
+export function swapIns(isAllowed: (group: GroupView) => boolean = () => true): PolicyDefinition {
+  return definePolicy({
+    name: 'swap-ins',
+    family: 'other',
+    summary: 'test',
+    params: z.strictObject({}),
+    capabilities: {},
+    create: () => ({
+      onSchedule: (group) =>
+        [...group.swapped]
+          .filter(({ status }) => status.kind === 'swapped' && isAllowed(group))
+          .map(({ id }) => ({ kind: 'swapIn', requestId: id, reason: 'script' })),
+    }),
+  });
+}
 
-/** The group that serves on an instance; the one that it began with where there were no merges. */
+/** The group that serves on an instance. */
 export function groupOn(view: ClusterView, instanceId: number) {
   return view.groups.find(
     ({ phase, stages }) => phase !== 'retiring' && stages.some(({ instance }) => instance.id === instanceId),

@@ -12,6 +12,7 @@ import {
   dispatch,
   finishedRequest,
   interactive,
+  migration,
   preemption,
   rejectedRequest,
   sample,
@@ -50,6 +51,7 @@ function reportAll(recorder: CellRecorder): void {
   recorder.stageEnded(stage);
   recorder.transferEnded({ ...transfer, kind: 'swap-out', target: 'host' });
   recorder.transferEnded(transfer);
+  recorder.migrationEnded(migration);
   recorder.clusterEvent(clusterEvent);
   for (let token = 1; token < 10; token += 1) recorder.tokenGap(20_000);
   recorder.requestEnded(finishedRequest);
@@ -106,6 +108,62 @@ test('KV usage weighs by the memory that there was, as drops, restores and failu
   expect(summary.kv_usage_ratio_max).toBe(0.375);
 });
 
+test('migrations: bytes of all, downtime of those that were completed with their KV', () => {
+  const summary = summaryOf((recorder) => {
+    // 40, 100 and 300 us; one that is aborted, one that is computed again.
+    recorder.migrationEnded(migration);
+    recorder.migrationEnded({ ...migration, stoppedAtUs: 300 });
+    recorder.migrationEnded({ ...migration, protocol: 'blocking', stoppedAtUs: 100 });
+    recorder.migrationEnded({ ...migration, bytes: 1000, abortReason: 'full' });
+    recorder.migrationEnded({ ...migration, bytes: 0, protocol: 'recompute', stoppedAtUs: 400 });
+    recorder.requestEnded({ ...finishedRequest, numMigrations: 3 });
+  });
+  expect(summary).toMatchObject({
+    migration_count: 3,
+    migrations_aborted: 1,
+    migrated_bytes: 3 * 8192 + 1000,
+    max_migration_downtime_ms: 0.3,
+  });
+  expect(summary.mean_migration_downtime_ms).toBeCloseTo(0.44 / 3, 12);
+  // Linear between the order statistics: 0.1 + 0.98 * 0.2.
+  expect(summary.p99_migration_downtime_ms).toBeCloseTo(0.296, 12);
+});
+
+test('a class has its own latencies and counts, and a class without requests has none', () => {
+  const summary = summaryOf((recorder) => {
+    for (const [id, delayUs] of [0, 100_000, 500_000].entries()) {
+      const { firstTokenAtUs = 0, endedAtUs = 0 } = finishedRequest;
+      const times = { firstTokenAtUs: firstTokenAtUs + delayUs, endedAtUs: endedAtUs + delayUs };
+      recorder.requestEnded({ ...finishedRequest, id, ...times });
+    }
+  });
+  expect(summary.classes['interactive']).toEqual({
+    offered: 3,
+    completed: 3,
+    mean_ttft_ms: 400,
+    p50_ttft_ms: 300,
+    p99_ttft_ms: 692,
+    p50_tpot_ms: 20,
+    p99_tpot_ms: 20,
+    p50_e2el_ms: 480,
+    p99_e2el_ms: 872,
+    slo_attainment: 2 / 3,
+  });
+  expect(summary.classes['batch']).toEqual({
+    offered: 0,
+    completed: 0,
+    mean_ttft_ms: null,
+    p50_ttft_ms: null,
+    p99_ttft_ms: null,
+    p50_tpot_ms: null,
+    p99_tpot_ms: null,
+    p50_e2el_ms: null,
+    p99_e2el_ms: null,
+    slo_attainment: null,
+  });
+  expect(summary).toMatchObject({ mean_ttft_ms: 400, p50_e2el_ms: 480 });
+});
+
 test('drops, restores and the KV that follows them are counted, and nothing else', () => {
   const kinds = [
     'instanceReady',
@@ -158,6 +216,10 @@ test('an empty run is null where a metric is undefined, never NaN', () => {
     bubble_ratio: null,
     mean_stalled_ms: null,
     max_stalled_ms: null,
+    mean_cold_start_ms: null,
+    fragmentation_ratio: null,
+    mean_migration_downtime_ms: null,
+    peak_instances: 0,
   });
 });
 
@@ -195,6 +257,7 @@ const files = [
   'decisions.jsonl',
   'timeseries.csv',
   'transfers.jsonl',
+  'migrations.jsonl',
   'events.jsonl',
   'trace.json',
 ];
@@ -207,7 +270,9 @@ test('every file is written, the same bytes each time', () => {
     return files.map((name) => readFileSync(join(dir, `${round}-${name}`), 'utf8'));
   });
   expect(contents[0]).toEqual(contents[1]);
-  expect(contents[0]!.map((text) => text.trimEnd().split('\n').length).slice(0, 5)).toEqual([2, 2, 3, 2, 1]);
+  expect(contents[0]!.map((text) => text.trimEnd().split('\n').length).slice(0, 6)).toEqual([
+    2, 2, 3, 2, 1, 1,
+  ]);
 });
 
 test('long files arrive whole, characters of several bytes included', () => {

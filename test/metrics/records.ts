@@ -2,6 +2,7 @@ import type {
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
+  MigrationRecord,
   RequestRecord,
   StageRecord,
   TransferRecord,
@@ -116,6 +117,23 @@ export const transfer: TransferRecord = {
   requestedAtUs: 100,
   startedAtUs: 150,
   endedAtUs: 400,
+};
+
+/** Two copies in 300 us, the request stopped for the last 40. */
+export const migration: MigrationRecord = {
+  requestId: 4,
+  fromGroup: 1,
+  toGroup: 5,
+  fromInstance: 2,
+  toInstance: 3,
+  protocol: 'live',
+  tokens: 90,
+  numStages: 2,
+  bytes: 8192,
+  startedAtUs: 100,
+  stoppedAtUs: 360,
+  endedAtUs: 400,
+  abortReason: undefined,
 };
 
 export const clusterEvent: ClusterEventRecord = {

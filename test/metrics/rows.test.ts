@@ -4,6 +4,7 @@ import type { RequestRecord } from '../../harness/core/observer.ts';
 import {
   clusterEventRowSchema,
   decisionRowSchema,
+  migrationRowSchema,
   requestRowSchema,
   timeseriesColumns,
   transferRowSchema,
@@ -11,6 +12,7 @@ import {
 import {
   clusterEventLine,
   decisionLine,
+  migrationLine,
   quote,
   requestLine,
   sampleLine,
@@ -20,6 +22,7 @@ import {
   clusterEvent,
   dispatch,
   finishedRequest,
+  migration,
   preemption,
   rejectedRequest,
   rowOf,
@@ -80,6 +83,8 @@ test('every line of an example parses to its schema, key by key in the declared 
     [transferRowSchema, transferLine({ ...transfer, kind: 'swap-out', target: 'host' })],
     [transferRowSchema, transferLine({ ...transfer, kind: 'exchange' })],
     [transferRowSchema, transferLine({ ...transfer, kind: 'attention', requestId: undefined })],
+    [migrationRowSchema, migrationLine(migration)],
+    [migrationRowSchema, migrationLine({ ...migration, stoppedAtUs: undefined, abortReason: 'no "room"' })],
     [clusterEventRowSchema, clusterEventLine(clusterEvent)],
   ] as const;
   for (const [schema, line] of lines) {
@@ -92,4 +97,16 @@ test('a sample line has a field per column and quotes text that needs it', () =>
   const line = sampleLine({ ...sample, role: 'prefill, "a"' });
   expect(line).toBe('0,2,1,"prefill, ""a""",ready,1000,100,300,0,40,50,0,60,20,5,6,7,2,8,9,10\n');
   expect(sampleLine(sample).trimEnd().split(',')).toHaveLength(timeseriesColumns.length);
+});
+
+test.each([
+  ['stopped for the last copy', {}, 40],
+  ['stopped for the only copy', { protocol: 'blocking', stoppedAtUs: 100 }, 300],
+  ['computed again: not running yet when it ends', { protocol: 'recompute', stoppedAtUs: 400 }, null],
+  ['aborted', { abortReason: 'full' }, null],
+  ['aborted before it was stopped', { stoppedAtUs: undefined, abortReason: 'full' }, null],
+] as const)('downtime of a migration: %s', (_, changes, downtimeUs) => {
+  const row = migrationRowSchema.parse(JSON.parse(migrationLine({ ...migration, ...changes })));
+  expect(row.downtime_us).toBe(downtimeUs);
+  expect(row.outcome).toBe('abortReason' in changes ? 'aborted' : 'done');
 });

@@ -1,8 +1,14 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import { clusterEventLine, decisionLine, requestLine, transferLine } from '../../harness/metrics/rows.ts';
+import {
+  clusterEventLine,
+  decisionLine,
+  migrationLine,
+  requestLine,
+  transferLine,
+} from '../../harness/metrics/rows.ts';
 import { resultJsonSchema, resultSchemaNames } from '../../harness/metrics/schemas.ts';
-import { clusterEvent, finishedRequest, preemption, transfer } from './records.ts';
+import { clusterEvent, finishedRequest, migration, preemption, transfer } from './records.ts';
 
 function validator(name: (typeof resultSchemaNames)[number]) {
   return new Ajv2020({ strict: false }).compile(resultJsonSchema(name));
@@ -20,9 +26,10 @@ test('written lines are valid, and a missing or unknown key is not', () => {
     'request-row': requestLine(finishedRequest),
     'decision-row': decisionLine(preemption),
     'transfer-row': transferLine(transfer),
+    'migration-row': migrationLine(migration),
     'cluster-event-row': clusterEventLine(clusterEvent),
   } as const;
-  for (const name of ['request-row', 'decision-row', 'transfer-row', 'cluster-event-row'] as const) {
+  for (const name of Object.keys(lines) as (keyof typeof lines)[]) {
     const validate = validator(name);
     const row = JSON.parse(lines[name]) as Record<string, unknown>;
     expect(validate(row)).toBe(true);

@@ -197,13 +197,15 @@ it('countWaiting counts the queues and what is held at the cluster', () => {
   expect(countWaiting(clusterView(groups, { held: heldView(three.slice(1)) }))).toBe(5);
 });
 
-it('a cold start takes provisioning, the weights over the link that they come by, and the warm-up', () => {
+it('a cold start takes provisioning, the weights over the slowest link on their way, and the warm-up', () => {
   const { model, hardware } = deps;
-  const timeOf = (start: Partial<typeof hardware.start>) =>
-    coldStartUs({ model, hardware: { ...hardware, start: { ...hardware.start, ...start } } });
-  // 4 layers of 37,120 B and 16,512 B beside them, at 100 MB/s from disk or peers and 50 MB/s from the host.
-  expect(timeOf({})).toBe(2000 + 1650 + 500);
-  expect(timeOf({ weightsFrom: 'peer', warmUpUs: 0 })).toBe(2000 + 1650);
-  expect(timeOf({ weightsFrom: 'host' })).toBe(2000 + 3300 + 500);
-  expect(timeOf({ provisioning: { meanUs: 9000, cv: 1 } })).toBe(9000 + 1650 + 500);
+  const timeOf = (start: Partial<typeof hardware.start>, about: Partial<typeof hardware> = {}) =>
+    coldStartUs({ model, hardware: { ...hardware, ...about, start: { ...hardware.start, ...start } } });
+  // 4 layers of 37,120 B and 16,512 B beside them: 100 MB/s on disk and network, 50 MB/s through the host, 10 us latency.
+  expect(timeOf({})).toBe(2000 + 3310 + 500);
+  expect(timeOf({ weightsFrom: 'host' })).toBe(2000 + 3310 + 500);
+  expect(timeOf({}, { diskBytesPerSecond: 2e7 })).toBe(2000 + 8260 + 500);
+  expect(timeOf({ weightsFrom: 'host' }, { diskBytesPerSecond: 2e7 })).toBe(2000 + 3310 + 500);
+  expect(timeOf({ weightsFrom: 'peer', warmUpUs: 0 })).toBe(2000 + 1660);
+  expect(timeOf({ provisioning: { meanUs: 9000, cv: 1 } })).toBe(9000 + 3310 + 500);
 });

@@ -5,7 +5,10 @@ import { llumnixAutoscaler } from '../../policies/llumnix/autoscaler.ts';
 import { clusterView, deps, groupView, heldView, requestView } from './views.ts';
 
 function check(view: ClusterView, params: object = {}): readonly Decision[] {
-  const policy = llumnixAutoscaler.create(llumnixAutoscaler.params.parse(params), deps);
+  const policy = llumnixAutoscaler.create(
+    llumnixAutoscaler.params.parse({ warmUpChecks: 0, ...params }),
+    deps,
+  );
   return policy.onTick?.(view) ?? [];
 }
 
@@ -28,7 +31,7 @@ function instance(
 
 /** Room for eight instances. */
 function cluster(...groups: readonly GroupView[]): ClusterView {
-  return clusterView(groups, { maxInstances: 8 });
+  return clusterView(groups, { nowUs: 10_000_000, maxInstances: 8 });
 }
 
 const loading = (id: number): GroupView => instance(id, 0, 0, { phase: 'loading', acceptsRequests: false });
@@ -175,10 +178,21 @@ describe('what counts', () => {
       { name: 'normal', priority: 0, slo: {} },
       { name: 'high', priority: 1, slo: {} },
     ];
-    const policy = llumnixAutoscaler.create(llumnixAutoscaler.params.parse({}), { ...deps, classes });
+    const policy = llumnixAutoscaler.create(llumnixAutoscaler.params.parse({ warmUpChecks: 0 }), {
+      ...deps,
+      classes,
+    });
     const view = cluster(instance(1, 10, 50, { running: requests }));
     expect(policy.onTick?.(view)).toEqual([]);
   });
+});
+
+it('lets the cluster fill before it begins', () => {
+  const filling = cluster(instance(1, 0, 0), instance(2, 0, 0));
+  const at = (seconds: number, params: object) => check({ ...filling, nowUs: seconds * 1e6 }, params);
+  expect(at(90, { warmUpChecks: 9 })).toEqual([]);
+  expect(at(100, { warmUpChecks: 9 })).toMatchObject([{ kind: 'drain' }]);
+  expect(at(30, { warmUpChecks: 2, intervalMs: 20_000 })).toEqual([]);
 });
 
 it('looks every ten seconds unless told otherwise, and refuses bounds that would never rest', () => {

@@ -34,9 +34,21 @@ function ttftUs({ requests }: Collector, id: number): number {
   return firstTokenAtUs! - arrivedAtUs;
 }
 
+function numPreemptions({ requests }: Collector): number {
+  return requests.reduce((sum, record) => sum + record.numPreemptions, 0);
+}
+
+function dispatches({ decisions }: Collector) {
+  return decisions.filter(({ kind }) => kind === 'dispatch').map(({ timeUs, data }) => [timeUs, data]);
+}
+
+function count({ events }: Collector, kind: string): number {
+  return events.filter((event) => event.kind === kind).length;
+}
+
 describe.each([
   ['llumnix', tuned(llumnix, { checkMs: 0.2, sourceBelowSteps: 80, targetAboveSteps: 80 })],
-  ['llumnix-autoscaler', tuned(llumnixAutoscaler, { intervalMs: 1, removeAboveSteps: 300 })],
+  ['llumnix-autoscaler', tuned(llumnixAutoscaler, { intervalMs: 1, warmUpChecks: 0, removeAboveSteps: 300 })],
 ])('%s in a hurry', (_, policy) => {
   it.each(checkPolicy(policy))('$name ($detail)', ({ status, detail }) => {
     expect(status, detail).toBe('passed');
@@ -50,8 +62,6 @@ describe('migration', () => {
     ),
     numInstances: 4,
   };
-  const numPreemptions = ({ requests }: Collector): number =>
-    requests.reduce((sum, record) => sum + record.numPreemptions, 0);
 
   it.each(['live', 'blocking', 'recompute'])(
     'by protocol %s saves preemptions under overload',
@@ -66,10 +76,8 @@ describe('migration', () => {
   );
 
   it('without migration and priorities is INFaaS++', () => {
-    const chosen = (seen: Collector) =>
-      seen.decisions.filter(({ kind }) => kind === 'dispatch').map(({ timeUs, data }) => [timeUs, data]);
-    expect(chosen(run([tuned(llumnix, { migrate: false })], load))).toEqual(
-      chosen(run([infaasPlusPlus], load)),
+    expect(dispatches(run([tuned(llumnix, { migrate: false })], load))).toEqual(
+      dispatches(run([infaasPlusPlus], load)),
     );
   });
 
@@ -117,14 +125,17 @@ describe('autoscaling', () => {
     ...Array.from({ length: 60 }, (_, id) => request(80 + id, 500_000 + id * 4000, 30, 120)),
   ];
   const about = { specs, numInstances: 2, maxInstances: 6, blocks: 40 };
-  const autoscaler = tuned(llumnixAutoscaler, { intervalMs: 2, addBelowSteps: 30, removeAboveSteps: 100 });
+  const autoscaler = tuned(llumnixAutoscaler, {
+    intervalMs: 2,
+    warmUpChecks: 0,
+    addBelowSteps: 30,
+    removeAboveSteps: 100,
+  });
   const behind = {
     llumnix: tuned(llumnix, fast),
     'infaas-plus-plus': infaasPlusPlus,
     'round-robin': roundRobin,
   };
-  const count = ({ events }: Collector, kind: string): number =>
-    events.filter((event) => event.kind === kind).length;
 
   it.each(Object.entries(behind))(
     'behind %s starts up to the budget, and drains when the burst is over',

@@ -126,6 +126,12 @@ describe('headroom', () => {
     expect(Priorities.of([{ name: 'only', priority: 3, slo: {} }], 10)).toBeUndefined();
   });
 
+  it('of more than two priorities is for all above the lowest', () => {
+    const levels = [0, 1, 2].map((priority) => ({ name: `p${priority}`, priority, slo: {} }));
+    const isHigh = (priority: number) => Priorities.of(levels, 10)?.isHigh(requestView(0, { priority }));
+    expect([isHigh(0), isHigh(1), isHigh(2)]).toEqual([false, true, true]);
+  });
+
   it('allows a pipeline as many times the load as it has instances, and never less than nothing', () => {
     const pipeline = group({ running: requests(1, { priority: 1 }), freeBlocks: 199, demandBlocks: 1 }, 2);
     // 200 blocks, 2 of watermark, 180 of headroom, 1 used.

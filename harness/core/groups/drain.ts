@@ -1,8 +1,8 @@
 import { roleProblem } from '../../policy/check-answer.ts';
 import type { SetRoleDecision } from '../../policy/decisions.ts';
 import type { Cluster } from '../cluster.ts';
+import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup } from '../group.ts';
-import { abortMigrationsTo } from '../kv/migrate.ts';
 import { placeAnew, planRetry } from '../lifecycle.ts';
 import { stopLoading } from './restore.ts';
 import { redirectLoads } from './weight-load.ts';

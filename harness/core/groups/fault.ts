@@ -8,8 +8,7 @@ import { defaultExchange, type GroupStage, type InstanceGroup } from '../group.t
 import type { Instance } from '../instance.ts';
 import { computeElsewhere, placeAnew } from '../lifecycle.ts';
 import { modelWeightBytes } from '../model-shape.ts';
-import { abortMigrationsTo } from '../kv/migrate.ts';
-import { cancelArrival } from '../kv/request-memory.ts';
+import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
 import type { Request } from '../request.ts';
 import { stopLoading } from './restore.ts';
 import { loadAlone, serve } from './start.ts';

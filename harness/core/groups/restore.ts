@@ -1,8 +1,8 @@
 import { describe } from '../../policy/check-answer.ts';
 import type { RestoreDecision } from '../../policy/decisions.ts';
 import type { Cluster } from '../cluster.ts';
+import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup, Retirement } from '../group.ts';
-import { abortMigrationsTo } from '../kv/migrate.ts';
 import { placeAnew } from '../lifecycle.ts';
 import { modelWeightBytes } from '../model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';

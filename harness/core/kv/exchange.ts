@@ -1,13 +1,10 @@
-import { must } from '../../base/assert.ts';
-import { removeFrom } from '../../base/lists.ts';
 import { makeRoom } from '../apply-decision.ts';
 import type { Cluster } from '../cluster.ts';
 import type { InstanceGroup } from '../group.ts';
-import type { LayoutMove } from './kv-layout.ts';
-import { blocksMissingFor, wakeGroupsOn } from './request-memory.ts';
-import { sendBlocks } from './send-blocks.ts';
+import { arrive, movesOf, sendBlocks } from './arrival.ts';
+import { blocksMissingFor } from './request-memory.ts';
 import type { KvArrival, Request } from '../request.ts';
-import { resume, stall } from './stall.ts';
+import { stall } from './stall.ts';
 
 /**
  * KV exchange (KunServe, section 5): after layers have moved between members, each stalled request's KV follows, a few
@@ -15,7 +12,7 @@ import { resume, stall } from './stall.ts';
  */
 export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
   if (group.retirement?.running === 'move-back') moveBack(cluster, group, group.retirement.into);
-  let numMoving = numOnTheirWay(group);
+  let numMoving = group.exchanging.filter(isExchanging).length;
   for (const request of group.exchanging) {
     if (numMoving >= group.exchange.maxRequests) return;
     if (request.arrival === undefined && startMoving(cluster, group, request)) numMoving += 1;
@@ -28,7 +25,7 @@ export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
  */
 export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): void {
   const request = group.exchanging[0];
-  if (request === undefined || numOnTheirWay(group) > 0) return;
+  if (request === undefined || group.exchanging.some(({ arrival }) => arrival !== undefined)) return;
   const blocks = blocksMissingFor(movesOf(group, request), request.kvBlocks);
   if (blocks <= 0) return;
   if (cluster.stack.can('unlimitedMemory')) {
@@ -39,16 +36,9 @@ export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): voi
   if (makeRoom(cluster, group, { requestId: request.id, blocks }) !== undefined) cluster.wake(group);
 }
 
-function numOnTheirWay(group: InstanceGroup): number {
-  let count = 0;
-  for (const { arrival } of group.exchanging) if (arrival !== undefined) count += 1;
-  return count;
-}
-
-/** What of the request's KV is not where the group's layers are. */
-export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
-  const layout = must(request.layout, `KV layout of request ${request.id}`);
-  return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);
+/** Whether its KV is on its way, other than by a migration. */
+function isExchanging({ arrival }: Request): boolean {
+  return arrival !== undefined && arrival.migration === undefined;
 }
 
 /** False while there is no room for it at its targets. */
@@ -61,27 +51,12 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   request.arrival = arrival;
   const { isCoordinated } = exchange;
   const piece = { kind: 'exchange', numBlocks: kvBlocks, numTokens, chunkUs, isCoordinated } as const;
-  sendBlocks(cluster, request, piece, () => arrive(cluster, request));
+  sendBlocks(cluster, request, piece, () => {
+    const home = arrive(cluster, request);
+    // Steps may be long: the links go on at once.
+    if (!home.isChanging) advanceExchange(cluster, home);
+  });
   return true;
-}
-
-/** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
-export function arrive(cluster: Cluster, request: Request): void {
-  const group = must(cluster.groupOf(request), `group of request ${request.id}`);
-  const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
-  const before = must(request.layout, `KV layout of request ${request.id}`);
-  request.arrival = undefined;
-  request.layout = layout;
-  for (const { from, layers } of moves) {
-    from.ledger.giveBack(request.kvBlocks * layers.count);
-    cluster.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
-  }
-  removeFrom(group.exchanging, request);
-  resume(cluster, group, request);
-  wakeGroupsOn(cluster, before);
-  cluster.wake(group);
-  // Steps may be long: the links go on at once.
-  if (!group.isChanging) advanceExchange(cluster, group);
 }
 
 /** Takes requests of a group that has been split, between their steps, to the member with the most room. */

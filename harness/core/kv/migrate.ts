@@ -5,10 +5,9 @@ import type { Cluster } from '../cluster.ts';
 import type { InstanceGroup } from '../group.ts';
 import { loseKv } from '../lifecycle.ts';
 import { type Migration, type Request, requestStatus } from '../request.ts';
-import { arrive, movesOf } from './exchange.ts';
+import { arrive, movesOf, sendBlocks } from './arrival.ts';
 import { endMigration } from './migration-log.ts';
 import { blocksMissingFor, cancelArrival } from './request-memory.ts';
-import { sendBlocks } from './send-blocks.ts';
 import { stall } from './stall.ts';
 
 /**
@@ -26,28 +25,35 @@ export function migrate(cluster: Cluster, decision: MigrateDecision): string | u
   const target = cluster.group(groupId);
   const problem = targetProblem(source, target, groupId) ?? protocolProblem(protocol);
   if (problem !== undefined || target === undefined) return problem;
+  return move(cluster, request, { source, target, protocol });
+}
+
+function move(cluster: Cluster, request: Request, route: Route): string | undefined {
   switch (request.status.kind) {
     case 'queued':
     case 'preempted':
-      source.release(request);
-      target.adopt(request);
-      target.enqueue(request, request.status.kind === 'queued' ? 'back' : 'front');
-      break;
     case 'swapped':
-      source.release(request);
-      target.adopt(request);
-      target.swapped.push(request);
-      request.numMigrations += 1;
-      break;
+      changeGroups(cluster, request, route);
+      return undefined;
     case 'prefilling':
     case 'decoding':
-      return begin(cluster, request, { source, target, protocol });
+      return begin(cluster, request, route);
     default:
-      return `request ${requestId} is ${request.status.kind}`;
+      return `request ${request.id} is ${request.status.kind}`;
   }
+}
+
+/** It has no KV on a device: nothing travels now. */
+function changeGroups(cluster: Cluster, request: Request, { source, target }: Route): void {
+  const { kind } = request.status;
+  source.release(request);
+  target.adopt(request);
+  if (kind === 'swapped') {
+    target.swapped.push(request);
+    request.numMigrations += 1;
+  } else target.enqueue(request, kind === 'queued' ? 'back' : 'front');
   cluster.wake(source);
   cluster.wake(target);
-  return undefined;
 }
 
 function targetProblem(
@@ -192,13 +198,4 @@ function finish(cluster: Cluster, request: Request, migration: Migration): void 
 function underWay(request: Request) {
   const arrival = must(request.arrival, `arrival of request ${request.id}`);
   return { arrival, migration: must(arrival.migration, `migration of request ${request.id}`) };
-}
-
-/** The group takes no more requests: those that are on their way there, and run elsewhere yet, stay where they are. */
-export function abortMigrationsTo(cluster: Cluster, group: InstanceGroup, reason: string): void {
-  if (group.numMigratingIn === 0) return;
-  for (const request of cluster.live.values()) {
-    if (request.migratesTo === group.id && request.groupId !== group.id)
-      cancelArrival(cluster, request, reason);
-  }
 }

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster.ts';
+import type { InstanceGroup } from '../group.ts';
 import type { KvLayout, LayoutMove } from './kv-layout.ts';
-import type { KvArrival, Request } from '../request.ts';
+import type { Request } from '../request.ts';
 import { endMigration } from './migration-log.ts';
 
 /** Gives back every device cell that the request holds or that waits for its KV, in the ledger and in the executor. */
@@ -29,10 +30,13 @@ export function cancelArrival(cluster: Cluster, request: Request, reason: string
   if (arrival.migration !== undefined) endMigration(cluster, request, arrival.migration, reason);
 }
 
-/** Takes cells for so many more blocks of what is on its way. The caller has checked that they are free. */
-export function takeAtTargets(arrival: KvArrival, numBlocks: number): void {
-  for (const { to, layers } of arrival.moves) to.ledger.take(numBlocks * layers.count);
-  arrival.numBlocks += numBlocks;
+/** The group takes no more requests: those that are on their way there, and run elsewhere yet, stay where they are. */
+export function abortMigrationsTo(cluster: Cluster, group: InstanceGroup, reason: string): void {
+  if (group.numMigratingIn === 0) return;
+  for (const request of cluster.live.values()) {
+    if (request.migratesTo === group.id && request.groupId !== group.id)
+      cancelArrival(cluster, request, reason);
+  }
 }
 
 /** Cells that moves of so many blocks need, by instance, fit what is free there; otherwise how many blocks do not. */

@@ -1,9 +1,19 @@
 import { must } from '../../base/assert.ts';
+import { removeFrom } from '../../base/lists.ts';
 import type { Cluster } from '../cluster.ts';
 import { eventPriority } from '../events.ts';
-import type { Request } from '../request.ts';
+import type { InstanceGroup } from '../group.ts';
+import type { KvArrival, Request } from '../request.ts';
 import { send } from '../transfers.ts';
-import { takeAtTargets } from './request-memory.ts';
+import type { LayoutMove } from './kv-layout.ts';
+import { wakeGroupsOn } from './request-memory.ts';
+import { resume } from './stall.ts';
+
+/** What of the request's KV is not where the group's layers are. */
+export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
+  const layout = must(request.layout, `KV layout of request ${request.id}`);
+  return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);
+}
 
 /** The next blocks of a request's arrival. */
 export interface BlockPiece {
@@ -58,4 +68,28 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
     });
     arrival.transfers.push(transfer);
   }
+}
+
+/** Takes cells for so many more blocks of what is on its way. The caller has checked that they are free. */
+function takeAtTargets(arrival: KvArrival, numBlocks: number): void {
+  for (const { to, layers } of arrival.moves) to.ledger.take(numBlocks * layers.count);
+  arrival.numBlocks += numBlocks;
+}
+
+/** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
+export function arrive(cluster: Cluster, request: Request): InstanceGroup {
+  const group = must(cluster.groupOf(request), `group of request ${request.id}`);
+  const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
+  const before = must(request.layout, `KV layout of request ${request.id}`);
+  request.arrival = undefined;
+  request.layout = layout;
+  for (const { from, layers } of moves) {
+    from.ledger.giveBack(request.kvBlocks * layers.count);
+    cluster.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
+  }
+  removeFrom(group.exchanging, request);
+  resume(cluster, group, request);
+  wakeGroupsOn(cluster, before);
+  cluster.wake(group);
+  return group;
 }

@@ -1,0 +1,2 @@
+/** As a plug-in: what a configuration can name. */
+export { restless as default } from '../core/restless.ts';

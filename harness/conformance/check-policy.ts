@@ -1,11 +1,13 @@
 import { wallClockUs } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
-import type { RequestSpec } from '../core/workload.ts';
-import type { Policy, PolicyDefinition } from '../policy/index.ts';
+import { usPerSecond } from '../base/units.ts';
+import type { DecisionRecord } from '../core/observer.ts';
+import type { Capabilities, Policy, PolicyDefinition } from '../policy/index.ts';
 import { leastLoaded } from '../../policies/least-loaded/least-loaded.ts';
 import { recompute } from '../../policies/recompute/recompute.ts';
 import { withGuardedViews } from './guarded-views.ts';
-import { type Collector, request, runTiny, type TinyRun } from './tiny-cluster.ts';
+import { overload, type Situation, situations } from './situations.ts';
+import { type Collector, runTiny } from './tiny-cluster.ts';
 
 /** What one check found. */
 export interface Check {
@@ -22,34 +24,20 @@ const checks: Readonly<Record<string, CheckBody>> = {
   'declares a name, a family and a summary': checkDeclaration,
   'has defaults for all parameters and refuses unknown ones': checkParams,
   'implements what its capabilities promise': checkCapabilities,
-  'serves a calm load': (definition) => serve(definition, { specs: calmLoad }),
-  'serves an overload of its memory': (definition) => serve(definition, { specs: overload, blocks: 20 }),
-  'serves an overload on several instances': (definition) => {
-    return serve(definition, { specs: overload, blocks: 12, numInstances: 3 });
-  },
-  'serves a pipeline': (definition) => {
-    return serve(definition, { specs: overload, blocks: 12, numInstances: 4, stagesPerGroup: 2 });
-  },
-  'serves a small host memory': (definition) =>
-    serve(definition, { specs: overload, blocks: 20, hostBlocks: 4 }),
+  ...Object.fromEntries(
+    Object.entries<Situation>(situations).map(([name, situation]) => [
+      name,
+      (definition: PolicyDefinition) => serve(definition, situation),
+    ]),
+  ),
   'decides the same when asked the same': checkRepeats,
   'reads only what views promise and writes nothing': checkViews,
   'answers quickly': checkSpeed,
 };
 
-/** Two requests at a time, far below the memory. */
-const calmLoad: readonly RequestSpec[] = Array.from({ length: 12 }, (_, id) =>
-  request(id, id * 20_000, 30, 12),
-);
-
-/** Twenty requests at once, several times the memory, of unlike lengths. */
-const overload: readonly RequestSpec[] = Array.from({ length: 20 }, (_, id) =>
-  request(id, id * 300, 20 + ((id * 37) % 60), 20 + ((id * 53) % 90)),
-);
-
 /**
  * The conformance suite: every policy, built in or third-party, must pass all of it. Runs the policy in small simulated
- * clusters with every invariant checked after every event; what it does not do itself (dispatch, making room) is done by
+ * clusters (`situations.ts`) with every invariant checked as they run; what it does not do itself (dispatch, making room) is done by
  * `least-loaded` and `recompute` behind it.
  */
 export function checkPolicy(definition: PolicyDefinition): readonly Check[] {
@@ -99,7 +87,7 @@ const moments: Readonly<Record<keyof Policy, true>> = {
 function checkCapabilities(definition: PolicyDefinition): string {
   const { capabilities } = definition;
   let policy: Policy = {};
-  runWith(definition, { specs: calmLoad.slice(0, 1) }, (created) => {
+  runWith(definition, { specs: overload.slice(0, 1) }, (created) => {
     policy = created;
     return created;
   });
@@ -112,39 +100,78 @@ function checkCapabilities(definition: PolicyDefinition): string {
     capabilities.dispatches === true, 'dispatch is there, capabilities.dispatches is not');
   const preempts = (capabilities.preempts ?? []).length > 0;
   require(!preempts || has('onMemoryPressure'), 'preempts is declared, onMemoryPressure is missing');
+  for (const [capability, needed] of Object.entries(momentsOf)) {
+    const isDeclared = capabilities[capability as keyof typeof momentsOf] === true;
+    require(!isDeclared ||
+      needed.some(has), `${capability} is declared, without a moment to do it in: ${needed.join(', ')}`);
+  }
   require(has('onTick') === has('tickUs'), 'onTick and tickUs go together');
   return Object.keys(policy).join(', ') || 'no moment';
 }
 
-/** Every request must end finished, with every token, and without a single refused decision. */
-function serve(definition: PolicyDefinition, run: Omit<TinyRun, 'policies'>): string {
-  const seen = runWith(definition, run);
-  const refused = seen.decisions.find(
-    ({ outcome, policy }) => outcome === 'rejected' && policy === definition.name,
-  );
+const acting = ['onSchedule', 'onMemoryPressure', 'onTick', 'onEvent'] as const;
+/** Where a policy that does something of its own accord can do it. */
+const momentsOf = { migrates: acting, scales: ['initialInstances', ...acting] } as const;
+
+/** Whether a policy with these capabilities may be expected to decide this. */
+function isDeclared({ kind }: DecisionRecord, capabilities: Capabilities): boolean {
+  switch (kind) {
+    case 'migrate':
+      return capabilities.migrates === true;
+    case 'scaleUp':
+    case 'drain':
+    case 'cancelDrain':
+      return capabilities.scales === true;
+    case 'drop':
+    case 'restore':
+    case 'cancelRestore':
+      return capabilities.dropsParameters === true;
+    default:
+      return true;
+  }
+}
+
+/**
+ * Every request must end finished, with every token, and without a single refused decision. Where memory is short, requests
+ * may be turned away; where there is room, none.
+ */
+function serve(definition: PolicyDefinition, situation: Situation): string {
+  const seen = runWith(definition, situation);
+  const own = seen.decisions.filter(({ policy }) => policy === definition.name);
+  const refused = own.find(({ outcome }) => outcome === 'rejected');
   require(refused === undefined, `a decision was refused: ${refused?.kind}: ${refused?.error}`);
+  const undeclared = own.find((decision) => !isDeclared(decision, definition.capabilities));
+  require(undeclared === undefined, `"${undeclared?.kind}" is decided and not among the capabilities`);
   const rejected = seen.requests.filter(({ status }) => status === 'rejected').length;
+  require(rejected === 0 ||
+    situation.hasRoom !== true, `${rejected} requests were rejected, though there was room for all`);
   const incomplete = seen.requests.find(
     ({ status, generatedTokens, outputTokens }) => status !== 'rejected' && generatedTokens !== outputTokens,
   );
   require(incomplete ===
     undefined, `request ${incomplete?.id} ended as ${incomplete?.status}: ${incomplete?.endReason}`);
-  const decided = seen.decisions.filter(({ policy }) => policy === definition.name).length;
-  return `${seen.requests.length - rejected} requests finished, ${rejected} rejected, ${decided} decisions`;
+  return `${seen.requests.length - rejected} requests finished, ${rejected} rejected, ${own.length} decisions`;
 }
 
 function checkRepeats(definition: PolicyDefinition): string {
-  const decisionsOf = (): string =>
-    JSON.stringify(runWith(definition, { specs: overload, blocks: 20 }).decisions);
-  require(decisionsOf() ===
-    decisionsOf(), 'two runs of the same load differ: draw random numbers from deps.rng only');
+  for (const name of ['serves an overload of its memory', 'serves with room for more instances'] as const) {
+    const decisionsOf = (): string => JSON.stringify(runWith(definition, situations[name]).decisions);
+    require(decisionsOf() ===
+      decisionsOf(), `two runs that it ${name} differ: draw random numbers from deps.rng only`);
+  }
   return 'two runs, the same decisions';
 }
 
 function checkViews(definition: PolicyDefinition): string {
   for (const stagesPerGroup of [1, 2]) {
-    runWith(definition, { specs: overload, blocks: 12, numInstances: 2, stagesPerGroup }, withGuardedViews);
+    const situation = { specs: overload, blocks: 12, numInstances: 2, stagesPerGroup };
+    runWith(definition, situation, withGuardedViews);
   }
+  runWith(
+    definition,
+    situations['lives with instances that start, fail to start and drain'],
+    withGuardedViews,
+  );
   return 'nothing else touched';
 }
 
@@ -179,15 +206,16 @@ function timed(policy: Policy, durationsUs: number[]): Policy {
 /** Runs the policy, wrapped if wanted, with built-in ones behind it for what it does not do. */
 function runWith(
   definition: PolicyDefinition,
-  run: Omit<TinyRun, 'policies'>,
+  { script, ...run }: Situation,
   wrap: (policy: Policy) => Policy = (policy) => policy,
 ): Collector {
   const wrapped: PolicyDefinition = {
     ...definition,
     create: (params, deps) => wrap(definition.create(params, deps)),
   };
-  return runTiny({ ...run, policies: [wrapped, leastLoaded, recompute], maxDurationUs: maxRunUs }).seen;
+  const policies = [wrapped, ...(script === undefined ? [] : [script]), leastLoaded, recompute];
+  return runTiny({ ...run, policies, maxDurationUs: maxRunUs }).seen;
 }
 
 /** Far longer than any of the loads needs. */
-const maxRunUs = 60e6;
+const maxRunUs = 3600 * usPerSecond;

@@ -141,14 +141,23 @@ export interface TinyRun {
   /** Seed of the policies' random streams. */
   readonly policySeed?: number;
   readonly executor?: Executor;
+  readonly sampleIntervalUs?: number;
   readonly maxDurationUs?: number;
   readonly checkEvery?: number;
 }
 
-/** Runs requests through a tiny cluster with every invariant checked after every event. */
-export function runTiny(run: TinyRun): { seen: Collector; totals: RunTotals } {
+/** What a tiny run leaves behind; `stats` are the policies' own figures. */
+interface TinyResult {
+  readonly seen: Collector;
+  readonly totals: RunTotals;
+  readonly stats: Readonly<Record<string, number | null>>;
+}
+
+/** Runs requests through a tiny cluster with every invariant checked after every event, or after every so many. */
+export function runTiny(run: TinyRun): TinyResult {
   const hardware = { ...tinyHardware(run.blocks ?? 20, run.hostBlocks), ...run.hardware };
   const seen = new Collector();
+  const stack = stackOf(run.policies, hardware, run);
   const totals = runCluster({
     model: tinyModel,
     hardware,
@@ -159,15 +168,15 @@ export function runTiny(run: TinyRun): { seen: Collector; totals: RunTotals } {
     blockSizeTokens,
     limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0.01, admits: true },
     workload: workloadOf(run.specs, run.classes),
-    stack: stackOf(run.policies, hardware, run),
+    stack,
     executor: run.executor ?? new SimulatedExecutor(tinyModel, hardware),
     observer: seen,
-    sampleIntervalUs: 10_000,
+    sampleIntervalUs: run.sampleIntervalUs ?? 10_000,
     faults: run.faults ?? [],
     maxDurationUs: run.maxDurationUs ?? 1e10,
     checkEvery: run.checkEvery ?? 1,
   });
-  return { seen, totals };
+  return { seen, totals, stats: stack.stats() };
 }
 
 /** A stack of policies with default parameters. */

@@ -40,8 +40,8 @@ export class BatchPressure {
   }
 
   /**
-   * Never fewer than there are while batch requests wait; once none does, only those that still have some. `mixedShare` says how many of the
-   * mixed instances will stay.
+   * Never fewer than there are while batch requests wait; once none does, only those that still have some.
+   * `mixedShare` says how many of the mixed instances will stay.
    */
   want(view: ClusterView, mixedShare: number): BatchWish {
     const { serving, numServing, numComing } = fleetOf(view, roles.batch);
@@ -84,7 +84,10 @@ export class BatchPressure {
     return groups.inOrder();
   }
 
-  /** What mixed instances do for batch requests: their share of the requests is their share of the tokens, one each a step. */
+  /**
+   * What mixed instances do for batch requests: their share of the requests is their share of the tokens, one each
+   * a step.
+   */
   #instancesOnMixed(view: ClusterView): number {
     const mixed = fleetOf(view).serving.filter(({ role }) => isMixed(role));
     return mixed.reduce((sum, group) => sum + this.#batchShare(group) * group.stages.length, 0);

@@ -20,13 +20,13 @@ const leastPressure = 0.01;
  * Chiron's local autoscaler: the batch size of one instance by back-pressure, the larger of two ratios.
  *
  * - Latency: observed time between tokens over its target.
- * - Throughput: tokens per second before over those of now, both smoothed. It means something only between two windows in
- *   which the batch size was what kept requests waiting; otherwise it is the noise of the load, and halving at every
- *   second ratio above 1 would end at a batch size of 1.
+ * - Throughput: tokens per second before over those of now, both smoothed. It means something only between two
+ *   windows in which the batch size was what kept requests waiting; otherwise it is the noise of the load, and
+ *   halving at every second ratio above 1 would end at a batch size of 1.
  *
- * At 1 or more the batch size is halved, and not again before that has taken effect, since requests that run are not
- * stopped. Below 1 it grows as `increase` says, if it was what kept requests waiting: a size that nothing ran into says
- * nothing about a larger one. What has not been measured changes nothing.
+ * At 1 or more the batch size is halved, and not again before that has taken effect, since requests that run are
+ * not stopped. Below 1 it grows as `increase` says, if it was what kept requests waiting: a size that nothing ran
+ * into says nothing about a larger one. What has not been measured changes nothing.
  */
 export class BatchSize {
   readonly #rule: Rule;
@@ -47,7 +47,10 @@ export class BatchSize {
     return Math.floor(this.#size);
   }
 
-  /** A request that was in host memory for so long runs here again: the gap before its next token is no sign of a batch too large. */
+  /**
+   * A request that was in host memory for so long runs here again: the gap before its next token is no sign of a
+   * batch too large.
+   */
   excuse(gapUs: number): void {
     this.#excusedUs += gapUs;
   }

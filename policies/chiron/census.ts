@@ -7,8 +7,9 @@ interface Count {
 }
 
 /**
- * How many requests of either kind each group has, in whichever list. Kept up to date request by request, so that nothing is
- * walked through at every arrival, and counted anew at every look, so that nothing that others move is missed for long.
+ * How many requests of either kind each group has, in whichever list. Kept up to date request by request, so that
+ * nothing is walked through at every arrival, and counted anew at every look, so that nothing that others move is
+ * missed for long.
  */
 export class Census {
   readonly #classes: ServiceClasses;

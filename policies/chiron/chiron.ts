@@ -21,13 +21,14 @@ import { Throughput } from './throughput.ts';
 import { Windows } from './windows.ts';
 
 /**
- * Chiron (arXiv 2501.08090): interactive requests are served at once, batch requests wait in one queue for the whole cluster and use what is left.
- * Three types of instances, interactive, mixed and batch; two autoscalers, of each instance's batch size and of
- * the number of instances; interactive requests evict batch requests from mixed instances.
+ * Chiron (arXiv 2501.08090): interactive requests are served at once, batch requests wait in one queue for the
+ * whole cluster and use what is left. Three types of instances, interactive, mixed and batch; two autoscalers, of
+ * each instance's batch size and of the number of instances; interactive requests evict batch requests from mixed
+ * instances.
  *
- * Its authors have published no code, and the accounts of the paper leave settings open: those are parameters (`params.ts`).
- * It is a dispatcher, a memory policy for batch requests and an autoscaler in one; a policy that makes room among interactive requests
- * stands behind it.
+ * Its authors have published no code, and the accounts of the paper leave settings open: those are parameters
+ * (`params.ts`). It is a dispatcher, a memory policy for batch requests and an autoscaler in one; a policy that
+ * makes room among interactive requests stands behind it.
  */
 class Chiron {
   readonly #classes: ServiceClasses;

@@ -6,7 +6,10 @@ export interface DeadlineGroup {
   tokens: number;
 }
 
-/** Collects requests by spans of time; in order of deadline. A fixed grid, so that a queue is gone through once and not sorted. */
+/**
+ * Collects requests by spans of time; in order of deadline. A fixed grid, so that a queue is gone through once and
+ * not sorted.
+ */
 export class DeadlineGroups {
   readonly #spanUs: number;
   readonly #bySpan = new Map<number, DeadlineGroup>();
@@ -44,12 +47,13 @@ export interface Service {
 }
 
 /**
- * Chiron's BBP: groups whose estimated wait is past their deadline. The wait is QLM's estimate, expected tokens of all that is ahead and of
- * the group itself over the throughput of the instances. Deadlines are moments and not spans, and groups with earlier ones are ahead.
- * An instance that is still to start is no use before it has.
+ * Chiron's BBP: groups whose estimated wait is past their deadline. The wait is QLM's estimate, expected tokens of
+ * all that is ahead and of the group itself over the throughput of the instances. Deadlines are moments and not
+ * spans, and groups with earlier ones are ahead. An instance that is still to start is no use before it has.
  *
- * Where even an instance asked for now comes too late, what counts is that it clears the group in an interval of its service: a deadline that cannot be met
- * is no reason to ask for all the instances there are, nor to ask for none.
+ * Where even an instance asked for now comes too late, what counts is that it clears the group in an interval of
+ * its service: a deadline that cannot be met is no reason to ask for all the instances there are, nor to ask for
+ * none.
  */
 export function countLate(groups: readonly DeadlineGroup[], service: Service, numStarting: number): number {
   const { nowUs, tokensPerUs, numServing, startUs, intervalUs } = service;

@@ -3,9 +3,9 @@ import { kvCellBytes } from '../../harness/policy/index.ts';
 import type { ServiceClasses } from './service-classes.ts';
 
 /**
- * Interactive requests evict batch requests from the instance that they wait on: last admitted first, and no more than are in their way. Their KV
- * goes to host memory over the host link, as far as there is room for it; where there is none it is given up. They come back as soon as
- * no interactive request waits and there is room.
+ * Interactive requests evict batch requests from the instance that they wait on: last admitted first, and no more
+ * than are in their way. Their KV goes to host memory over the host link, as far as there is room for it; where
+ * there is none it is given up. They come back as soon as no interactive request waits and there is room.
  */
 export class Eviction {
   readonly #classes: ServiceClasses;
@@ -34,14 +34,18 @@ export class Eviction {
     });
   }
 
-  /** A running request needs blocks: `wait` while enough are on their way to the host, nothing where no batch request is left to evict. */
+  /**
+   * A running request needs blocks: `wait` while enough are on their way to the host, nothing where no batch
+   * request is left to evict.
+   */
   relieve(group: GroupView, need: MemoryNeed): readonly Decision[] | undefined {
     if (group.pendingFreeBlocks >= need.blocks) {
       return [{ kind: 'wait', reason: `${group.pendingFreeBlocks} blocks are on their way to the host` }];
     }
     const blocks = need.blocks - group.pendingFreeBlocks;
     const reason = `request ${need.requestId} needs ${need.blocks} blocks`;
-    // The core asks before the step: what is in flight in a group of one is in the batch being formed, and can still be taken out.
+    // The core asks before the step: what is in flight in a group of one is in the batch being formed, and can
+    // still be taken out.
     const isForming = group.stages.length === 1;
     const decisions = this.#evict(group, { blocks, requests: 0, reason }, isForming);
     if (decisions.length > 0) return decisions;

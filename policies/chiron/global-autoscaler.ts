@@ -19,9 +19,10 @@ export interface Learned {
 }
 
 /**
- * Chiron's global autoscaler: once in the time that an instance takes to start, how many there are to be of each type. Interactive and mixed
- * ones by the share that is busy (`interactive-pressure.ts`), batch ones by deadlines that would be missed (`batch-pressure.ts`).
- * Where both want more than the cluster may have, interactive requests go first.
+ * Chiron's global autoscaler: once in the time that an instance takes to start, how many there are to be of each
+ * type. Interactive and mixed ones by the share that is busy (`interactive-pressure.ts`), batch ones by deadlines
+ * that would be missed (`batch-pressure.ts`). Where both want more than the cluster may have, interactive requests
+ * go first.
  */
 export class GlobalAutoscaler {
   readonly intervalUs: number;

@@ -16,10 +16,11 @@ export interface InteractiveWish {
 const epsilon = 1e-9;
 
 /**
- * Chiron's IBP: the share of interactive and mixed instances that are busy with interactive requests, kept at Theta. The rest is there for what a
- * burst brings while new instances start, and for batch requests until then.
+ * Chiron's IBP: the share of interactive and mixed instances that are busy with interactive requests, kept at
+ * Theta. The rest is there for what a burst brings while new instances start, and for batch requests until then.
  *
- * Decided on is the highest number of busy instances since the last decision: one look would miss what has come and gone.
+ * Decided on is the highest number of busy instances since the last decision: one look would miss what has come
+ * and gone.
  */
 export class InteractivePressure {
   readonly #rule: Rule;
@@ -42,8 +43,8 @@ export class InteractivePressure {
   }
 
   /**
-   * Instances wanted of the pool, of which there are so many, those that are coming included. Where none of it serves, nothing is
-   * known of the load: the number stays.
+   * Instances wanted of the pool, of which there are so many, those that are coming included. Where none of it
+   * serves, nothing is known of the load: the number stays.
    */
   want(numInstances: number): InteractiveWish {
     const { minInstances, scaleInAfter } = this.#rule;
@@ -59,8 +60,9 @@ export class InteractivePressure {
   }
 
   /**
-   * By one, an instance is only given up if that does not put the share above Theta again; otherwise the number would change at every decision wherever
-   * no number of instances makes the share equal to Theta. So both forms come to rest at the same number.
+   * By one, an instance is only given up if that does not put the share above Theta again; otherwise the number
+   * would change at every decision wherever no number of instances makes the share equal to Theta. So both forms
+   * come to rest at the same number.
    */
   #wish(numBusy: number, numInstances: number): number {
     const target = Math.ceil(numBusy / this.#rule.theta - epsilon);

@@ -3,7 +3,10 @@ import type { RequestView } from '../../harness/policy/index.ts';
 /** The output limit counts as so many finished requests, so that the first, short ones do not decide alone. */
 const priorRequests = 10;
 
-/** Expected length of answers by class: the limit that the client gave at first, more and more the mean of those that have finished. */
+/**
+ * Expected length of answers by class: the limit that the client gave at first, more and more the mean of those
+ * that have finished.
+ */
 export class OutputLengths {
   readonly #finished = new Map<string, { requests: number; tokens: number }>();
 

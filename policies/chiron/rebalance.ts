@@ -10,8 +10,8 @@ export interface Wanted {
 }
 
 /**
- * Decisions that take the instances of each role to the wanted numbers. One that a role has too many of and another lacks changes
- * its role, which costs nothing; only then are instances started and drained.
+ * Decisions that take the instances of each role to the wanted numbers. One that a role has too many of and
+ * another lacks changes its role, which costs nothing; only then are instances started and drained.
  */
 export function rebalance(view: ClusterView, wanted: Wanted, census: Census): readonly Decision[] {
   const changed = changeRoles(view, wanted, census);
@@ -69,7 +69,10 @@ function changeRoles(view: ClusterView, { numInstances }: Wanted, census: Census
   return changed;
 }
 
-/** The groups of a role that are to leave it first: for batch, those with the fewest interactive requests; otherwise those with the fewest batch requests. */
+/**
+ * The groups of a role that are to leave it first: for batch, those with the fewest interactive requests;
+ * otherwise those with the fewest batch requests.
+ */
 function candidates(view: ClusterView, from: Role, to: Role, census: Census): readonly GroupView[] {
   const misplaced = ({ id }: GroupView): number =>
     to === 'batch' ? census.interactiveIn(id) : census.batchIn(id);

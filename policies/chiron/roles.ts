@@ -1,4 +1,7 @@
-/** The three types of instances. Any other role counts as mixed, which every instance is that nobody has given another. */
+/**
+ * The three types of instances. Any other role counts as mixed, which every instance is that nobody has given
+ * another.
+ */
 export const roles = { interactive: 'interactive', mixed: 'mixed', batch: 'batch' } as const;
 
 export type Role = keyof typeof roles;

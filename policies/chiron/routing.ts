@@ -12,8 +12,9 @@ export interface Planned {
 const nothing: Planned = { requests: 0, blocks: 0 };
 
 /**
- * Where requests go: to instances of their own type first, then to mixed ones, and packed, not spread. The fullest instance that has
- * room gets the request, so that the number of busy ones tells how many are needed; spread evenly, few requests keep all of them busy.
+ * Where requests go: to instances of their own type first, then to mixed ones, and packed, not spread. The fullest
+ * instance that has room gets the request, so that the number of busy ones tells how many are needed; spread
+ * evenly, few requests keep all of them busy.
  */
 export class Routing {
   readonly #classes: ServiceClasses;
@@ -27,8 +28,8 @@ export class Routing {
   }
 
   /**
-   * Never waits at the cluster while any group takes requests. Where none has room, the shortest queue gets it; a batch instance only
-   * where nothing else is left.
+   * Never waits at the cluster while any group takes requests. Where none has room, the shortest queue gets it; a
+   * batch instance only where nothing else is left.
    */
   groupForInteractive(request: RequestView, view: ClusterView): GroupView | undefined {
     const open = view.groups.filter(({ acceptsRequests }) => acceptsRequests);

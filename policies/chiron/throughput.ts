@@ -23,8 +23,8 @@ export class Throughput {
   }
 
   /**
-   * What one instance does when it is asked to: the most of these. Others may have less to do. `undefined` before anything
-   * has been measured.
+   * What one instance does when it is asked to: the most of these. Others may have less to do. `undefined` before
+   * anything has been measured.
    */
   perInstance(groups: readonly GroupView[]): number | undefined {
     let most: number | undefined;

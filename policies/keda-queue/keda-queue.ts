@@ -34,8 +34,8 @@ type Params = z.output<typeof params>;
  * and one: a source that is active brings the first back, one that has not been for `cooldownS` takes the last away. Between
  * one and `maxReplicas` a HorizontalPodAutoscaler decides, with the figure as its metric ("AverageValue").
  *
- * Requests that run count for nothing: a cluster that is full and has no queue looks idle to it. Its instances are drained,
- * so that no request is lost.
+ * Requests that run count for nothing: instances that are full and have no queue look idle to it, so that at constant load it goes
+ * down when its window is over and up again when the queue is back. Instances are drained, so that no request is lost.
  */
 class KedaQueue {
   readonly #params: Params;

@@ -135,6 +135,7 @@ function laneLayer(
           title: null,
           grid: false,
           values: lanes.filter((lane) => lane % Math.ceil(leastTextPx / step) === 0),
+          tickCount: numLanes,
           format: 'd',
           labelOverlap: false as const,
         },

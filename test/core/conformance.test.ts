@@ -36,11 +36,21 @@ function failuresOf(definition: PolicyDefinition): Record<string, string> {
   return Object.fromEntries(failed.map(({ name, detail }) => [name, detail]));
 }
 
+/** The first group that takes requests: groups and instances come and go. */
+const toFirstOpen: Policy = {
+  dispatch: (_request, { groups }) => {
+    const open = groups.find(({ acceptsRequests }) => acceptsRequests);
+    return open === undefined
+      ? { kind: 'hold', reason: 'none takes requests' }
+      : { kind: 'dispatch', groupId: open.id, reason: 'takes requests' };
+  },
+};
+
 const toGroup0 = { kind: 'dispatch', groupId: 0, reason: 'always' } as const;
 
 describe('the suite finds', () => {
   it('nothing wrong with a plain dispatcher', () => {
-    expect(failuresOf(definitionOf(() => ({ dispatch: () => toGroup0 })))).toEqual({});
+    expect(failuresOf(definitionOf(() => toFirstOpen))).toEqual({});
   });
 
   it('a policy that looks for the true output length', () => {
@@ -106,6 +116,107 @@ describe('the suite finds', () => {
   it('a policy that sends requests nowhere', () => {
     const failures = failuresOf(definitionOf(() => ({ dispatch: () => ({ ...toGroup0, groupId: 7 }) })));
     expect(failures['serves a calm load']).toContain('there is no group 7');
+  });
+
+  it('a policy that thinks the instances of the start are all there is, for ever', () => {
+    const failures = failuresOf(definitionOf(() => ({ dispatch: () => toGroup0 })));
+    expect(Object.keys(failures)).toEqual(
+      expect.arrayContaining([
+        'lives with an instance that fails',
+        'lives with groups that merge and are split again',
+      ]),
+    );
+    expect(failures['lives with an instance that fails']).toContain('there is no group 0');
+    expect(failures['serves a calm load']).toBeUndefined();
+  });
+
+  it('a policy that sends requests to instances that are still loading', () => {
+    const toNewest = definitionOf(() => ({
+      dispatch: (_request, { groups }) => ({ ...toGroup0, groupId: groups.at(-1)?.id ?? 0 }),
+    }));
+    const failures = failuresOf(toNewest);
+    expect(failures['lives with instances that start, fail to start and drain']).toMatch(/loading|accept/);
+    expect(failures['serves an overload on several instances']).toBeUndefined();
+  });
+
+  it('a policy that rejects everything, and one that holds everything', () => {
+    const refusing = failuresOf(definitionOf(() => ({ dispatch: () => ({ kind: 'reject', reason: 'no' }) })));
+    expect(refusing['serves a calm load']).toBe('12 requests were rejected, though there was room for all');
+    const holding = failuresOf(definitionOf(() => ({ dispatch: () => ({ kind: 'hold', reason: 'later' }) })));
+    expect(holding['serves a calm load']).toContain('12 held at the cluster');
+  });
+
+  it('a policy that drains its instances until nobody serves', () => {
+    const draining = definitionOf(
+      () => ({
+        ...toFirstOpen,
+        tickUs: 1000,
+        onTick: ({ groups }) =>
+          groups
+            .filter(({ phase }) => phase === 'serving')
+            .map(({ id }) => ({ kind: 'drain', groupId: id, reason: 'saves money' })),
+      }),
+      { capabilities: { dispatches: true, scales: true } },
+    );
+    expect(failuresOf(draining)['serves a calm load']).toMatch(/nothing is left to happen|unfinished/);
+  });
+
+  it('decisions that are not among the capabilities', () => {
+    const scaling = definitionOf(() => ({
+      ...toFirstOpen,
+      tickUs: 1_000_000,
+      onTick: ({ numInstances, maxInstances }) =>
+        numInstances < maxInstances ? [{ kind: 'scaleUp', numInstances: 1, reason: 'there is room' }] : [],
+    }));
+    const failures = failuresOf(scaling);
+    expect(failures['serves with room for more instances']).toBe(
+      '"scaleUp" is decided and not among the capabilities',
+    );
+    expect(failuresOf({ ...scaling, capabilities: { dispatches: true, scales: true } })).toEqual({});
+  });
+
+  it.each(['migrates', 'scales'] as const)('%s without a moment to do it in', (capability) => {
+    const idle = definitionOf(() => toFirstOpen, { capabilities: { dispatches: true, [capability]: true } });
+    expect(failuresOf(idle)['implements what its capabilities promise']).toMatch(
+      new RegExp(`^${capability} is declared, without a moment to do it in: .*onTick`),
+    );
+  });
+
+  it.each([
+    ['tickUs without onTick', { tickUs: 1000 }],
+    ['onTick without tickUs', { onTick: () => [] }],
+  ])('%s', (_, moments) => {
+    const failures = failuresOf(definitionOf(() => ({ ...toFirstOpen, ...moments })));
+    expect(failures['serves a calm load']).toMatch(/policy "under-test" failed in tickUs/);
+  });
+
+  it.each([
+    [
+      'figures that are no numbers',
+      { stats: () => ({ share: Number.NaN }) },
+      /in stats: share must be a finite/,
+    ],
+    [
+      'figures that cannot be told',
+      {
+        stats: () => {
+          throw new Error('no figures');
+        },
+      },
+      /in stats: no figures/,
+    ],
+    [
+      'a policy that cannot bear to be told of a stage',
+      {
+        onStage: () => {
+          throw new Error('never heard of stages');
+        },
+      },
+      /in onStage: never heard of stages/,
+    ],
+  ])('%s', (_, moments, problem) => {
+    const failures = failuresOf(definitionOf(() => ({ ...toFirstOpen, ...moments })));
+    expect(failures['serves a calm load']).toMatch(problem);
   });
 
   it('promises that are not kept, unknown moments, loose parameters, a bad name', () => {

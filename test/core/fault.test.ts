@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import { policies } from '../../policies/index.ts';
-import { drop, scripted } from './scripted.ts';
+import { policyOf } from './policy-of.ts';
+import { decide, drop, scripted } from './scripted.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
 
@@ -30,5 +31,27 @@ describe('weights on their way from a peer that fails', () => {
   it('come from host memory or disk when no peer is left', () => {
     expect(weightSources([1, 2, 3])).toEqual(['disk']);
     expect(weightSources([1, 2, 3], true)).toEqual(['host']);
+  });
+});
+
+describe('a fault of an instance that is not there', () => {
+  it('is none: never started, or released before', () => {
+    const none = decide(1000, { kind: 'drain', groupId: 1, reason: 'script' });
+    const one = {
+      ...policyOf({ initialInstances: () => 2 }),
+      name: 'two',
+    };
+    const { seen } = runTiny({
+      specs: [request(0, 0, 24, 20)],
+      policies: [one, scripted([none]), leastLoaded, recompute],
+      numInstances: 4,
+      faults: [
+        { instance: 1, atUs: 4000 },
+        { instance: 3, atUs: 5000 },
+      ],
+    });
+    expect(seen.requests).toMatchObject([{ status: 'finished', numPreemptions: 0 }]);
+    expect(seen.events.some(({ kind }) => kind === 'instanceFailed')).toBe(false);
+    expect(seen.events.find(({ kind }) => kind === 'instanceStopped')?.timeUs).toBeLessThan(4000);
   });
 });

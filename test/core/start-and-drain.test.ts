@@ -57,6 +57,25 @@ describe('an instance serves when it is ready, and not before', () => {
     expect(readyUs - requestedUs).toBe(37 * ms + weightsUs);
   });
 
+  it('takes a time of its own each, with the mean and the spread of the hardware', () => {
+    const provisioning = { meanUs: 10 * ms, cv: 0.5 };
+    const { seen } = run({
+      specs: [request(0, 0, 30, 400)],
+      maxInstances: 401,
+      hardware: { start: { ...start, provisioning } },
+      policies: [scripted([decide(0, scaleUp(400))]), leastLoaded, recompute],
+      checkEvery: 0,
+    });
+    const [requestedUs] = timesOf(seen, 'instanceRequested') as [number];
+    const times = timesOf(seen, 'loadStarted').map((timeUs) => timeUs - requestedUs);
+    expect(times).toHaveLength(400);
+    const mean = times.reduce((sum, time) => sum + time, 0) / 400;
+    const variance = times.reduce((sum, time) => sum + (time - mean) ** 2, 0) / 400;
+    // Four standard errors of the mean of 400 draws, and as much again for the spread.
+    expect(Math.abs(mean / provisioning.meanUs - 1)).toBeLessThan(0.1);
+    expect(Math.abs(Math.sqrt(variance) / mean - provisioning.cv)).toBeLessThan(0.15);
+  });
+
   it('takes no request while it loads: the dispatch is refused, and the request placed later', () => {
     const stubborn = policyOf({
       dispatch: (_, { groups }) => ({

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { wallClockUs } from '../../harness/base/clock.ts';
-import type { MicroBatch, Stage } from '../../harness/core/executor.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import type { Executor, MicroBatch, Stage } from '../../harness/core/executor.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { closingLine, recordExecutor, ReplayExecutor } from '../../harness/executors/recorded.ts';
+import { policies } from '../../policies/index.ts';
+import { restless } from '../core/restless.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'servebench-recorded-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -37,6 +40,16 @@ function batchOf(totalTokens: number): MicroBatch {
 class FixedExecutor extends MemorylessExecutor {
   override runStage(batch: MicroBatch): number {
     return 100 + batch.totalTokens;
+  }
+}
+
+/** Takes another time for every stage, as a machine does. */
+class UnevenExecutor extends MemorylessExecutor {
+  #numStages = 0;
+
+  override runStage(batch: MicroBatch): number {
+    this.#numStages += 1;
+    return 200 + batch.totalTokens + ((this.#numStages * 37) % 101);
   }
 }
 
@@ -81,6 +94,29 @@ describe('a recording', () => {
     expect(replay.runStage(batchOf(5), stage)).toBe(105);
     replay.abandonBatch();
     expect(replay.runStage(batchOf(6), stage)).toBe(106);
+    expect(replay.finish()).toBe(7);
+  });
+
+  it('is replayed to the same run where instances come and go and requests move between them', () => {
+    const play = (executor: Executor) => {
+      const specs = Array.from({ length: 30 }, (_, id) => request(id, id * 1500, 40, 30));
+      const stack = [restless, policies['least-loaded'], policies.recompute];
+      const { seen } = runTiny({ specs, policies: stack, numInstances: 3, maxInstances: 6, executor });
+      return seen;
+    };
+    let text = '';
+    const recorded = recordExecutor(new UnevenExecutor(), {
+      write: (line) => (text += line),
+      close: () => {},
+    });
+    const first = play(recorded.executor);
+    const kinds = new Set(first.events.map(({ kind }) => kind));
+    for (const kind of ['instanceReady', 'instanceStopped', 'groupsMerged'] as const) {
+      expect(kinds).toContain(kind);
+    }
+    expect(first.migrations.length).toBeGreaterThan(5);
+    const replay = replayOf('restless', text + closingLine(7));
+    expect(play(replay)).toEqual(first);
     expect(replay.finish()).toBe(7);
   });
 

@@ -11,7 +11,10 @@ import { groupView, requestView } from './views.ts';
 const rule = params.parse({});
 const targetGapUs = 1000;
 
-/** A second with so long gaps between tokens, in which the batch size kept requests waiting at every step or at none. */
+/**
+ * A second with so long gaps between tokens, in which the batch size kept requests waiting at every step or at
+ * none.
+ */
 function windowOf(gapUs: number, { tokens = 1000, isCapped = true } = {}): Window {
   return {
     lengthUs: 1e6,

@@ -85,7 +85,8 @@ describe('eviction', () => {
       { kind: 'wait' },
     ]);
     expect(asked(instance(0, { running: [chat(50), chat(51)] }))).toBeUndefined();
-    // What stands in the step that is being formed can be taken out of it in a group of one; in a pipeline it has to come back.
+    // What stands in the step that is being formed can be taken out of it in a group of one; in a pipeline it has
+    // to come back.
     const inFlight = [chat(50), bulk(1, { isInFlight: true })];
     expect(preempted(asked(instance(0, { running: inFlight })))).toEqual(['swap 1']);
     expect(asked(groupView(0, 2, { running: inFlight }))).toMatchObject([{ kind: 'wait' }]);

@@ -34,7 +34,7 @@ function ttftUs({ requests }: Collector, id: number): number {
   return firstTokenAtUs! - arrivedAtUs;
 }
 
-function numPreemptions({ requests }: Collector): number {
+function preemptions({ requests }: Collector): number {
   return requests.reduce((sum, record) => sum + record.numPreemptions, 0);
 }
 
@@ -71,7 +71,7 @@ describe('migration', () => {
       expect(moved.migrations.length).toBeGreaterThan(5);
       expect(new Set(moved.migrations.map((record) => record.protocol))).toEqual(new Set([protocol]));
       expect(stayed.migrations).toEqual([]);
-      expect(numPreemptions(moved)).toBeLessThan(numPreemptions(stayed));
+      expect(preemptions(moved)).toBeLessThan(preemptions(stayed));
     },
   );
 

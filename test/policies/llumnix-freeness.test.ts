@@ -120,6 +120,12 @@ describe('headroom', () => {
     expect(migrationFreeness(group(running(1, 2)), withHeadroom, incoming)).toBe((6 * 16) / 2);
   });
 
+  it.each(['running', 'waiting', 'swapped', 'exchanging'] as const)('is there for one that is %s', (list) => {
+    const host = group({ [list]: requests(1, { priority: 1 }), demandBlocks: 1 });
+    expect(priorities?.isHost(host)).toBe(true);
+    expect(priorities?.isHost(group({ [list]: requests(1) }))).toBe(false);
+  });
+
   it('is not there for normal requests, nor where all classes are alike', () => {
     const normal = group(running(2, 10));
     expect(dispatchFreeness(normal, 16, priorities)).toBe(dispatchFreeness(normal, 16));

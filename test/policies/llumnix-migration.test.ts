@@ -92,6 +92,13 @@ describe('pairs', () => {
     expect(moves(policyOf(), [full(1), freeEnough])).toEqual([[101, 2]]);
   });
 
+  it('no target that would be overfull, however low the thresholds are', () => {
+    const overfull = group(1, [{ blocks: 5 }, { blocks: 5 }], { waiting: [requestView(8, { tokens: 480 })] });
+    const settings = { sourceBelowSteps: -100, targetAboveSteps: -100 };
+    expect(moves(policyOf(settings), [overfull, group(2, [{ blocks: 16 }])])).toEqual([]);
+    expect(moves(policyOf(settings), [overfull, group(2, [{ blocks: 15 }])])).toEqual([[100, 2]]);
+  });
+
   it('no group twice, none that migrates already, and leaves the target of a source without victim to the next', () => {
     const busySource = { ...full(1), numMigratingOut: 1 };
     const busyTarget = { ...groupView(2, 1), numMigratingIn: 1 };
@@ -305,6 +312,5 @@ it('whatever the cluster looks like, migrations are valid and leave their target
     },
   );
   fc.assert(property, { numRuns: 500 });
-  console.log(numMoves);
   expect(numMoves).toBeGreaterThan(50);
 });

@@ -60,6 +60,9 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
       expect(trouble).toEqual([]);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       expect(wide).toBeLessThanOrEqual(0);
+      const subtitles = await page.locator('.role-title-subtitle text').allTextContents();
+      expect(subtitles.length).toBeGreaterThan(5);
+      for (const subtitle of subtitles) expect(subtitle).not.toContain('…');
       const paper = await page.evaluate(() => {
         const picture = document.querySelector('.picture svg');
         return picture === null ? '' : getComputedStyle(picture).backgroundColor;
@@ -95,7 +98,7 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
     const context = await browser.newContext({ javaScriptEnabled: false, offline: true });
     const page = await context.newPage();
     await page.goto(await reportOf());
-    expect(await page.locator('table.key tbody tr').count()).toBe(9);
+    expect(await page.locator('#numbers ~ .scroll tbody tr').count()).toBe(9);
     expect(await page.locator('.verdicts li').count()).toBeGreaterThan(3);
     expect(await page.locator('.answer').first().isVisible()).toBe(true);
     expect(await page.locator('noscript p').isVisible()).toBe(true);

@@ -7,7 +7,7 @@ import { readPageAssets } from '../../reports/html.ts';
 import { writeReport } from '../../reports/index.ts';
 import { hostileName, situations, syntheticDir } from './fixtures.ts';
 import type { SyntheticOptions } from './synthetic-results.ts';
-import { sevenStacks } from './synthetic-serving.ts';
+import { scalingStacks, sevenStacks } from './synthetic-serving.ts';
 
 const maxBytes = 3_000_000;
 
@@ -60,7 +60,7 @@ describe('the page', () => {
   it.each([
     ['three stacks and seeds', {}],
     ['weights dropped', situations['weights dropped, a fault']],
-    ['everything that a stack can do', situations['everything that a stack can do']],
+    ['fifteen stacks of all kinds, three seeds, a minute', allKinds()],
     ['fourteen stacks, five seeds, five minutes', manyStacks()],
   ])(
     'stays under 3 MB with %s',
@@ -140,6 +140,30 @@ describe('the page', () => {
     expect(page).not.toContain('What the policies report about themselves');
   });
 
+  it('has a table for each class, in order of priority, with its targets', async () => {
+    const markup = await pageOf(situations['everything that a stack can do']);
+    const captions = [...markup.matchAll(/<caption>(.*?)<\/caption>/g)].map(([, caption]) => caption);
+    expect(captions).toEqual([
+      '<strong>interactive</strong>: priority 1; TTFT at most 500 ms and TPOT at most 60 ms',
+      '<strong>batch</strong>: priority 0; TTFT at most 60 s',
+    ]);
+    expect(page).not.toContain('Classes of requests');
+  });
+
+  it('has a table of scaling and migration where there is any', async () => {
+    const markup = await pageOf(situations['everything that a stack can do']);
+    expect(markup).toContain('Scaling and migration');
+    expect(markup).toMatch(/Failed starts<\/th>(<td>0<\/td>){6}<td>1<\/td>/);
+    expect(markup).toMatch(/Migration downtime max<\/th><td>–<\/td><td>–<\/td><td>[\d.]+ ms</);
+    expect(page).not.toContain('Scaling and migration');
+  });
+
+  it('gives the reasons of scale events as text, escaped', async () => {
+    const markup = await pageOf(situations['everything that a stack can do']);
+    expect(markup).toContain('<summary>Scale events: the first 6 of each stack</summary>');
+    expect(markup).toMatch(/<td class="text">hpa<\/td><td class="text">\d+ requests wait, above 4<\/td>/);
+  });
+
   it('lists charts without anything to draw at the end, with the reason', () => {
     expect(page).toContain('<h3>Not drawn</h3>');
     expect(page).toContain('<li>Bubbles in pipelines: No stack ran a pipeline.</li>');
@@ -152,6 +176,11 @@ describe('the page', () => {
     expect(empty).toContain('3 cells of 3 did not finish');
   });
 });
+
+function allKinds(): SyntheticOptions {
+  const copies = scalingStacks.slice(0, 6).map((stack) => ({ ...stack, name: `${stack.name}-again` }));
+  return { stacks: [...scalingStacks, ...copies], seeds: [1, 2, 3], seconds: 60, hasBatch: true };
+}
 
 function manyStacks(): SyntheticOptions {
   const copies = sevenStacks.map((stack) => ({ ...stack, name: `${stack.name}-with-a-longer-name` }));

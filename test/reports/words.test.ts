@@ -12,6 +12,8 @@ import {
 } from '../../reports/format.ts';
 import type { Results } from '../../reports/load.ts';
 import { html, jsonMarkup } from '../../reports/markup.ts';
+import { styleOf } from '../../reports/stacks.ts';
+import type { StackStyle } from '../../reports/stacks.ts';
 import { closingTable, tableJson } from '../../reports/table.ts';
 import { binBy, cumulative } from '../../reports/thin.ts';
 import { headline, verdictsOf } from '../../reports/verdict.ts';
@@ -116,6 +118,16 @@ describe('verdicts', () => {
     );
   });
 
+  it('counts further leaders when many lead together', async () => {
+    const names = ['swap', 'llumnix', 'kunserve', 'chiron', 'hpa'];
+    const results = await comparing(names.map((name, index) => compared(name, 0.5 + index / 100, 0.4, 0.6)));
+    const [verdict] = verdictsOf(results);
+    expect(verdict?.sentence).toContain('kunserve (parameter-centric) and 2 more lead');
+    expect(verdict?.winners).toHaveLength(5);
+    expect(verdict?.detail).toContain('; 2 more');
+    expect(verdict?.detail).not.toContain('chiron');
+  });
+
   it('leaves the order open where intervals overlap', async () => {
     const results = await comparing([
       compared('kunserve', 0.4, 0.3, 0.5),
@@ -155,6 +167,19 @@ describe('verdicts', () => {
     expect(verdictsOf(results)[0]?.detail).toContain('50.0 % of the way to unlimited');
     const stacks = results.manifest.stacks.map((stack) => ({ ...stack, is_oracle: stack.name === 'swap' }));
     expect(verdictsOf({ ...results, manifest: { ...results.manifest, stacks } })).toEqual([]);
+  });
+});
+
+describe('looks of stacks', () => {
+  it('tells twelve stacks apart by more than colour, and eight by colour alone', async () => {
+    const [first] = sevenStacks;
+    const stacks = Array.from({ length: 12 }, (_, index) => ({ ...first!, name: `stack ${index}` }));
+    const results = await syntheticResults({ stacks, seeds: [1], seconds: 1 });
+    const styles = results.manifest.stacks.map((stack) => styleOf(results, stack));
+    const numOf = (key: (style: StackStyle) => string) => new Set(styles.map(key)).size;
+    expect(numOf(({ colour, dash }) => `${colour} ${dash.join(' ')}`)).toBe(12);
+    expect(numOf(({ colour, shape }) => `${colour} ${shape}`)).toBe(12);
+    expect(new Set(styles.slice(0, 8).map(({ colour }) => colour)).size).toBe(8);
   });
 });
 

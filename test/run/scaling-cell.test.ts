@@ -33,7 +33,7 @@ workload:
   - { kind: poisson, class: chat, rate: 100, durationS: 1, ${lengths} }
   - { kind: poisson, class: batch, rate: 50, durationS: 1, ${lengths} }
 slo: { ttftMs: 50 }
-policies: { restless: [least-loaded, ${join(import.meta.dirname, 'restless-plugin.ts')}, recompute] }
+policies: { restless: [least-loaded, ${join(import.meta.dirname, '../fixtures/plugins/restless.ts')}, recompute] }
 `;
 
 let summary: CellSummary;

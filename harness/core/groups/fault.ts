@@ -26,9 +26,11 @@ export interface Fault {
 /** A fault is no progress: one planned for later does not keep a run alive that has nothing left to do. */
 export function planFaults(cluster: Cluster, faults: readonly Fault[]): void {
   for (const { instance, atUs } of faults) {
-    cluster.events.scheduleCall(atUs, eventPriority.tick, () =>
-      fail(cluster, must(cluster.instances[instance], `instance ${instance}`)),
-    );
+    cluster.events.scheduleCall(atUs, eventPriority.tick, () => {
+      const failing = cluster.instances[instance];
+      // A policy may have begun with fewer instances than the configuration names.
+      if (failing !== undefined && !failing.isGone) fail(cluster, failing);
+    });
   }
 }
 
@@ -37,7 +39,6 @@ export function planFaults(cluster: Cluster, faults: readonly Fault[]): void {
  * groups of their own. Requests whose KV was on the failed instance compute it again; the others keep theirs.
  */
 function fail(cluster: Cluster, failed: Instance): void {
-  if (failed.isGone) return;
   const groups = failed.groups.slice();
   const members = groups.flatMap(({ pipeline }) => pipeline.map(({ member }) => member));
   const survivors = [...new Set(members)].filter((member) => member !== failed);

@@ -1,0 +1,296 @@
+import * as fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { Fragmentation } from '../../harness/metrics/fragmentation.ts';
+import type { DecisionRow, TimeseriesRow } from '../../harness/metrics/results.ts';
+import { frontierOf } from '../../reports/charts/cost-attainment.ts';
+import { charts } from '../../reports/charts/index.ts';
+import { phaseSegments } from '../../reports/charts/lanes.ts';
+import { openRequests } from '../../reports/charts/open-requests.ts';
+import { byTime, fleetSteps, Phases } from '../../reports/fleet.ts';
+import { fragmentationOf, freeMemoryOf, kvBytesPerToken } from '../../reports/free-memory.ts';
+import { doneCells } from '../../reports/load.ts';
+import type { DoneCell, Results } from '../../reports/load.ts';
+import { instanceNames, scaleEventsOf } from '../../reports/scale-events.ts';
+import { situations, syntheticResults, valuesIn } from './fixtures.ts';
+
+let results: Results;
+beforeAll(async () => {
+  results = await syntheticResults(situations['everything that a stack can do']);
+});
+
+function cellOf(policy: string): DoneCell {
+  return doneCells(results).find((cell) => cell.policy === policy && cell.seed === 1)!;
+}
+
+function drawn(name: string, from = results) {
+  const drawing = charts[name]!.draw(from);
+  if (drawing.kind !== 'drawn') throw new Error(drawing.reason);
+  return { ...drawing, values: valuesIn(drawing.spec) };
+}
+
+function titlesOf(spec: object): unknown[] {
+  return 'vconcat' in spec ? (spec.vconcat as { title?: unknown }[]).map(({ title }) => title) : [];
+}
+
+describe('instances over time', () => {
+  it('counts every instance that is not gone, in the phase that it is in', () => {
+    const cell = cellOf('chiron');
+    const phases = new Phases([cell]);
+    const steps = fleetSteps(cell, phases);
+    for (const rows of byTime(cell.timeseries)) {
+      const step = steps.findLast(({ timeUs }) => timeUs <= rows[0]!.time_us)!;
+      const there = rows.filter(({ state }) => state !== 'stopped' && state !== 'failed');
+      expect(step.total).toBe(there.length);
+      expect(step.counts.get('serving, interactive') ?? 0).toBe(
+        there.filter(({ role, state }) => role === 'interactive' && state === 'ready').length,
+      );
+    }
+    const seen = new Set(steps.flatMap(({ counts }) => [...counts.keys()]));
+    for (const name of ['provisioning', 'loading weights', 'warming up', 'draining']) {
+      expect(seen).toContain(name);
+    }
+  });
+
+  it('tells roles apart only where there are several', () => {
+    expect(new Phases([cellOf('hpa')]).all[0]?.name).toBe('serving');
+    const names = new Phases([cellOf('hpa'), cellOf('chiron')]).all.map(({ name }) => name);
+    expect(names.slice(0, 2)).toEqual(['serving, mixed', 'serving, interactive']);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('lets roles beyond the colours share one', () => {
+    const cell = cellOf('hpa');
+    const rows = cell.timeseries.map((row, index) => ({ ...row, role: `role${index % 7}` }));
+    const phases = new Phases([{ ...cell, timeseries: rows }]);
+    const serving = phases.all.filter(({ name }) => name.startsWith('serving'));
+    expect(serving.map(({ name }) => name)).toEqual([
+      'serving, role0',
+      'serving, role1',
+      'serving, role2',
+      'serving, other roles',
+    ]);
+    expect(new Set(serving.map(({ hue }) => hue)).size).toBe(4);
+  });
+
+  it('shows stacks that scale, and lists the reasons of the first events and how many more there are', () => {
+    const { spec, table } = drawn('fleet');
+    expect(titlesOf(spec).filter((title) => String(title).endsWith(': instances'))).toEqual([
+      'chiron: instances',
+      'hpa: instances',
+      'llumnix-hpa: instances',
+    ]);
+    const own = table!.rows.filter(([stack]) => stack === 'hpa');
+    expect(own).toHaveLength(6);
+    expect(own.map(([, , what]) => what)).toContain('asked for: 2 instances, role mixed');
+    expect(own.map(([, , what]) => what)).toContain('start failed: instance 5');
+    expect(own.some(([, , , who, why]) => who === 'hpa' && /^\d+ requests wait, above 4$/.test(why!))).toBe(
+      true,
+    );
+    const numLeft = scaleEventsOf(cellOf('hpa')).length - 6;
+    expect(table!.rest).toContain(`${numLeft} of hpa`);
+  });
+
+  it('gives marks their reason and keeps the most instances', () => {
+    const { values } = drawn('fleet');
+    const marks = values.filter((row) => row['kind'] === 'asked for');
+    expect(marks.length).toBeGreaterThan(2);
+    for (const mark of marks) expect(mark['why']).toMatch(/requests wait/);
+    const tops = values.filter((row) => row['phase'] !== undefined).map((row) => Number(row['high']));
+    expect(Math.max(...tops)).toBe(7);
+  });
+
+  it('counts open requests from their arrivals and ends, wherever they wait', () => {
+    const cell = cellOf('hpa');
+    const steps = openRequests(cell, 1_000_000);
+    for (const { timeUs, open } of steps.filter((_, index) => index % 97 === 0)) {
+      const expected = cell.requests.filter(
+        (row) => row.arrived_at_us <= timeUs && (row.ended_at_us ?? Infinity) > timeUs,
+      );
+      expect(open).toBe(expected.length);
+    }
+  });
+
+  it('joins what one policy does at one time for one reason, and leaves out what was refused', () => {
+    const cell = cellOf('hpa');
+    const role = (groupId: number, outcome: DecisionRow['outcome'] = 'applied'): DecisionRow => ({
+      time_us: 5,
+      policy: 'p',
+      moment: 'onTick',
+      kind: 'setRole',
+      data: { groupId, role: 'batch' },
+      reason: 'why',
+      outcome,
+    });
+    const decisions = [role(0), role(1), role(2), role(3, 'rejected')];
+    expect(scaleEventsOf({ ...cell, events: [], decisions })).toEqual([
+      { timeUs: 5, kind: 'other role', what: 'instances 0–2, role batch', who: 'p', why: 'why' },
+    ]);
+    expect(instanceNames([4])).toBe('instance 4');
+    expect(instanceNames([5, 2])).toBe('instances 2, 5');
+  });
+
+  it('divides the instance-seconds of every stack without a rest', () => {
+    const { values, answer } = drawn('instance-time');
+    for (const { name } of results.manifest.stacks) {
+      const cells = doneCells(results).filter(({ policy }) => policy === name);
+      const total = cells.reduce((sum, { summary }) => sum + summary.instance_seconds, 0) / cells.length;
+      const bars = values.filter((row) => row['stack'] === name && row['kind'] !== undefined);
+      const shown = bars.reduce((sum, row) => sum + Number(row['high']) - Number(row['low']), 0);
+      expect(shown / total).toBeCloseTo(1, 2);
+      const cold = bars.filter(({ kind }) => kind === 'provisioning' || kind === 'loading weights');
+      expect(cold.length).toBe(name.includes('hpa') || name === 'chiron' ? 2 : 0);
+    }
+    expect(answer).toMatch(/cold starts: chiron [\d.]+ of/);
+  });
+});
+
+describe('migrations', () => {
+  it('draws a line for each from source to target, aborted ones apart', () => {
+    const { values, spec } = drawn('migrations');
+    expect(titlesOf(spec)).toEqual(['llumnix: instances', 'llumnix-hpa: instances']);
+    const rows = cellOf('llumnix').migrations.concat(cellOf('llumnix-hpa').migrations);
+    const arcs = values.filter((row) => row['from'] !== undefined && row['way'] !== undefined);
+    expect(arcs.length).toBe(2 * rows.length);
+    const aborted = arcs.filter((row) => row['outcome'] === 'aborted');
+    expect(aborted.length).toBe(2 * rows.filter(({ outcome }) => outcome === 'aborted').length);
+    for (const arc of aborted) expect(arc['downtime']).toBe('none: the target has no free blocks');
+  });
+
+  it('has lanes without a gap while an instance is there', () => {
+    const cell = cellOf('llumnix-hpa');
+    const segments = phaseSegments(cell, new Phases([cell]));
+    const own = segments.filter(({ instance }) => instance === 4);
+    expect(own.map(({ phase }) => phase).slice(0, 4)).toEqual([
+      'provisioning',
+      'loading weights',
+      'warming up',
+      'serving',
+    ]);
+    own.slice(1).forEach((segment, index) => expect(segment.startUs).toBe(own[index]?.endUs));
+  });
+
+  it('shows whether downtime grows with length', () => {
+    const { answer } = drawn('migration-downtime');
+    const [, ...times] =
+      /live ([\d.]+) ms .* and ([\d.]+) ms above and blocking ([\d.]+) ms .* and ([\d.]+) ms/.exec(answer)!;
+    const [liveShort, liveLong, blockingShort, blockingLong] = times.map(Number);
+    expect(liveLong! / liveShort!).toBeCloseTo(1, 0);
+    expect(blockingLong! / blockingShort!).toBeGreaterThan(1.5);
+  });
+
+  it('is left out, like all that comes with scaling, where nobody scales or migrates', async () => {
+    const plain = await syntheticResults(situations['weights dropped, a fault']);
+    for (const name of ['fleet', 'instance-time', 'migrations', 'migration-downtime', 'free-memory']) {
+      expect(charts[name]!.draw(plain).kind).toBe('absent');
+    }
+    expect(charts['cost-attainment']!.draw(plain).kind).toBe('absent');
+  });
+});
+
+const memoryRow = fc.record({
+  kv_used_bytes: fc.integer({ min: 0, max: 100 }),
+  kv_free_bytes: fc.integer({ min: 0, max: 100 }),
+  head_kv_bytes: fc.integer({ min: 0, max: 150 }),
+});
+
+describe('free memory', () => {
+  function rowsOf(rows: readonly Partial<TimeseriesRow>[]): TimeseriesRow[] {
+    const [row] = cellOf('llumnix').timeseries;
+    return rows.map((own, instance) => ({ ...row!, instance, group: instance, ...own }));
+  }
+
+  it('takes as fragmented what the first in line could use elsewhere, smallest first', () => {
+    const free = { kv_used_bytes: 60, kv_free_bytes: 40 };
+    const rows = rowsOf([
+      { ...free, head_kv_bytes: 50 },
+      { ...free, head_kv_bytes: 45 },
+      { ...free, head_kv_bytes: 41 },
+      { ...free, head_kv_bytes: 40 },
+    ]);
+    // 41 + 45 + 50 of the 160 that are free; the last fits where it is.
+    expect(fragmentationOf(rows)).toBeCloseTo(136 / 400, 12);
+    expect(fragmentationOf(rows.slice(0, 2))).toBeCloseTo(45 / 200, 12);
+    expect(fragmentationOf([])).toBeUndefined();
+  });
+
+  it('agrees with the metric of the same name', () => {
+    fc.assert(
+      fc.property(fc.array(memoryRow, { minLength: 1, maxLength: 8 }), (memory) => {
+        const tally = new Fragmentation();
+        for (const row of memory) tally.addSample(sampleOf(row));
+        expect(fragmentationOf(rowsOf(memory))).toEqual(tally.ratios()?.mean);
+      }),
+    );
+  });
+
+  it('counts tokens that nobody needs, for each request, and of the fullest group', () => {
+    const rows = rowsOf([
+      { kv_free_bytes: 1000, waiting_kv_bytes: 0, running: 0, waiting: 0 },
+      { kv_free_bytes: 100, waiting_kv_bytes: 400, running: 2, waiting: 1 },
+      { kv_free_bytes: 9999, state: 'draining' },
+    ]);
+    const [only] = freeMemoryOf({ ...cellOf('llumnix'), timeseries: rows }, 10);
+    expect(only?.freeness).toBeCloseTo((1100 - 400) / 10 / 3, 12);
+    expect(only?.leastFreeness).toBeCloseTo((100 - 400) / 10 / 3, 12);
+  });
+
+  it('knows the size of KV from the configuration, and shows no bound', () => {
+    expect(kvBytesPerToken(results)).toBe(2 * 4 * 4 * 195 * 4);
+    const { values } = drawn('free-memory');
+    const stacks = new Set(values.flatMap(({ stack }) => stack ?? []));
+    expect(stacks.has('unlimited')).toBe(false);
+    expect(stacks.size).toBe(results.manifest.stacks.length - 1);
+  });
+});
+
+describe('cost against attainment', () => {
+  const point = (stack: string, cost: number, share: number) => ({
+    stack,
+    cost,
+    share,
+    family: 'other' as const,
+  });
+
+  it('keeps on the frontier whom nobody beats on both', () => {
+    const points = [point('a', 10, 0.5), point('b', 20, 0.4), point('c', 20, 0.9), point('d', 30, 0.9)];
+    expect(frontierOf(points).map(({ stack }) => stack)).toEqual(['a', 'c']);
+    expect(frontierOf([{ ...point('x', 1, 1), family: 'bound' }, ...points])).toHaveLength(2);
+  });
+
+  it('names every stack once, no two names in one place', () => {
+    const { values } = drawn('cost-attainment');
+    const names = values.filter((row) => row['at'] !== undefined);
+    const places = new Map(names.map((row) => [row['stack'], Number(row['at'])]));
+    expect(places.size).toBe(results.manifest.stacks.length);
+    const heights = [...places.values()].toSorted((a, b) => a - b);
+    const shares = names.map((row) => Number(row['share']));
+    const least = (Math.max(...shares) - Math.min(...shares)) / 25;
+    heights.slice(1).forEach((height, index) => expect(height - heights[index]!).toBeGreaterThan(least));
+  });
+});
+
+function sampleOf(row: Pick<TimeseriesRow, 'kv_used_bytes' | 'kv_free_bytes' | 'head_kv_bytes'>) {
+  return {
+    timeUs: 1,
+    instance: 0,
+    groupId: 0,
+    role: 'mixed',
+    state: 'ready' as const,
+    weightBytes: 0,
+    kvUsedBytes: row.kv_used_bytes,
+    kvFreeBytes: row.kv_free_bytes,
+    reserveBytes: 0,
+    loadingBytes: 0,
+    droppedBytes: 0,
+    hostKvBytes: 0,
+    waitingKvBytes: 0,
+    headKvBytes: row.head_kv_bytes,
+    numWaiting: 0,
+    numRunning: 0,
+    numSwapped: 0,
+    numExchanging: 0,
+    prefillTokens: 0,
+    decodeTokens: 0,
+    busyUs: 0,
+  };
+}

@@ -3,7 +3,7 @@ import { definePolicy, type GroupView } from '../../harness/policy/index.ts';
 
 /**
  * Sends a request to the group with the smallest share of its KV memory asked for: blocks of running, swapped and
- * waiting requests alike, so that a long queue counts as load (the dispatch rule that Llumnix calls INFaaS++).
+ * waiting requests alike, so that a long queue counts as load.
  */
 export const leastLoaded = definePolicy({
   name: 'least-loaded',

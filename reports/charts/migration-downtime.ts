@@ -9,7 +9,7 @@ import { absent, extent, logTicks, msLabels, plotWidth, topLevel } from './chart
 import type { Chart, Frame } from './chart.ts';
 
 const maxPoints = 1500;
-/** Stretches of length for which medians are drawn. */
+/** Medians of a protocol, each of equally many migrations. */
 const numMedians = 8;
 /** Shorter ones stand at the foot of the logarithmic axis. */
 const leastMs = 0.001;
@@ -30,8 +30,8 @@ export const migrationDowntime: Chart = {
       spec: specOf(moves),
       answer: answerOf(moves),
       caption:
-        'All stacks and seeds; one mark a migration that was done: from when the request stopped at its source until it could run at the target, logarithmic, over its tokens at that time. ' +
-        `Lines: medians of at most ${numMedians} equal stretches of length; a flat one means that downtime does not grow with length. Of each of at most ${maxPoints} stretches of length the longest downtime is drawn.`,
+        'All stacks and seeds; one mark a migration that was done: from when the request stopped at its source until it could run at the target, over its tokens at that time. ' +
+        `Lines: medians of at most ${numMedians} equally large parts, from the shortest to the longest; a flat one means that downtime does not grow with length. Both axes are logarithmic. Of each of at most ${maxPoints} stretches of length the longest downtime is drawn.`,
     };
   },
 };
@@ -48,7 +48,14 @@ function movesOf(results: Results): Move[] {
     migrations.flatMap(({ protocol, tokens, downtime_us: downtimeUs }) =>
       downtimeUs === null
         ? []
-        : [{ protocol, stack: policy, tokens, ms: Math.max(leastMs, downtimeUs / 1000) }],
+        : [
+            {
+              protocol,
+              stack: policy,
+              tokens: Math.max(1, tokens),
+              ms: Math.max(leastMs, downtimeUs / 1000),
+            },
+          ],
     ),
   );
 }
@@ -84,6 +91,7 @@ function specOf(moves: readonly Move[]) {
     binBy(own, ({ tokens }) => tokens, maxOfEach).flatMap((bin) => greatest(bin, ({ ms }) => ms) ?? []),
   );
   const { low, high } = extent(moves.map(({ ms }) => ms));
+  const lengths = extent(moves.map(({ tokens }) => tokens));
   const range: [number, number] = [roundForPicture(low / 1.4), roundForPicture(high * 1.4)];
   const color = {
     field: 'protocol',
@@ -95,7 +103,13 @@ function specOf(moves: readonly Move[]) {
     x: {
       field: 'tokens',
       type: 'quantitative' as const,
-      axis: { title: 'tokens of the request', grid: true, tickCount: 8 },
+      scale: { type: 'log' as const, nice: false },
+      axis: {
+        title: 'tokens of the request, logarithmic',
+        grid: true,
+        values: logTicks(lengths.low, lengths.high, 9),
+        format: ',d',
+      },
     },
     y: {
       field: 'ms',
@@ -146,12 +160,14 @@ function specOf(moves: readonly Move[]) {
 }
 
 function mediansOf(moves: readonly Move[]) {
-  return binBy(moves, ({ tokens }) => tokens, numMedians).map((bin) => {
-    const tokens = quantileOfSorted(sorted(bin.map((move) => move.tokens)), 0.5) ?? 0;
+  const ordered = moves.toSorted((a, b) => a.tokens - b.tokens);
+  const size = Math.ceil(ordered.length / numMedians);
+  return Array.from({ length: Math.ceil(ordered.length / size) }, (_, index) => {
+    const part = ordered.slice(index * size, (index + 1) * size);
     return {
-      protocol: bin[0]?.protocol,
-      tokens: roundForPicture(tokens),
-      ms: roundForPicture(medianMs(bin) ?? leastMs),
+      protocol: part[0]?.protocol,
+      tokens: roundForPicture(quantileOfSorted(sorted(part.map(({ tokens }) => tokens)), 0.5) ?? 1),
+      ms: roundForPicture(medianMs(part) ?? leastMs),
     };
   });
 }

@@ -14,8 +14,8 @@ import { phaseSegments } from './lanes.ts';
 const allMigrations = 1600;
 
 const outcomes = [
-  { outcome: 'done', label: 'done', hue: colour('migration'), dash: [] },
-  { outcome: 'aborted', label: 'aborted', hue: colour('ink'), dash: [3, 2] },
+  { outcome: 'done', hue: colour('migration'), dash: [] },
+  { outcome: 'aborted', hue: colour('ink'), dash: [3, 2] },
 ] as const;
 
 export const migrations: Chart = {
@@ -66,6 +66,9 @@ function specOf(cells: readonly DoneCell[], most: number) {
       .filter((name) =>
         cells.some(({ timeseries }) => timeseries.some((row) => phases.nameOf(row) === name)),
       ),
+    seen: outcomes
+      .map(({ outcome }) => outcome)
+      .filter((outcome) => cells.some((cell) => cell.migrations.some((row) => row.outcome === outcome))),
     most,
   };
   return topLevel(frame, {
@@ -84,6 +87,8 @@ interface Shown {
   readonly width: number;
   readonly phases: Phases;
   readonly present: readonly string[];
+  /** Outcomes that any migration has. */
+  readonly seen: readonly MigrationRow['outcome'][];
   readonly most: number;
 }
 
@@ -157,14 +162,14 @@ function laneLayer(
   };
 }
 
-function arcLayers(rows: readonly MigrationRow[], { most }: Shown, { isLowest }: Place) {
+function arcLayers(rows: readonly MigrationRow[], { most, seen }: Shown, { isLowest }: Place) {
   const kept = binBy(rows, (row) => row.started_us, most).flatMap(
     (bin) => greatest(bin, (row) => row.downtime_us ?? 0) ?? [],
   );
   const data = { values: kept.map(arcOf) };
-  const domain = outcomes.map(({ label }) => label);
+  const domain = outcomes.map(({ outcome }) => outcome);
   const legend = isLowest
-    ? { orient: 'bottom' as const, symbolType: 'stroke' as const, symbolSize: 300 }
+    ? { orient: 'bottom' as const, symbolType: 'stroke' as const, symbolSize: 300, values: [...seen] }
     : null;
   const x = { field: 'start', type: 'quantitative' as const };
   const hue = { domain, range: outcomes.map((one) => one.hue) };

@@ -11,13 +11,11 @@ import { kvCellBytes } from '../../harness/core/model-shape.ts';
 import type { Decision, MigrationProtocol, PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { exchange } from '../core/scripted.ts';
-import { at, placed, swapIns } from './scripts.ts';
+import { at, groupOn, placed, swapIns } from './scripts.ts';
 import { runVerified } from './verified-run.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
 const blockBytes = tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens);
-const startUs = 20_000;
-
 /** Request 0 migrates from instance 0 to 1, in four stages; 1 runs beside it at the source, 2 at the target. */
 const numStages = 4;
 const live: MigrationProtocol = { kind: 'live', maxStages: 6, lastStageBlocks: 1 };
@@ -27,11 +25,13 @@ const others = [request(1, 0, 30, 20), request(2, 40_000, 40, 30)];
 interface Scenario extends Omit<Partial<TinyRun>, 'policies'> {
   readonly protocol?: MigrationProtocol;
   readonly disturbers?: readonly PolicyDefinition[];
+  readonly beginUs?: number;
 }
 
-function runOf({ protocol = live, disturbers = [], ...run }: Scenario): Omit<TinyRun, 'executor'> {
-  const begin = at(startUs, () => [
-    { kind: 'migrate', requestId: 0, groupId: 1, protocol, reason: 'script' },
+function runOf(scenario: Scenario): Omit<TinyRun, 'executor'> {
+  const { protocol = live, disturbers = [], beginUs = 20_000, ...run } = scenario;
+  const begin = at(beginUs, (view) => [
+    { kind: 'migrate', requestId: 0, groupId: groupOn(view, 1)!.id, protocol, reason: 'script' },
   ]);
   const places = placed((id) => (id < 2 ? 0 : 1));
   return {
@@ -52,6 +52,10 @@ function play(scenario: Scenario = {}): Collector {
 /** Without TensorFlow, in the same virtual time. */
 function simulate(scenario: Scenario = {}): Collector {
   return runTiny(runOf(scenario)).seen;
+}
+
+function dropOf(groupIds: readonly number[]): Decision {
+  return { kind: 'drop', groupIds, transition: exchange, reason: 'script' };
 }
 
 /** What becomes of request 0 and of its one migration. */
@@ -106,6 +110,22 @@ describe('a request that migrates on TensorFlow', () => {
   });
 });
 
+describe.each([
+  ['to', [1, 2]],
+  ['from', [0, 2]],
+] as const)('a request that migrates %s a pipeline on TensorFlow', (direction, groupIds) => {
+  it.each([live, { kind: 'blocking' }, { kind: 'recompute' }] as const)('$kind', (protocol) => {
+    const merge = at(1000, () => [dropOf(groupIds)]);
+    const seen = play({ protocol, disturbers: [merge], beginUs: 40_000 });
+    expect(outcomeOf(seen)).toMatchObject({ isDone: true, groupId: direction === 'to' ? 3 : 1 });
+    const moves = seen.transfers.filter(({ kind }) => kind === 'migration');
+    const ends = new Set(moves.map(({ source, target }) => `${source} to ${target}`));
+    const pairs = direction === 'to' ? ['0 to 1', '0 to 2'] : ['0 to 1', '2 to 1'];
+    expect([...ends].toSorted()).toEqual(protocol.kind === 'recompute' ? [] : pairs);
+    expect(seen.migrations[0]!.bytes).toBe(moves.reduce((sum, { bytes }) => sum + bytes, 0));
+  });
+});
+
 /** Every boundary between two stages, and the moments before the request is stopped and before the last byte has come. */
 const moments = [
   { name: 'as stage 1 begins', stage: 1, request: 'runs', timeUs: stages[0]!.beginsUs },
@@ -118,10 +138,6 @@ const moments = [
 
 function decide(timeUs: number, decision: Decision): Scenario {
   return { disturbers: [at(timeUs, () => [decision])] };
-}
-
-function dropOf(groupIds: readonly number[]): Decision {
-  return { kind: 'drop', groupIds, transition: exchange, reason: 'script' };
 }
 
 /** What a policy wants with a request in a step happens when it comes back; its stop for the migration comes first. */

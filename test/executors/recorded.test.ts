@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { wallClockUs } from '../../harness/base/clock.ts';
-import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { type Collector, request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { Executor, MicroBatch, Stage } from '../../harness/core/executor.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { closingLine, recordExecutor, ReplayExecutor } from '../../harness/executors/recorded.ts';
@@ -70,6 +70,13 @@ function replayOf(name: string, text: string): ReplayExecutor {
   return new ReplayExecutor(file);
 }
 
+/** A run in which instances come and go and requests move between them. */
+function playRestless(executor: Executor): Collector {
+  const specs = Array.from({ length: 30 }, (_, id) => request(id, id * 1500, 40, 30));
+  const stack = [restless, policies['least-loaded'], policies.recompute];
+  return runTiny({ specs, policies: stack, numInstances: 3, maxInstances: 6, executor }).seen;
+}
+
 describe('a recording', () => {
   it('is replayed to the same times and the same verified tokens', () => {
     const replay = replayOf('whole', record([5, 9]));
@@ -98,25 +105,19 @@ describe('a recording', () => {
   });
 
   it('is replayed to the same run where instances come and go and requests move between them', () => {
-    const play = (executor: Executor) => {
-      const specs = Array.from({ length: 30 }, (_, id) => request(id, id * 1500, 40, 30));
-      const stack = [restless, policies['least-loaded'], policies.recompute];
-      const { seen } = runTiny({ specs, policies: stack, numInstances: 3, maxInstances: 6, executor });
-      return seen;
-    };
     let text = '';
     const recorded = recordExecutor(new UnevenExecutor(), {
       write: (line) => (text += line),
       close: () => {},
     });
-    const first = play(recorded.executor);
+    const first = playRestless(recorded.executor);
     const kinds = new Set(first.events.map(({ kind }) => kind));
     for (const kind of ['instanceReady', 'instanceStopped', 'groupsMerged'] as const) {
       expect(kinds).toContain(kind);
     }
     expect(first.migrations.length).toBeGreaterThan(5);
     const replay = replayOf('restless', text + closingLine(7));
-    expect(play(replay)).toEqual(first);
+    expect(playRestless(replay)).toEqual(first);
     expect(replay.finish()).toBe(7);
   });
 

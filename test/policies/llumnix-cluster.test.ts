@@ -4,10 +4,12 @@ import { checkPolicy } from '../../harness/conformance/check-policy.ts';
 import { type Collector, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { llumnixAutoscaler } from '../../policies/llumnix/autoscaler.ts';
+import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { infaasPlusPlus } from '../../policies/llumnix/infaas-plus-plus.ts';
 import { llumnix } from '../../policies/llumnix/llumnix.ts';
 import { recompute } from '../../policies/recompute/recompute.ts';
 import { roundRobin } from '../../policies/round-robin/round-robin.ts';
+import { swap } from '../../policies/swap/swap.ts';
 import { decide, scripted } from '../core/scripted.ts';
 
 /** A policy whose defaults are these parameters. */
@@ -18,6 +20,11 @@ function tuned(definition: PolicyDefinition, settings: object): PolicyDefinition
     create: (_, deps) => definition.create(definition.params.parse(settings), deps),
   };
 }
+
+const twoClasses = [
+  { name: 'normal', priority: 0, slo: {} },
+  { name: 'high', priority: 1, slo: {} },
+];
 
 /** Steps of the tiny cluster take a fraction of a millisecond, so looks are as much closer together. */
 const fast = { checkMs: 0.5 };
@@ -47,9 +54,9 @@ function count({ events }: Collector, kind: string): number {
 }
 
 describe.each([
-  ['llumnix', tuned(llumnix, { checkMs: 0.2, sourceBelowSteps: 80, targetAboveSteps: 80 })],
-  ['llumnix-autoscaler', tuned(llumnixAutoscaler, { intervalMs: 1, warmUpChecks: 0, removeAboveSteps: 300 })],
-])('%s in a hurry', (_, policy) => {
+  ['llumnix', tuned(llumnix, { sourceBelowSteps: 80, targetAboveSteps: 80 })],
+  ['llumnix-autoscaler', tuned(llumnixAutoscaler, { warmUpChecks: 0, removeAboveSteps: 300 })],
+])('%s with thresholds of a tiny cluster', (_, policy) => {
   it.each(checkPolicy(policy))('$name ($detail)', ({ status, detail }) => {
     expect(status, detail).toBe('passed');
   });
@@ -103,13 +110,9 @@ it('high priority is served sooner with priorities than without', () => {
     ...request(id, id * 1500, 20 + ((id * 37) % 60), 20 + ((id * 53) % 60)),
     className: id % 10 === 5 ? 'high' : 'normal',
   }));
-  const classes = [
-    { name: 'normal', priority: 0, slo: {} },
-    { name: 'high', priority: 1, slo: {} },
-  ];
   const meanTtftUs = (priorities: boolean): number => {
     const settings = { ...fast, priorities, headroomTargetTokens: 160 };
-    const seen = run([tuned(llumnix, settings)], { specs, classes, numInstances: 3 });
+    const seen = run([tuned(llumnix, settings)], { specs, classes: twoClasses, numInstances: 3 });
     const high = specs.filter(({ className }) => className === 'high');
     return high.reduce((sum, { id }) => sum + ttftUs(seen, id), 0) / high.length;
   };
@@ -166,4 +169,38 @@ it('a drain ends sooner where requests migrate away, and nothing is preempted fo
   };
   expect(stoppedAtUs(tuned(llumnix, fast))).toBeLessThan(20_000);
   expect(stoppedAtUs(infaasPlusPlus)).toBeGreaterThan(40_000);
+});
+
+describe('composes', () => {
+  const params = { intervalMs: 5, warmUpChecks: 0, addBelowSteps: 30, removeAboveSteps: 100 };
+  const autoscaler = tuned(llumnixAutoscaler, params);
+  const dropping = tuned(kunserve, { pollMs: 10, minDwellMs: 20, trendPolls: 3 });
+  const migrating = tuned(llumnix, fast);
+  const stacks = {
+    'with swap': [migrating, autoscaler, swap],
+    'with KunServe': [migrating, autoscaler, dropping],
+    'INFaaS++ with KunServe and swap': [infaasPlusPlus, autoscaler, dropping, swap],
+  };
+
+  it.each(Object.entries(stacks))('%s, two classes and an instance that fails', (_, policies) => {
+    const seen = run(policies, {
+      specs: [
+        ...Array.from({ length: 60 }, (__, id) => ({
+          ...request(id, id * 300, 20 + ((id * 37) % 60), 30 + ((id * 53) % 60)),
+          className: id % 7 === 0 ? 'high' : 'normal',
+        })),
+        ...Array.from({ length: 30 }, (__, id) => ({
+          ...request(60 + id, 400_000 + id * 5000, 30, 100),
+          className: 'normal',
+        })),
+      ],
+      classes: twoClasses,
+      numInstances: 4,
+      maxInstances: 6,
+      faults: [{ instance: 1, atUs: 60_000 }],
+    });
+    for (const kind of ['instanceFailed', 'instanceRequested', 'instanceStopped']) {
+      expect(count(seen, kind)).toBeGreaterThan(0);
+    }
+  });
 });

@@ -106,7 +106,16 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
   }, 60_000);
 });
 
+const reports = new Map<string, Promise<string>>();
+
+/** Address of the page of a situation, written once. */
 async function reportOf(situation = 'everything that a stack can do'): Promise<string> {
+  const known = reports.get(situation) ?? write(situation);
+  reports.set(situation, known);
+  return known;
+}
+
+async function write(situation: string): Promise<string> {
   const resultsDir = syntheticDir(situations[situation]);
   const { htmlPath } = await writeReport({ resultsDir, metricDefinitions: metrics });
   return pathToFileURL(htmlPath).href;

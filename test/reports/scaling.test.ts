@@ -194,11 +194,6 @@ const memoryRow = fc.record({
 });
 
 describe('free memory', () => {
-  function rowsOf(rows: readonly Partial<TimeseriesRow>[]): TimeseriesRow[] {
-    const [row] = cellOf('llumnix').timeseries;
-    return rows.map((own, instance) => ({ ...row!, instance, group: instance, ...own }));
-  }
-
   it('takes as fragmented what the first in line could use elsewhere, smallest first', () => {
     const free = { kv_used_bytes: 60, kv_free_bytes: 40 };
     const rows = rowsOf([
@@ -244,13 +239,6 @@ describe('free memory', () => {
 });
 
 describe('cost against attainment', () => {
-  const point = (stack: string, cost: number, share: number) => ({
-    stack,
-    cost,
-    share,
-    family: 'other' as const,
-  });
-
   it('keeps on the frontier whom nobody beats on both', () => {
     const points = [point('a', 10, 0.5), point('b', 20, 0.4), point('c', 20, 0.9), point('d', 30, 0.9)];
     expect(frontierOf(points).map(({ stack }) => stack)).toEqual(['a', 'c']);
@@ -293,4 +281,14 @@ function sampleOf(row: Pick<TimeseriesRow, 'kv_used_bytes' | 'kv_free_bytes' | '
     decodeTokens: 0,
     busyUs: 0,
   };
+}
+
+/** Rows of one sample that differ in this only. */
+function rowsOf(rows: readonly Partial<TimeseriesRow>[]): TimeseriesRow[] {
+  const [row] = cellOf('llumnix').timeseries;
+  return rows.map((own, instance) => ({ ...row!, instance, group: instance, ...own }));
+}
+
+function point(stack: string, cost: number, share: number) {
+  return { stack, cost, share, family: 'other' as const };
 }

@@ -42,8 +42,13 @@ export class Phases {
     const known = knownRoles.filter((role) => roles.has(role));
     const others = [...roles].filter((role) => !knownRoles.includes(role)).toSorted();
     this.#roles = [...known, ...others];
+    const free = roleHues.filter((_, index) => !roles.has(knownRoles[index] ?? ''));
+    const hueOf = (role: string) => roleHues[knownRoles.indexOf(role)] ?? free.shift() ?? 'group3';
     const serving = [...new Set(this.#roles.map((role) => this.#servingName(role)))];
-    const phases = serving.map((name, index) => ({ name, hue: colour(this.#hueAt(index)) }));
+    const phases = serving.map((name, index) => ({
+      name,
+      hue: colour(serving.length === 1 ? 'group2' : hueOf(this.#roles[index] ?? '')),
+    }));
     this.all = [...phases, drainingPhase, ...coldPhases];
   }
 
@@ -57,11 +62,6 @@ export class Phases {
     if (this.#roles.length < 2) return 'serving';
     const isShared = this.#roles.length > roleHues.length && this.#roles.indexOf(role) >= roleHues.length - 1;
     return isShared ? 'serving, other roles' : `serving, ${role}`;
-  }
-
-  #hueAt(index: number): ColourName {
-    const onlyRole = this.#roles.length === 1 ? 0 : knownRoles.indexOf(this.#roles[index] ?? '');
-    return roleHues[onlyRole >= 0 ? onlyRole : index] ?? 'group3';
   }
 }
 

@@ -1,4 +1,4 @@
-/** Double-ended queue over a ring buffer: O(1) at both ends, indexable, removal from the middle O(n). */
+/** Double-ended queue over a ring buffer: O(1) at both ends, indexable; in the middle as far as the nearer end. */
 export class Deque<T> {
   #items: (T | undefined)[] = Array.from({ length: 16 }, () => undefined);
   #head = 0;
@@ -35,18 +35,45 @@ export class Deque<T> {
     return item;
   }
 
+  /** Puts the item at `index`, from 0 to `length`. */
+  insertAt(index: number, item: T): void {
+    if (index < this.#length / 2) {
+      this.pushFront(item);
+      for (let at = 0; at < index; at += 1) this.#swap(at, at + 1);
+    } else {
+      this.pushBack(item);
+      for (let at = this.#length - 1; at > index; at -= 1) this.#swap(at, at - 1);
+    }
+  }
+
   /** Whether the item was there. */
   remove(item: T): boolean {
     for (let index = 0; index < this.#length; index += 1) {
       if (this.at(index) !== item) continue;
-      if (index === 0) {
-        this.popFront();
-        return true;
-      }
-      this.replaceAll([...this].filter((other) => other !== item));
+      this.#removeAt(index);
       return true;
     }
     return false;
+  }
+
+  #removeAt(index: number): void {
+    if (index < this.#length / 2) {
+      for (let at = index; at > 0; at -= 1) this.#swap(at, at - 1);
+      this.popFront();
+    } else {
+      for (let at = index; at < this.#length - 1; at += 1) this.#swap(at, at + 1);
+      this.#length -= 1;
+      this.#items[(this.#head + this.#length) & (this.#items.length - 1)] = undefined;
+    }
+  }
+
+  #swap(a: number, b: number): void {
+    const mask = this.#items.length - 1;
+    const first = (this.#head + a) & mask;
+    const second = (this.#head + b) & mask;
+    const item = this.#items[first];
+    this.#items[first] = this.#items[second];
+    this.#items[second] = item;
   }
 
   replaceAll(items: Iterable<T>): void {

@@ -114,7 +114,7 @@ const acting = ['onSchedule', 'onMemoryPressure', 'onTick', 'onEvent'] as const;
 const momentsOf = { migrates: acting, scales: ['initialInstances', ...acting] } as const;
 
 /** Whether a policy with these capabilities may be expected to decide this. */
-function isDeclared({ kind }: DecisionRecord, capabilities: Capabilities): boolean {
+function canDecide(capabilities: Capabilities, { kind }: DecisionRecord): boolean {
   switch (kind) {
     case 'migrate':
       return capabilities.migrates === true;
@@ -140,7 +140,7 @@ function serve(definition: PolicyDefinition, situation: Situation): string {
   const own = seen.decisions.filter(({ policy }) => policy === definition.name);
   const refused = own.find(({ outcome }) => outcome === 'rejected');
   require(refused === undefined, `a decision was refused: ${refused?.kind}: ${refused?.error}`);
-  const undeclared = own.find((decision) => !isDeclared(decision, definition.capabilities));
+  const undeclared = own.find((decision) => !canDecide(definition.capabilities, decision));
   require(undeclared === undefined, `"${undeclared?.kind}" is decided and not among the capabilities`);
   const rejected = seen.requests.filter(({ status }) => status === 'rejected').length;
   require(rejected === 0 ||
@@ -148,8 +148,8 @@ function serve(definition: PolicyDefinition, situation: Situation): string {
   const incomplete = seen.requests.find(
     ({ status, generatedTokens, outputTokens }) => status !== 'rejected' && generatedTokens !== outputTokens,
   );
-  require(incomplete ===
-    undefined, `request ${incomplete?.id} ended as ${incomplete?.status}: ${incomplete?.endReason}`);
+  const reason = incomplete?.endReason === undefined ? '' : `: ${incomplete.endReason}`;
+  require(incomplete === undefined, `request ${incomplete?.id} ended as ${incomplete?.status}${reason}`);
   return `${seen.requests.length - rejected} requests finished, ${rejected} rejected, ${own.length} decisions`;
 }
 
@@ -214,8 +214,8 @@ function runWith(
     create: (params, deps) => wrap(definition.create(params, deps)),
   };
   const policies = [wrapped, ...(script === undefined ? [] : [script]), leastLoaded, recompute];
-  return runTiny({ ...run, policies, maxDurationUs: maxRunUs }).seen;
+  return runTiny({ maxDurationUs: maxRunUs, ...run, policies }).seen;
 }
 
-/** Far longer than any of the loads needs. */
-const maxRunUs = 3600 * usPerSecond;
+/** Far longer than the short loads need. */
+const maxRunUs = 60 * usPerSecond;

@@ -57,6 +57,8 @@ const slow = {
   sampleIntervalUs: 10 * usPerSecond,
   // Policies that look every 50 ms would have the suite do little but check.
   checkEvery: 8,
+  // Half as long again as the load needs.
+  maxDurationUs: 900 * usPerSecond,
 } as const;
 
 const twoClasses: readonly RequestClass[] = [

@@ -194,7 +194,14 @@ function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefin
   if (request.status.kind !== 'swapped')
     return `request ${request.id} is ${request.status.kind}, not swapped`;
   const blocks = group.blocksFor(request.computedTokens);
-  if (blocks > group.freeBlocks) return `${blocks} blocks needed, ${group.freeBlocks} free`;
+  if (group.running.length >= group.limits.maxRunning) return `${group.running.length} requests run already`;
+  const missing = blocks - group.freeBlocks;
+  if (missing > 0 && cluster.stack.can('unlimitedMemory')) cluster.growMemory(group.layout, missing);
+  else if (blocks > group.totalBlocks) {
+    // It has come here from a larger group that is gone.
+    computeElsewhere(cluster, request);
+    return undefined;
+  } else if (missing > 0) return `${blocks} blocks needed, ${group.freeBlocks} free`;
   swapIn(cluster, group, request);
   return undefined;
 }

@@ -5,8 +5,8 @@ import type { Request } from './request.ts';
 import type { RequestClass } from './workload.ts';
 
 /**
- * Requests that are kept at the cluster, a queue for each class: those of the highest priority first, the oldest first in
- * each. So a class of which nothing can be placed costs one question, however many wait.
+ * Requests that are kept at the cluster, a queue for each class: those of the highest priority first, the oldest arrival
+ * first in each. So a class of which nothing can be placed costs one question, however many wait.
  */
 export class HeldQueue implements HeldView {
   readonly #byClass: ReadonlyMap<string, Deque<Request>>;
@@ -40,11 +40,16 @@ export class HeldQueue implements HeldView {
     return this.#byClass.get(className) ?? [];
   }
 
-  pushBack(request: Request): void {
-    this.#queueOf(request).pushBack(request);
+  /** One that has lost its place elsewhere comes before those that have arrived after it. */
+  add(request: Request): void {
+    const queue = this.#queueOf(request);
+    request.isHeld = true;
+    queue.insertAt(firstAfter(queue, request), request);
   }
 
   remove(request: Request): void {
+    if (!request.isHeld) return;
+    request.isHeld = false;
     this.#queueOf(request).remove(request);
   }
 
@@ -55,4 +60,20 @@ export class HeldQueue implements HeldView {
   #queueOf({ className }: Request): Deque<Request> {
     return must(this.#byClass.get(className), `queue of class ${className}`);
   }
+}
+
+/** Index of the first that has arrived later, by bisection. */
+function firstAfter(queue: Deque<Request>, request: Request): number {
+  let low = 0;
+  let high = queue.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(request, must(queue.at(middle), 'held request'))) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function isBefore(a: Request, b: Request): boolean {
+  return a.arrivedAtUs === b.arrivedAtUs ? a.id < b.id : a.arrivedAtUs < b.arrivedAtUs;
 }

@@ -39,8 +39,8 @@ export class Instance implements InstanceView {
   current: StepBatch | undefined;
   /** Micro-batches that wait for it, of whichever group. */
   readonly stageQueue: StepBatch[] = [];
-  /** Whether a sample has said already that it was released. */
-  isReleaseSampled = false;
+  /** Whether a sample has said already that it has failed or was released. */
+  isGoneSampled = false;
   /** Since the last sample. */
   busyUs = 0;
   prefillTokens = 0;

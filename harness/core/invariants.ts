@@ -90,18 +90,12 @@ function checkTransitions({ groups }: Cluster): void {
   }
 }
 
-/** INV-migration: one that is stopped for its last stage is the target's; groups count what their requests do. */
+/** INV-migration: groups count what their requests do. */
 function checkMigrations({ groups, live }: Cluster): void {
   const migrations: Migration[] = [];
-  for (const { id, status, arrival, groupId } of live.values()) {
-    const migration = arrival?.migration;
-    if (migration !== undefined) migrations.push(migration);
-    const isStopped = migration?.stoppedAtUs !== undefined;
-    assert(
-      isStopped === (status.kind === 'migrating') && (!isStopped || groupId === migration.toGroup),
-      'INV-migration',
-      () => `request ${id} is ${status.kind} in group ${groupId}`,
-    );
+  for (const request of live.values()) {
+    checkMigration(request);
+    if (request.arrival?.migration !== undefined) migrations.push(request.arrival.migration);
   }
   const numOut = countBy(migrations, ({ fromGroup }) => fromGroup);
   const numIn = countBy(migrations, ({ toGroup }) => toGroup);
@@ -110,6 +104,37 @@ function checkMigrations({ groups, live }: Cluster): void {
       numMigratingOut === (numOut.get(id) ?? 0) && numMigratingIn === (numIn.get(id) ?? 0),
       'INV-migration',
       () => `group ${id} counts ${numMigratingOut} out, ${numMigratingIn} in; its requests say otherwise`,
+    );
+  }
+  checkDrains(groups, migrations);
+}
+
+/** INV-migration: a request is its source's until it is stopped, then the target's; it is stopped once no step holds it. */
+function checkMigration({ id, status, arrival, groupId, isStopping, isInFlight }: Request): void {
+  const migration = arrival?.migration;
+  const isStopped = migration?.stoppedAtUs !== undefined;
+  const owner = isStopped ? migration.toGroup : migration?.fromGroup;
+  assert(
+    isStopped === (status.kind === 'migrating') && (migration === undefined || groupId === owner),
+    'INV-migration',
+    () => `request ${id} is ${status.kind} in group ${groupId}`,
+  );
+  assert(
+    !isStopping || isInFlight,
+    'INV-migration',
+    () => `request ${id} could be stopped for its migration`,
+  );
+}
+
+/** INV-drain: nothing waits in a group that drains, and nothing is on its way there but what was stopped for it before. */
+function checkDrains(groups: Iterable<InstanceGroup>, migrations: readonly Migration[]): void {
+  for (const { id, phase, waiting } of groups) {
+    if (phase !== 'draining') continue;
+    const isOpen = migrations.some(({ toGroup, stoppedAtUs }) => toGroup === id && stoppedAtUs === undefined);
+    assert(
+      waiting.length === 0 && !isOpen,
+      'INV-drain',
+      () => `group ${id} drains, but ${waiting.length} requests wait there, or migrate to it`,
     );
   }
 }

@@ -44,7 +44,7 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
   cluster.live.set(request.id, request);
   cluster.executor.admitRequest(spec);
   cluster.hooks.notify({ kind: 'requestArrived', requestId: request.id });
-  if (dispatch(cluster, request, false) !== 'placed') cluster.held.pushBack(request);
+  if (dispatch(cluster, request, false) !== 'placed') cluster.held.add(request);
 }
 
 /** `class held`: nothing of its class can be placed now. */
@@ -80,6 +80,7 @@ function applyDispatch(
           ? `there is no group ${decision.groupId}`
           : `group ${group.id} takes no requests`;
       }
+      cluster.held.remove(request);
       const wasStarted = request.preemptedAtUs !== undefined;
       request.status = wasStarted ? requestStatus.preempted : requestStatus.queued;
       group.adopt(request);
@@ -112,7 +113,7 @@ export function computeElsewhere(cluster: Cluster, request: Request): void {
 export function placeAnew(cluster: Cluster, request: Request): void {
   request.groupId = undefined;
   request.status = requestStatus.held;
-  cluster.held.pushBack(request);
+  cluster.held.add(request);
   planRetry(cluster);
 }
 
@@ -126,17 +127,16 @@ export function planRetry(cluster: Cluster): void {
   });
 }
 
-/** The highest priority first, and oldest first in a class, which stays the order of what is held again. */
-function retryHeld(cluster: Cluster): void {
+/** The highest priority first, and oldest first in a class; each request once. */
+export function retryHeld(cluster: Cluster): void {
   for (const queue of cluster.held.queues) {
-    const again: Request[] = [];
+    let index = 0;
     for (let left = queue.length; left > 0; left -= 1) {
-      const request = must(queue.popFront(), 'held request');
-      const placing = dispatch(cluster, request, true);
-      if (placing !== 'placed') again.push(request);
-      if (placing === 'class held') break;
+      const request = queue.at(index);
+      if (request === undefined) break;
+      if (dispatch(cluster, request, true) === 'class held') break;
+      if (request.isHeld) index += 1;
     }
-    for (const request of again.toReversed()) queue.pushFront(request);
   }
 }
 

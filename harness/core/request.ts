@@ -35,7 +35,7 @@ export interface KvArrival {
 
 /** A migration under way; see `kv/migrate.ts`. */
 export interface Migration {
-  readonly fromGroup: number;
+  fromGroup: number;
   readonly toGroup: number;
   /** First members of the groups. */
   readonly fromInstance: number;
@@ -78,6 +78,8 @@ export class Request implements RequestView {
   /** Blocks that `tokens` need, as counted in the group's demand. */
   demandBlocks = 0;
   numInFlight = 0;
+  /** Kept at the cluster; see `HeldQueue`. */
+  isHeld = false;
 
   groupId: number | undefined;
   firstScheduledAtUs: number | undefined;
@@ -115,9 +117,10 @@ export class Request implements RequestView {
     return this.arrival?.migration?.toGroup;
   }
 
-  /** Left out of further steps, since its migration waits for the last one to come back. */
+  /** Left out of further steps: it is stopped for its migration once the last one has come back. */
   get isStopping(): boolean {
-    return this.arrival?.migration?.isStopping === true;
+    const migration = this.arrival?.migration;
+    return migration?.isStopping === true && migration.stoppedAtUs === undefined;
   }
 
   /** Blocks for more tokens: where its others are, or else in `layout`. */

@@ -5,7 +5,7 @@ import { type Fault, planFaults } from './groups/fault.ts';
 import type { InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
 import { checkInvariants } from './invariants.ts';
-import { endRequest, planArrivals, planRetry } from './lifecycle.ts';
+import { endRequest, planArrivals, planRetry, retryHeld } from './lifecycle.ts';
 import { usPerSecond } from '../base/units.ts';
 import { modelWeightBytes } from './model-shape.ts';
 import { step } from './step-loop.ts';
@@ -129,11 +129,13 @@ export class EndlessError extends Error {
  */
 function canGoOn({ events, live, nowUs, numPendingArrivals, stack }: Cluster, progressAtUs: number): boolean {
   if (live.size === 0 && numPendingArrivals === 0) return false;
-  return events.hasProgress || (stack.answers('onTick') && nowUs - progressAtUs < patienceUs);
+  if (events.hasProgress) return true;
+  const longestTickUs = Math.max(0, ...stack.members.map(({ policy }) => policy.tickUs ?? 0));
+  return longestTickUs > 0 && nowUs - progressAtUs < Math.max(leastPatienceUs, 3 * longestTickUs);
 }
 
-/** Longer than any policy has reason to watch requests that cannot go on. */
-const patienceUs = 60 * usPerSecond;
+/** Longer than any policy has reason to watch requests that cannot go on, unless it ticks more rarely. */
+const leastPatienceUs = 60 * usPerSecond;
 
 function notify(cluster: Cluster, event: PolicyEvent): void {
   const answers = cluster.stack.onEvent(event, cluster.view);
@@ -148,7 +150,8 @@ function planTicks(cluster: Cluster, member: StackMember): void {
   const tick = (): void => {
     const value = cluster.stack.onTick(member, cluster.view);
     applyDecisions(cluster, 'onTick', { policy: member.name, value });
-    planRetry(cluster);
+    // At once: a retry that is planned would count as progress, although nothing may come of it.
+    retryHeld(cluster);
     cluster.events.scheduleCall(cluster.nowUs + tickUs, eventPriority.tick, tick);
   };
   cluster.events.scheduleCall(tickUs, eventPriority.tick, tick);
@@ -164,9 +167,9 @@ function planSamples(cluster: Cluster, intervalUs: number): void {
 
 function sample(cluster: Cluster): void {
   for (const instance of cluster.instances) {
-    // One row says that it is released.
-    if (instance.state !== 'stopped' || !instance.isReleaseSampled) sampleInstance(cluster, instance);
-    instance.isReleaseSampled = instance.state === 'stopped';
+    // One row says that it is gone.
+    if (!instance.isGoneSampled) sampleInstance(cluster, instance);
+    instance.isGoneSampled = instance.isGone;
   }
 }
 

@@ -54,7 +54,8 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
         budget,
       });
       // Giving requests up may have moved this one, or taken it out: go on behind it, or with what stands in its place.
-      if (running[index] !== request) index = isRunning(request) ? running.indexOf(request) : index - 1;
+      if (running[index] !== request)
+        index = isRunningIn(group, request) ? running.indexOf(request) : index - 1;
       if (!hasBlocks) continue;
     }
     addToBatch(cluster, batch, request, count);
@@ -84,11 +85,11 @@ function reserveBlocks(
       cluster.growMemory(request.layout ?? group.layout, missing);
       break;
     }
-    if (cannotEverFit(cluster, group, request)) return false;
+    if (cannotEverFit(cluster, group, request) || !isRunningIn(group, request)) return false;
     budget.isUnderPressure = true;
     const policy = makeRoom(cluster, group, { requestId: request.id, blocks: missing });
     if (policy === undefined) return false;
-    if (!isRunning(request)) return false;
+    if (!isRunningIn(group, request)) return false;
     missing = missingBlocks(group, request, tokens);
     answersLeft -= 1;
     if (answersLeft === 0) {
@@ -107,8 +108,9 @@ function missingBlocks(group: InstanceGroup, request: Request, tokens: number): 
   return group.blocksFor(tokens) - request.kvBlocks - group.freeBlocksFor(request);
 }
 
-function isRunning(request: Request): boolean {
-  return request.status.kind === 'prefilling' || request.status.kind === 'decoding';
+/** Whether the request is still one of the group's that run: a policy may have given it up or moved it. */
+function isRunningIn(group: InstanceGroup, { status, groupId }: Request): boolean {
+  return groupId === group.id && (status.kind === 'prefilling' || status.kind === 'decoding');
 }
 
 /**
@@ -119,6 +121,8 @@ function cannotEverFit(cluster: Cluster, group: InstanceGroup, request: Request)
   const needed = group.blocksFor(request.tokens);
   const { totalBlocks } = request.layout ?? group.layout;
   if (needed <= totalBlocks || request.isInFlight || willGrow(cluster, group, request)) return false;
+  // The answer was to move it to where it fits, perhaps.
+  if (request.groupId !== group.id) return true;
   endRequest(cluster, request, 'failed', `needs ${needed} KV blocks, its group has ${totalBlocks}`);
   return true;
 }
@@ -148,6 +152,7 @@ function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, 
     const count = Math.min(request.tokens, budget.tokens);
     const blocks = group.blocksFor(count);
     if (!cluster.stack.can('unlimitedMemory') && cannotEverFit(cluster, group, request)) continue;
+    if (group.waiting.at(0) !== request) continue;
     if (!hasRoomFor(cluster, group, blocks, limits)) return;
     group.dequeue(request);
     request.takeBlocks(group.layout, blocks);

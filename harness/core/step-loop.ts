@@ -33,13 +33,13 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
       group.spareBatches.push(batch);
       break;
     }
-    for (const microBatch of split(cluster, group, batch)) execute(cluster, group, microBatch);
+    for (const microBatch of toMicroBatches(cluster, group, batch)) execute(cluster, group, microBatch);
   }
-  if (group.inFlight.length === 0) settle(cluster, group);
+  if (group.inFlight.length === 0) changeWhenIdle(cluster, group);
 }
 
 /** Nothing of the group is being computed: what has waited for that can happen. */
-function settle(cluster: Cluster, group: InstanceGroup): void {
+function changeWhenIdle(cluster: Cluster, group: InstanceGroup): void {
   if (group.isChanging) applyWhenIdle(group);
   else if (group.phase === 'retiring' && group.numRequests === 0) retire(cluster, group);
   else if (group.phase === 'draining' && group.numRequests === 0) releaseIfEmpty(cluster, group);
@@ -217,7 +217,7 @@ function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): vo
 }
 
 /** Cuts a pipeline's batch into micro-batches: as a policy says, else evenly, one for each stage that is free. */
-function split(cluster: Cluster, group: InstanceGroup, batch: StepBatch): readonly StepBatch[] {
+function toMicroBatches(cluster: Cluster, group: InstanceGroup, batch: StepBatch): readonly StepBatch[] {
   if (group.pipeline.length === 1) return [batch];
   const view = viewOf(batch);
   const answer = cluster.stack.formMicroBatches(view, group);

@@ -246,7 +246,7 @@ export const metrics = {
     label: 'Drain time',
     unit: 's',
     formula:
-      'Instance-seconds from the start of each drain until the instance was released, the drain was cancelled, or the run ended; of a pipeline, its first member.',
+      'Instance-seconds from the start of each drain until the instance was released, the drain was cancelled, or the run ended.',
     better: 'lower',
   },
   preemption_count: {

@@ -165,7 +165,8 @@ export interface ScaleUpDecision {
 
 /**
  * Releases the instances of a group once its requests have ended or migrated away: no dispatch and no migration to it any
- * more; those that have no KV yet are placed anew. A group that is still loading is released at once.
+ * more; those that have no KV yet are placed anew. A request whose KV is there may yet come back, when another instance fails. A group that is
+ * still loading is released at once.
  */
 export interface DrainDecision {
   readonly kind: 'drain';

@@ -180,7 +180,7 @@ export type PolicyEvent =
   /** The start of an instance has failed and will be tried again. */
   | { readonly kind: 'startFailed'; readonly instanceId: number; readonly retryAtUs: number }
   | { readonly kind: 'migrationDone'; readonly requestId: number; readonly from: number; readonly to: number }
-  /** The request goes on at its source, if it is still there. */
+  /** The request goes on where it is: at its source, or, if it was stopped already, wherever the change that stopped it has left it. */
   | {
       readonly kind: 'migrationAborted';
       readonly requestId: number;

@@ -16,17 +16,22 @@ export interface Situation {
 /** Below this a back-pressure says "far away" and no more: nothing is divided by less. */
 const leastPressure = 0.01;
 
+/** Taken for the latency of requests without a target: half of what would be too much. */
+const untargetedPressure = 0.5;
+
 /**
  * Chiron's local autoscaler: the batch size of one instance by back-pressure, the larger of two ratios.
  *
  * - Latency: observed time between tokens over its target.
  * - Throughput: tokens per second before over those of now, both smoothed. It means something only between two
- *   windows in which the batch size was what kept requests waiting; otherwise it is the noise of the load, and
- *   halving at every second ratio above 1 would end at a batch size of 1.
+ *   windows in which the batch size was binding: it kept requests waiting, or as many ran as it allows, so that others
+ *   went elsewhere. Otherwise it is the noise of the load, and halving at every second ratio above 1 would end at a
+ *   batch size of 1. For the same reason a ratio about 1 says something only after the size has grown: that it has
+ *   brought nothing.
  *
  * At 1 or more the batch size is halved, and not again before that has taken effect, since requests that run are
- * not stopped. Below 1 it grows as `increase` says, if it was what kept requests waiting: a size that nothing ran
- * into says nothing about a larger one. What has not been measured changes nothing.
+ * not stopped. Below 1 it grows as `increase` says, if it was binding: a size that nothing ran into says nothing about
+ * a larger one. What has not been measured changes nothing.
  */
 export class BatchSize {
   readonly #rule: Rule;
@@ -34,6 +39,8 @@ export class BatchSize {
   #size: number;
   /** Smoothed tokens per microsecond of the last window, if the batch size was binding in it. */
   #throughput: number | undefined;
+  /** Whether one request more may run since then. */
+  #hasGrown = false;
   /** Gaps between tokens that are not the instance's doing, and not yet taken off. */
   #excusedUs = 0;
 
@@ -59,18 +66,21 @@ export class BatchSize {
     const { window, numRunning, maxBatch } = situation;
     if (window.generatedTokens === 0) return;
     const isInEffect = numRunning <= this.size;
-    const isBinding = isInEffect && 2 * window.numCappedSteps >= window.numSteps;
+    const isReached = numRunning === this.size || 2 * window.numCappedSteps >= window.numSteps;
+    const isBinding = isInEffect && isReached;
     const latency = this.#latencyPressure(situation);
     const throughput = this.#throughputPressure(window, isBinding);
-    const known = [latency, throughput].filter((pressure) => pressure !== undefined);
-    if (!isInEffect || known.length === 0) return;
-    const pressure = Math.max(leastPressure, ...known);
-    if (this.#isTooLarge(latency, throughput)) this.#halve();
+    if (!isInEffect || latency === undefined) return;
+    const pressure = Math.max(leastPressure, latency, throughput);
+    const before = this.size;
+    if (latency >= 1 || throughput >= this.#fallen) this.#halve();
     else if (isBinding && pressure < 1) this.#size = Math.min(maxBatch, this.#grown(pressure));
+    this.#hasGrown = this.size > before;
   }
 
-  #isTooLarge(latency = 0, throughput = 0): boolean {
-    return latency >= 1 || throughput >= 1 / (1 - this.#rule.throughputTolerance);
+  /** Back-pressure from which throughput counts as fallen. */
+  get #fallen(): number {
+    return 1 / (1 - this.#rule.throughputTolerance);
   }
 
   #halve(): void {
@@ -85,23 +95,27 @@ export class BatchSize {
     return (alpha * this.#size) / pressure + (1 - alpha) * this.#size;
   }
 
+  /** `undefined` where it has not been measured. */
   #latencyPressure({ window, targetGapUs }: Situation): number | undefined {
     const excusedUs = Math.min(this.#excusedUs, window.tokenGapSumUs);
     this.#excusedUs -= excusedUs;
-    if (window.numTokenGaps === 0 || targetGapUs === undefined) return undefined;
+    if (targetGapUs === undefined) return untargetedPressure;
+    if (window.numTokenGaps === 0) return undefined;
     return (window.tokenGapSumUs - excusedUs) / window.numTokenGaps / targetGapUs;
   }
 
-  #throughputPressure({ generatedTokens, lengthUs }: Window, isBinding: boolean): number | undefined {
+  /** 0 where there is nothing to compare, or nothing to conclude. */
+  #throughputPressure({ generatedTokens, lengthUs }: Window, isBinding: boolean): number {
     const before = this.#throughput;
     if (!isBinding) {
       this.#throughput = undefined;
-      return undefined;
+      return 0;
     }
     const weight = this.#rule.throughputSmoothing;
     const latest = generatedTokens / lengthUs;
     const now = before === undefined ? latest : weight * latest + (1 - weight) * before;
     this.#throughput = now;
-    return before === undefined ? undefined : before / now;
+    const pressure = before === undefined ? 0 : before / now;
+    return this.#hasGrown || pressure >= this.#fallen ? pressure : 0;
   }
 }

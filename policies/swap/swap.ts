@@ -52,7 +52,8 @@ export const swap = definePolicy({
       let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - blocksComingBack(group);
       for (const request of byArrival(group)) {
         const blocks = Math.ceil(request.computedTokens / view.blockSizeTokens);
-        const isAlone = group.running.length === 0 && decisions.length === 0;
+        const isAlone = group.running.length + group.exchanging.length + decisions.length === 0;
+        if (group.running.length + decisions.length >= group.limits.maxRunning) break;
         if (!isAlone && (blocks > free || budget <= 0)) break;
         decisions.push({ kind: 'swapIn', requestId: request.id, reason: `${group.freeBlocks} blocks free` });
         free -= blocks;

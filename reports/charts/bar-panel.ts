@@ -7,6 +7,7 @@ import type { Results } from '../load.ts';
 import { stackScales } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { roundForPicture } from '../thin.ts';
+import { scaleFrom0 } from './chart.ts';
 
 interface BarPanelOptions {
   readonly key: FigureKey;
@@ -36,9 +37,10 @@ export function barPanel(
   const seeds = stacks.flatMap((stack) =>
     cellsOf(results, stack).map(({ seed, summary }) => ({ stack: stack.name, seed, value: summary[key] })),
   );
-  const format = unit === 'ratio' ? { format: '~%' } : {};
+  const format = unit === 'ratio' ? { format: '~%' } : { tickMinStep: 1 };
   const axis = { title: null, grid: true, tickCount: 4, ...format };
-  const x = { field: 'value', type: 'quantitative' as const, axis };
+  const scale = scaleFrom0(means.map(({ end }) => end));
+  const x = { field: 'value', type: 'quantitative' as const, ...scale, axis };
   const y = {
     field: 'stack',
     type: 'nominal' as const,

@@ -7,14 +7,14 @@ import { colour } from '../theme.ts';
 import { binBy, greatest, greatestOf, roundForPicture } from '../thin.ts';
 import { arrivalRates, burstLayer, burstStretches, shownCells, timeAxis, timeDomain } from './arrivals.ts';
 import type { ArrivalBin, Stretch } from './arrivals.ts';
-import { absent, lineLegend, plotWidth, shareOfPoints, topLevel } from './chart.ts';
+import { absent, lineLegend, plotWidth, scaleFrom0, shareOfPoints, topLevel } from './chart.ts';
 import type { Chart, Frame } from './chart.ts';
 import { memoryBudget, memoryPanel, memoryUnit, presentKinds } from './memory-panel.ts';
 import { samplesOf } from './samples.ts';
 import type { Series } from './samples.ts';
 
 /** Samples of all panels together, and the most that one shows. */
-const allSamples = 1000;
+const allSamples = 800;
 const mostSamples = 200;
 const numArrivalBins = 80;
 
@@ -27,7 +27,7 @@ export const burstTimeline: Chart = {
     if (first === undefined) return absent('No finished cell has samples over time.');
     const domain = timeDomain(cells);
     const bins = arrivalRates(first.requests, domain[1], numArrivalBins);
-    const maxSamples = shareOfPoints(allSamples, cells.length, { least: 60, most: mostSamples });
+    const maxSamples = shareOfPoints(allSamples, cells.length, { least: 50, most: mostSamples });
     const series = cells.map((cell) => ({ cell, samples: samplesOf(cell.timeseries) }));
     return {
       kind: 'drawn',
@@ -181,6 +181,7 @@ function countPanel(results: Results, stacks: readonly StackInfo[], options: Cou
           y: {
             field: 'count',
             type: 'quantitative' as const,
+            ...scaleFrom0(counts.map((row) => row[field])),
             axis: { title: null, tickCount: 4, tickMinStep: 1 },
           },
           color: { field: 'stack', type: 'nominal' as const, scale: scales.colour, ...legend },

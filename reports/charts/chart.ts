@@ -120,6 +120,11 @@ export function labelPx(names: readonly string[]): number {
   return Math.min(150, 6.5 * Math.max(0, ...names.map((name) => name.length)));
 }
 
+/** Vega writes the one tick of an axis from 0 to 0 as 0.000000: where all values are 0 the axis goes to 1. */
+export function scaleFrom0(values: readonly number[]): { scale?: { domain: number[] } } {
+  return values.some((value) => value > 0) ? {} : { scale: { domain: [0, 1] } };
+}
+
 /** Rows below this height have no room for a text of their own. */
 export const leastTextPx = 11;
 

@@ -35,7 +35,7 @@ interface DistributionOptions {
 }
 
 /** Points of all lines together; keeps the page small however many seeds there are. */
-const maxPoints = 4000;
+const maxPoints = 3000;
 
 /** Cumulative distribution of a request time, one line a stack over a logarithmic axis. */
 export function distributionChart(options: DistributionOptions): Chart {

@@ -1,6 +1,6 @@
 import { Phases, fleetSteps, hasScaled } from '../fleet.ts';
 import type { FleetStep } from '../fleet.ts';
-import { formatNumber, listOrExtremes } from '../format.ts';
+import { formatNumber, listOrExtremes, plural } from '../format.ts';
 import type { DoneCell, Results } from '../load.ts';
 import { scaleEventKinds, scaleEventsOf } from '../scale-events.ts';
 import type { ScaleEvent, ScaleEventKind } from '../scale-events.ts';
@@ -72,7 +72,7 @@ function answerOf(panels: readonly Panel[]): string {
     const counts = steps.map(({ total }) => total);
     const [first, last, most] = [counts[0] ?? 0, counts.at(-1) ?? 0, greatestOf(counts)];
     const numOf = (kind: ScaleEventKind) => events.filter((event) => event.kind === kind).length;
-    const changes = `${formatNumber(numOf('asked for'))} times up, ${formatNumber(numOf('drain begins'))} times down`;
+    const changes = `up ${plural(numOf('asked for'), 'time')}, down ${plural(numOf('drain begins'), 'time')}`;
     return {
       text: `${cell.policy} from ${formatNumber(first)} to at most ${formatNumber(most)} and ${formatNumber(last)} in the end (${changes})`,
       score: most,
@@ -159,7 +159,7 @@ function loadPanel({ cell, load }: Panel, { domain, width }: Shown) {
     },
   });
   return {
-    title: `${cell.policy}: requests, waiting and running`,
+    title: `${cell.policy}: open requests`,
     width,
     height: 46,
     data: { values },

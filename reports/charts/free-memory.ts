@@ -9,7 +9,7 @@ import { shownSeed, shownStacks, stackNamed, stackScales } from '../stacks.ts';
 import { binBy, greatestOf, roundForPicture } from '../thin.ts';
 import { arrivalRates, burstLayer, burstStretches, shownCells, timeAxis, timeDomain } from './arrivals.ts';
 import type { Stretch } from './arrivals.ts';
-import { absent, lineLegend, plotWidth, shareOfPoints, topLevel } from './chart.ts';
+import { absent, lineLegend, plotWidth, scaleFrom0, shareOfPoints, topLevel } from './chart.ts';
 import type { Chart, Frame } from './chart.ts';
 
 /** Points of all lines of one panel together. */
@@ -116,7 +116,9 @@ function panel(
   const scales = stackScales(results, stacks);
   const legend = { legend: field === 'fragmentation' ? lineLegend : null };
   const scale =
-    field === 'fragmentation' ? {} : { scale: { type: 'symlog' as const, constant: 10, nice: false } };
+    field === 'fragmentation'
+      ? scaleFrom0(rows.map((row) => row.fragmentation))
+      : { scale: { type: 'symlog' as const, constant: 10, nice: false } };
   const ticks =
     field === 'fragmentation'
       ? { tickCount: 4, format: '.1~%' }

@@ -84,22 +84,45 @@ function medianMs(moves: readonly Move[]): number | undefined {
 function specOf(moves: readonly Move[]) {
   const frame: Frame = { columns: 1, gutterPx: 72 };
   const shown = presentProtocols(moves);
-  const domain = shown.map(({ protocol }) => protocol);
   const maxOfEach = Math.floor(maxPoints / shown.length);
   const byProtocol = shown.map(({ protocol }) => moves.filter((move) => move.protocol === protocol));
   const points = byProtocol.flatMap((own) =>
     binBy(own, ({ tokens }) => tokens, maxOfEach).flatMap((bin) => greatest(bin, ({ ms }) => ms) ?? []),
   );
-  const { low, high } = extent(moves.map(({ ms }) => ms));
+  const { color, shape, strokeDash } = looks(moves);
+  const shared = { ...positions(moves), color };
+  return topLevel(frame, {
+    width: plotWidth(frame),
+    height: 260,
+    layer: [
+      {
+        data: { values: points.map((move) => ({ ...move, ms: roundForPicture(move.ms) })) },
+        mark: { type: 'point', filled: true, size: 26, opacity: 0.45 },
+        encoding: {
+          ...shared,
+          shape,
+          tooltip: [
+            { field: 'stack', type: 'nominal' },
+            { field: 'protocol', type: 'nominal' },
+            { field: 'tokens', type: 'quantitative' },
+            { field: 'ms', type: 'quantitative', title: 'downtime, ms' },
+          ],
+        },
+      },
+      {
+        data: { values: byProtocol.flatMap(mediansOf) },
+        mark: { type: 'line', strokeWidth: 2.4 },
+        encoding: { ...shared, strokeDash },
+      },
+    ],
+  });
+}
+
+function positions(moves: readonly Move[]) {
   const lengths = extent(moves.map(({ tokens }) => tokens));
+  const { low, high } = extent(moves.map(({ ms }) => ms));
   const range: [number, number] = [roundForPicture(low / 1.4), roundForPicture(high * 1.4)];
-  const color = {
-    field: 'protocol',
-    type: 'nominal' as const,
-    scale: { domain, range: shown.map(({ hue }) => hue) },
-    legend: { symbolSize: 110, symbolOpacity: 1 },
-  };
-  const encoding = {
+  return {
     x: {
       field: 'tokens',
       type: 'quantitative' as const,
@@ -117,46 +140,23 @@ function specOf(moves: readonly Move[]) {
       scale: { type: 'log' as const, domain: range, nice: false },
       axis: { title: 'downtime, logarithmic', values: logTicks(...range, 6), labelExpr: msLabels },
     },
-    color,
   };
-  return topLevel(frame, {
-    width: plotWidth(frame),
-    height: 260,
-    layer: [
-      {
-        data: { values: points.map((move) => ({ ...move, ms: roundForPicture(move.ms) })) },
-        mark: { type: 'point', filled: true, size: 26, opacity: 0.45 },
-        encoding: {
-          ...encoding,
-          shape: {
-            field: 'protocol',
-            type: 'nominal',
-            scale: { domain, range: shown.map(({ shape }) => shape) },
-            legend: color.legend,
-          },
-          tooltip: [
-            { field: 'stack', type: 'nominal' },
-            { field: 'protocol', type: 'nominal' },
-            { field: 'tokens', type: 'quantitative' },
-            { field: 'ms', type: 'quantitative', title: 'downtime, ms' },
-          ],
-        },
-      },
-      {
-        data: { values: byProtocol.flatMap(mediansOf) },
-        mark: { type: 'line', strokeWidth: 2.4 },
-        encoding: {
-          ...encoding,
-          strokeDash: {
-            field: 'protocol',
-            type: 'nominal',
-            scale: { domain, range: shown.map(({ dash }) => [...dash]) },
-            legend: color.legend,
-          },
-        },
-      },
-    ],
-  });
+}
+
+/** Colour, and the shape or dash that says the same. */
+function looks(moves: readonly Move[]) {
+  const shown = presentProtocols(moves);
+  const domain = shown.map(({ protocol }) => protocol);
+  const shared = {
+    field: 'protocol',
+    type: 'nominal' as const,
+    legend: { symbolSize: 110, symbolOpacity: 1 },
+  };
+  return {
+    color: { ...shared, scale: { domain, range: shown.map(({ hue }) => hue) } },
+    shape: { ...shared, scale: { domain, range: shown.map(({ shape }) => shape) } },
+    strokeDash: { ...shared, scale: { domain, range: shown.map(({ dash }) => [...dash]) } },
+  };
 }
 
 function mediansOf(moves: readonly Move[]) {

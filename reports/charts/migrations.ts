@@ -11,7 +11,7 @@ import type { Chart, Frame } from './chart.ts';
 import { phaseSegments } from './lanes.ts';
 
 /** Migrations of all panels together. */
-const allMigrations = 1600;
+const allMigrations = 1200;
 
 const outcomes = [
   { outcome: 'done', hue: colour('migration'), dash: [] },
@@ -104,10 +104,7 @@ function panel(cell: DoneCell, shown: Shown, place: Place) {
     title: `${cell.policy}: instances`,
     width: shown.width,
     height: step * numLanes,
-    layer: [
-      laneLayer(cell, shown, { ...place, numLanes, step }),
-      ...arcLayers(cell.migrations, shown, place),
-    ],
+    layer: [laneLayer(cell, shown, { ...place, numLanes, step }), arcLayer(cell.migrations, shown, place)],
   };
 }
 
@@ -162,11 +159,10 @@ function laneLayer(
   };
 }
 
-function arcLayers(rows: readonly MigrationRow[], { most, seen }: Shown, { isLowest }: Place) {
+function arcLayer(rows: readonly MigrationRow[], { most, seen }: Shown, { isLowest }: Place) {
   const kept = binBy(rows, (row) => row.started_us, most).flatMap(
     (bin) => greatest(bin, (row) => row.downtime_us ?? 0) ?? [],
   );
-  const data = { values: kept.map(arcOf) };
   const domain = outcomes.map(({ outcome }) => outcome);
   const legend = isLowest
     ? { orient: 'bottom' as const, symbolType: 'stroke' as const, symbolSize: 300, values: [...seen] }
@@ -184,36 +180,37 @@ function arcLayers(rows: readonly MigrationRow[], { most, seen }: Shown, { isLow
     { field: 'end', type: 'quantitative' as const, title: 'ended at, s' },
   ];
   const field = 'outcome';
-  return [
-    {
-      data,
-      mark: { type: 'rule' as const, strokeWidth: 1.2, opacity: 0.85 },
-      encoding: {
-        x,
-        x2: { field: 'end' },
-        y: { field: 'from', type: 'quantitative' as const },
-        y2: { field: 'to' },
-        stroke: { field, type: 'nominal' as const, scale: hue, legend },
-        strokeDash: {
-          field,
-          type: 'nominal' as const,
-          scale: { domain, range: outcomes.map(({ dash }) => [...dash]) },
-          legend,
+  return {
+    data: { values: kept.map(arcOf) },
+    layer: [
+      {
+        mark: { type: 'rule' as const, strokeWidth: 1.2, opacity: 0.85 },
+        encoding: {
+          x,
+          x2: { field: 'end' },
+          y: { field: 'from', type: 'quantitative' as const },
+          y2: { field: 'to' },
+          stroke: { field, type: 'nominal' as const, scale: hue, legend },
+          strokeDash: {
+            field,
+            type: 'nominal' as const,
+            scale: { domain, range: outcomes.map(({ dash }) => [...dash]) },
+            legend,
+          },
+          tooltip,
         },
-        tooltip,
       },
-    },
-    {
-      data,
-      mark: { type: 'circle' as const, size: 26, opacity: 1 },
-      encoding: {
-        x: { field: 'end', type: 'quantitative' as const },
-        y: { field: 'to', type: 'quantitative' as const },
-        fill: { field, type: 'nominal' as const, scale: hue, legend: null },
-        tooltip,
+      {
+        mark: { type: 'circle' as const, size: 26, opacity: 1 },
+        encoding: {
+          x: { field: 'end', type: 'quantitative' as const },
+          y: { field: 'to', type: 'quantitative' as const },
+          fill: { field, type: 'nominal' as const, scale: hue, legend: null },
+          tooltip,
+        },
       },
-    },
-  ];
+    ],
+  };
 }
 
 function arcOf(row: MigrationRow) {

@@ -27,13 +27,15 @@ const keys: readonly FigureKey[] = [
   'fragmentation_ratio_max',
 ];
 
-/** What starting, draining and migrating amounted to; nothing where no stack did any of it. */
+/** What starting, draining and migrating amounted to, beside the baseline; nothing where no stack did any of it. */
 export function fleetTable(results: Results): Markup {
-  const stacks = shownStacks(results);
-  if (!stacks.some((stack) => hasScaled(results, stack) || hasMigrated(results, stack))) return html``;
+  const isInvolved = (stack: StackInfo) => hasScaled(results, stack) || hasMigrated(results, stack);
+  if (!shownStacks(results).some(isInvolved)) return html``;
+  const { baseline } = results.manifest;
+  const stacks = shownStacks(results).filter((stack) => stack.name === baseline || isInvolved(stack));
   const shown = keys.filter((key) => stacks.some((stack) => (figureOf(results, stack, key)?.high ?? 0) > 0));
   return html`<section aria-labelledby="fleet"><h2 id="fleet">Scaling and migration</h2>
-<p class="note wide">Means over the seeds, so that a count may have a fraction. Figures that are zero or undefined for every stack are left out.</p>
+<p class="note wide">Means over the seeds, so that a count may have a fraction. Left out: stacks that neither scale nor migrate, apart from the baseline, and figures that are zero or undefined for all.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Scaling and migration"><table class="key">
 <thead><tr><th scope="col">figure</th>${stacks.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>${shown.map(

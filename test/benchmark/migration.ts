@@ -5,6 +5,7 @@ import { ensureBackend } from '../../harness/backend/provision.ts';
 import { createRng } from '../../harness/base/rng.ts';
 import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
 import { Collector, request, workloadOf } from '../../harness/conformance/tiny-cluster.ts';
+import type { MigrationRecord } from '../../harness/core/observer.ts';
 import { runCluster } from '../../harness/core/run.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
@@ -30,14 +31,14 @@ const protocols: readonly MigrationProtocol[] = [
 const tokensBefore = 8;
 const outputTokens = 48;
 /** So far apart that one request has ended before the next arrives. */
-const gapUs = 500_000;
+const spacingUs = 500_000;
 
 const trials = Array.from({ length: repeats }, () =>
   lengths.flatMap((length) => protocols.map((protocol) => ({ length, protocol }))),
 ).flat();
 
 const specs = trials.map(({ length }, id) => {
-  return request(id, id * gapUs, length - tokensBefore, outputTokens);
+  return request(id, id * spacingUs, length - tokensBefore, outputTokens);
 });
 
 /** Every request begins on the first instance, and moves to the second when it has had its first few tokens. */
@@ -57,6 +58,23 @@ function mover(): Policy {
   };
 }
 
+/** Notes the time between the last token before a migration and the first after it; only one request runs at a time. */
+class PauseCollector extends Collector {
+  /** By request. */
+  readonly pausesUs = new Map<number, number>();
+  #migrated: number | undefined;
+
+  override migrationEnded(record: MigrationRecord): void {
+    super.migrationEnded(record);
+    this.#migrated = record.requestId;
+  }
+
+  override tokenGap(gapUs?: number): void {
+    if (this.#migrated !== undefined && gapUs !== undefined) this.pausesUs.set(this.#migrated, gapUs);
+    this.#migrated = undefined;
+  }
+}
+
 function described(kind: 'hardware' | 'models', name: string): unknown {
   return parse(readFileSync(new URL(`../../configs/${kind}/${name}.yaml`, import.meta.url), 'utf8'));
 }
@@ -67,7 +85,7 @@ const hardware = toHardware(hardwareSchema.parse(described('hardware', 'laptop-c
 const shape = toModelShape(modelSchema.parse(described('models', 'tiny-llama')), 'tiny-llama');
 const model = { backend, shape, seed: 1 };
 const executor = new MeasuredExecutor({ ...model, blockSizeTokens: 16 });
-const seen = new Collector();
+const seen = new PauseCollector();
 const member = { name: 'mover', capabilities: { dispatches: true, migrates: true }, policy: mover() };
 runCluster({
   model: shape,
@@ -99,23 +117,16 @@ const results = lengths.flatMap((length) =>
       trial.length === length && trial.protocol.kind === protocol ? [id] : [],
     );
     const migrations = seen.migrations.filter(({ requestId }) => ids.includes(requestId));
-    const gaps = seen.requests.filter(({ id }) => ids.includes(id)).map(({ maxTokenGapUs }) => maxTokenGapUs);
     const downtimes = migrations.map(({ stoppedAtUs = NaN, endedAtUs }) => endedAtUs - stoppedAtUs);
-    const stages = new Set(migrations.map(({ numStages }) => numStages));
-    return {
-      length,
-      protocol,
-      stages: [...stages],
-      downtimeMs: medianMs(downtimes),
-      longestGapMs: medianMs(gaps),
-    };
+    const pauses = ids.map((id) => seen.pausesUs.get(id) ?? NaN);
+    const stages = [...new Set(migrations.map(({ numStages }) => numStages))];
+    return { length, protocol, stages, stoppedMs: medianMs(downtimes), pauseMs: medianMs(pauses) };
   }),
 );
-for (const { length, protocol, stages, downtimeMs, longestGapMs } of results) {
-  const figures = `stopped ${downtimeMs.toFixed(2).padStart(6)} ms, longest gap ${longestGapMs.toFixed(2).padStart(6)} ms`;
-  console.log(
-    `${String(length).padStart(4)} tokens, ${protocol.padEnd(9)} ${figures}, stages ${stages.join(' or ')}`,
-  );
+for (const { length, protocol, stages, stoppedMs, pauseMs } of results) {
+  const [stopped, pause] = [stoppedMs, pauseMs].map((ms) => `${ms.toFixed(2).padStart(6)} ms`);
+  const name = `${String(length).padStart(4)} tokens, ${protocol.padEnd(9)}`;
+  console.log(`${name} stopped ${stopped}, ${pause} between two tokens, ${stages.join(' or ')} stages`);
 }
 console.log(
   JSON.stringify({ benchmark: 'migration', repeats, verifiedTokens: check.verifiedTokens, results }),

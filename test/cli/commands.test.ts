@@ -50,7 +50,9 @@ describe('bench', { timeout: 60_000 }, () => {
     ]);
     expect(result.stdout).toMatch(/cells: recompute-s1 recompute-s2$/m);
     expect(result.stdout).toMatch(/cluster +2, at most 5, instances of/);
-    expect(result.stdout).toMatch(/cold start +[\d.]+ s of provisioning.*, weights from disk, [\d.]+ s of warm-up$/m);
+    expect(result.stdout).toMatch(
+      /cold start +[\d.]+ s of provisioning.*, weights from disk, [\d.]+ s of warm-up$/m,
+    );
     expect(result.stdout).toMatch(/fault +instance 1 fails at 0\.25 s/);
     expect(result.stdout).toMatch(/weights +[\d.]+ MiB \(\d+\.\d %\)/);
     expect(existsSync(out)).toBe(false);

@@ -74,7 +74,7 @@ describe('moving back', () => {
       maxBatchTokens: 400,
     });
     const into = seen.requests.toSorted((a, b) => a.id - b.id).map(({ groupId }) => groupId);
-    expect(seen.requests.every(({ numMigrations }) => numMigrations === 1)).toBe(true);
+    expect(seen.requests.every(({ stalledUs }) => stalledUs > 0)).toBe(true);
     // The large one fills one member, so that the small ones go to the other.
     expect(new Set(into.slice(1)).size).toBe(1);
     expect(into[1]).not.toBe(into[0]);

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { withGuardedViews } from '../../harness/conformance/guarded-views.ts';
-import type { Policy, StageTiming } from '../../harness/policy/index.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import type { ClusterView, Policy, StageTiming } from '../../harness/policy/index.ts';
+import { policies } from '../../policies/index.ts';
+import { policyOf } from './policy-of.ts';
 
 const timing: StageTiming = {
   numLayers: 4,
@@ -67,4 +70,53 @@ test('a policy written as a class is walled in as well, and keeps its state', ()
   policy.onStage?.(timing);
   expect(policy.stats?.()).toEqual({ stages: 2 });
   expect(() => policy.onStage?.(timing)).toThrow(/read-only/);
+});
+
+/** Three requests of which the first runs and the others are held, seen at a tick by a policy behind the wall. */
+function lookAt(look: (view: ClusterView) => void): void {
+  const looking = policyOf(
+    withGuardedViews({
+      tickUs: 500,
+      onTick: (view) => {
+        if (view.held.length === 2) look(view);
+        return undefined;
+      },
+      dispatch: ({ id }, view) =>
+        view.request(0) === undefined || id === 0
+          ? { kind: 'dispatch', groupId: 0, reason: 'free' }
+          : { kind: 'hold', reason: 'one at a time' },
+    }),
+  );
+  const specs = [0, 1, 2].map((id) => request(id, id, 30, 10));
+  runTiny({ specs, policies: [looking, policies.recompute] });
+}
+
+test('requests that are asked for by id or class are behind the wall, and are the same as in the lists', () => {
+  let numLooks = 0;
+  lookAt((view) => {
+    numLooks += 1;
+    const [first] = view.held;
+    expect(view.held.ofClass('default').at(0)).toBe(first);
+    expect(view.request(first?.id ?? -1)).toBe(first);
+    expect(view.held.ofClass('nobody').length).toBe(0);
+    expect(view.request(99)).toBeUndefined();
+    expect(view.groups[0]?.counters.numSteps).toBeGreaterThanOrEqual(0);
+  });
+  expect(numLooks).toBeGreaterThan(0);
+});
+
+test.each([
+  [
+    'the true length of a request by id',
+    (view: ClusterView) => Reflect.get(view.request(0) ?? {}, 'outputTokens'),
+  ],
+  ['a queue of the core', (view: ClusterView) => Reflect.get(view.held, 'queues')],
+  ['a queue of a class', (view: ClusterView) => Reflect.get(view.held.ofClass('default'), 'pushBack')],
+  ['counters', (view: ClusterView) => Object.assign(view.groups[0]?.counters ?? {}, { numSteps: 0 })],
+  [
+    'the role of an instance',
+    (view: ClusterView) => Object.assign(view.instances[0] ?? {}, { role: 'batch' }),
+  ],
+])('%s is out of reach', (_, reach) => {
+  expect(() => lookAt(reach)).toThrow(/has no "|read-only/);
 });

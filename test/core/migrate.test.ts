@@ -178,7 +178,9 @@ describe('a migration is refused', () => {
       specs: [request(0, 0, 100, 60), request(1, 0, 190, 60)],
       blocks: 16,
     });
-    expect(seen.decisions.find(({ kind }) => kind === 'migrate')?.error).toContain('too many for group 1');
+    expect(seen.decisions.find(({ kind }) => kind === 'migrate')?.error).toBe(
+      'group 1 has no room for 7 blocks',
+    );
   });
 });
 

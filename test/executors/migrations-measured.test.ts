@@ -111,12 +111,12 @@ describe('a request that migrates on TensorFlow', () => {
 });
 
 describe.each([
-  ['to', [1, 2]],
-  ['from', [0, 2]],
-] as const)('a request that migrates %s a pipeline on TensorFlow', (direction, groupIds) => {
+  ['to', [1, 2], 20_000],
+  ['from', [0, 2], 40_000],
+] as const)('a request that migrates %s a pipeline on TensorFlow', (direction, groupIds, beginUs) => {
   it.each([live, { kind: 'blocking' }, { kind: 'recompute' }] as const)('$kind', (protocol) => {
     const merge = at(1000, () => [dropOf(groupIds)]);
-    const seen = play({ protocol, disturbers: [merge], beginUs: 40_000 });
+    const seen = play({ protocol, disturbers: [merge], beginUs });
     expect(outcomeOf(seen)).toMatchObject({ isDone: true, groupId: direction === 'to' ? 3 : 1 });
     const moves = seen.transfers.filter(({ kind }) => kind === 'migration');
     const ends = new Set(moves.map(({ source, target }) => `${source} to ${target}`));
@@ -251,6 +251,6 @@ it('is refused by a target that has no room for what the request has already', (
   expect(seen.migrations).toEqual([]);
   expect(seen.decisions.find(({ kind }) => kind === 'migrate')).toMatchObject({
     outcome: 'rejected',
-    error: expect.stringContaining('blocks needed'),
+    error: expect.stringMatching(/no room/),
   });
 });

@@ -122,6 +122,7 @@ test('a trace that is full keeps the states that it ended with', () => {
     events.clusterEvent({ ...clusterEvent, timeUs: 0 });
     events.clusterEvent({ ...clusterEvent, timeUs: 30, kind: 'roleChanged' });
     events.clusterEvent({ ...clusterEvent, timeUs: 60, kind: 'instanceFailed' });
+    events.sample({ ...sample, timeUs: 90, state: 'loading' });
   }, 2);
   expect(statesOf(trace)).toEqual([[3, 'ready', 0, 30]]);
 });

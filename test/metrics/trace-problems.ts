@@ -53,28 +53,39 @@ function openSpans(events: readonly Event[]): string[] {
 
 /** Each arrow has one start and one end, in this order, and either is within a slice of its track. */
 function looseArrows(events: readonly Event[]): string[] {
-  const slices = new Map<string, Event[]>();
+  const slices = groupBy(
+    events.filter(({ ph }) => ph === 'X'),
+    trackOf,
+  );
+  const ends = events.filter(({ ph }) => ph === 's' || ph === 'f');
+  const loose = ends.filter((end) => !slices.get(trackOf(end))?.some((slice) => holds(slice, end)));
+  const arrows = groupBy(ends, ({ cat, id }) => `${cat} ${id}`);
+  const halves = [...arrows.values()].filter(([start, end, ...more]) => {
+    const isInOrder = start?.ph === 's' && end?.ph === 'f' && start.ts! <= end.ts!;
+    return !isInOrder || more.length > 0;
+  });
+  return [
+    ...loose.map((end) => `on no slice: ${say(end)}`),
+    ...halves.map((half) => `half an arrow: ${half.map(say).join(' ')}`),
+  ];
+}
+
+function trackOf({ pid, tid }: Event): string {
+  return `${pid} ${tid}`;
+}
+
+function holds(slice: Event, { ts }: Event): boolean {
+  return slice.ts! <= ts! && ts! < slice.ts! + slice.dur!;
+}
+
+function groupBy(events: readonly Event[], keyOf: (event: Event) => string): Map<string, Event[]> {
+  const groups = new Map<string, Event[]>();
   for (const event of events) {
-    if (event.ph !== 'X') continue;
-    const track = `${event.pid} ${event.tid}`;
-    slices.set(track, [...(slices.get(track) ?? []), event]);
+    const group = groups.get(keyOf(event));
+    if (group === undefined) groups.set(keyOf(event), [event]);
+    else group.push(event);
   }
-  const arrows = new Map<string, Event[]>();
-  const problems: string[] = [];
-  for (const event of events) {
-    if (event.ph !== 's' && event.ph !== 'f') continue;
-    const key = `${event.cat} ${event.id}`;
-    arrows.set(key, [...(arrows.get(key) ?? []), event]);
-    const here = slices.get(`${event.pid} ${event.tid}`) ?? [];
-    const isBound = here.some(({ ts, dur }) => ts! <= event.ts! && event.ts! < ts! + dur!);
-    if (!isBound) problems.push(`on no slice: ${say(event)}`);
-  }
-  for (const ends of arrows.values()) {
-    const [start, end] = ends;
-    const isWhole = ends.length === 2 && start?.ph === 's' && end?.ph === 'f' && start.ts! <= end.ts!;
-    if (!isWhole) problems.push(`half an arrow: ${ends.map(say).join(' ')}`);
-  }
-  return problems;
+  return groups;
 }
 
 function overlappingStates(events: readonly Event[]): string[] {
@@ -90,10 +101,8 @@ function overlappingStates(events: readonly Event[]): string[] {
 }
 
 function namelessTracks(events: readonly Event[]): string[] {
-  const named = new Set(
-    events.filter(({ name }) => name === 'thread_name').map(({ pid, tid }) => `${pid} ${tid}`),
-  );
+  const named = new Set(events.filter(({ name }) => name === 'thread_name').map(trackOf));
   return events
-    .filter(({ ph, pid, tid }) => ph !== 'M' && ph !== 'C' && !named.has(`${pid} ${tid}`))
+    .filter((event) => event.ph !== 'M' && event.ph !== 'C' && !named.has(trackOf(event)))
     .map((event) => `on a track without a name: ${say(event)}`);
 }

@@ -29,7 +29,8 @@ function windowOf(gapUs: number, { tokens = 1000, isCapped = true } = {}): Windo
 function adapted(initial: number, windows: readonly Window[], settings: object = {}): number[] {
   const batch = new BatchSize(params.parse(settings), initial);
   return windows.map((window) => {
-    batch.adapt({ window, targetGapUs, numRunning: batch.size, maxBatch: 256 });
+    const numRunning = window.numCappedSteps > 0 ? batch.size : 0;
+    batch.adapt({ window, targetGapUs, numRunning, maxBatch: 256 });
     return batch.size;
   });
 }
@@ -79,13 +80,38 @@ describe('the batch size of an instance', () => {
     expect(adapted(64, faster).at(-1)).toBe(256);
   });
 
-  it('is not changed by a window without tokens, or without anything to compare', () => {
+  it('is not changed by a window without tokens, or without any time between tokens', () => {
     expect(adapted(64, [windowOf(0, { tokens: 0 })])).toEqual([64]);
-    const batch = new BatchSize(rule, 64);
-    batch.adapt({ window: windowOf(5000), targetGapUs: undefined, numRunning: 64, maxBatch: 256 });
-    expect(batch.size).toBe(64);
     const firstTokensOnly = { ...windowOf(0), numTokenGaps: 0 };
     expect(adapted(64, [firstTokensOnly])).toEqual([64]);
+    const untargeted = new BatchSize(rule, 64);
+    const silence = windowOf(0, { tokens: 0 });
+    untargeted.adapt({ window: silence, targetGapUs: undefined, numRunning: 64, maxBatch: 256 });
+    expect(untargeted.size).toBe(64);
+  });
+
+  it('grows where as many run as it allows, although those it sends elsewhere do not wait here', () => {
+    const batch = new BatchSize(rule, 64);
+    const window = windowOf(500, { isCapped: false });
+    batch.adapt({ window, targetGapUs, numRunning: 63, maxBatch: 256 });
+    expect(batch.size).toBe(64);
+    batch.adapt({ window, targetGapUs, numRunning: 64, maxBatch: 256 });
+    expect(batch.size).toBe(96);
+  });
+
+  it('comes back from 1 where requests have no target, and stops where throughput falls', () => {
+    const batch = new BatchSize(rule, 1);
+    const sizes: number[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      // Beyond 100 requests, memory runs out.
+      const tokens = batch.size <= 100 ? 10 * batch.size : 400;
+      const numRunning = batch.size;
+      batch.adapt({ window: windowOf(5000, { tokens }), targetGapUs: undefined, numRunning, maxBatch: 256 });
+      sizes.push(batch.size);
+    }
+    expect(Math.max(...sizes)).toBeGreaterThan(64);
+    expect(Math.max(...sizes)).toBeLessThan(256);
+    expect(Math.min(...sizes.slice(20))).toBeGreaterThan(16);
   });
 
   it('waits until a halving has taken effect', () => {
@@ -116,8 +142,8 @@ describe('back-pressure of throughput', () => {
     expect(adapted(64, [windowOf(500), windowOf(500, { tokens: 700 })])).toEqual([96, 48]);
   });
 
-  it('stops the growth when throughput no longer rises', () => {
-    expect(adapted(64, [windowOf(500), windowOf(500), windowOf(500)])).toEqual([96, 96, 96]);
+  it('holds a growth back that has brought nothing, until the next attempt', () => {
+    expect(adapted(64, [windowOf(500), windowOf(500), windowOf(500)])).toEqual([96, 96, 144]);
   });
 
   it('says nothing where the batch size is not what limits throughput', () => {

@@ -58,6 +58,19 @@ describe('instances over time', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  it('gives roles that it knows their own colour and the others another', () => {
+    const cell = cellOf('hpa');
+    const rows = cell.timeseries.map((row, index) => ({
+      ...row,
+      role: index % 2 === 0 ? 'interactive' : 'x',
+    }));
+    const [first, second] = new Phases([{ ...cell, timeseries: rows }]).all;
+    const known = new Phases([cellOf('chiron')]).all.find(({ name }) => name === 'serving, interactive');
+    expect(first).toEqual(known);
+    expect(second).toMatchObject({ name: 'serving, x' });
+    expect(second?.hue).not.toBe(first?.hue);
+  });
+
   it('lets roles beyond the colours share one', () => {
     const cell = cellOf('hpa');
     const rows = cell.timeseries.map((row, index) => ({ ...row, role: `role${index % 7}` }));
@@ -112,16 +125,7 @@ describe('instances over time', () => {
 
   it('joins what one policy does at one time for one reason, and leaves out what was refused', () => {
     const cell = cellOf('hpa');
-    const role = (groupId: number, outcome: DecisionRow['outcome'] = 'applied'): DecisionRow => ({
-      time_us: 5,
-      policy: 'p',
-      moment: 'onTick',
-      kind: 'setRole',
-      data: { groupId, role: 'batch' },
-      reason: 'why',
-      outcome,
-    });
-    const decisions = [role(0), role(1), role(2), role(3, 'rejected')];
+    const decisions = [roleDecision(0), roleDecision(1), roleDecision(2), roleDecision(3, 'rejected')];
     expect(scaleEventsOf({ ...cell, events: [], decisions })).toEqual([
       { timeUs: 5, kind: 'other role', what: 'instances 0–2, role batch', who: 'p', why: 'why' },
     ]);
@@ -150,9 +154,9 @@ describe('migrations', () => {
     expect(titlesOf(spec)).toEqual(['llumnix: instances', 'llumnix-hpa: instances']);
     const rows = cellOf('llumnix').migrations.concat(cellOf('llumnix-hpa').migrations);
     const arcs = values.filter((row) => row['from'] !== undefined && row['way'] !== undefined);
-    expect(arcs.length).toBe(2 * rows.length);
+    expect(arcs.length).toBe(rows.length);
     const aborted = arcs.filter((row) => row['outcome'] === 'aborted');
-    expect(aborted.length).toBe(2 * rows.filter(({ outcome }) => outcome === 'aborted').length);
+    expect(aborted.length).toBe(rows.filter(({ outcome }) => outcome === 'aborted').length);
     for (const arc of aborted) expect(arc['downtime']).toBe('none: the target has no free blocks');
   });
 
@@ -291,4 +295,9 @@ function rowsOf(rows: readonly Partial<TimeseriesRow>[]): TimeseriesRow[] {
 
 function point(stack: string, cost: number, share: number) {
   return { stack, cost, share, family: 'other' as const };
+}
+
+function roleDecision(groupId: number, outcome: DecisionRow['outcome'] = 'applied'): DecisionRow {
+  const data = { groupId, role: 'batch' };
+  return { time_us: 5, policy: 'p', moment: 'onTick', kind: 'setRole', data, reason: 'why', outcome };
 }

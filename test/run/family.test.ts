@@ -30,8 +30,11 @@ it.each([
   expect(familyOf(definitions.toReversed())).toBe(family);
 });
 
+function of(...names: (keyof typeof policies)[]) {
+  return familyOf(names.map((name) => policies[name]));
+}
+
 it('files the built-in policies as the report needs them', () => {
-  const of = (...names: (keyof typeof policies)[]) => familyOf(names.map((name) => policies[name]));
   expect(of('least-loaded', 'swap', 'recompute')).toBe('kv-centric');
   expect(of('llumnix', 'recompute')).toBe('kv-centric');
   expect(of('kunserve', 'recompute')).toBe('parameter-centric');

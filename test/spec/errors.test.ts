@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { edited, issuesOf, validText } from './support.ts';
+import { edited, issuesOf, validText, withColdStart } from './support.ts';
 import { InputError } from '../../harness/base/errors.ts';
 import { loadConfig } from '../../harness/spec/index.ts';
 import { resolver } from './support.ts';
@@ -214,43 +214,34 @@ describe('one mistake', () => {
     expect(await complaints(lines)).toEqual([expected]);
   });
 
-  const device = (start: string) =>
-    edited(
-      'a100-80gb',
-      `{ memory: 1 GiB, reserve: 1 MiB, hostMemory: 1 GB, diskBandwidth: 1 GB/s,
-    start: ${start},
-    remapMs: 5, hostLink: { bandwidth: 2 GB/s, latencyUs: 5 }, network: { bandwidth: 1e9, latencyUs: 5 },
-    compute: { peak: 1 TFLOP/s, memoryBandwidth: 10 GiB/s, layerOverheadUs: 1, stepOverheadUs: 2 } }`,
-    );
-
   it.each([
     [
       'weights from a host that keeps none',
       '{ provisioningS: 1, weightsFrom: host }',
-      '6:45 cluster.hardware.start.weightsFrom: "host" needs weightsInHostMemory: true; expected "disk" or "peer" without it',
+      '6:43 cluster.hardware.start.weightsFrom: "host" needs weightsInHostMemory: true; expected "disk" or "peer" without it',
     ],
     [
       'weights from nowhere',
       '{ provisioningS: 1, weightsFrom: hosts }',
-      '6:45 cluster.hardware.start.weightsFrom: expected one of "disk", "host", "peer", got "hosts" (did you mean "host"?)',
+      '6:43 cluster.hardware.start.weightsFrom: expected one of "disk", "host", "peer", got "hosts" (did you mean "host"?)',
     ],
     [
       'back-off beyond its maximum',
       '{ provisioningS: 1, backoffS: 20, maxBackoffS: 15 }',
-      '6:42 cluster.hardware.start.backoffS: must be less than or equal to maxBackoffS, which is 300 where it is not given',
+      '6:40 cluster.hardware.start.backoffS: must be less than or equal to maxBackoffS, which is 300 where it is not given',
     ],
     [
       'every start fails',
       '{ provisioningS: 1, failureRatio: 1 }',
-      '6:46 cluster.hardware.start.failureRatio: must be less than 1, got 1',
+      '6:44 cluster.hardware.start.failureRatio: must be less than 1, got 1',
     ],
     [
       'provisioning without a mean',
       '{ provisioningS: { cv: 1 } }',
-      '6:29 cluster.hardware.start.provisioningS.mean: is missing, expected a number',
+      '6:27 cluster.hardware.start.provisioningS.mean: is missing, expected a number',
     ],
   ])('a cold start: %s', async (_, start, expected) => {
-    expect(await complaints(device(start))).toEqual([expected]);
+    expect(await complaints(withColdStart(start))).toEqual([expected]);
   });
 
   it('a request that can never fit', async () => {

@@ -1,6 +1,8 @@
-import { resolve } from 'node:path';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { resolver, edited, issuesOf, load, validText } from './support.ts';
+import { resolver, edited, issuesOf, load, validText, withColdStart } from './support.ts';
 import { loadConfig } from '../../harness/spec/index.ts';
 
 describe('a valid configuration', () => {
@@ -92,8 +94,8 @@ describe('room to scale', () => {
   });
 
   it('comes with a start that is exact, from disk and without failures, unless it says otherwise', async () => {
-    const text = edited('instances: 4', 'instances: 4, maxInstances: 9').replace('a100-80gb', 'laptop-cell');
-    expect((await load(text)).cluster.hardware.start).toEqual({
+    const { cluster } = await load(withColdStart('{ provisioningS: 1 }'));
+    expect(cluster.hardware.start).toEqual({
       provisioning: { meanUs: 1_000_000, cv: 0 },
       weightsFrom: 'disk',
       warmUpUs: 0,
@@ -183,13 +185,11 @@ describe('--policy', () => {
   });
 
   it('takes paths from the working directory and keeps them relative to the configuration', async () => {
-    const cwd = resolve(import.meta.dirname, '../..');
-    const config = await loadConfig({
-      file: 'configs/chain-of-thought.yaml',
-      resolver,
-      cwd,
-      flags: { policies: ['plugins/mine.ts'] },
-    });
+    const cwd = mkdtempSync(join(tmpdir(), 'servebench-spec-'));
+    mkdirSync(join(cwd, 'configs'));
+    writeFileSync(join(cwd, 'configs/demo.yaml'), validText);
+    const flags = { policies: ['plugins/mine.ts'] };
+    const config = await loadConfig({ file: 'configs/demo.yaml', resolver, cwd, flags });
     expect(config.stacks.at(-1)?.policies[1]?.use).toBe('../plugins/mine.ts');
   });
 

@@ -80,3 +80,14 @@ export function edited(from: string, to: string): string {
   if (!validText.includes(from)) throw new Error(`the valid text has no "${from}"`);
   return validText.replace(from, to);
 }
+
+/** The valid text on a device with this cold start. */
+export function withColdStart(start: string): string {
+  return edited(
+    'a100-80gb',
+    `{ memory: 1 GiB, reserve: 1 MiB, hostMemory: 1 GB, diskBandwidth: 1 GB/s,
+  start: ${start},
+  remapMs: 5, hostLink: { bandwidth: 2 GB/s, latencyUs: 5 }, network: { bandwidth: 1e9, latencyUs: 5 },
+  compute: { peak: 1 TFLOP/s, memoryBandwidth: 10 GiB/s, layerOverheadUs: 1, stepOverheadUs: 2 } }`,
+  );
+}

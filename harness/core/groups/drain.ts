@@ -3,6 +3,7 @@ import type { SetRoleDecision } from '../../policy/decisions.ts';
 import type { Cluster } from '../cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup } from '../group.ts';
+import type { ClusterEventKind } from '../observer.ts';
 import { placeAnew, planRetry } from '../lifecycle.ts';
 import { stopLoading } from './restore.ts';
 import { redirectLoads } from './weight-load.ts';
@@ -27,7 +28,7 @@ export function drain(cluster: Cluster, groupId: number): string | undefined {
     placeAnew(cluster, request);
   }
   const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
-  cluster.note('drainStarted', { instance: group.leader.id, groupId, detail });
+  noteEach(cluster, group, 'drainStarted', detail);
   cluster.wake(group);
   return undefined;
 }
@@ -38,7 +39,7 @@ export function cancelDrain(cluster: Cluster, groupId: number): string | undefin
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'draining') return `group ${groupId} is ${group.phase}, not draining`;
   setPhase(group, 'serving');
-  cluster.note('drainCancelled', { instance: group.leader.id, groupId, detail: 'takes requests again' });
+  noteEach(cluster, group, 'drainCancelled', 'takes requests again');
   cluster.wake(group);
   planRetry(cluster);
   return undefined;
@@ -47,6 +48,10 @@ export function cancelDrain(cluster: Cluster, groupId: number): string | undefin
 function setPhase(group: InstanceGroup, phase: 'serving' | 'draining'): void {
   group.phase = phase;
   for (const { member } of group.pipeline) member.state = phase === 'serving' ? 'ready' : phase;
+}
+
+function noteEach(cluster: Cluster, group: InstanceGroup, kind: ClusterEventKind, detail: string): void {
+  for (const { instance } of group.pipeline) cluster.note(kind, { instance, groupId: group.id, detail });
 }
 
 /** Releases a draining group that has nothing left. */
@@ -81,9 +86,11 @@ export function setRole(cluster: Cluster, { groupId, role }: SetRoleDecision): s
   const group = cluster.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   const problem = roleProblem(role);
-  if (problem !== undefined || group.role === role) return problem;
+  if (problem !== undefined) return problem;
+  if (group.phase === 'retiring') return `group ${groupId} is retiring: its instances serve in other groups`;
+  if (group.pipeline.every(({ member }) => member.role === role)) return undefined;
   for (const { member } of group.pipeline) member.role = role;
-  cluster.note('roleChanged', { instance: group.leader.id, groupId, detail: `is ${role} now` });
+  noteEach(cluster, group, 'roleChanged', `is ${role} now`);
   planRetry(cluster);
   return undefined;
 }

@@ -6,7 +6,8 @@ import { join, requestsOf } from './drop.ts';
 import { eventPriority } from '../events.ts';
 import { defaultExchange, type GroupStage, type InstanceGroup } from '../group.ts';
 import type { Instance } from '../instance.ts';
-import { computeElsewhere, placeAnew } from '../lifecycle.ts';
+import { stopIfBack } from '../kv/migrate.ts';
+import { computeElsewhere, endIfAborted, placeAnew } from '../lifecycle.ts';
 import { modelWeightBytes } from '../model-shape.ts';
 import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
 import type { Request } from '../request.ts';
@@ -45,7 +46,10 @@ function fail(cluster: Cluster, failed: Instance): void {
   for (const group of groups) stopGroup(cluster, group);
   const numLosers = startAgainWithout(cluster, failed);
   const orphans = groups.flatMap(requestsOf);
-  for (const request of orphans) cluster.groupOf(request)?.release(request);
+  for (const request of orphans) {
+    cancelArrival(cluster, request, `its group has lost instance ${failed.id}`);
+    cluster.groupOf(request)?.release(request);
+  }
   for (const group of groups) {
     abortMigrationsTo(cluster, group, `group ${group.id} has lost instance ${failed.id}`);
     cluster.removeGroup(group);
@@ -56,6 +60,11 @@ function fail(cluster: Cluster, failed: Instance): void {
   }
   for (const request of orphans) rehome(cluster, request);
   redirectLoads(cluster);
+  // Some have waited for a step that was taken back.
+  for (const request of cluster.live.values()) {
+    stopIfBack(cluster, request);
+    endIfAborted(cluster, request);
+  }
   cluster.hooks.notify({ kind: 'instanceFailed', instanceId: failed.id });
 }
 
@@ -157,6 +166,11 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
     });
   }
   survivor.state = 'loading';
+  cluster.note('loadStarted', {
+    instance: survivor.id,
+    groupId: group.id,
+    detail: 'what it lacks of the model',
+  });
   loadAlone(cluster, group, 'peer', () => {
     group.pausedUntilUs = cluster.nowUs + cluster.hardware.remapUs;
     serve(cluster, group, 'alone again');

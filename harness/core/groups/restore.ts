@@ -102,5 +102,11 @@ function settle(cluster: Cluster, group: InstanceGroup, into: readonly InstanceG
     home.adopt(request);
     request.layout = home.layout;
     home.running.push(request);
+    const migration = request.arrival?.migration;
+    if (migration !== undefined) {
+      migration.fromGroup = home.id;
+      group.numMigratingOut -= 1;
+      home.numMigratingOut += 1;
+    }
   }
 }

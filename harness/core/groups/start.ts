@@ -46,7 +46,7 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
   const { id } = group.leader;
   at(cluster, group, readyAtUs, () => {
     if (!fails) {
-      load(cluster, group);
+      loadAndWarmUp(cluster, group);
       return;
     }
     const waitUs = Math.min(maxBackoffUs, backoffUs * 2 ** (attempt - 1));
@@ -75,7 +75,7 @@ function at(cluster: Cluster, group: InstanceGroup, timeUs: number, next: () => 
   });
 }
 
-function load(cluster: Cluster, group: InstanceGroup): void {
+function loadAndWarmUp(cluster: Cluster, group: InstanceGroup): void {
   const instance = group.leader;
   const { weightsFrom, warmUpUs } = cluster.hardware.start;
   instance.state = 'loading';

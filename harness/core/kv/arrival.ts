@@ -77,7 +77,7 @@ function takeAtTargets(arrival: KvArrival, numBlocks: number): void {
 }
 
 /** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
-export function arrive(cluster: Cluster, request: Request): InstanceGroup {
+export function completeArrival(cluster: Cluster, request: Request): InstanceGroup {
   const group = must(cluster.groupOf(request), `group of request ${request.id}`);
   const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
   const before = must(request.layout, `KV layout of request ${request.id}`);

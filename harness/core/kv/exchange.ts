@@ -1,7 +1,7 @@
 import { makeRoom } from '../apply-decision.ts';
 import type { Cluster } from '../cluster.ts';
 import type { InstanceGroup } from '../group.ts';
-import { arrive, movesOf, sendBlocks } from './arrival.ts';
+import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { blocksMissingFor } from './request-memory.ts';
 import type { KvArrival, Request } from '../request.ts';
 import { stall } from './stall.ts';
@@ -52,7 +52,7 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   const { isCoordinated } = exchange;
   const piece = { kind: 'exchange', numBlocks: kvBlocks, numTokens, chunkUs, isCoordinated } as const;
   sendBlocks(cluster, request, piece, () => {
-    const home = arrive(cluster, request);
+    const home = completeArrival(cluster, request);
     // Steps may be long: the links go on at once.
     if (!home.isChanging) advanceExchange(cluster, home);
   });
@@ -66,11 +66,10 @@ function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly Instanc
   for (const request of group.running.slice()) {
     if (numLeft <= 0) return;
     if (request.isInFlight || request.arrival !== undefined) continue;
-    const open = into.filter((each) => !each.isGone && !each.isChanging);
+    const open = into.filter((each) => each.phase === 'serving' && !each.isGone && !each.isChanging);
     const target = open.toSorted((a, b) => b.freeBlocks - a.freeBlocks)[0];
     if (target === undefined || blocksMissingFor(movesOf(target, request), request.kvBlocks) > 0) return;
     group.release(request);
-    request.numMigrations += 1;
     target.adopt(request);
     stall(cluster, target, request);
     startMoving(cluster, target, request);

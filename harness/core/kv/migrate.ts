@@ -4,8 +4,8 @@ import { defaultMigration, type MigrateDecision, type MigrationProtocol } from '
 import type { Cluster } from '../cluster.ts';
 import type { InstanceGroup } from '../group.ts';
 import { loseKv } from '../lifecycle.ts';
-import { type Migration, type Request, requestStatus } from '../request.ts';
-import { arrive, movesOf, sendBlocks } from './arrival.ts';
+import { type KvArrival, type Migration, type Request, requestStatus } from '../request.ts';
+import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { endMigration } from './migration-log.ts';
 import { blocksMissingFor, cancelArrival } from './request-memory.ts';
 import { stall } from './stall.ts';
@@ -25,6 +25,9 @@ export function migrate(cluster: Cluster, decision: MigrateDecision): string | u
   const target = cluster.group(groupId);
   const problem = targetProblem(source, target, groupId) ?? protocolProblem(protocol);
   if (problem !== undefined || target === undefined) return problem;
+  const blocks = target.blocksFor(request.tokens);
+  if (blocks > target.totalBlocks && !cluster.stack.can('unlimitedMemory'))
+    return `request ${requestId} needs ${blocks} KV blocks, group ${groupId} has ${target.totalBlocks}`;
   return move(cluster, request, { source, target, protocol });
 }
 
@@ -50,7 +53,6 @@ function changeGroups(cluster: Cluster, request: Request, { source, target }: Ro
   target.adopt(request);
   if (kind === 'swapped') {
     target.swapped.push(request);
-    request.numMigrations += 1;
   } else target.enqueue(request, kind === 'queued' ? 'back' : 'front');
   cluster.wake(source);
   cluster.wake(target);
@@ -92,9 +94,12 @@ function begin(cluster: Cluster, request: Request, route: Route): string | undef
   if (request.arrival !== undefined) return `request ${request.id} migrates already`;
   if (protocol.kind === 'live' && request.status.kind === 'prefilling')
     return `request ${request.id} has no KV to copy beside its steps: it is in its prefill`;
+  const { maxRunning } = target.limits;
+  if (target.running.length + target.numMigratingIn >= maxRunning)
+    return `group ${target.id} runs or expects as many requests as it may: ${maxRunning}`;
   const moves = protocol.kind === 'recompute' ? [] : movesOf(target, request);
-  const missing = blocksMissingFor(moves, request.kvBlocks);
-  if (missing > 0) return `${request.kvBlocks} blocks needed, ${missing} too many for group ${target.id}`;
+  if (!hasRoom(cluster, { layout: target.layout, moves }, request.kvBlocks))
+    return `group ${target.id} has no room for ${request.kvBlocks} blocks`;
   const migration: Migration = {
     fromGroup: source.id,
     toGroup: target.id,
@@ -133,7 +138,7 @@ function nextStage(
   if (isLast) {
     migration.isStopping = true;
     stopIfBack(cluster, request);
-  } else if (blocksMissingFor(arrival.moves, numBlocks) > 0) {
+  } else if (!hasRoom(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for ${numBlocks} more blocks at its target`);
   } else {
     const numTokens = fullBlocks * blockSizeTokens;
@@ -152,7 +157,7 @@ function stop(cluster: Cluster, request: Request): void {
   const source = must(cluster.groupOf(request), `group of request ${request.id}`);
   const target = must(cluster.group(migration.toGroup), `group ${migration.toGroup}`);
   const numBlocks = request.kvBlocks - arrival.numBlocks;
-  if (blocksMissingFor(arrival.moves, numBlocks) > 0) {
+  if (!hasRoom(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
     return;
   }
@@ -171,10 +176,23 @@ function stop(cluster: Cluster, request: Request): void {
     stall(cluster, target, request, requestStatus.migrating);
     sendStage(cluster, request, { numBlocks, numTokens: request.computedTokens }, () => {
       finish(cluster, request, migration);
-      arrive(cluster, request);
+      completeArrival(cluster, request);
     });
   }
   cluster.wake(source);
+}
+
+/** Whether so many blocks fit at the targets; memory without limit grows as needed. */
+function hasRoom(
+  cluster: Cluster,
+  { layout, moves }: Pick<KvArrival, 'layout' | 'moves'>,
+  numBlocks: number,
+): boolean {
+  const missing = blocksMissingFor(moves, numBlocks);
+  if (missing <= 0) return true;
+  if (!cluster.stack.can('unlimitedMemory')) return false;
+  cluster.growMemory(layout, missing);
+  return true;
 }
 
 function sendStage(

@@ -107,7 +107,7 @@ function specOf(points: readonly Point[], frontier: readonly Point[], seedPoints
     height: heightPx,
     layer: [
       frontierLayer(frontier, axes),
-      ...nameLayers(points, axes),
+      nameLayer(points, axes),
       pointLayer([...seedPoints, ...points], axes),
     ],
   });
@@ -184,7 +184,7 @@ function frontierLayer(frontier: readonly Point[], axes: Axes) {
 }
 
 /** Names stand in a column beside the picture, each joined to its point: stacks of one cost would cover each other's. */
-function nameLayers(points: readonly Point[], axes: Axes) {
+function nameLayer(points: readonly Point[], axes: Axes) {
   const [low, high] = axes.share;
   const least = ((high - low) * linePx) / heightPx;
   const values = spread(points, { least, low, high }).map(({ point, at }) => ({
@@ -194,24 +194,24 @@ function nameLayers(points: readonly Point[], axes: Axes) {
     at,
     edge: axes.cost[1],
   }));
-  const data = { values };
   const { x, y } = positions(axes);
-  return [
-    {
-      data,
-      mark: { type: 'rule' as const, color: colour('axis'), strokeWidth: 0.8 },
-      encoding: { x, x2: { field: 'edge' }, y, y2: { field: 'at' } },
-    },
-    {
-      data,
-      mark: { type: 'text' as const, align: 'left' as const, dx: 5 },
-      encoding: {
-        x: { ...x, field: 'edge' },
-        y: { ...y, field: 'at' },
-        text: { field: 'stack', type: 'nominal' as const },
+  return {
+    data: { values },
+    layer: [
+      {
+        mark: { type: 'rule' as const, color: colour('axis'), strokeWidth: 0.8 },
+        encoding: { x, x2: { field: 'edge' }, y, y2: { field: 'at' } },
       },
-    },
-  ];
+      {
+        mark: { type: 'text' as const, align: 'left' as const, dx: 5 },
+        encoding: {
+          x: { ...x, field: 'edge' },
+          y: { ...y, field: 'at' },
+          text: { field: 'stack', type: 'nominal' as const },
+        },
+      },
+    ],
+  };
 }
 
 /** Heights in the order of the points, none closer to the next than `least`, and none below the picture. */

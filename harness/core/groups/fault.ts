@@ -76,7 +76,10 @@ function startAgainWithout(cluster: Cluster, failed: Instance): number {
   }
   const losers = [...cluster.live.values()].filter((request) => hasKvOn(request, failed));
   for (const request of losers) stopSteps(cluster, cluster.groupOf(request));
-  for (const request of losers) startAgain(cluster, request);
+  for (const request of losers) {
+    cancelArrival(cluster, request, `instance ${failed.id} has failed`);
+    startAgain(cluster, request);
+  }
   return losers.length;
 }
 

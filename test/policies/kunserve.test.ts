@@ -4,7 +4,15 @@ import type { ClusterView, Decision, GroupView, Policy } from '../../harness/pol
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { memoryUnits } from '../../policies/kunserve/memory.ts';
 import { blockSizeTokens, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
-import { clusterView, deps, groupView, heldView, instanceBlocks, instanceView, requestView } from './views.ts';
+import {
+  clusterView,
+  deps,
+  groupView,
+  heldView,
+  instanceBlocks,
+  instanceView,
+  requestView,
+} from './views.ts';
 
 function create(params: Record<string, unknown> = {}): Policy {
   return kunserve.create(

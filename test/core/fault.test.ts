@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens, request, runTiny, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
+import type { Fault } from '../../harness/core/groups/fault.ts';
+import { kvCellBytes } from '../../harness/core/model-shape.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';
 import { decide, drop, scripted } from './scripted.ts';
@@ -53,5 +55,147 @@ describe('a fault of an instance that is not there', () => {
     expect(seen.requests).toMatchObject([{ status: 'finished', numPreemptions: 0 }]);
     expect(seen.events.some(({ kind }) => kind === 'instanceFailed')).toBe(false);
     expect(seen.events.find(({ kind }) => kind === 'instanceStopped')?.timeUs).toBeLessThan(4000);
+  });
+});
+
+describe('a step that a fault takes back', () => {
+  it('was the last one before a request is stopped for its migration: the request goes on', () => {
+    // Requests 0 and 1 run in the pipeline of instances 0 and 1; each has its KV on one of them alone.
+    const { seen } = runTiny({
+      specs: [request(0, 0, 60, 200), request(1, 0, 60, 200), request(2, 0, 60, 10)],
+      policies: [
+        scripted([
+          drop(4000, [0, 1], { kind: 'remote-attention' }),
+          {
+            atUs: 5600,
+            decide: ({ groups }) =>
+              groups
+                .filter(({ stages }) => stages.length === 2)
+                .flatMap(({ running }) => Array.from(running, ({ id }) => id))
+                .map((requestId) => ({
+                  kind: 'migrate',
+                  requestId,
+                  groupId: 2,
+                  protocol: { kind: 'blocking' },
+                  reason: 'script',
+                })),
+          },
+        ]),
+        leastLoaded,
+        recompute,
+      ],
+      numInstances: 3,
+      blocks: 40,
+      maxDurationUs: 1e6,
+      faults: [{ instance: 1, atUs: 6000 }],
+    });
+    expect(seen.migrations).toHaveLength(2);
+    for (const { startedAtUs, stoppedAtUs, endedAtUs } of seen.migrations) {
+      expect({ startedAtUs, stoppedAtUs, endedAtUs }).toEqual({
+        startedAtUs: 5800,
+        stoppedAtUs: undefined,
+        endedAtUs: 6000,
+      });
+    }
+    expect(seen.requests.map(({ status }) => status)).toEqual(['finished', 'finished', 'finished']);
+  });
+
+  it('was the last one of a branch that is given up: it ends there and then', () => {
+    const job = { id: 0, branches: [0, 1], needed: 1 };
+    const specs = [{ ...request(0, 0, 40, 10), job }, { ...request(1, 0, 400, 60), job }];
+    const run = (faults: readonly Fault[]) => {
+      const { seen } = runTiny({
+        specs,
+        policies: [leastLoaded, recompute],
+        numInstances: 3,
+        blocks: 40,
+        maxBatchTokens: 400,
+        faults,
+      });
+      return seen.requests.toSorted((a, b) => a.id - b.id).map(({ endedAtUs }) => endedAtUs as number);
+    };
+    const [finishedUs, abortedUs] = run([]) as [number, number];
+    const betweenUs = Math.round((finishedUs + abortedUs) / 2);
+    expect(abortedUs - finishedUs).toBeGreaterThan(1000);
+    expect(run([{ instance: 1, atUs: betweenUs }])).toEqual([finishedUs, betweenUs]);
+  });
+});
+
+describe('a member of a pipeline that fails', () => {
+  const pipeline = { numInstances: 2, blocks: 20, sampleIntervalUs: 500 } as const;
+
+  it('leaves a survivor that says when it begins to load what it lacks', () => {
+    const { seen } = runTiny({
+      ...pipeline,
+      specs: [request(0, 0, 24, 80)],
+      policies: [scripted([drop(1000, [0, 1])]), leastLoaded, recompute],
+      faults: [{ instance: 1, atUs: 10_000 }],
+    });
+    const told = seen.events.filter(({ timeUs }) => timeUs >= 10_000);
+    expect(told.map(({ kind, instance }) => [kind, instance])).toEqual([
+      ['instanceFailed', 1],
+      ['loadStarted', 0],
+      ['weightsLoaded', 0],
+      ['instanceReady', 0],
+    ]);
+    expect(told[1]?.timeUs).toBe(10_000);
+  });
+
+  it('is sampled once more, as failed, and then no longer', () => {
+    const { seen } = runTiny({
+      ...pipeline,
+      specs: [request(0, 0, 24, 80)],
+      policies: [leastLoaded, recompute],
+      faults: [{ instance: 1, atUs: 10_200 }],
+    });
+    const samples = seen.samples.filter(({ instance }) => instance === 1);
+    expect(samples.filter(({ state }) => state === 'failed')).toEqual([samples.at(-1)]);
+    expect(samples.at(-1)?.timeUs).toBe(10_500);
+    expect(seen.samples.at(-1)?.timeUs).toBeGreaterThan(15_000);
+  });
+});
+
+describe('a request in host memory whose pipeline has failed', () => {
+  it('is computed elsewhere, when it is too large for the survivor that has its KV', () => {
+    // Request 0 keeps its KV on instance 0 alone, which has room for it while it holds half of the layers.
+    const largest = policyOf({
+      dispatch: (_, { groups }) => {
+        const open = groups.filter(({ acceptsRequests }) => acceptsRequests);
+        const [first] = open.toSorted((a, b) => b.totalBlocks - a.totalBlocks);
+        return { kind: 'dispatch', groupId: first?.id ?? 0, reason: 'the largest' };
+      },
+    });
+    const swappedUs = 60_000;
+    const { seen } = runTiny({
+      specs: [request(0, 0, 100, 200)],
+      policies: [
+        scripted([
+          drop(4000, [0, 1], { kind: 'remote-attention' }),
+          drop(4200, [2, 3]),
+          decide(swappedUs, { kind: 'preempt', requestId: 0, mode: 'swap', reason: 'script' }),
+          {
+            atUs: swappedUs + 10_000,
+            decide: (view) =>
+              view.request(0)?.status.kind === 'swapped'
+                ? [{ kind: 'swapIn', requestId: 0, reason: 'script' }]
+                : [],
+          },
+        ]),
+        largest,
+        recompute,
+      ],
+      numInstances: 4,
+      blocks: 10,
+      maxBatchTokens: 200,
+      maxDurationUs: 1e6,
+      faults: [{ instance: 1, atUs: swappedUs + 5000 }],
+    });
+    const swapOuts = seen.transfers.filter(({ kind }) => kind === 'swap-out');
+    const blockBytes = tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens);
+    expect(swapOuts).toMatchObject([{ source: 0 }]);
+    expect(swapOuts[0]?.bytes).toBeGreaterThan(10 * blockBytes);
+    const elsewhere = seen.events.find(({ kind }) => kind === 'groupsMerged');
+    expect(seen.requests).toMatchObject([{ status: 'finished', groupId: elsewhere?.groupId }]);
+    expect(seen.transfers.filter(({ kind }) => kind === 'swap-in')).toEqual([]);
   });
 });

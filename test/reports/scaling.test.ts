@@ -250,11 +250,6 @@ describe('cost against attainment', () => {
   });
 
   it('names every stack once, no two names in one place, none outside the picture', () => {
-    const attaining = (share: number, other: number) =>
-      doneCells(results).map((cell) => ({
-        ...cell,
-        summary: { ...cell.summary, slo_attainment: cell.policy === 'hpa' ? other : share },
-      }));
     for (const cells of [results.cells, attaining(1, 0.5), attaining(0.5, 1)]) {
       const { values } = drawn('cost-attainment', { ...results, cells });
       const names = values.filter((row) => row['at'] !== undefined);
@@ -312,4 +307,12 @@ function point(stack: string, cost: number, share: number) {
 function roleDecision(groupId: number, outcome: DecisionRow['outcome'] = 'applied'): DecisionRow {
   const data = { groupId, role: 'batch' };
   return { time_us: 5, policy: 'p', moment: 'onTick', kind: 'setRole', data, reason: 'why', outcome };
+}
+
+/** All finished cells with the same attainment, apart from one stack's. */
+function attaining(share: number, other: number): DoneCell[] {
+  return doneCells(results).map((cell) => ({
+    ...cell,
+    summary: { ...cell.summary, slo_attainment: cell.policy === 'hpa' ? other : share },
+  }));
 }

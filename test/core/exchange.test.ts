@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { request, runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
 import type { TransferRecord } from '../../harness/core/observer.ts';
+import type { ClusterView } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { drop, exchange, restore, scripted } from './scripted.ts';
 
@@ -78,5 +79,49 @@ describe('moving back', () => {
     // The large one fills one member, so that the small ones go to the other.
     expect(new Set(into.slice(1)).size).toBe(1);
     expect(into[1]).not.toBe(into[0]);
+  });
+
+  it('takes none to a member that drains', () => {
+    const members = new Map<number, ReadonlySet<number>>();
+    const intruders: number[] = [];
+    let numIntoOther = 0;
+    const watch = ({ groups }: ClusterView) => {
+      for (const { id, phase, running, exchanging } of groups) {
+        const ids = [...running, ...exchanging].map((each) => each.id);
+        const before = members.get(id);
+        if (phase === 'draining') intruders.push(...ids.filter((each) => before?.has(each) === false));
+        if (phase === 'serving') numIntoOther = Math.max(numIntoOther, exchanging.length);
+        members.set(id, new Set(ids));
+      }
+    };
+    const { seen } = runTiny({
+      specs: Array.from({ length: 8 }, (_, id) => request(id, id * 10, 40, 300)),
+      policies: [
+        scripted(
+          [
+            drop(4000, [0, 1], { ...exchange, maxRequests: 1 }),
+            restore(20_000),
+            {
+              atUs: 20_200,
+              decide: ({ groups }) => {
+                const retiring = groups.find(({ phase }) => phase === 'retiring');
+                const into = groups.filter(({ id }) => retiring !== undefined && id > retiring.id);
+                return into.slice(0, 1).map(({ id }) => ({ kind: 'drain', groupId: id, reason: 'script' }));
+              },
+            },
+          ],
+          watch,
+        ),
+        leastLoaded,
+        recompute,
+      ],
+      numInstances: 2,
+      blocks: 60,
+      hardware: { network: { bytesPerSecond: 3e6, latencyUs: 10 } },
+    });
+    expect(seen.events.map(({ kind }) => kind)).toContain('drainStarted');
+    expect(numIntoOther).toBeGreaterThan(0);
+    expect(intruders).toEqual([]);
+    expect(seen.requests.every(({ status }) => status === 'finished')).toBe(true);
   });
 });

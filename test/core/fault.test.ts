@@ -102,7 +102,10 @@ describe('a step that a fault takes back', () => {
 
   it('was the last one of a branch that is given up: it ends there and then', () => {
     const job = { id: 0, branches: [0, 1], needed: 1 };
-    const specs = [{ ...request(0, 0, 40, 10), job }, { ...request(1, 0, 400, 60), job }];
+    const specs = [
+      { ...request(0, 0, 40, 10), job },
+      { ...request(1, 0, 400, 60), job },
+    ];
     const run = (faults: readonly Fault[]) => {
       const { seen } = runTiny({
         specs,

@@ -4,7 +4,7 @@ import type { TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { MigrationRecord } from '../../harness/core/observer.ts';
 import type { ClusterView, MigrationProtocol } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
-import { type Act, decide, drop, migrate, scripted } from './scripted.ts';
+import { type Act, decide, drop, migrate, restore, scripted } from './scripted.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
 
@@ -258,6 +258,58 @@ describe('a migration in whose way something comes, at any of its stages', () =>
     });
     expect(seen.migrations).toMatchObject([{ abortReason: 'the request ended or was given up' }]);
     expect(seen.requests.find(({ id }) => id === 0)).toMatchObject({ status: 'finished', groupId: 0 });
+  });
+});
+
+describe('a migration from a pipeline that is split meanwhile', () => {
+  it('counts for the group that has the request then', () => {
+    const leaving: { phase: string; numLeaving: number; counted: number }[] = [];
+    const watch = ({ groups }: ClusterView) => {
+      for (const { phase, stages, running, numMigratingOut: counted } of groups) {
+        const numLeaving = [...running].filter(({ migratesTo }) => migratesTo !== undefined).length;
+        if (stages.length === 1) leaving.push({ phase, numLeaving, counted });
+      }
+    };
+    // Each request has its KV on one member alone, which is its home after the split.
+    const { seen } = run([], {
+      specs: [request(0, 0, 60, 400), request(1, 0, 60, 400)],
+      policies: [
+        scripted(
+          [
+            drop(600, [0, 1], { kind: 'remote-attention' }),
+            restore(9000, 'finish'),
+            {
+              atUs: 9200,
+              decide: ({ groups }) =>
+                groups
+                  .filter(({ phase }) => phase === 'restoring')
+                  .flatMap(({ running }) => [...running])
+                  .map(({ id }) => ({
+                    kind: 'migrate',
+                    requestId: id,
+                    groupId: 2,
+                    protocol: manyStages,
+                    reason: 'script',
+                  })),
+            },
+          ],
+          watch,
+        ),
+        leastLoaded,
+        recompute,
+      ],
+      blocks: 60,
+      numInstances: 3,
+      hardware: { network: { bytesPerSecond: 1e6, latencyUs: 10 } },
+    });
+    const numLeaving = leaving.reduce((sum, each) => sum + each.numLeaving, 0);
+    expect(numLeaving).toBeGreaterThan(10);
+    expect(leaving.filter((each) => each.numLeaving !== each.counted)).toEqual([]);
+    const split = seen.events.find(({ kind }) => kind === 'groupSplit');
+    for (const { startedAtUs, endedAtUs, fromGroup } of seen.migrations) {
+      expect(startedAtUs < (split?.timeUs ?? 0) && endedAtUs > (split?.timeUs ?? Infinity)).toBe(true);
+      expect(fromGroup).toBeGreaterThan(split?.groupId ?? Infinity);
+    }
   });
 });
 

@@ -222,6 +222,29 @@ describe('a drain', () => {
   });
 });
 
+describe('the drain of a pipeline', () => {
+  it('is told of every member, and so is that it is taken back', () => {
+    const { seen } = run({
+      specs: [request(0, 0, 30, 100)],
+      numInstances: 2,
+      stagesPerGroup: 2,
+      policies: [
+        scripted([
+          decide(2 * ms, drain(0)),
+          decide(4 * ms, { kind: 'cancelDrain', groupId: 0, reason: 'test' }),
+        ]),
+        leastLoaded,
+        recompute,
+      ],
+    });
+    for (const instance of [0, 1]) {
+      expect(timesOf(seen, 'drainStarted', instance)).toEqual([2 * ms]);
+      expect(timesOf(seen, 'drainCancelled', instance)).toEqual([4 * ms]);
+    }
+    expectAllFinished(seen);
+  });
+});
+
 describe('cost', () => {
   it('counts each instance from asking for it to its release, its failure or the end', () => {
     const specs = steady({ count: 60, fromUs: 0, everyUs: ms, outputTokens: 20 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PolicyError } from '../../harness/base/errors.ts';
 import { StuckError } from '../../harness/core/run.ts';
-import type { Decision } from '../../harness/policy/index.ts';
+import type { Decision, Policy } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
@@ -113,6 +113,32 @@ describe('memory pressure', () => {
   it('says who waits when nobody makes room', () => {
     expect(runWithoutAnswer).toThrow(StuckError);
     expect(runWithoutAnswer).toThrow(/group 0: .* 0 of 20 KV blocks free/);
+  });
+
+  const second = 1_000_000;
+  /** A policy that holds every request, and looks at them every so often. */
+  const holding = (tickUs: number, dispatch: Policy['dispatch']) =>
+    runTiny({
+      specs: [request(0, 0, 40, 10)],
+      policies: [policyOf({ tickUs, onTick: () => [], dispatch }), recompute],
+      sampleIntervalUs: second,
+      checkEvery: 0,
+      maxDurationUs: 1000 * second,
+    });
+
+  it.each([0.01, 1, 90])('says so when a policy holds for ever and ticks every %f s', (tickS) => {
+    const run = () => holding(tickS * second, () => ({ kind: 'hold', reason: 'never' }));
+    expect(run).toThrow(StuckError);
+    expect(run).toThrow(/1 held at the cluster/);
+  });
+
+  it('gives a policy the time that it needs to tick twice', () => {
+    const { seen } = holding(90 * second, (_, { nowUs }) =>
+      nowUs < 180 * second
+        ? { kind: 'hold', reason: 'later' }
+        : { kind: 'dispatch', groupId: 0, reason: 'now' },
+    );
+    expect(seen.requests).toMatchObject([{ status: 'finished', firstScheduledAtUs: 180 * second }]);
   });
 });
 

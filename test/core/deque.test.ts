@@ -1,0 +1,72 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Deque } from '../../harness/base/deque.ts';
+
+interface Operation {
+  readonly name: 'pushBack' | 'pushFront' | 'popFront' | 'insertAt' | 'remove' | 'replaceAll';
+  /** Where in the deque, from 0 to 1. */
+  readonly share: number;
+}
+
+const operations = fc.array(
+  fc.record<Operation>({
+    // Twice as many that add as take away: enough for the ring to grow past its first size of 16.
+    name: fc.constantFrom(
+      ...(['pushBack', 'pushBack', 'pushFront', 'pushFront'] as const),
+      ...(['insertAt', 'insertAt', 'insertAt', 'popFront', 'remove', 'remove'] as const),
+      'replaceAll',
+    ),
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+  }),
+  { maxLength: 120, size: 'max' },
+);
+
+/** Does the same to both, with an item that was in neither before; both answer the same. */
+function apply({ name, share }: Operation, deque: Deque<number>, array: number[], item: number): void {
+  const index = Math.min(array.length, Math.floor(share * (array.length + 1)));
+  switch (name) {
+    case 'pushBack':
+      deque.pushBack(item);
+      array.push(item);
+      return;
+    case 'pushFront':
+      deque.pushFront(item);
+      array.unshift(item);
+      return;
+    case 'popFront':
+      expect(deque.popFront()).toBe(array.shift());
+      return;
+    case 'insertAt':
+      deque.insertAt(index, item);
+      array.splice(index, 0, item);
+      return;
+    case 'remove': {
+      // Behind the last there is none: an item that is not there.
+      const victim = array[index] ?? item;
+      expect(deque.remove(victim)).toBe(index < array.length);
+      array.splice(index, 1);
+      return;
+    }
+    case 'replaceAll':
+      array.reverse();
+      deque.replaceAll(array);
+  }
+}
+
+describe('a deque', () => {
+  it('does what an array does', () => {
+    fc.assert(
+      fc.property(operations, (sequence) => {
+        const deque = new Deque<number>();
+        const array: number[] = [];
+        for (const [item, operation] of sequence.entries()) {
+          apply(operation, deque, array, item);
+          expect([...deque]).toEqual(array);
+          expect(deque).toHaveLength(array.length);
+          expect([deque.at(-1), deque.at(array.length)]).toEqual([undefined, undefined]);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -119,7 +119,6 @@ describe('requests held at the cluster', () => {
   });
 
   it('that have lost their place come before those that have arrived after them', () => {
-    const isLater = (id: number) => id >= 3;
     const placed: number[] = [];
     const { seen } = runTiny({
       // Request 0 runs in group 1, requests 1 and 2 wait there, those after them are held.
@@ -128,7 +127,7 @@ describe('requests held at the cluster', () => {
         scripted([decide(1000, { kind: 'drain', groupId: 1, reason: 'script' })]),
         policyOf({
           dispatch: ({ id }, { nowUs }) => {
-            if (nowUs < 1000) return isLater(id) ? hold : { kind: 'dispatch', groupId: 1, reason: 'first' };
+            if (nowUs < 1000) return id >= 3 ? hold : { kind: 'dispatch', groupId: 1, reason: 'first' };
             placed.push(id);
             return here;
           },
@@ -144,32 +143,31 @@ describe('requests held at the cluster', () => {
   });
 });
 
-describe('what a rejection changes while held requests are asked about', () => {
-  /** Request 2 runs for a moment, 0 and 1 are held; at its end, one of these is rejected. */
-  function rejecting(rejectedId: number, answer: readonly Decision[]) {
-    const { seen } = runTiny({
-      specs: [request(2, 0, 16, 4), request(0, 10, 16, 4), request(1, 20, 16, 4)],
-      policies: [
-        {
-          ...policyOf({
-            dispatch: ({ id }, { nowUs, groups }) => {
-              if (id === 2 || groups[0]?.role === 'open') return here;
-              return id === rejectedId && nowUs > 1000 ? { kind: 'reject', reason: 'late' } : hold;
-            },
-            onEvent: (event) =>
-              event.kind === 'requestEnded' && event.requestId === rejectedId ? answer : [],
-          }),
-          capabilities: { dispatches: true },
-        },
-        recompute,
-      ],
-    });
-    return new Map(seen.requests.map(({ id, status }) => [id, status]));
-  }
+/** Request 2 runs for a moment, 0 and 1 are held; at its end one of these is rejected, and that lets the other in. */
+function rejecting(rejectedId: number): ReadonlyMap<number, string> {
+  const open: Decision = { kind: 'setRole', groupId: 0, role: 'open', reason: 'test' };
+  const { seen } = runTiny({
+    specs: [request(2, 0, 16, 4), request(0, 10, 16, 4), request(1, 20, 16, 4)],
+    policies: [
+      {
+        ...policyOf({
+          dispatch: ({ id }, { nowUs, groups }) => {
+            if (id === 2 || groups[0]?.role === 'open') return here;
+            return id === rejectedId && nowUs > 1000 ? { kind: 'reject', reason: 'late' } : hold;
+          },
+          onEvent: (event) => (event.kind === 'requestEnded' && event.requestId === rejectedId ? [open] : []),
+        }),
+        capabilities: { dispatches: true },
+      },
+      recompute,
+    ],
+  });
+  return new Map(seen.requests.map(({ id, status }) => [id, status]));
+}
 
+describe('what a rejection changes while held requests are asked about', () => {
   it.each([0, 1])('has the others asked about again (request %i is rejected)', (rejectedId) => {
-    const open: Decision = { kind: 'setRole', groupId: 0, role: 'open', reason: 'test' };
-    const statuses = rejecting(rejectedId, [open]);
+    const statuses = rejecting(rejectedId);
     expect(statuses.get(rejectedId)).toBe('rejected');
     expect(statuses.get(1 - rejectedId)).toBe('finished');
   });
@@ -209,31 +207,31 @@ describe('what a rejection changes while held requests are asked about', () => {
   });
 });
 
-describe('many held requests', () => {
-  /** How often a queue is looked into while so many arrive, of which every other one is rejected, and at the end of the run. */
-  function numLooks(count: number): number {
-    const look = vi.spyOn(Deque.prototype, 'at');
-    const { seen } = runTiny({
-      specs: Array.from({ length: count }, (_, id) => request(id, id, 16, 4)),
-      policies: [
-        policyOf({
-          // Where a policy ticks, time goes on although nothing else happens.
-          tickUs: 2 * count,
-          onTick: () => [],
-          dispatch: ({ id }) =>
-            id % 2 === 1 ? { kind: 'reject', reason: 'odd' } : { ...hold, scope: 'class' },
-        }),
-        recompute,
-      ],
-      checkEvery: 0,
-      maxDurationUs: count,
-    });
-    const numCalls = look.mock.calls.length;
-    look.mockRestore();
-    expect(seen.requests.filter(({ status }) => status === 'rejected')).toHaveLength(count / 2);
-    return numCalls;
-  }
+/** How often a queue is looked into while so many arrive, of which every other one is rejected, and at the end of the run. */
+function numLooks(count: number): number {
+  const look = vi.spyOn(Deque.prototype, 'at');
+  const { seen } = runTiny({
+    specs: Array.from({ length: count }, (_, id) => request(id, id, 16, 4)),
+    policies: [
+      policyOf({
+        // Where a policy ticks, time goes on although nothing else happens.
+        tickUs: 2 * count,
+        onTick: () => [],
+        dispatch: ({ id }) =>
+          id % 2 === 1 ? { kind: 'reject', reason: 'odd' } : { ...hold, scope: 'class' },
+      }),
+      recompute,
+    ],
+    checkEvery: 0,
+    maxDurationUs: count,
+  });
+  const numCalls = look.mock.calls.length;
+  look.mockRestore();
+  expect(seen.requests.filter(({ status }) => status === 'rejected')).toHaveLength(count / 2);
+  return numCalls;
+}
 
+describe('many held requests', () => {
   it('cost each as much as few do, also when others are rejected', () => {
     expect(numLooks(4000)).toBeLessThan(2.5 * numLooks(2000));
   });

@@ -30,14 +30,14 @@ function askedToMove(answer: (requestId: number, largeGroupId: number) => readon
   return { seen, largeGroupId: merged?.groupId };
 }
 
-describe('an answer to memory pressure that moves the request which asks', () => {
-  const merge = (groupIds: readonly number[]): Decision => {
-    return { kind: 'drop', groupIds, transition: exchange, reason: 'test' };
-  };
-  const move = (requestId: number, groupId: number): Decision => {
-    return { kind: 'migrate', requestId, groupId, reason: 'test' };
-  };
+const merge = (groupIds: readonly number[]): Decision => {
+  return { kind: 'drop', groupIds, transition: exchange, reason: 'test' };
+};
+const move = (requestId: number, groupId: number): Decision => {
+  return { kind: 'migrate', requestId, groupId, reason: 'test' };
+};
 
+describe('an answer to memory pressure that moves the request which asks', () => {
   it.each([
     ['beside a merge', [0, 1], 'applied'],
     ['beside a merge that is refused', [0, 9], 'rejected'],

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
-import type { TinyRun } from '../../harness/conformance/tiny-cluster.ts';
-import type { ClusterView } from '../../harness/policy/index.ts';
+import { type Collector, request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import type { ClusterView, Decision } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';
 import { type Act, decide, drop, migrate, scripted } from './scripted.ts';
@@ -17,7 +16,7 @@ const toLargest = policyOf({
 });
 
 /** Two instances are one group with room for more than 20 blocks, a third has 10. */
-function besideSmallGroup(acts: readonly Act[], options: Partial<TinyRun> = {}) {
+function besideSmallGroup(acts: readonly Act[]): Collector {
   return runTiny({
     specs: [request(0, 8000, 250, 60)],
     policies: [scripted([drop(200, [0, 1]), ...acts]), toLargest, recompute],
@@ -25,14 +24,13 @@ function besideSmallGroup(acts: readonly Act[], options: Partial<TinyRun> = {}) 
     blocks: 10,
     maxBatchTokens: 300,
     maxDurationUs: 1e6,
-    ...options,
-  });
+  }).seen;
 }
 
 describe('a request that is larger than a group is not migrated there', () => {
   const tooLarge = /^request 0 needs 1\d KV blocks, group 2 has 10$/;
   /** The group of two has it from the start to the end. */
-  function expectRefused({ seen }: ReturnType<typeof besideSmallGroup>): void {
+  function expectRefused(seen: Collector): void {
     expect(seen.decisions.filter(({ kind }) => kind === 'migrate')).toMatchObject([
       { outcome: 'rejected', error: expect.stringMatching(tooLarge) as string },
     ]);
@@ -44,17 +42,18 @@ describe('a request that is larger than a group is not migrated there', () => {
   });
 
   it('while it is in host memory', () => {
-    const isSwapped = (view: ClusterView) => view.request(0)?.status.kind === 'swapped';
-    const { seen, totals } = besideSmallGroup([
+    const seen = besideSmallGroup([
       decide(20_000, { kind: 'preempt', requestId: 0, mode: 'swap', reason: 'script' }),
       {
         atUs: 20_200,
         decide: (view) =>
-          isSwapped(view) ? [{ kind: 'migrate', requestId: 0, groupId: 2, reason: 'script' }] : [],
+          view.request(0)?.status.kind === 'swapped'
+            ? [{ kind: 'migrate', requestId: 0, groupId: 2, reason: 'script' }]
+            : [],
       },
       decide(20_200, { kind: 'swapIn', requestId: 0, reason: 'script' }),
     ]);
-    expectRefused({ seen, totals, stats: {} });
+    expectRefused(seen);
     expect(seen.requests).toMatchObject([{ numSwaps: 1, numPreemptions: 1 }]);
   });
 
@@ -70,9 +69,14 @@ describe('a request that is larger than a group is not migrated there', () => {
   });
 });
 
+/** The group may run two requests from then on. */
+function capped(groupId: number, atUs = 200): Act {
+  return decide(atUs, { kind: 'setLimits', groupId, limits: { maxRunning: 2 }, reason: 'script' });
+}
+
+const swapIn: Decision = { kind: 'swapIn', requestId: 3, reason: 'script' };
+
 describe('a group that may run two requests', () => {
-  const capped = (groupId: number, atUs = 200) =>
-    decide(atUs, { kind: 'setLimits', groupId, limits: { maxRunning: 2 }, reason: 'script' });
   const toFirst = policyOf({ dispatch: () => ({ kind: 'dispatch', groupId: 0, reason: 'the first' }) });
   const specs = [0, 1, 2, 3].map((id) => request(id, id * 10, 40, 100));
 
@@ -104,16 +108,14 @@ describe('a group that may run two requests', () => {
   });
 
   it('takes nothing back from host memory while two run', () => {
-    const swapIn = (atUs: number) => decide(atUs, { kind: 'swapIn', requestId: 3, reason: 'script' });
     const { seen, most } = mostRunning(0, [
       decide(10_000, { kind: 'preempt', requestId: 3, mode: 'swap', reason: 'script' }),
       decide(10_200, { kind: 'preempt', requestId: 2, mode: 'recompute', reason: 'script' }),
       capped(0, 10_200),
-      swapIn(20_000),
+      decide(20_000, swapIn),
       {
         atUs: 20_200,
-        decide: ({ groups }) =>
-          groups[0]?.running.length === 0 ? [{ kind: 'swapIn', requestId: 3, reason: 'script' }] : [],
+        decide: ({ groups }) => (groups[0]?.running.length === 0 ? [swapIn] : []),
       },
     ]);
     expect(most).toBe(2);

@@ -117,7 +117,7 @@ describe('memory pressure', () => {
 
   const second = 1_000_000;
   /** A policy that holds every request, and looks at them every so often. */
-  const holding = (tickUs: number, dispatch: Policy['dispatch']) =>
+  const holding = (tickUs: number, dispatch: NonNullable<Policy['dispatch']>) =>
     runTiny({
       specs: [request(0, 0, 40, 10)],
       policies: [policyOf({ tickUs, onTick: () => [], dispatch }), recompute],

@@ -12,7 +12,7 @@ import { policies } from '../../policies/index.ts';
 import { load, validText } from './support.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const examples = ['.', 'papers/kunserve'].flatMap((folder) =>
+const examples = ['.', 'papers/kunserve', 'papers/llumnix', 'papers/chiron'].flatMap((folder) =>
   readdirSync(join(root, 'configs', folder))
     .filter((file) => file.endsWith('.yaml'))
     .map((file) => join(folder, file)),

@@ -4,9 +4,11 @@ import type { Fault } from '../../harness/core/groups/fault.ts';
 import { kvCellBytes } from '../../harness/core/model-shape.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';
-import { decide, drop, scripted } from './scripted.ts';
+import { decide, drop, migrate, scripted } from './scripted.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
+
+const blocking = { kind: 'blocking' } as const;
 
 /** Where the weights come from that the survivor of a pair loads, when these instances fail one after the other. */
 function weightSources(failing: readonly number[], weightsInHostMemory = false) {
@@ -58,6 +60,24 @@ describe('a fault of an instance that is not there', () => {
   });
 });
 
+/** Request 0 is stopped for its way from instance 0 to 2, and belongs to group 2 by then; request 2 is to leave that group. */
+function crossing(faults: readonly Fault[]) {
+  return runTiny({
+    specs: [request(0, 0, 100, 60), request(1, 0, 20, 60), request(2, 0, 20, 60)],
+    policies: [
+      scripted([migrate(12_000, [0, 2], blocking), migrate(15_000, [2, 1], blocking)]),
+      leastLoaded,
+      recompute,
+    ],
+    numInstances: 3,
+    blocks: 40,
+    maxBatchTokens: 200,
+    maxDurationUs: 1e6,
+    faults,
+    hardware: { network: { bytesPerSecond: 2e6, latencyUs: 100 } },
+  }).seen;
+}
+
 describe('a step that a fault takes back', () => {
   it('was the last one before a request is stopped for its migration: the request goes on', () => {
     // Requests 0 and 1 run in the pipeline of instances 0 and 1; each has its KV on one of them alone.
@@ -76,7 +96,7 @@ describe('a step that a fault takes back', () => {
                   kind: 'migrate',
                   requestId,
                   groupId: 2,
-                  protocol: { kind: 'blocking' },
+                  protocol: blocking,
                   reason: 'script',
                 })),
           },
@@ -97,6 +117,19 @@ describe('a step that a fault takes back', () => {
         endedAtUs: 6000,
       });
     }
+    expect(seen.requests.map(({ status }) => status)).toEqual(['finished', 'finished', 'finished']);
+  });
+
+  it('was the last one of another, in a group that has not failed: that migration goes on', () => {
+    const inStepUs = 15_001;
+    expect(crossing([]).migrations.find(({ requestId }) => requestId === 2)?.stoppedAtUs).toBeGreaterThan(
+      inStepUs,
+    );
+    const seen = crossing([{ instance: 0, atUs: inStepUs }]);
+    expect(seen.migrations).toMatchObject([
+      { requestId: 0, abortReason: expect.stringContaining('instance 0') as string },
+      { requestId: 2, abortReason: undefined, stoppedAtUs: inStepUs },
+    ]);
     expect(seen.requests.map(({ status }) => status)).toEqual(['finished', 'finished', 'finished']);
   });
 

@@ -67,6 +67,33 @@ describe('a request that is larger than a group is not migrated there', () => {
     expect(seen.migrations).toMatchObject([{ abortReason: undefined, toGroup: 1 }]);
     expect(seen.requests.find(({ id }) => id === 0)).toMatchObject({ status: 'finished', groupId: 1 });
   });
+
+  it('and then it comes back from host memory, too, while another has all of the group', () => {
+    const at = 40_000;
+    let freeBlocks = 0;
+    const { seen } = runTiny({
+      specs: [request(0, 0, 150, 60), request(1, 25_000, 150, 60)],
+      policies: [
+        scripted([
+          decide(20_000, { kind: 'preempt', requestId: 0, mode: 'swap', reason: 'script' }),
+          {
+            atUs: at,
+            decide: ({ groups }) => {
+              freeBlocks = groups[0]?.freeBlocks ?? 0;
+              return [{ kind: 'swapIn', requestId: 0, reason: 'script' }];
+            },
+          },
+        ]),
+        leastLoaded,
+        unlimited,
+      ],
+      blocks: 12,
+    });
+    expect(freeBlocks).toBeLessThan(10);
+    const [answer] = seen.decisions.filter(({ kind }) => kind === 'swapIn');
+    expect(answer).toMatchObject({ timeUs: at, outcome: 'applied' });
+    expect(seen.requests.map(({ status }) => status)).toEqual(['finished', 'finished']);
+  });
 });
 
 /** The group may run two requests from then on. */

@@ -23,10 +23,10 @@ export function warmUp(
   ops: TensorOps,
   model: { shape: ModelShape; weights: WeightLoader; blockSizeTokens: number },
 ): void {
-  const startUs = wallClockUs();
-  do runOnce(ops, model);
-  while (!isProcessWarm && wallClockUs() - startUs < firstWarmUpUs);
+  const untilUs = wallClockUs() + (isProcessWarm ? 0 : firstWarmUpUs);
   isProcessWarm = true;
+  do runOnce(ops, model);
+  while (wallClockUs() < untilUs);
 }
 
 function runOnce(

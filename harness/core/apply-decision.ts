@@ -194,7 +194,8 @@ function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefin
   if (request.status.kind !== 'swapped')
     return `request ${request.id} is ${request.status.kind}, not swapped`;
   const blocks = group.blocksFor(request.computedTokens);
-  if (group.running.length >= group.limits.maxRunning) return `${group.running.length} requests run already`;
+  if (group.numAdmitted >= group.limits.maxRunning)
+    return `${group.numAdmitted} requests run or come back already`;
   const missing = blocks - group.freeBlocks;
   if (missing > 0 && cluster.stack.can('unlimitedMemory')) cluster.growMemory(group.layout, missing);
   else if (blocks > group.totalBlocks) {

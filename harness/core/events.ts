@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import { Heap } from '../base/heap.ts';
 
 /** Something that happens at a virtual time. Objects that recur (micro-batches) are events themselves. */
@@ -29,6 +30,7 @@ export class EventQueue {
   }
 
   schedule(event: SimEvent, timeUs: number, priority: EventPriority): void {
+    assert(timeUs >= this.#nowUs, 'INV-time', () => `an event at ${timeUs} us, planned at ${this.#nowUs} us`);
     event.timeUs = timeUs;
     event.priority = priority;
     event.sequence = this.#nextSequence;

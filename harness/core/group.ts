@@ -136,6 +136,13 @@ export class InstanceGroup implements GroupView {
     return this.waiting.length + this.running.length + this.swapped.length + this.exchanging.length;
   }
 
+  /** What counts against `limits.maxRunning`: those that run, and those that will once their KV is here. */
+  get numAdmitted(): number {
+    let count = this.running.length + this.numMigratingIn;
+    for (const { status } of this.swapped) if (status.kind === 'swapping-in') count += 1;
+    return count;
+  }
+
   get isChanging(): boolean {
     return this.transitions.length > 0;
   }

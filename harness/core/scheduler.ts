@@ -145,7 +145,7 @@ function admitWaiting(cluster: Cluster, group: InstanceGroup, batch: StepBatch, 
   for (;;) {
     const request = group.waiting.at(0);
     if (request === undefined || budget.tokens <= 0) return;
-    if (group.running.length >= limits.maxRunning) {
+    if (group.numAdmitted >= limits.maxRunning) {
       group.counters.numCappedSteps += 1;
       return;
     }

@@ -48,14 +48,20 @@ export const swap = definePolicy({
 
     onSchedule: (group, view) => {
       const decisions: Decision[] = [];
-      let free = group.freeBlocks - Math.ceil(headroomRatio * group.totalBlocks);
-      let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - blocksComingBack(group);
+      const comingBack = [...group.swapped].filter(({ status }) => status.kind === 'swapping-in');
+      const { running, exchanging, numMigratingIn, limits, freeBlocks, totalBlocks } = group;
+      let slots = limits.maxRunning - running.length - numMigratingIn - comingBack.length;
+      let free = freeBlocks - Math.ceil(headroomRatio * totalBlocks);
+      let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - sumOfBlocks(comingBack);
+      let isAlone = running.length + exchanging.length + comingBack.length === 0;
       for (const request of byArrival(group)) {
-        const blocks = Math.ceil(request.computedTokens / view.blockSizeTokens);
-        const isAlone = group.running.length + group.exchanging.length + decisions.length === 0;
-        if (group.running.length + decisions.length >= group.limits.maxRunning) break;
-        if (!isAlone && (blocks > free || budget <= 0)) break;
-        decisions.push({ kind: 'swapIn', requestId: request.id, reason: `${group.freeBlocks} blocks free` });
+        // With room for its next token, or it would leave again at once.
+        const blocks = Math.ceil(request.tokens / view.blockSizeTokens);
+        const fits = isAlone ? blocks <= freeBlocks || blocks > totalBlocks : blocks <= free && budget > 0;
+        if (!fits || slots <= 0) break;
+        decisions.push({ kind: 'swapIn', requestId: request.id, reason: `${freeBlocks} blocks free` });
+        isAlone = false;
+        slots -= 1;
         free -= blocks;
         budget -= blocks;
       }
@@ -80,11 +86,8 @@ function fitsOnHost(group: GroupView, request: RequestView, deps: PolicyDeps): b
   );
 }
 
-/** Blocks on their way back, which use the link already. */
-function blocksComingBack(group: GroupView): number {
-  let blocks = 0;
-  for (const request of group.swapped) if (request.status.kind === 'swapping-in') blocks += request.kvBlocks;
-  return blocks;
+function sumOfBlocks(requests: readonly RequestView[]): number {
+  return requests.reduce((sum, { kvBlocks }) => sum + kvBlocks, 0);
 }
 
 function byArrival(group: GroupView): RequestView[] {

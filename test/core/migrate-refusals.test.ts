@@ -134,6 +134,30 @@ describe('a group that may run two requests', () => {
     expect(seen.requests.every(({ status }) => status === 'finished')).toBe(true);
   });
 
+  it('counts those that are on their way back', () => {
+    const swapOut = (requestId: number) =>
+      decide(10_000, { kind: 'preempt', requestId, mode: 'swap', reason: 'script' });
+    const back: Act = {
+      atUs: 20_000,
+      decide: ({ groups }) =>
+        groups.flatMap(({ swapped }) =>
+          [...swapped].map(({ id }) => ({ kind: 'swapIn', requestId: id, reason: 'script' }) as const),
+        ),
+    };
+    const { seen, most } = mostRunning(0, [
+      swapOut(3),
+      swapOut(2),
+      swapOut(1),
+      capped(0, 10_200),
+      back,
+      back,
+    ]);
+    expect(most).toBeLessThanOrEqual(2);
+    expect(seen.decisions.some(({ kind, outcome }) => kind === 'swapIn' && outcome === 'rejected')).toBe(
+      true,
+    );
+  });
+
   it('takes nothing back from host memory while two run', () => {
     const { seen, most } = mostRunning(0, [
       decide(10_000, { kind: 'preempt', requestId: 3, mode: 'swap', reason: 'script' }),
@@ -147,7 +171,7 @@ describe('a group that may run two requests', () => {
     ]);
     expect(most).toBe(2);
     expect(seen.decisions.filter(({ kind }) => kind === 'swapIn')).toMatchObject([
-      { outcome: 'rejected', error: '2 requests run already' },
+      { outcome: 'rejected', error: '2 requests run or come back already' },
       { outcome: 'applied' },
     ]);
     expect(seen.requests.every(({ status }) => status === 'finished')).toBe(true);

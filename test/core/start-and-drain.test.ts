@@ -334,7 +334,7 @@ describe('the budget', () => {
     const long = request(60, 0, 30, 100);
     const acts = [decide(2 * ms, drain(0)), decide(3 * ms, scaleUp(1)), decide(50 * ms, scaleUp(1))];
     const { seen } = run({
-      specs: [...specs, long],
+      specs: [long, ...specs],
       numInstances: 2,
       maxInstances: 2,
       policies: [scripted(acts), leastLoaded, recompute],

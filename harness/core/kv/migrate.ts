@@ -95,7 +95,7 @@ function begin(cluster: Cluster, request: Request, route: Route): string | undef
   if (protocol.kind === 'live' && request.status.kind === 'prefilling')
     return `request ${request.id} has no KV to copy beside its steps: it is in its prefill`;
   const { maxRunning } = target.limits;
-  if (target.running.length + target.numMigratingIn >= maxRunning)
+  if (target.numAdmitted >= maxRunning)
     return `group ${target.id} runs or expects as many requests as it may: ${maxRunning}`;
   const moves = protocol.kind === 'recompute' ? [] : movesOf(target, request);
   if (!hasRoom(cluster, { layout: target.layout, moves }, request.kvBlocks))

@@ -77,7 +77,10 @@ export function request(id: number, timeUs: number, promptTokens: number, output
 const defaultClasses: readonly RequestClass[] = [{ name: 'default', priority: 0, slo: {} }];
 
 export function workloadOf(specs: readonly RequestSpec[], classes = defaultClasses): Workload {
-  const initial = specs.filter(({ arrival }) => arrival.kind === 'at');
+  const timeOf = ({ arrival }: RequestSpec): number => (arrival.kind === 'at' ? arrival.timeUs : 0);
+  const initial = specs
+    .filter(({ arrival }) => arrival.kind === 'at')
+    .toSorted((a, b) => timeOf(a) - timeOf(b));
   return {
     numRequests: specs.length,
     classes,

@@ -71,15 +71,18 @@ export class BatchPressure {
     return { numInstances: Math.max(have, numServing + numToStart), numLate: countLate(groups, service, 0) };
   }
 
-  /** Held requests, and evicted ones: those stand at their instance, but wait as well. */
+  /** Held requests, and those that wait at an instance: in its queue, or evicted. */
   #waiting(view: ClusterView) {
     const groups = new DeadlineGroups(this.#times.groupSpanUs);
     const add = (request: RequestView): void => {
       groups.add(this.#classes.deadlineUs(request), this.#lengths.remaining(request));
     };
     for (const name of this.#classes.batchNames) for (const request of view.held.ofClass(name)) add(request);
-    for (const { swapped } of view.groups) {
-      for (const request of swapped) if (this.#classes.isBatch(request.className)) add(request);
+    for (const { id, waiting, swapped } of view.groups) {
+      if (this.#census.batchIn(id) === 0) continue;
+      for (const list of [waiting, swapped]) {
+        for (const request of list) if (this.#classes.isBatch(request.className)) add(request);
+      }
     }
     return groups.inOrder();
   }

@@ -4,7 +4,7 @@ import type { ServiceClasses } from './service-classes.ts';
 
 /**
  * Interactive requests evict batch requests from the instance that they wait on: last admitted first, and no more
- * than are in their way. Their KV goes to host memory over the host link, as far as there is room for it; where
+ * than are in their way; after the batch size has shrunk, those beyond it are. Their KV goes to host memory over the host link, as far as there is room for it; where
  * there is none it is given up. They come back as soon as no interactive request waits and there is room.
  */
 export class Eviction {

@@ -42,9 +42,29 @@ export class Routing {
     );
     return (
       packed.find((group) => this.#hasRoomForInteractive(group, request, view.blockSizeTokens)) ??
-      shortestQueue(packed) ??
-      shortestQueue(open)
+      this.#shortestQueue(packed, view.blockSizeTokens) ??
+      this.#shortestQueue(open, view.blockSizeTokens)
     );
+  }
+
+  /** Fewest blocks asked for by interactive requests that wait, then by all. */
+  #shortestQueue(groups: readonly GroupView[], blockSizeTokens: number): GroupView | undefined {
+    const queues = groups.map((group) => ({
+      group,
+      waiting: this.#waitingBlocks(group, blockSizeTokens) / group.totalBlocks,
+      demand: group.demandBlocks / group.totalBlocks,
+    }));
+    return queues.toSorted((a, b) => a.waiting - b.waiting || a.demand - b.demand)[0]?.group;
+  }
+
+  /** Of interactive requests: they go before the batch requests of the same queue. */
+  #waitingBlocks({ id, waiting }: GroupView, blockSizeTokens: number): number {
+    if (this.#census.interactiveIn(id) === 0) return 0;
+    let blocks = 0;
+    for (const { className, tokens } of waiting) {
+      if (!this.#classes.isBatch(className)) blocks += Math.ceil(tokens / blockSizeTokens);
+    }
+    return blocks;
   }
 
   /** Only where there is room. On mixed instances, away from interactive requests. */
@@ -73,11 +93,11 @@ export class Routing {
 
   /** As if its batch requests were not there: they are evicted. What waits must not fill more than the next step. */
   #hasRoomForInteractive(group: GroupView, request: RequestView, blockSizeTokens: number): boolean {
-    const { limits, waiting, waitingBlocks, demandBlocks, totalBlocks } = group;
+    const { limits, demandBlocks, totalBlocks } = group;
     if (this.#census.interactiveIn(group.id) >= limits.maxRunning) return false;
     const blocks = Math.ceil(request.tokens / blockSizeTokens);
-    if (waiting.length > 0 && (waitingBlocks + blocks) * blockSizeTokens > limits.maxBatchTokens)
-      return false;
+    const waitingBlocks = this.#waitingBlocks(group, blockSizeTokens);
+    if (waitingBlocks > 0 && (waitingBlocks + blocks) * blockSizeTokens > limits.maxBatchTokens) return false;
     const room = this.#fillShare * totalBlocks;
     if (demandBlocks + blocks <= room) return true;
     if (this.#census.batchIn(group.id) === 0) return demandBlocks === 0;
@@ -104,13 +124,4 @@ export class Routing {
 
 function isForInteractive({ role }: GroupView): number {
   return Number(role === roles.interactive);
-}
-
-/** Fewest blocks asked for by what waits, then by all. */
-function shortestQueue(groups: readonly GroupView[]): GroupView | undefined {
-  return groups.toSorted(
-    (a, b) =>
-      a.waitingBlocks / a.totalBlocks - b.waitingBlocks / b.totalBlocks ||
-      a.demandBlocks / a.totalBlocks - b.demandBlocks / b.totalBlocks,
-  )[0];
 }

@@ -10,8 +10,8 @@ interface Candidate {
 
 /**
  * The group with the highest freeness, the first of equals. As in the authors' code, a request of high priority prefers groups
- * where others of its kind are; here, as long as these keep their ideal speed (freeness with headroom not below 0). By freeness
- * alone, as in the paper, such requests would scatter, and every instance would keep headroom.
+ * where others of its kind are; here, as long as all of these together stay within the load that headroom is meant for. By
+ * freeness alone, as in the paper, such requests would scatter, and every instance would keep headroom.
  */
 export function dispatchToFreest(
   request: RequestView,
@@ -21,14 +21,12 @@ export function dispatchToFreest(
   const open = groups
     .filter(({ acceptsRequests }) => acceptsRequests)
     .map((group) => ({ group, freeness: dispatchFreeness(group, blockSizeTokens, priorities) }));
-  const best = freest(priorities?.isHigh(request) ? preferHosts(open, priorities) : open);
+  const hosts = priorities?.isHigh(request)
+    ? open.filter(({ group }) => priorities.isHostFor(group, request, blockSizeTokens))
+    : [];
+  const best = freest(hosts.length > 0 ? hosts : open);
   if (best === undefined) return { kind: 'hold', reason: 'no group takes requests' };
   return { kind: 'dispatch', groupId: best.group.id, reason: `freest: ${stepsText(best.freeness)}` };
-}
-
-function preferHosts(open: readonly Candidate[], priorities: Priorities): readonly Candidate[] {
-  const hosts = open.filter(({ group, freeness }) => freeness >= 0 && priorities.isHost(group));
-  return hosts.length > 0 ? hosts : open;
 }
 
 function freest(candidates: readonly Candidate[]): Candidate | undefined {

@@ -11,8 +11,12 @@ export const artifactBlockTokens = 16;
  * Freeness (Llumnix, section 4.4): for how many more decode steps the free memory lasts, when each step takes a token of
  * every request. Negative where more is asked for than there is; infinite without requests. Higher is freer, as in the
  * paper; its code keeps the negative and calls it load.
+ *
+ * Where more is asked for than there is, this is the number of tokens missing and not, as in paper and code, that over the requests:
+ * shared among many, a large debt would look smaller than a small one, and requests would herd to the fullest group.
  */
 export function stepsUntilFull(freeBlocks: number, numRequests: number, blockSizeTokens: number): number {
+  if (freeBlocks < 0) return freeBlocks * blockSizeTokens;
   return numRequests === 0 ? Infinity : (freeBlocks * blockSizeTokens) / numRequests;
 }
 
@@ -22,7 +26,8 @@ export function usableBlocks({ totalBlocks, limits }: GroupView): number {
 }
 
 /**
- * Freeness for dispatch: the whole queue counts, since a new request stands behind all of it. Minus infinity on a group
+ * Freeness for dispatch: the whole queue counts, as in the authors' code, since a new request stands behind all of it (the paper
+ * counts its head alone). Minus infinity on a group
  * that drains, which is the paper's request of infinite usage.
  */
 export function dispatchFreeness(group: GroupView, blockSizeTokens: number, priorities?: Priorities): number {

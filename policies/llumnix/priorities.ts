@@ -31,6 +31,17 @@ export class Priorities {
     return [running, exchanging, swapped, waiting].some((list) => this.#hasHigh(list));
   }
 
+  /** Whether requests of high priority are on the group, and with this one stay within the load that they are meant to have. */
+  isHostFor(group: GroupView, request: RequestView, blockSizeTokens: number): boolean {
+    const { running, exchanging, swapped, waiting, stages } = group;
+    if (!this.isHost(group)) return false;
+    let blocks = Math.ceil(request.tokens / blockSizeTokens);
+    for (const list of [running, exchanging, swapped, waiting]) {
+      for (const other of list) if (this.isHigh(other)) blocks += Math.ceil(other.tokens / blockSizeTokens);
+    }
+    return blocks <= this.#targetBlocks * stages.length;
+  }
+
   /** Once per group, however many requests share it; with `incoming`, as if it were there too. */
   headroomBlocks(group: GroupView, incoming?: RequestView): number {
     const isHost = (incoming !== undefined && this.isHigh(incoming)) || this.isHost(group);

@@ -51,6 +51,9 @@ describe('throughput', () => {
     expect(throughput.perInstance([pipeline])).toBeCloseTo(1000 / 1e6);
     for (let count = 0; count < 100; count += 1) throughput.observe(pipeline, windowOf(200));
     expect(throughput.perInstance([pipeline])).toBeCloseTo(100 / 1e6);
+    // Windows in which there was nothing to do say nothing about its speed.
+    for (let count = 0; count < 100; count += 1) throughput.observe(pipeline, windowOf(0));
+    expect(throughput.perInstance([pipeline])).toBeCloseTo(100 / 1e6);
   });
 });
 
@@ -164,6 +167,13 @@ describe('batch back-pressure', () => {
     expect(want(queue(6000))).toEqual({ numInstances: 0, numLate: 0 });
     expect(want(queue(6001))).toEqual({ numInstances: 1, numLate: 1 });
     expect(want(queue(11_901)).numInstances).toBe(2);
+  });
+
+  it('counts those that wait at an instance like those at the cluster', () => {
+    const queued = groupView(0, 1, { waiting: bulk(6001) });
+    expect(want(clusterView([queued], { maxInstances: 16 }))).toEqual({ numInstances: 1, numLate: 1 });
+    const short = groupView(0, 1, { waiting: bulk(6000) });
+    expect(want(clusterView([short], { maxInstances: 16 })).numInstances).toBe(0);
   });
 
   it('counts of mixed instances what interactive requests leave', () => {

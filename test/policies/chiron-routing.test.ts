@@ -52,6 +52,20 @@ describe('interactive requests', () => {
     expect(placed(chat(9), [crowded, instance(1, {})])).toBe(0);
   });
 
+  it('nor of batch requests that wait, behind which they would not stand', () => {
+    const flooded = instance(0, {
+      running: [chat(1)],
+      waiting: Array.from({ length: 30 }, (_, id) => bulk(10 + id, { tokens: 32 })),
+    });
+    expect(placed(chat(9), [flooded, instance(1, {})])).toBe(0);
+    // Where none has room, the queue of interactive requests decides.
+    const full = (id: number, waiting: RequestView[]) =>
+      instance(id, { running: [chat(1, { tokens: 256 })], waiting });
+    const bulks = Array.from({ length: 9 }, (_, id) => bulk(20 + id, { tokens: 32 }));
+    const chats = [chat(40, { tokens: 32 }), chat(41, { tokens: 32 })];
+    expect(placed(chat(9), [full(0, chats), full(1, bulks)])).toBe(1);
+  });
+
   it('join the shortest queue where none has room', () => {
     const busy = [4, 2, 3].map((count, id) =>
       instance(id, {

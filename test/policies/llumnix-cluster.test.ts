@@ -75,7 +75,7 @@ describe('migration', () => {
     (protocol) => {
       const moved = run([tuned(llumnix, { ...fast, protocol })], load);
       const stayed = run([tuned(llumnix, { migrate: false })], load);
-      expect(moved.migrations.length).toBeGreaterThan(5);
+      expect(moved.migrations.length).toBeGreaterThan(2);
       expect(new Set(moved.migrations.map((record) => record.protocol))).toEqual(new Set([protocol]));
       expect(stayed.migrations).toEqual([]);
       expect(preemptions(moved)).toBeLessThan(preemptions(stayed));

@@ -34,7 +34,8 @@ export class Priorities {
   /** Whether requests of high priority are on the group, and with this one stay within the load that they are meant to have. */
   isHostFor(group: GroupView, request: RequestView, blockSizeTokens: number): boolean {
     const { running, exchanging, swapped, waiting, stages } = group;
-    if (!this.isHost(group)) return false;
+    // Where no headroom is kept there is nothing to gather for.
+    if (this.#targetBlocks * stages.length >= group.totalBlocks || !this.isHost(group)) return false;
     let blocks = Math.ceil(request.tokens / blockSizeTokens);
     for (const list of [running, exchanging, swapped, waiting]) {
       for (const other of list) if (this.isHigh(other)) blocks += Math.ceil(other.tokens / blockSizeTokens);

@@ -90,6 +90,8 @@ describe('dispatch', () => {
     expect(target(policyOf(), high, crowd, host)).toBe(1);
     const fullHost = busy(1, [1, 1, 1, 1, 1, 1]);
     expect(target(policyOf(), high, crowd, fullHost)).toBe(2);
+    // Without headroom they go where everybody goes.
+    expect(target(policyOf({ headroomTargetTokens: 1e6 }), high, busy(1, [1, 1, 1]), crowd)).toBe(2);
     // What normal requests use beside them does not drive them apart.
     const shared = busy(1, [1, 0, 0, 0, 0, 0, 0]);
     expect(target(policyOf(), high, crowd, shared)).toBe(1);

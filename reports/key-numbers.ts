@@ -26,7 +26,7 @@ export interface KeyRow {
   readonly numCells: number;
   readonly figures: Readonly<Partial<Record<KeyColumn['key'], Figure>>>;
   readonly verdict: string;
-  /** Requests of all finished cells, and those of them that did not get all their tokens: percentiles leave them out. */
+  /** Requests of all finished cells, and those that the stack did not finish, although the client wanted them: percentiles leave them out. */
   readonly numOffered: number;
   readonly numNotFinished: number;
 }
@@ -50,7 +50,8 @@ function requestCounts(results: Results, stack: StackInfo): Pick<KeyRow, 'numOff
   let [numOffered, numNotFinished] = [0, 0];
   for (const { summary } of cellsOf(results, stack)) {
     numOffered += summary.offered;
-    numNotFinished += summary.offered - summary.completed;
+    // What the client gave up, since other branches had answered, is no failure of the stack.
+    numNotFinished += summary.offered - summary.completed - summary.aborted;
   }
   return { numOffered, numNotFinished };
 }

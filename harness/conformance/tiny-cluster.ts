@@ -1,4 +1,6 @@
+import { wallClockUs } from '../base/clock.ts';
 import { createRng } from '../base/rng.ts';
+import { usPerSecond } from '../base/units.ts';
 import type { Hardware } from '../core/hardware.ts';
 import { kvCellBytes, layerWeightBytes, type ModelShape, residentWeightBytes } from '../core/model-shape.ts';
 import type { Fault } from '../core/groups/fault.ts';
@@ -76,8 +78,11 @@ export function request(id: number, timeUs: number, promptTokens: number, output
 
 const defaultClasses: readonly RequestClass[] = [{ name: 'default', priority: 0, slo: {} }];
 
+function timeOf({ arrival }: RequestSpec): number {
+  return arrival.kind === 'at' ? arrival.timeUs : 0;
+}
+
 export function workloadOf(specs: readonly RequestSpec[], classes = defaultClasses): Workload {
-  const timeOf = ({ arrival }: RequestSpec): number => (arrival.kind === 'at' ? arrival.timeUs : 0);
   const initial = specs
     .filter(({ arrival }) => arrival.kind === 'at')
     .toSorted((a, b) => timeOf(a) - timeOf(b));
@@ -146,6 +151,8 @@ export interface TinyRun {
   readonly executor?: Executor;
   readonly sampleIntervalUs?: number;
   readonly maxDurationUs?: number;
+  /** The run throws when it has taken so much real time; never where not given. */
+  readonly maxWallUs?: number;
   readonly checkEvery?: number;
 }
 
@@ -178,8 +185,20 @@ export function runTiny(run: TinyRun): TinyResult {
     faults: run.faults ?? [],
     maxDurationUs: run.maxDurationUs ?? 1e10,
     checkEvery: run.checkEvery ?? 1,
+    onProgress: limitWallTime(run.maxWallUs),
   });
   return { seen, totals, stats: stack.stats() };
+}
+
+function limitWallTime(maxWallUs = Infinity): () => void {
+  const startUs = wallClockUs();
+  return () => {
+    if (wallClockUs() - startUs <= maxWallUs) return;
+    const seconds = Math.round(maxWallUs / usPerSecond);
+    throw new Error(
+      `still running after ${seconds} s: it decides or ticks far more often than anything happens`,
+    );
+  };
 }
 
 /** A stack of policies with default parameters. */

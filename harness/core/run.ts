@@ -48,11 +48,17 @@ export class StuckError extends Error {
     super(
       `at ${cluster.nowUs} us nothing is left to happen, but ${cluster.live.size} requests are still open ` +
         `(${[`${cluster.held.length} held at the cluster`, ...groups].join('; ')}). ` +
-        'No policy of the stack made room or placed them; add one that does, recompute for example.' +
+        adviceFor(cluster) +
         (cluster.lastRefusal === undefined ? '' : ` The last decision refused was ${cluster.lastRefusal}.`),
     );
     this.name = 'StuckError';
   }
+}
+
+function adviceFor({ groups }: Cluster): string {
+  return groups.some(({ acceptsRequests }) => acceptsRequests)
+    ? 'No policy of the stack made room or placed them; add one that does, recompute for example.'
+    : 'No instance takes requests any more: policies have drained them, and none asks for another.';
 }
 
 /** Runs a workload through a cluster to its end, in virtual time. Synchronous and deterministic. */

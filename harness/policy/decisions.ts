@@ -133,7 +133,7 @@ export interface MigrateDecision {
 
 /**
  * `live` (Llumnix, section 4.2): full blocks are copied while the request decodes, then those that it has filled meanwhile, and
- * so on; it stops for the last stage only. The target's blocks are taken before each stage; where they cannot be, or the
+ * so on; it stops for the last stage only. Refused where the target has no room for the blocks that the request has now. The target's blocks are taken before each stage; where they cannot be, or the
  * request ends or is given up, the migration is aborted and the request goes on at its source. Refused during its prefill.
  * `blocking` stops it for the whole copy; `recompute` gives its KV up and computes it again at the target.
  */

@@ -18,7 +18,7 @@ const startSchema = z
     /** From asking for an instance until it begins to load weights; log-normal where a coefficient of variation is given. */
     provisioningS: z.union([
       z.number().nonnegative(),
-      z.strictObject({ mean: z.number().nonnegative(), cv: z.number().nonnegative() }),
+      z.strictObject({ mean: z.number().nonnegative(), cv: z.number().nonnegative().max(100) }),
     ]),
     /** Where a new instance reads its weights: its disk, its host's memory, or instances that hold them. */
     weightsFrom: z.enum(['disk', 'host', 'peer']).default('disk'),

@@ -12,12 +12,17 @@ const metricKeys = {
   waiting: 'waiting',
 } as const satisfies Readonly<Record<string, keyof InstanceLoad>>;
 
-const metric = z.strictObject({
-  /** Of an instance: share of its KV cells in use, all of its requests, or those of them that wait. */
-  metric: z.enum(['kv-usage', 'requests', 'waiting']),
-  /** Average over the instances that the autoscaler aims at. */
-  target: z.number().gt(0),
-});
+const metric = z
+  .strictObject({
+    /** Of an instance: share of its KV cells in use, all of its requests, or those of them that wait. */
+    metric: z.enum(['kv-usage', 'requests', 'waiting']),
+    /** Average over the instances that the autoscaler aims at. */
+    target: z.number().gt(0),
+  })
+  .refine((aim) => aim.metric !== 'kv-usage' || aim.target <= 1, {
+    path: ['target'],
+    error: 'a share of the KV memory is at most 1',
+  });
 
 const params = z
   .strictObject({

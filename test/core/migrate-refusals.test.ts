@@ -103,6 +103,10 @@ function capped(groupId: number, atUs = 200): Act {
 
 const swapIn: Decision = { kind: 'swapIn', requestId: 3, reason: 'script' };
 
+function swapOut(requestId: number): Act {
+  return decide(10_000, { kind: 'preempt', requestId, mode: 'swap', reason: 'script' });
+}
+
 describe('a group that may run two requests', () => {
   const toFirst = policyOf({ dispatch: () => ({ kind: 'dispatch', groupId: 0, reason: 'the first' }) });
   const specs = [0, 1, 2, 3].map((id) => request(id, id * 10, 40, 100));
@@ -135,8 +139,6 @@ describe('a group that may run two requests', () => {
   });
 
   it('counts those that are on their way back', () => {
-    const swapOut = (requestId: number) =>
-      decide(10_000, { kind: 'preempt', requestId, mode: 'swap', reason: 'script' });
     const back: Act = {
       atUs: 20_000,
       decide: ({ groups }) =>

@@ -11,6 +11,10 @@ function placed(request: RequestView, groups: readonly GroupView[], settings: ob
     : `${answer?.kind} ${answer?.kind === 'hold' ? answer.scope : ''}`;
 }
 
+function fullInstance(id: number, waiting: RequestView[]): GroupView {
+  return instance(id, { running: [chat(1, { tokens: 256 })], waiting });
+}
+
 describe('interactive requests', () => {
   it('go to interactive instances, then to mixed ones, and to batch instances when nothing else is left', () => {
     const groups = [
@@ -59,11 +63,9 @@ describe('interactive requests', () => {
     });
     expect(placed(chat(9), [flooded, instance(1, {})])).toBe(0);
     // Where none has room, the queue of interactive requests decides.
-    const full = (id: number, waiting: RequestView[]) =>
-      instance(id, { running: [chat(1, { tokens: 256 })], waiting });
     const bulks = Array.from({ length: 9 }, (_, id) => bulk(20 + id, { tokens: 32 }));
     const chats = [chat(40, { tokens: 32 }), chat(41, { tokens: 32 })];
-    expect(placed(chat(9), [full(0, chats), full(1, bulks)])).toBe(1);
+    expect(placed(chat(9), [fullInstance(0, chats), fullInstance(1, bulks)])).toBe(1);
   });
 
   it('join the shortest queue where none has room', () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { quantileOfSorted } from '../harness/base/stats.ts';
+import { servableBytes } from '../harness/metrics/fragmentation.ts';
 import type { TimeseriesRow } from '../harness/metrics/results.ts';
 import { byTime } from './fleet.ts';
 import type { DoneCell, Results } from './load.ts';
@@ -73,12 +74,8 @@ export function fragmentationOf(serving: readonly TimeseriesRow[]): number | und
   }
   if (total === 0) return undefined;
   const blocked = serving.filter((row) => row.head_kv_bytes > row.kv_free_bytes);
-  let taken = 0;
-  for (const demand of blocked.map((row) => row.head_kv_bytes).toSorted((a, b) => a - b)) {
-    if (taken + demand > free) break;
-    taken += demand;
-  }
-  return taken / total;
+  const demands = blocked.map((row) => row.head_kv_bytes);
+  return servableBytes(demands, free) / total;
 }
 
 const shapeSchema = z.object({

@@ -36,7 +36,7 @@ export class Fragmentation {
 
   #closeMoment(): void {
     if (this.#totalBytes === 0) return;
-    const share = this.#usableBytes() / this.#totalBytes;
+    const share = servableBytes(this.#demands, this.#freeBytes) / this.#totalBytes;
     this.#numMoments += 1;
     this.#shareSum += share;
     this.#maxShare = Math.max(this.#maxShare, share);
@@ -44,13 +44,14 @@ export class Fragmentation {
     this.#totalBytes = 0;
     this.#demands.length = 0;
   }
+}
 
-  #usableBytes(): number {
-    let bytes = 0;
-    for (const demand of this.#demands.toSorted((a, b) => a - b)) {
-      if (bytes + demand > this.#freeBytes) break;
-      bytes += demand;
-    }
-    return bytes;
+/** Of these demands, smallest first, what fits the free memory if it were in one place. Bytes. */
+export function servableBytes(demands: readonly number[], freeBytes: number): number {
+  let bytes = 0;
+  for (const demand of demands.toSorted((a, b) => a - b)) {
+    if (bytes + demand > freeBytes) break;
+    bytes += demand;
   }
+  return bytes;
 }

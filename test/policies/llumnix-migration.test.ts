@@ -50,6 +50,8 @@ function group(id: number, requests: readonly Running[], about: Partial<GroupVie
 /** Full: 2 blocks free for 3 requests, which is below 3 blocks each. */
 const full = (id: number): GroupView => group(id, [{ blocks: 7 }, { blocks: 5 }, { blocks: 6 }]);
 const quarter = (id: number): GroupView => group(id, [{ blocks: 5 }]);
+/** 14 blocks free for 2 requests, which is far above the threshold. */
+const free = (about: Partial<GroupView>): GroupView => group(1, [{ blocks: 3 }, { blocks: 3 }], about);
 
 function moves(policy: Policy, groups: readonly GroupView[]): [number, number][] {
   return migrations(policy.onTick?.(clusterView(groups))).map(({ requestId, groupId }) => [
@@ -134,9 +136,6 @@ describe('pairs', () => {
 
 describe('a group with preempted requests', () => {
   const preempted = requestView(8, { tokens: 16, status: { kind: 'preempted' } });
-  /** 14 blocks free, which is far above the threshold. */
-  const free = (about: Partial<GroupView>): GroupView => group(1, [{ blocks: 3 }, { blocks: 3 }], about);
-
   it('gives requests away, however free it is', () => {
     expect(moves(policyOf(), [free({ waiting: [preempted] }), quarter(2)])).toEqual([[100, 2]]);
     const behind = [requestView(7, { tokens: 16 }), preempted];
@@ -285,7 +284,7 @@ const anyGroup = fc.record({
   requests: fc.array(anyRequest, { maxLength: 8 }),
   /** Mostly none: a group with a queue is no target. */
   waitingTokens: fc.oneof(
-    { weight: 2, arbitrary: fc.constant([]) },
+    { weight: 2, arbitrary: fc.constant<number[]>([]) },
     fc.array(fc.integer({ min: 1, max: 600 }), { maxLength: 4 }),
   ),
   phase: fc.constantFrom<GroupPhase>(

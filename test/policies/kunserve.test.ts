@@ -16,7 +16,7 @@ import {
 
 function create(params: Record<string, unknown> = {}): Policy {
   return kunserve.create(
-    kunserve.params.parse({ sustainPolls: 1, minDwellMs: 0, trendPolls: 1, ...params }),
+    kunserve.params.parse({ sustainPolls: 1, minDwellMs: 0, reportMs: 100, trendReports: 1, ...params }),
     deps,
   );
 }
@@ -186,12 +186,12 @@ describe('restore', () => {
     ]);
   });
 
-  it('looks at the trend over as many polls as asked for', () => {
+  it('looks at the trend over as many reports as asked for', () => {
     const answers = poll(
-      create({ trendPolls: 3, restoreUsage: 0.35 }),
+      create({ trendReports: 3, restoreUsage: 0.35 }),
       ...views(0.36, 0.1, 0.2, 0.3, 0.35, 0.34),
     );
-    // The last is above the one three polls before, though below the one before it.
+    // The last is above the one three reports before, though below the one before it.
     expect(answers.map(kindsOf)).toEqual([
       undefined,
       ['restore'],
@@ -200,6 +200,30 @@ describe('restore', () => {
       undefined,
       undefined,
     ]);
+  });
+
+  /** Time of the first restore, in seconds, with every parameter as it is by default. */
+  const restoredAtS = (usageAt: (seconds: number) => number): number | undefined => {
+    const policy = kunserve.create(kunserve.params.parse({}), deps);
+    for (let polls = 1; polls <= 600; polls += 1) {
+      const view = clusterView([pipeline(usageAt(polls / 10) * cells)], { nowUs: polls * 1e5 });
+      if (kindsOf(policy.onTick?.(view))?.[0] === 'restore') return polls / 10;
+    }
+    return undefined;
+  };
+
+  it('asks for a trend of 15 s, 30 load reports of half a second, whatever the poll', () => {
+    // Rises for 20 s and stays: not before all of the rise has left the window.
+    expect(restoredAtS((seconds) => Math.min(seconds, 20) / 50)).toBeCloseTo(35, 0);
+    expect(restoredAtS((seconds) => seconds / 200)).toBeUndefined();
+    expect(restoredAtS((seconds) => 0.4 - seconds / 200)).toBeCloseTo(0.6);
+  });
+
+  it('does not see what happens between two reports', () => {
+    // The first poll, at 0.1 s, takes the first report.
+    const isReported = (seconds: number): boolean => Math.round(10 * seconds) % 5 === 1;
+    expect(restoredAtS((seconds) => (isReported(seconds) ? 0.4 : 0.6))).toBeCloseTo(0.6);
+    expect(restoredAtS((seconds) => (isReported(seconds) ? 0.6 : 0.4))).toBeUndefined();
   });
 
   it('does not happen while anything is on its way, or when KV or a request would not fit', () => {

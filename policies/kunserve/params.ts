@@ -32,7 +32,7 @@ export const params = z.strictObject({
   minDwellMs: z.number().min(0).default(5000),
   /** What becomes of a pipeline's running requests when it is split: their KV moves to a single instance (the paper), or they end in the pipeline (its code). */
   restoreRunning: z.enum(['finish', 'move-back']).default('move-back'),
-  /** Whether queued work is cut into micro-batches of equal cost; otherwise each is an even share of the requests. */
+  /** Whether all queued work is cut into micro-batches of equal cost; otherwise each is an even share of the requests of a step. */
   lookahead: z.boolean().default(true),
   /**
    * Share of a micro-batch's time that may be fixed cost (reading the weights, overhead): with the fitted cost it gives the
@@ -41,6 +41,4 @@ export const params = z.strictObject({
   fixedCostShare: z.number().gt(0).lt(1).default(0.1),
   /** Fewest tokens of a micro-batch, instead of by `fixedCostShare`; the code hints at 256 (A100) to 512 (H100). */
   minTokens: z.int().min(1).optional(),
-  /** Token budgets of queued work that one round looks ahead. More balance better; but a request that decodes gets one token a round. */
-  lookaheadBudgets: z.int().min(1).default(1),
 });

@@ -77,6 +77,8 @@ describe('throughput', () => {
   });
 });
 
+const exactly = (deadlineUs: number, tokens: number) => ({ deadlineUs, tokens, variance: 0 });
+
 describe('groups of like deadlines', () => {
   it('collect what falls in one span, under the most urgent deadline', () => {
     const groups = new DeadlineGroups(100);
@@ -101,7 +103,6 @@ describe('groups of like deadlines', () => {
     intervalUs: 100,
     deviations: 0,
   };
-  const exactly = (deadlineUs: number, tokens: number) => ({ deadlineUs, tokens, variance: 0 });
 
   it('are late by what is ahead of them as well, and by moments', () => {
     const first = exactly(2000, 2000);
@@ -190,6 +191,11 @@ function bulk(count: number, about: Partial<RequestView> = {}): RequestView[] {
   return Array.from({ length: count }, (_, id) => requestView(id, common));
 }
 
+/** So many requests held, and a mixed instance with nothing to do. */
+function queueOf(count: number): ClusterView {
+  return clusterView(groupsOf([['mixed', 0]]), { held: heldView(bulk(count)), maxInstances: 16 });
+}
+
 describe('batch back-pressure', () => {
   const times = { startUs: 10e6, intervalUs: 10e6, groupSpanUs: 10e6 };
   /** Instances measured at a token per millisecond each. */
@@ -205,21 +211,17 @@ describe('batch back-pressure', () => {
   const want = (view: ClusterView, isMeasured = true) => pressureOn(view, isMeasured).want(view, 1);
 
   it('starts instances for deadlines that would be missed, and none otherwise', () => {
-    const groups = groupsOf([['mixed', 0]]);
     // One instance does 600,000 tokens until the deadline; each further one 590,000.
-    const queue = (count: number) => clusterView(groups, { held: heldView(bulk(count)), maxInstances: 16 });
-    expect(want(queue(6000))).toEqual({ numInstances: 0, numLate: 0 });
-    expect(want(queue(6001))).toEqual({ numInstances: 1, numLate: 1 });
-    expect(want(queue(11_901)).numInstances).toBe(2);
+    expect(want(queueOf(6000))).toEqual({ numInstances: 0, numLate: 0 });
+    expect(want(queueOf(6001))).toEqual({ numInstances: 1, numLate: 1 });
+    expect(want(queueOf(11_901)).numInstances).toBe(2);
   });
 
   it('counts what lengths vary by', () => {
     const lengths = new OutputLengths();
     for (let count = 0; count < 1e6; count += 1) lengths.learn('bulk', count % 2 === 0 ? 1 : 99);
-    const queue = (count: number) =>
-      clusterView(groupsOf([['mixed', 0]]), { held: heldView(bulk(count)), maxInstances: 16 });
     const lateOf = (count: number, deviations: number) =>
-      pressureOn(queue(count), true, { lengths, deviations }).want(queue(count), 1).numLate;
+      pressureOn(queueOf(count), true, { lengths, deviations }).want(queueOf(count), 1).numLate;
     // 600,000 tokens fit: 12,000 requests of 50, and at two deviations of 49 a hundred and some fewer.
     expect([lateOf(11_990, 0), lateOf(12_001, 0)]).toEqual([0, 1]);
     expect([lateOf(11_700, 2), lateOf(11_850, 2)]).toEqual([0, 1]);

@@ -28,6 +28,7 @@ const run = fc.record({
   weightsFrom: fc.constantFrom('disk', 'host', 'peer'),
   failureRatio: fc.constantFrom(0, 0.5),
   networkMBs: fc.constantFrom(1, 10, 100),
+  migrationHandshakeUs: fc.constantFrom(0, 0, 300, 5000),
   weightsInHostMemory: fc.boolean(),
   policySeed: fc.nat(),
   faults: fc.uniqueArray(
@@ -40,7 +41,8 @@ describe('any interleaving of merges, restores, migrations, starts, drains, faul
   it('keeps every invariant at every event, ends every request once, and leaves nothing behind', () => {
     fc.assert(
       fc.property(run, (drawn) => {
-        const { stackIndex, networkMBs, weightsInHostMemory, faults, ...others } = drawn;
+        const { stackIndex, networkMBs, migrationHandshakeUs, weightsInHostMemory, faults, ...others } =
+          drawn;
         const { extraInstances, weightsFrom, failureRatio, ...options } = others;
         const { numInstances } = options;
         const network = { bytesPerSecond: networkMBs * 1e6, latencyUs: 10 };
@@ -49,6 +51,7 @@ describe('any interleaving of merges, restores, migrations, starts, drains, faul
           maxInstances: numInstances + extraInstances,
           hardware: {
             network,
+            migrationHandshakeUs,
             weightsInHostMemory,
             start: { ...tinyHardware(1).start, weightsFrom, failureRatio },
           },

@@ -1,6 +1,7 @@
 import { wallClockUs } from '../base/clock.ts';
 import { createRng } from '../base/rng.ts';
 import { usPerSecond } from '../base/units.ts';
+import { type Admission, type EnginePreset, enginePresets, type EngineRules } from '../core/engine.ts';
 import type { Hardware } from '../core/hardware.ts';
 import { kvCellBytes, layerWeightBytes, type ModelShape, residentWeightBytes } from '../core/model-shape.ts';
 import type { Fault } from '../core/groups/fault.ts';
@@ -143,6 +144,10 @@ export interface TinyRun {
   readonly classes?: readonly RequestClass[];
   readonly stagesPerGroup?: number;
   readonly maxBatchTokens?: number;
+  /** vLLM V1 where not given. */
+  readonly engine?: EnginePreset;
+  /** As the engine has it where not given. */
+  readonly admission?: Admission;
   readonly faults?: readonly Fault[];
   /** What differs from `tinyHardware`. */
   readonly hardware?: Partial<Hardware>;
@@ -176,7 +181,8 @@ export function runTiny(run: TinyRun): TinyResult {
     startRng: createRng(1, 'cold-start'),
     stagesPerGroup: run.stagesPerGroup ?? 1,
     blockSizeTokens,
-    limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0.01, admits: true },
+    engine: engineOf(run),
+    limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0, admits: true },
     workload: workloadOf(run.specs, run.classes),
     stack,
     executor: run.executor ?? new SimulatedExecutor(tinyModel, hardware),
@@ -188,6 +194,11 @@ export function runTiny(run: TinyRun): TinyResult {
     onProgress: limitWallTime(run.maxWallUs),
   });
   return { seen, totals, stats: stack.stats() };
+}
+
+function engineOf({ engine = 'vllm-v1', admission }: TinyRun): EngineRules {
+  const { rules } = enginePresets[engine];
+  return { ...rules, admission: admission ?? rules.admission };
 }
 
 function limitWallTime(maxWallUs = Infinity): () => void {

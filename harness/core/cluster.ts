@@ -6,6 +6,7 @@ import type { Limits } from '../policy/decisions.ts';
 import type { PolicyStack } from '../policy/stack.ts';
 import type { ClusterView, GroupPhase, PolicyEvent } from '../policy/views.ts';
 import { ClusterWindow } from './cluster-window.ts';
+import type { EngineRules } from './engine.ts';
 import { EventQueue, eventPriority } from './events.ts';
 import type { Executor, WeightSource } from './executor.ts';
 import { Fabric } from './fabric.ts';
@@ -40,6 +41,7 @@ export interface ClusterOptions {
   /** Instances per group: above 1 every group is a static pipeline. */
   readonly stagesPerGroup: number;
   readonly blockSizeTokens: number;
+  readonly engine: EngineRules;
   readonly limits: Limits;
   readonly workload: Workload;
   readonly stack: PolicyStack;
@@ -58,6 +60,7 @@ export class Cluster implements ClusterView {
   readonly model: ModelShape;
   readonly hardware: Hardware;
   readonly blockSizeTokens: number;
+  readonly engine: EngineRules;
   readonly cellBytes: number;
   readonly events = new EventQueue();
   readonly fabric = new Fabric(this.events);
@@ -100,6 +103,7 @@ export class Cluster implements ClusterView {
     this.model = options.model;
     this.hardware = options.hardware;
     this.blockSizeTokens = options.blockSizeTokens;
+    this.engine = options.engine;
     this.cellBytes = kvCellBytes(options.model, options.blockSizeTokens);
     this.executor = options.executor;
     this.observer = options.observer;

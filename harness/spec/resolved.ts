@@ -1,3 +1,4 @@
+import type { EnginePreset, EngineRules } from '../core/engine.ts';
 import type { Hardware } from '../core/hardware.ts';
 import type { ModelShape } from '../core/model-shape.ts';
 import type { RequestClass } from '../core/workload.ts';
@@ -40,8 +41,10 @@ export interface FaultSpec {
   readonly atUs: number;
 }
 
-/** Limits of the step loop, vLLM's names and defaults (POLICIES: max_num_seqs, max_num_batched_tokens, watermark). */
+/** The engine on every instance: a generation with its rules, and the limits of its step loop. */
 export interface EngineSpec {
+  readonly preset: EnginePreset;
+  readonly rules: EngineRules;
   readonly blockSizeTokens: number;
   /** Requests that run at a time, for each instance of a group. */
   readonly maxRunning: number;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { workloadSourceSchema } from '../../workloads/index.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { isMapping } from './document.ts';
+import { enginePresetNames, toEngine } from './engine.ts';
 import { hardwareSchema } from './hardware-schema.ts';
 import { modelSchema } from './model-schema.ts';
 import type { Origin } from './origin.ts';
@@ -44,13 +45,25 @@ const clusterSchema = z.strictObject({
   faults: z.array(faultSchema).default([]),
 });
 
-/** Defaults of vLLM V1; `watermarkRatio` is the watermark of V0, which V1's admission check has kept in spirit. */
-const engineSchema = z.strictObject({
-  blockSizeTokens: count.default(16),
-  maxRunning: count.default(256),
-  maxBatchTokens: count.default(2048),
-  watermarkRatio: z.number().nonnegative().lt(1).default(0.01),
-});
+/** Limits that are not given are those of the preset's own flags (`harness/core/engine.ts`). */
+const engineSchema = z
+  .strictObject({
+    /** The generation of the engine: its rules of admission, batching and memory. */
+    preset: z.enum(enginePresetNames).default('vllm-v1'),
+    /** What must be free before a request is admitted; a choice that only vLLM V1 has (`scheduler_reserve_full_isl`). */
+    admission: z.enum(['whole-prompt', 'first-chunk']).default('whole-prompt'),
+    blockSizeTokens: count.default(16),
+    maxRunning: count.optional(),
+    maxBatchTokens: count.optional(),
+    /** Share of the KV blocks that admission leaves free. */
+    watermarkRatio: z.number().nonnegative().lt(1).optional(),
+  })
+  .refine(({ preset, admission }) => preset === 'vllm-v1' || admission === 'whole-prompt', {
+    path: ['admission'],
+    error:
+      '"first-chunk" needs preset "vllm-v1"; older engines take all of a prompt\'s blocks when they admit it',
+  })
+  .transform(toEngine);
 
 const executionSchema = z.strictObject({
   mode: z.enum(['measure', 'simulate', 'replay']).default('measure'),

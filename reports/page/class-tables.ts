@@ -16,9 +16,12 @@ const columns: readonly { readonly key: keyof ClassSummary; readonly head: strin
   { key: 'mean_ttft_ms', head: 'TTFT\nmean, ms' },
   { key: 'p50_ttft_ms', head: 'TTFT\np50, ms' },
   { key: 'p99_ttft_ms', head: 'TTFT\np99, ms' },
+  { key: 'p999_ttft_ms', head: 'TTFT\np99.9, ms' },
   { key: 'p50_tpot_ms', head: 'TPOT\np50, ms' },
   { key: 'p99_tpot_ms', head: 'TPOT\np99, ms' },
+  { key: 'p999_tpot_ms', head: 'TPOT\np99.9, ms' },
   { key: 'p99_e2el_ms', head: 'E2E\np99, ms' },
+  { key: 'p999_e2el_ms', head: 'E2E\np99.9, ms' },
 ];
 
 /** One table a class of requests; nothing where there is one class, whose figures are those of the whole. */

@@ -21,6 +21,7 @@ const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   generatedTokens: true,
   tokens: true,
   computedTokens: true,
+  scheduledTokens: true,
   kvBlocks: true,
   numPreemptions: true,
   isInFlight: true,

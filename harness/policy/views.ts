@@ -16,6 +16,8 @@ export interface RequestView {
   readonly tokens: number;
   /** Tokens whose KV exists. */
   readonly computedTokens: number;
+  /** The same once the micro-batches under way have come back. */
+  readonly scheduledTokens: number;
   /** KV blocks held on the device. */
   readonly kvBlocks: number;
   readonly numPreemptions: number;

@@ -45,7 +45,8 @@ export class GlobalAutoscaler {
     this.#census = learned.census;
     this.#interactive = new InteractivePressure(params, learned.census);
     const groupSpanUs = params.deadlineGroupS === undefined ? this.intervalUs : params.deadlineGroupS * 1e6;
-    this.#batch = new BatchPressure(learned, { startUs, intervalUs: this.intervalUs, groupSpanUs });
+    const times = { startUs, intervalUs: this.intervalUs, groupSpanUs };
+    this.#batch = new BatchPressure(learned, times, params.waitDeviations);
   }
 
   /** Most deadline groups that were late at a decision. */

@@ -76,6 +76,11 @@ export const params = z.strictObject({
    * given, since decisions cannot tell them apart. Not published.
    */
   deadlineGroupS: z.number().positive().optional(),
+  /**
+   * Standard deviations by which the tokens that wait are estimated above their mean, by the central limit theorem over
+   * answer lengths: 1.645 is exceeded in one case of twenty. The paper's confidence is not published.
+   */
+  waitDeviations: z.number().min(0).default(1.645),
 
   /**
    * Share of an instance's KV blocks up to which requests are sent there; the rest is for their growth. Not

@@ -26,7 +26,9 @@ const dispatchers = {
 const memory = {
   recompute: [],
   swap: [withParams('swap')],
-  kunserve: [withParams('kunserve', { pollMs: 1, sustainPolls: 1, trendPolls: 1, minDwellMs: 2 })],
+  kunserve: [
+    withParams('kunserve', { pollMs: 1, sustainPolls: 1, reportMs: 1, trendReports: 1, minDwellMs: 2 }),
+  ],
   unlimited: [withParams('unlimited')],
 };
 

@@ -32,6 +32,7 @@ export function requestView(id: number, about: Partial<RequestView> = {}): Reque
     generatedTokens: 0,
     tokens: 16,
     computedTokens: 0,
+    scheduledTokens: 0,
     kvBlocks: 0,
     numPreemptions: 0,
     isInFlight: false,

@@ -19,6 +19,7 @@ import { type RunTotals, runCluster } from '../core/run.ts';
 import type { RequestClass, RequestSpec, Workload } from '../core/workload.ts';
 import type { Executor } from '../core/executor.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
+import type { Limits } from '../policy/decisions.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import { PolicyStack } from '../policy/stack.ts';
 
@@ -143,6 +144,7 @@ export interface TinyRun {
   /** Of the requests; `default` alone where not given. */
   readonly classes?: readonly RequestClass[];
   readonly stagesPerGroup?: number;
+  readonly maxRunning?: number;
   readonly maxBatchTokens?: number;
   /** vLLM V1 where not given. */
   readonly engine?: EnginePreset;
@@ -182,7 +184,7 @@ export function runTiny(run: TinyRun): TinyResult {
     stagesPerGroup: run.stagesPerGroup ?? 1,
     blockSizeTokens,
     engine: engineOf(run),
-    limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0, admits: true },
+    limits: limitsOf(run),
     workload: workloadOf(run.specs, run.classes),
     stack,
     executor: run.executor ?? new SimulatedExecutor(tinyModel, hardware),
@@ -199,6 +201,10 @@ export function runTiny(run: TinyRun): TinyResult {
 function engineOf({ engine = 'vllm-v1', admission }: TinyRun): EngineRules {
   const { rules } = enginePresets[engine];
   return { ...rules, admission: admission ?? rules.admission };
+}
+
+function limitsOf({ maxRunning = 64, maxBatchTokens = 64 }: TinyRun): Limits {
+  return { maxRunning, maxBatchTokens, watermarkRatio: 0, admits: true };
 }
 
 function limitWallTime(maxWallUs = Infinity): () => void {

@@ -21,6 +21,7 @@ import { type RunTotals, runCluster } from '../core/run.ts';
 import type { RequestClass, RequestSpec, Workload } from '../core/workload.ts';
 import type { Executor } from '../core/executor.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
+import type { Limits } from '../policy/decisions.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import { PolicyStack } from '../policy/stack.ts';
 
@@ -145,6 +146,7 @@ export interface TinyRun {
   /** Of the requests; `default` alone where not given. */
   readonly classes?: readonly RequestClass[];
   readonly stagesPerGroup?: number;
+  readonly maxRunning?: number;
   readonly maxBatchTokens?: number;
   /** vLLM V1 where not given. */
   readonly engine?: EnginePreset;
@@ -204,9 +206,13 @@ function engineOf(run: TinyRun): Pick<ClusterOptions, 'engine' | 'limits' | 'loa
   const { rules } = enginePresets[run.engine ?? 'vllm-v1'];
   return {
     engine: { ...rules, admission: run.admission ?? rules.admission },
-    limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0, admits: true },
+    limits: limitsOf(run),
     loadReports: run.loadReports ?? { kind: 'live' },
   };
+}
+
+function limitsOf({ maxRunning = 64, maxBatchTokens = 64 }: TinyRun): Limits {
+  return { maxRunning, maxBatchTokens, watermarkRatio: 0, admits: true };
 }
 
 function limitWallTime(maxWallUs = Infinity): () => void {

@@ -152,19 +152,19 @@ function leastLoadedBy(params: z.output<typeof leastLoaded.params>) {
   return { ...leastLoaded, params: z.strictObject({}).transform(() => params) };
 }
 
-describe('a dispatcher with old load', () => {
-  /** Requests of a burst, by the group that they went to. */
-  function spread(countsSent: boolean, by: 'memory' | 'requests'): number[] {
-    const { seen } = runTiny({
-      specs: Array.from({ length: 16 }, (_, id) => request(id, id + 1, 30, 4)),
-      policies: [leastLoadedBy({ by, countsSent }), recompute],
-      numInstances: 4,
-      loadReports: { kind: 'every', us: 1e6 },
-    });
-    const groups = seen.requests.map(({ groupId }) => groupId);
-    return [0, 1, 2, 3].map((id) => groups.filter((groupId) => groupId === id).length);
-  }
+/** Requests of a burst, by the group that they went to. */
+function spread(countsSent: boolean, by: 'memory' | 'requests'): number[] {
+  const { seen } = runTiny({
+    specs: Array.from({ length: 16 }, (_, id) => request(id, id + 1, 30, 4)),
+    policies: [leastLoadedBy({ by, countsSent }), recompute],
+    numInstances: 4,
+    loadReports: { kind: 'every', us: 1e6 },
+  });
+  const groups = seen.requests.map(({ groupId }) => groupId);
+  return [0, 1, 2, 3].map((id) => groups.filter((groupId) => groupId === id).length);
+}
 
+describe('a dispatcher with old load', () => {
   it.each(['memory', 'requests'] as const)('by %s, spreads a burst if it counts what it has sent', (by) => {
     // Evenly but for the very first, which counts as reported: the report is of the same microsecond.
     expect(Math.max(...spread(true, by))).toBeLessThanOrEqual(5);

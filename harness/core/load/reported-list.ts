@@ -8,6 +8,7 @@ export class RequestReport implements RequestView {
   generatedTokens = 0;
   tokens = 0;
   computedTokens = 0;
+  scheduledTokens = 0;
   kvBlocks = 0;
   numPreemptions = 0;
   isInFlight = false;
@@ -24,6 +25,7 @@ export class RequestReport implements RequestView {
     this.generatedTokens = request.generatedTokens;
     this.tokens = request.tokens;
     this.computedTokens = request.computedTokens;
+    this.scheduledTokens = request.scheduledTokens;
     this.kvBlocks = request.kvBlocks;
     this.numPreemptions = request.numPreemptions;
     this.isInFlight = request.isInFlight;

@@ -1,4 +1,5 @@
 import type { GroupView, RequestView } from '../../harness/policy/index.ts';
+import type { Unseen } from '../dispatching/sent-since-report.ts';
 import type { Priorities } from './priorities.ts';
 
 /**
@@ -30,12 +31,20 @@ export function usableBlocks({ totalBlocks, limits }: GroupView): number {
  * counts its head alone). Minus infinity on a group
  * that drains, which is the paper's request of infinite usage.
  */
-export function dispatchFreeness(group: GroupView, blockSizeTokens: number, priorities?: Priorities): number {
+export function dispatchFreeness(
+  group: GroupView,
+  blockSizeTokens: number,
+  priorities?: Priorities,
+  unseen: Unseen = nothingUnseen,
+): number {
   if (group.phase === 'draining') return -Infinity;
-  const blocks = heldBlocks(group) + group.waitingBlocks + (priorities?.headroomBlocks(group) ?? 0);
-  const numRequests = numWithMemory(group) + group.waiting.length;
+  const blocks =
+    heldBlocks(group) + group.waitingBlocks + unseen.blocks + (priorities?.headroomBlocks(group) ?? 0);
+  const numRequests = numWithMemory(group) + group.waiting.length + unseen.requests;
   return stepsUntilFull(usableBlocks(group) - blocks, numRequests, blockSizeTokens);
 }
+
+const nothingUnseen: Unseen = { requests: 0, blocks: 0 };
 
 /** How freeness is counted for migration. */
 export interface MigrationView {

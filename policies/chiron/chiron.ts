@@ -128,6 +128,7 @@ class Chiron {
       returns: this.#numReturns,
       moves_of_evicted: this.#numMoves,
       max_late_groups: this.#global?.maxLate ?? null,
+      max_batch_instances: this.#global?.maxBatch ?? null,
     };
   }
 

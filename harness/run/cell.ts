@@ -7,8 +7,9 @@ import type { RequestSpec, Workload } from '../core/workload.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks } from '../metrics/sinks.ts';
-import type { Policy } from '../policy/index.ts';
+import type { Limits, Policy } from '../policy/index.ts';
 import { PolicyStack, type StackMember } from '../policy/stack.ts';
+import type { EngineSpec } from '../spec/index.ts';
 import { buildWorkload } from '../../workloads/index.ts';
 import type { CallGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
 import { type CellExecutor, createExecutor } from './create-executor.ts';
@@ -76,9 +77,11 @@ function execute(
     startRng: createRng(seed, 'cold-start'),
     stagesPerGroup: config.cluster.stagesPerGroup,
     blockSizeTokens: config.engine.blockSizeTokens,
-    limits: { ...config.engine, admits: true },
+    engine: config.engine.rules,
+    limits: limitsOf(config.engine),
     workload,
     stack,
+    loadReports: config.cluster.loadReports,
     executor: cellExecutor.executor,
     observer: recorder,
     sampleIntervalUs: config.execution.sampleIntervalUs,
@@ -116,6 +119,11 @@ function execute(
     },
     warnings: totals.wasCutOff ? [...doubts, cutOffWarning(summary, planned)] : doubts,
   };
+}
+
+/** What limits the step loop of every group, until a policy changes it. */
+function limitsOf({ maxRunning, maxBatchTokens, watermarkRatio }: EngineSpec): Limits {
+  return { maxRunning, maxBatchTokens, watermarkRatio, admits: true };
 }
 
 function cutOffWarning({ offered, unfinished }: CellSummary, planned: number): string {

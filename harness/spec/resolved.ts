@@ -1,4 +1,6 @@
+import type { EnginePreset, EngineRules } from '../core/engine.ts';
 import type { Hardware } from '../core/hardware.ts';
+import type { LoadReporting } from '../core/load/load-reports.ts';
 import type { ModelShape } from '../core/model-shape.ts';
 import type { RequestClass } from '../core/workload.ts';
 import type { WorkloadSource } from '../../workloads/index.ts';
@@ -31,6 +33,8 @@ export interface ClusterSpec {
   /** Instances that serve one copy of the model together as a static pipeline; 1 for ordinary instances. */
   readonly stagesPerGroup: number;
   readonly hardware: Hardware;
+  /** How old the load is that policies see. */
+  readonly loadReports: LoadReporting;
   /** Instances that fail, each once, and when in virtual time; at least one instance never does. */
   readonly faults: readonly FaultSpec[];
 }
@@ -40,8 +44,10 @@ export interface FaultSpec {
   readonly atUs: number;
 }
 
-/** Limits of the step loop, vLLM's names and defaults (POLICIES: max_num_seqs, max_num_batched_tokens, watermark). */
+/** The engine on every instance: a generation with its rules, and the limits of its step loop. */
 export interface EngineSpec {
+  readonly preset: EnginePreset;
+  readonly rules: EngineRules;
   readonly blockSizeTokens: number;
   /** Requests that run at a time, for each instance of a group. */
   readonly maxRunning: number;

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { workloadSourceSchema } from '../../workloads/index.ts';
 import type { InputIssue } from '../base/errors.ts';
+import { msToUs } from '../base/units.ts';
+import type { LoadReporting } from '../core/load/load-reports.ts';
 import { isMapping } from './document.ts';
+import { enginePresetNames, toEngine } from './engine.ts';
 import { hardwareSchema } from './hardware-schema.ts';
 import { modelSchema } from './model-schema.ts';
 import type { Origin } from './origin.ts';
@@ -31,6 +34,15 @@ const faultSchema = z.strictObject({
   atS: z.number().nonnegative(),
 });
 
+const loadReportsSchema = z.union([
+  z.enum(['live', 'per-step']),
+  z.strictObject({ everyMs: z.number().min(0.001) }),
+]);
+
+function toLoadReporting(input: z.output<typeof loadReportsSchema>): LoadReporting {
+  return typeof input === 'string' ? { kind: input } : { kind: 'every', us: msToUs(input.everyMs) };
+}
+
 const clusterSchema = z.strictObject({
   /** At the start. */
   instances: count,
@@ -40,17 +52,34 @@ const clusterSchema = z.strictObject({
   hardware: z.union([z.string(), hardwareSchema]),
   /** Instances that serve one copy of the model together as a static pipeline. */
   stagesPerGroup: count.default(1),
+  /**
+   * How old the load is that dispatchers and autoscalers see: `per-step`, as of when an instance's last finished step was
+   * scheduled; every so often; or `live`, which no cluster has.
+   */
+  loadReports: loadReportsSchema.default('per-step').transform(toLoadReporting),
   /** Instances that fail during every run, with all that they hold, and do not come back. */
   faults: z.array(faultSchema).default([]),
 });
 
-/** Defaults of vLLM V1; `watermarkRatio` is the watermark of V0, which V1's admission check has kept in spirit. */
-const engineSchema = z.strictObject({
-  blockSizeTokens: count.default(16),
-  maxRunning: count.default(256),
-  maxBatchTokens: count.default(2048),
-  watermarkRatio: z.number().nonnegative().lt(1).default(0.01),
-});
+/** Limits that are not given are those of the preset's own flags (`harness/core/engine.ts`). */
+const engineSchema = z
+  .strictObject({
+    /** The generation of the engine: its rules of admission, batching and memory. */
+    preset: z.enum(enginePresetNames).default('vllm-v1'),
+    /** What must be free before a request is admitted; a choice that only vLLM V1 has (`scheduler_reserve_full_isl`). */
+    admission: z.enum(['whole-prompt', 'first-chunk']).default('whole-prompt'),
+    blockSizeTokens: count.default(16),
+    maxRunning: count.optional(),
+    maxBatchTokens: count.optional(),
+    /** Share of the KV blocks that admission leaves free. */
+    watermarkRatio: z.number().nonnegative().lt(1).optional(),
+  })
+  .refine(({ preset, admission }) => preset === 'vllm-v1' || admission === 'whole-prompt', {
+    path: ['admission'],
+    error:
+      '"first-chunk" needs preset "vllm-v1"; older engines take all of a prompt\'s blocks when they admit it',
+  })
+  .transform(toEngine);
 
 const executionSchema = z.strictObject({
   mode: z.enum(['measure', 'simulate', 'replay']).default('measure'),

@@ -51,8 +51,8 @@ export class Migration {
   }
 
   /** Pairs the fullest source with the freest target, and so on; a source that has nothing to move leaves its target to the next. */
-  pair({ groups }: ClusterView): readonly MigrateDecision[] {
-    const states = groups.filter(isIdle).map((group) => this.#stateOf(group));
+  pair(view: ClusterView): readonly MigrateDecision[] {
+    const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const sources = states.filter((state) => this.#isSource(state));
     const targets = states.filter((state) => this.#isTarget(state));
     sources.sort((a, b) => compare(a.freeness, b.freeness) || a.group.id - b.group.id);
@@ -61,18 +61,18 @@ export class Migration {
     for (const source of sources) {
       const target = targets[decisions.length];
       if (target === undefined) break;
-      decisions.push(...this.#migrate(source, target));
+      decisions.push(...this.#migrate(source, target, view));
     }
     return decisions;
   }
 
   /** A migration is done: the pair goes on, if both still are what they were. */
-  continue(from: number, to: number, { groups }: ClusterView): readonly MigrateDecision[] {
-    const states = groups.filter(isIdle).map((group) => this.#stateOf(group));
+  continue(from: number, to: number, view: ClusterView): readonly MigrateDecision[] {
+    const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const source = states.find(({ group }) => group.id === from);
     const target = states.find(({ group }) => group.id === to);
     if (source === undefined || target === undefined) return [];
-    return this.#isSource(source) && this.#isTarget(target) ? this.#migrate(source, target) : [];
+    return this.#isSource(source) && this.#isTarget(target) ? this.#migrate(source, target, view) : [];
   }
 
   /** Migrations asked for, by cause. */
@@ -86,9 +86,9 @@ export class Migration {
     };
   }
 
-  /** One request of the source, if there is one to move. */
-  #migrate(source: State, target: State): readonly MigrateDecision[] {
-    const victim = this.#victim(source.group, target.group);
+  /** One request of the source, if there is one to move: the pair is found by what instances report, the victim by the source itself. */
+  #migrate(source: State, target: State, view: ClusterView): readonly MigrateDecision[] {
+    const victim = this.#victim(view.local(source.group.id) ?? source.group, target.group);
     if (victim === undefined) return [];
     const cause = this.#causeOf(source);
     this.#numByCause[cause] += 1;

@@ -5,6 +5,7 @@ import { ensureBackend } from '../../harness/backend/provision.ts';
 import { createRng } from '../../harness/base/rng.ts';
 import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
 import { Collector, request, workloadOf } from '../../harness/conformance/tiny-cluster.ts';
+import { enginePresets } from '../../harness/core/engine.ts';
 import type { MigrationRecord } from '../../harness/core/observer.ts';
 import { runCluster } from '../../harness/core/run.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
@@ -95,7 +96,9 @@ runCluster({
   startRng: createRng(1, 'cold-start'),
   stagesPerGroup: 1,
   blockSizeTokens: 16,
-  limits: { maxRunning: 64, maxBatchTokens: 512, watermarkRatio: 0.01, admits: true },
+  engine: enginePresets['vllm-v1'].rules,
+  loadReports: { kind: 'live' },
+  limits: { maxRunning: 64, maxBatchTokens: 512, watermarkRatio: 0, admits: true },
   workload: workloadOf(specs),
   stack: new PolicyStack([member], { enter() {}, leave() {} }),
   executor,

@@ -1,5 +1,6 @@
 import { wallClockUs } from '../../harness/base/clock.ts';
 import { createRng } from '../../harness/base/rng.ts';
+import { enginePresets } from '../../harness/core/engine.ts';
 import type { Hardware } from '../../harness/core/hardware.ts';
 import type { ModelShape } from '../../harness/core/model-shape.ts';
 import { runCluster } from '../../harness/core/run.ts';
@@ -124,7 +125,9 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
     startRng: createRng(1, 'cold-start'),
     stagesPerGroup: 1,
     blockSizeTokens: 16,
-    limits: { maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0.01, admits: true },
+    engine: enginePresets['vllm-v1'].rules,
+    loadReports: { kind: 'live' },
+    limits: { maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0, admits: true },
     workload: poisson(benchmarkCase),
     stack,
     executor: new SimulatedExecutor(model, hardware),

@@ -26,6 +26,24 @@ describe('one mistake', () => {
     ['missing key', 'instances: 4, ', '', '5:10 cluster.instances: is missing, expected a number'],
     ['negative rate', 'rate: 5', 'rate: -5', '8:9 workload.rate: must be greater than 0, got -5'],
     [
+      'unknown engine',
+      'seed: 7',
+      'engine: { preset: vllm-v2 }',
+      '2:19 engine.preset: expected one of "vllm-v1", "vllm-v0", "vllm-0.1", got "vllm-v2" (did you mean "vllm-v1"?)',
+    ],
+    [
+      'an admission that the engine does not have',
+      'seed: 7',
+      'engine: { preset: vllm-v0, admission: first-chunk }',
+      '2:39 engine.admission: "first-chunk" needs preset "vllm-v1"; older engines take all of a prompt\'s blocks when they admit it',
+    ],
+    [
+      'load reports of no kind',
+      'instances: 4,',
+      'instances: 4, loadReports: per_step,',
+      '5:39 cluster.loadReports: expected one of "live", "per-step", got "per_step" (did you mean "per-step"?)',
+    ],
+    [
       'unknown model',
       'model: tiny-llama',
       'model: tiny-lama',

@@ -18,7 +18,14 @@ describe('a valid configuration', () => {
         hardware: { name: 'a100-80gb', memoryBytes: 80 * 2 ** 30, weightsInHostMemory: false },
         faults: [],
       },
-      engine: { blockSizeTokens: 16, maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0.01 },
+      engine: {
+        preset: 'vllm-v1',
+        rules: { admission: 'whole-prompt', prefill: 'chunked', promptBlocks: 'by-chunk' },
+        blockSizeTokens: 16,
+        maxRunning: 256,
+        maxBatchTokens: 2048,
+        watermarkRatio: 0,
+      },
       execution: { mode: 'measure', verifyTokens: true, maxDurationUs: 3_600_000_000 },
       classes: [{ name: 'default', priority: 0, slo: { ttftUs: 500_000, tpotUs: 50_000 } }],
     });
@@ -29,6 +36,17 @@ describe('a valid configuration', () => {
       { use: 'swap', params: { threshold: 0.9 } },
       { use: 'recompute', params: { threshold: 0.5 } },
     ]);
+  });
+
+  it.each([
+    ['vllm-v1', { maxBatchTokens: 2048, watermarkRatio: 0 }],
+    ['vllm-v0', { maxBatchTokens: 512, watermarkRatio: 0.01 }],
+    ['vllm-0.1', { maxBatchTokens: 2560, watermarkRatio: 0.01 }],
+  ])('has the limits of its engine, %s, where it gives no others', async (preset, limits) => {
+    const text = `${validText}engine: { preset: ${preset} }\n`;
+    const own = `${validText}engine: { preset: ${preset}, maxBatchTokens: 100, watermarkRatio: 0.2 }\n`;
+    expect((await load(text)).engine).toMatchObject({ preset, maxRunning: 256, ...limits });
+    expect((await load(own)).engine).toMatchObject({ maxBatchTokens: 100, watermarkRatio: 0.2 });
   });
 
   it('survives JSON, as a job for a worker process must', async () => {

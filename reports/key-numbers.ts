@@ -19,12 +19,22 @@ export const keyColumns = [
 
 export type KeyColumn = (typeof keyColumns)[number];
 
+/** The far tail: in JSON always, on the terminal where there are requests enough for it. */
+export const tailColumns = [
+  { key: 'p999_ttft_ms', label: 'TTFT ms', unit: 'ms' },
+  { key: 'p999_tpot_ms', label: 'TPOT ms', unit: 'ms' },
+] as const satisfies readonly { key: FigureKey; label: string; unit: string }[];
+
+export type TailColumn = (typeof tailColumns)[number];
+/** What a line of the key table knows. */
+export type KeyFigure = (KeyColumn | TailColumn)['key'];
+
 /** One stack's line in the key table: means over the finished seeds, and how it compares. */
 export interface KeyRow {
   readonly stack: StackInfo;
   readonly numDone: number;
   readonly numCells: number;
-  readonly figures: Readonly<Partial<Record<KeyColumn['key'], Figure>>>;
+  readonly figures: Readonly<Partial<Record<KeyFigure, Figure>>>;
   readonly verdict: string;
   /** Requests of all finished cells, and those that the stack did not finish, although the client wanted them: percentiles leave them out. */
   readonly numOffered: number;
@@ -35,8 +45,8 @@ export interface KeyRow {
 export function keyRows(results: Results): readonly KeyRow[] {
   return results.manifest.stacks.map((stack) => {
     const cells = results.cells.filter((cell) => cell.policy === stack.name);
-    const figures: Partial<Record<KeyColumn['key'], Figure>> = {};
-    for (const { key } of keyColumns) {
+    const figures: Partial<Record<KeyFigure, Figure>> = {};
+    for (const { key } of [...keyColumns, ...tailColumns]) {
       const figure = figureOf(results, stack, key);
       if (figure !== undefined) figures[key] = figure;
     }

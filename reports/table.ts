@@ -1,9 +1,10 @@
 import type { StackInfo } from '../harness/metrics/results.ts';
-import { definitionOf } from './figures.ts';
+import { definitionOf, figureOf } from './figures.ts';
 import { formatNumber, formatPercent, plural, undefinedMark } from './format.ts';
-import { keyColumns, keyRows, notFinishedNote, verdictMetric } from './key-numbers.ts';
-import type { KeyColumn, KeyRow } from './key-numbers.ts';
+import { keyColumns, keyRows, notFinishedNote, tailColumns, verdictMetric } from './key-numbers.ts';
+import type { KeyColumn, KeyFigure, KeyRow, TailColumn } from './key-numbers.ts';
 import type { Results } from './load.ts';
+import { setUpOf } from './set-up.ts';
 
 const maxNameLength = 18;
 
@@ -14,8 +15,26 @@ export function closingTable(results: Results): string {
     ['', ...keyColumns.map((column, index) => groupHead(column, index)), 'against'],
     ['policy', ...keyColumns.map((column) => column.label), clip(results.manifest.baseline, 12)],
     ...rows.map((row) => [markedName(row), ...keyColumns.map((column) => shown(row, column)), row.verdict]),
-  ].map((line) => line.map((text) => clip(text, maxNameLength)));
-  return [...aligned(lines), '', ...notes(results, rows)].join('\n');
+  ];
+  const lastColumn = keyColumns.length + 1;
+  return [...aligned(lines, [0, lastColumn]), '', ...tailLines(results, rows), ...notes(results, rows)].join(
+    '\n',
+  );
+}
+
+/** Below it, p99.9 lies between the two largest values (see its definition). */
+const enoughForTail = 1000;
+
+/** P99.9 has a table of its own, beside which the key table stays narrow; nothing where no stack has requests enough. */
+function tailLines(results: Results, rows: readonly KeyRow[]): string[] {
+  const hasEnough = ({ stack }: KeyRow) =>
+    (figureOf(results, stack, 'num_ttft_samples')?.low ?? 0) > enoughForTail;
+  if (!rows.some(hasEnough)) return [];
+  const lines = [
+    ['p99.9', ...tailColumns.map(({ label }) => label)],
+    ...rows.map((row) => [markedName(row), ...tailColumns.map((column) => shown(row, column))]),
+  ];
+  return [...aligned(lines, [0]), ''];
 }
 
 /** The same figures for `--format json`. */
@@ -34,14 +53,15 @@ interface TableJson {
     readonly requests: number;
     readonly requests_not_finished: number;
     readonly verdict: string;
-  } & Readonly<Record<KeyColumn['key'], number | null>>)[];
+  } & Readonly<Record<KeyFigure, number | null>>)[];
 }
 
 export function tableJson(results: Results): TableJson {
   const { name, baseline, seeds } = results.manifest;
   const policies = keyRows(results).map((row) => {
     const { stack, figures, numDone, numCells, verdict } = row;
-    const means = Object.fromEntries(keyColumns.map(({ key }) => [key, figures[key]?.mean ?? null]));
+    const columns = [...keyColumns, ...tailColumns];
+    const means = Object.fromEntries(columns.map(({ key }) => [key, figures[key]?.mean ?? null]));
     return {
       policy: stack.name,
       family: stack.family,
@@ -50,7 +70,7 @@ export function tableJson(results: Results): TableJson {
       requests: row.numOffered,
       requests_not_finished: row.numNotFinished,
       verdict,
-      ...(means as Record<KeyColumn['key'], number | null>),
+      ...(means as Record<KeyFigure, number | null>),
     };
   });
   return { name, baseline, seeds, verdict_metric: verdictMetric(results) ?? null, policies };
@@ -70,6 +90,8 @@ function notes(results: Results, rows: readonly KeyRow[]): string[] {
     if (numDone < numCells)
       lines.push(`${clip(stack.name, 40)}: only ${numDone} of ${numCells} cells finished.`);
   }
+  const setUp = setUpOf(results.manifest.config);
+  if (setUp !== undefined) lines.push(`Engine: ${setUp.engine}. Load reports: ${setUp.loadReports}.`);
   if (results.manifest.backend.mode === 'simulate') lines.push('SIMULATED: nothing was executed.');
   return lines;
 }
@@ -84,23 +106,21 @@ function groupHead(column: KeyColumn, index: number): string {
   return keyColumns[index - 1]?.group === column.group ? '' : column.group;
 }
 
-function shown({ figures }: KeyRow, { key, unit }: KeyColumn): string {
+function shown({ figures }: KeyRow, { key, unit }: KeyColumn | TailColumn): string {
   const value = figures[key]?.mean;
   if (value === undefined) return undefinedMark;
   return unit === 'ratio' ? formatPercent(value) : formatNumber(value);
 }
 
-function isText(index: number): boolean {
-  return index === 0 || index > keyColumns.length;
-}
-
-function aligned(lines: readonly (readonly string[])[]): string[] {
-  const widths = (lines[0] ?? []).map((_, index) =>
-    Math.max(...lines.map((line) => line[index]?.length ?? 0)),
+/** Names and words to the left, numbers to the right. */
+function aligned(lines: readonly (readonly string[])[], textColumns: readonly number[]): string[] {
+  const cells = lines.map((line) => line.map((text) => clip(text, maxNameLength)));
+  const widths = (cells[0] ?? []).map((_, index) =>
+    Math.max(...cells.map((line) => line[index]?.length ?? 0)),
   );
   const pad = (text: string, index: number) =>
-    isText(index) ? text.padEnd(widths[index] ?? 0) : text.padStart(widths[index] ?? 0);
-  return lines.map((line) => line.map(pad).join('  ').trimEnd());
+    textColumns.includes(index) ? text.padEnd(widths[index] ?? 0) : text.padStart(widths[index] ?? 0);
+  return cells.map((line) => line.map(pad).join('  ').trimEnd());
 }
 
 /** Control characters would break the terminal's lines. */

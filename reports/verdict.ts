@@ -34,7 +34,7 @@ export interface MetricVerdict {
   /** Who is surely worse than the baseline, whoever stands ahead. */
   readonly losers: readonly StackInfo[];
   readonly sentence: string;
-  /** By how much, how sure, and what is left up to the bound. */
+  /** By how much, how sure, and where that stands beside the bound. */
   readonly detail: string;
 }
 
@@ -226,7 +226,10 @@ function values(results: Results, { metric, value, baseline_value: baselineValue
   return `${formatMetric(value, unit)} against ${formatMetric(baselineValue, unit)}`;
 }
 
-/** How much of the way from the baseline to the unlimited bound the leader goes. */
+/**
+ * How much of the way from the baseline to the unlimited bound the leader goes. A leader may pass it: memory is all that the
+ * bound has without limit, and a pipeline that shares out the chunks of a prompt has more compute for it.
+ */
 function headroom(results: Results, leader: Comparison): string {
   const bound = comparisonsOf(results, leader.metric).find(
     ({ policy }) => stackNamed(results, policy)?.family === 'bound',
@@ -235,5 +238,6 @@ function headroom(results: Results, leader: Comparison): string {
   if (leader.value === null || leader.baseline_value === null || bound.verdict !== 'better') return '';
   const share = (leader.value - leader.baseline_value) / (bound.value - leader.baseline_value);
   if (!Number.isFinite(share) || share < 0) return '';
-  return `; ${formatPercent(Math.min(share, 1))} of the way to ${bound.policy}`;
+  if (share > 1) return `; past ${bound.policy}, which bounds only what memory gives`;
+  return `; ${formatPercent(share)} of the way to ${bound.policy}`;
 }

@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { must } from '../base/assert.ts';
+import { assert, must } from '../base/assert.ts';
 import { metrics } from '../metrics/metrics.ts';
 import type { Manifest, Summary } from '../metrics/results.ts';
 import { evaluateThreshold, parseThreshold } from '../spec/index.ts';
@@ -41,9 +41,11 @@ export async function finishRun(run: FinishedRun): Promise<ExitCode> {
 function checkThresholds({ config, stacks }: Manifest, { cells }: Summary): readonly ThresholdResult[] {
   const names = stacks.map(({ name }) => name);
   const texts = must(config['thresholds'], 'thresholds') as readonly string[];
-  return texts.flatMap((text) => {
+  return texts.map((text) => {
     const parsed = parseThreshold(text, names);
-    return parsed.ok ? [evaluateThreshold(parsed.threshold, cells)] : [];
+    // Loading the configuration has refused all others: one that is not checked must never pass for met.
+    assert(parsed.ok, 'INV-threshold', () => `"${text}" cannot be read`);
+    return evaluateThreshold(parsed.threshold, cells);
   });
 }
 

@@ -1,6 +1,8 @@
 import { Deque } from '../base/deque.ts';
 import { ClusterWindow } from '../core/cluster-window.ts';
 import { InstanceGroup } from '../core/group.ts';
+import { ReportedGroup, ReportedInstance } from '../core/load/reported-group.ts';
+import { ReportedList, RequestReport } from '../core/load/reported-list.ts';
 import { HeldQueue } from '../core/held-queue.ts';
 import { Instance } from '../core/instance.ts';
 import { Request } from '../core/request.ts';
@@ -19,6 +21,7 @@ const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   generatedTokens: true,
   tokens: true,
   computedTokens: true,
+  scheduledTokens: true,
   kvBlocks: true,
   numPreemptions: true,
   isInFlight: true,
@@ -45,6 +48,7 @@ const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   numMigratingOut: true,
   numMigratingIn: true,
   counters: true,
+  observedAtUs: true,
 };
 
 const instanceKeys: Readonly<Record<keyof InstanceView, true>> = {
@@ -68,6 +72,7 @@ const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {
   numInstances: true,
   maxInstances: true,
   held: true,
+  local: true,
   request: true,
 };
 
@@ -165,11 +170,15 @@ function refuseWrite(_target: object, key: string | symbol): never {
 }
 
 function keysOf(value: object): { name: string; keys: Readonly<Record<string, true>> } | undefined {
-  if (value instanceof Request) return { name: 'a request', keys: requestKeys };
-  if (value instanceof InstanceGroup) return { name: 'a group', keys: groupKeys };
-  if (value instanceof Instance) return { name: 'an instance', keys: instanceKeys };
-  if (Array.isArray(value) || value instanceof Deque) return { name: 'a list of a view', keys: listKeys };
+  if (isOneOf(value, [Request, RequestReport])) return { name: 'a request', keys: requestKeys };
+  if (isOneOf(value, [InstanceGroup, ReportedGroup])) return { name: 'a group', keys: groupKeys };
+  if (isOneOf(value, [Instance, ReportedInstance])) return { name: 'an instance', keys: instanceKeys };
+  if (isOneOf(value, [Array, Deque, ReportedList])) return { name: 'a list of a view', keys: listKeys };
   if (value instanceof HeldQueue) return { name: 'the held requests', keys: heldKeys };
   if (value instanceof ClusterWindow) return { name: 'the cluster', keys: clusterKeys };
   return undefined;
+}
+
+function isOneOf(value: object, classes: readonly (abstract new (...args: never) => object)[]): boolean {
+  return classes.some((each) => value instanceof each);
 }

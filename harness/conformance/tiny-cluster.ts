@@ -1,7 +1,8 @@
 import { wallClockUs } from '../base/clock.ts';
 import { createRng } from '../base/rng.ts';
 import { usPerSecond } from '../base/units.ts';
-import { type Admission, type EnginePreset, enginePresets, type EngineRules } from '../core/engine.ts';
+import type { ClusterOptions } from '../core/cluster.ts';
+import { type Admission, type EnginePreset, enginePresets } from '../core/engine.ts';
 import type { Hardware } from '../core/hardware.ts';
 import { kvCellBytes, layerWeightBytes, type ModelShape, residentWeightBytes } from '../core/model-shape.ts';
 import type { Fault } from '../core/groups/fault.ts';
@@ -15,10 +16,12 @@ import type {
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
+import type { LoadReporting } from '../core/load/load-reports.ts';
 import { type RunTotals, runCluster } from '../core/run.ts';
 import type { RequestClass, RequestSpec, Workload } from '../core/workload.ts';
 import type { Executor } from '../core/executor.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
+import type { Limits } from '../policy/decisions.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import { PolicyStack } from '../policy/stack.ts';
 
@@ -69,6 +72,7 @@ export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
       maxBackoffUs: 8000,
     },
     remapUs: 100,
+    migrationHandshakeUs: 0,
   };
 }
 
@@ -150,11 +154,14 @@ export interface TinyRun {
   /** Of the requests; `default` alone where not given. */
   readonly classes?: readonly RequestClass[];
   readonly stagesPerGroup?: number;
+  readonly maxRunning?: number;
   readonly maxBatchTokens?: number;
   /** vLLM V1 where not given. */
   readonly engine?: EnginePreset;
   /** As the engine has it where not given. */
   readonly admission?: Admission;
+  /** `live` where not given. */
+  readonly loadReports?: LoadReporting;
   readonly faults?: readonly Fault[];
   /** What differs from `tinyHardware`. */
   readonly hardware?: Partial<Hardware>;
@@ -188,8 +195,7 @@ export function runTiny(run: TinyRun): TinyResult {
     startRng: createRng(1, 'cold-start'),
     stagesPerGroup: run.stagesPerGroup ?? 1,
     blockSizeTokens,
-    engine: engineOf(run),
-    limits: { maxRunning: 64, maxBatchTokens: run.maxBatchTokens ?? 64, watermarkRatio: 0, admits: true },
+    ...engineOf(run),
     workload: workloadOf(run.specs, run.classes),
     stack,
     executor: run.executor ?? new SimulatedExecutor(tinyModel, hardware),
@@ -203,9 +209,18 @@ export function runTiny(run: TinyRun): TinyResult {
   return { seen, totals, stats: stack.stats() };
 }
 
-function engineOf({ engine = 'vllm-v1', admission }: TinyRun): EngineRules {
-  const { rules } = enginePresets[engine];
-  return { ...rules, admission: admission ?? rules.admission };
+/** The engine of every instance, and what it tells of its load. */
+function engineOf(run: TinyRun): Pick<ClusterOptions, 'engine' | 'limits' | 'loadReports'> {
+  const { rules } = enginePresets[run.engine ?? 'vllm-v1'];
+  return {
+    engine: { ...rules, admission: run.admission ?? rules.admission },
+    limits: limitsOf(run),
+    loadReports: run.loadReports ?? { kind: 'live' },
+  };
+}
+
+function limitsOf({ maxRunning = 64, maxBatchTokens = 64 }: TinyRun): Limits {
+  return { maxRunning, maxBatchTokens, watermarkRatio: 0, admits: true };
 }
 
 function limitWallTime(maxWallUs = Infinity): () => void {

@@ -85,7 +85,7 @@ function hasRoomFor(cluster: Cluster, group: InstanceGroup, blocks: number, limi
 
 /** Puts the waiting queue in the policy's order; requests that it does not name keep their order behind the others. */
 function reorder(cluster: Cluster, group: InstanceGroup): void {
-  const answer = cluster.stack.order(group, cluster.view);
+  const answer = cluster.stack.order(group, cluster.reports.viewFrom(group));
   if (answer === undefined) return;
   const rank = new Map(answer.value.map((id, index) => [id, index]));
   const rankOf = (request: Request): number => rank.get(request.id) ?? rank.size;

@@ -40,6 +40,10 @@ export class ClusterWindow implements ClusterView {
     return this.#cluster.held;
   }
 
+  local(groupId: number): GroupView | undefined {
+    return this.#cluster.local(groupId);
+  }
+
   request(id: number): RequestView | undefined {
     return this.#cluster.request(id);
   }

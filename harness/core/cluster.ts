@@ -5,7 +5,6 @@ import { PolicyError } from '../base/errors.ts';
 import type { Limits } from '../policy/decisions.ts';
 import type { PolicyStack } from '../policy/stack.ts';
 import type { ClusterView, GroupPhase, PolicyEvent } from '../policy/views.ts';
-import { ClusterWindow } from './cluster-window.ts';
 import type { EngineRules } from './engine.ts';
 import { EventQueue, eventPriority } from './events.ts';
 import type { Executor, WeightSource } from './executor.ts';
@@ -17,6 +16,7 @@ import { Instance } from './instance.ts';
 import type { KvLayout, LayoutPart } from './kv/kv-layout.ts';
 import { splitLayers } from './groups/layer-split.ts';
 import { MemoryLedger } from './ledger.ts';
+import { type LoadReporting, LoadReports } from './load/load-reports.ts';
 import {
   heldWeightBytes,
   kvCellBytes,
@@ -47,6 +47,8 @@ export interface ClusterOptions {
   readonly stack: PolicyStack;
   readonly executor: Executor;
   readonly observer: Observer;
+  /** How old the load is that policies see. */
+  readonly loadReports: LoadReporting;
 }
 
 /** What the state calls back into; set once by `run.ts`, so that state does not import the loop that drives it. */
@@ -55,7 +57,7 @@ export interface ClusterHooks {
   notify(event: PolicyEvent): void;
 }
 
-/** All state of a run: instances, groups, links, requests, clock. Policies see it through `view`. */
+/** All state of a run: instances, groups, links, requests, clock. Policies see it through `reports`. */
 export class Cluster implements ClusterView {
   readonly model: ModelShape;
   readonly hardware: Hardware;
@@ -76,7 +78,7 @@ export class Cluster implements ClusterView {
   /** Those that live, by age. */
   readonly groups: InstanceGroup[] = [];
   readonly held: HeldQueue;
-  readonly view: ClusterView = new ClusterWindow(this);
+  readonly reports: LoadReports;
   readonly live = new Map<number, Request>();
   /** Branches of a job that have finished, by job. */
   readonly finishedBranches = new Map<number, number>();
@@ -114,6 +116,7 @@ export class Cluster implements ClusterView {
     this.maxInstances = options.maxInstances;
     this.startRng = options.startRng;
     this.hooks = hooks;
+    this.reports = new LoadReports(this, options.loadReports);
     this.#limits = options.limits;
     for (const ids of initialGroups(options)) this.#startGroup(ids);
   }
@@ -142,6 +145,10 @@ export class Cluster implements ClusterView {
     return this.live.get(id);
   }
 
+  local(groupId: number): InstanceGroup | undefined {
+    return this.group(groupId);
+  }
+
   group(id: number): InstanceGroup | undefined {
     return this.#groupById.get(id);
   }
@@ -151,6 +158,7 @@ export class Cluster implements ClusterView {
     const limits = { ...this.#limits, maxRunning: this.#limits.maxRunning * parts.length };
     const group = new InstanceGroup({
       id: this.#nextGroupId,
+      clock: this.events,
       parts,
       blockSizeTokens: this.blockSizeTokens,
       limits,
@@ -165,6 +173,7 @@ export class Cluster implements ClusterView {
 
   removeGroup(group: InstanceGroup): void {
     group.isGone = true;
+    this.reports.forget(group);
     removeFrom(this.groups, group);
     this.#groupById.delete(group.id);
     for (const { member } of group.pipeline) member.leave(group);

@@ -10,15 +10,20 @@ export interface SimEvent {
 }
 
 /** Order of events of the same microsecond: what ends comes before what begins. */
-export const eventPriority = { completion: 0, arrival: 1, wake: 2, tick: 3, sample: 4 } as const;
+export const eventPriority = { completion: 0, arrival: 1, wake: 2, report: 3, tick: 4, sample: 5 } as const;
 export type EventPriority = (typeof eventPriority)[keyof typeof eventPriority];
+
+/** All can but reports, ticks and samples, which go on for ever by themselves. */
+export function makesProgress(priority: EventPriority): boolean {
+  return priority < eventPriority.report;
+}
 
 /** Virtual clock and agenda: integer microseconds, total order by (time, priority, order of scheduling). */
 export class EventQueue {
   readonly #heap = new Heap<SimEvent>(isBefore);
   #nowUs = 0;
   #nextSequence = 0;
-  /** Events that can make progress: all but ticks and samples, which go on for ever by themselves. */
+  /** Events that can make progress. */
   #numProgress = 0;
 
   get nowUs(): number {
@@ -35,7 +40,7 @@ export class EventQueue {
     event.priority = priority;
     event.sequence = this.#nextSequence;
     this.#nextSequence += 1;
-    if (priority < eventPriority.tick) this.#numProgress += 1;
+    if (makesProgress(priority)) this.#numProgress += 1;
     this.#heap.push(event);
   }
 
@@ -48,7 +53,7 @@ export class EventQueue {
     const event = this.#heap.peek();
     if (event === undefined || event.timeUs > limitUs) return undefined;
     this.#heap.pop();
-    if (event.priority < eventPriority.tick) this.#numProgress -= 1;
+    if (makesProgress(event.priority)) this.#numProgress -= 1;
     this.#nowUs = event.timeUs;
     return event;
   }

@@ -37,6 +37,7 @@ export class InstanceGroup implements GroupView {
   readonly pipeline: readonly GroupStage[];
   readonly layout: KvLayout;
   readonly blockSizeTokens: number;
+  readonly #clock: { readonly nowUs: number };
   readonly waiting = new Deque<Request>();
   readonly running: Request[] = [];
   readonly swapped: Request[] = [];
@@ -84,11 +85,13 @@ export class InstanceGroup implements GroupView {
 
   constructor(init: {
     id: number;
+    clock: { readonly nowUs: number };
     parts: readonly LayoutPart[];
     blockSizeTokens: number;
     limits: Limits;
   }) {
     this.id = init.id;
+    this.#clock = init.clock;
     this.blockSizeTokens = init.blockSizeTokens;
     this.limits = init.limits;
     this.layout = new KvLayout(init.parts);
@@ -101,6 +104,10 @@ export class InstanceGroup implements GroupView {
       isFirst: stageIndex === 0,
       isLast: stageIndex === last,
     }));
+  }
+
+  get observedAtUs(): number {
+    return this.#clock.nowUs;
   }
 
   get stages(): readonly StageView[] {

@@ -52,7 +52,7 @@ type Placing = 'placed' | 'held' | 'class held';
 
 /** Asks where the request goes; without an answer, or when that is refused, it is to be held until something has changed. */
 function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Placing {
-  const answer = cluster.stack.dispatch(request, cluster.view);
+  const answer = cluster.stack.dispatch(request, cluster.reports.view);
   if (answer === undefined) return 'held';
   const { value } = answer;
   const error = applyDispatch(cluster, request, answer);

@@ -1,6 +1,6 @@
 import { applyDecisions } from './apply-decision.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
-import { eventPriority } from './events.ts';
+import { eventPriority, makesProgress } from './events.ts';
 import { type Fault, planFaults } from './groups/fault.ts';
 import type { InstanceGroup } from './group.ts';
 import type { Instance } from './instance.ts';
@@ -70,6 +70,7 @@ export function runCluster(options: RunOptions): RunTotals {
   planArrivals(cluster);
   for (const member of options.stack.members) planTicks(cluster, member);
   planFaults(cluster, options.faults);
+  cluster.reports.plan();
   planSamples(cluster, options.sampleIntervalUs);
   const wasCutOff = drainEvents(cluster, options);
   sample(cluster);
@@ -98,7 +99,7 @@ function drainEvents(cluster: Cluster, options: RunOptions): boolean {
   while (canGoOn(cluster, progressAtUs)) {
     const event = events.next(options.maxDurationUs);
     if (event === undefined) return true;
-    if (event.priority < eventPriority.tick) progressAtUs = event.timeUs;
+    if (makesProgress(event.priority)) progressAtUs = event.timeUs;
     numAtThisTime = event.timeUs > lastTimeUs ? 0 : numAtThisTime + 1;
     lastTimeUs = event.timeUs;
     if (numAtThisTime > endlessEvents) throw new EndlessError(lastTimeUs);
@@ -130,21 +131,23 @@ export class EndlessError extends Error {
 }
 
 /**
- * Whether a request is open or yet to arrive, and something can happen to it. With a policy that ticks, time goes on where
- * nothing else does: it may yet act, but not for ever.
+ * Whether a request is open or yet to arrive, and something can happen to it. With a policy that ticks, or reports that are
+ * still to come, time goes on where nothing else does: it may yet act, but not for ever.
  */
-function canGoOn({ events, live, nowUs, numPendingArrivals, stack }: Cluster, progressAtUs: number): boolean {
+function canGoOn(cluster: Cluster, progressAtUs: number): boolean {
+  const { events, live, nowUs, numPendingArrivals, stack, reports } = cluster;
   if (live.size === 0 && numPendingArrivals === 0) return false;
   if (events.hasProgress) return true;
-  const longestTickUs = Math.max(0, ...stack.members.map(({ policy }) => policy.tickUs ?? 0));
-  return longestTickUs > 0 && nowUs - progressAtUs < Math.max(leastPatienceUs, 3 * longestTickUs);
+  const reportUs = reports.reporting.kind === 'every' ? reports.reporting.us : 0;
+  const longestUs = Math.max(reportUs, ...stack.members.map(({ policy }) => policy.tickUs ?? 0));
+  return longestUs > 0 && nowUs - progressAtUs < Math.max(leastPatienceUs, 3 * longestUs);
 }
 
 /** Longer than any policy has reason to watch requests that cannot go on, unless it ticks more rarely. */
 const leastPatienceUs = 60 * usPerSecond;
 
 function notify(cluster: Cluster, event: PolicyEvent): void {
-  const answers = cluster.stack.onEvent(event, cluster.view);
+  const answers = cluster.stack.onEvent(event, cluster.reports.view);
   for (const answer of answers) applyDecisions(cluster, 'onEvent', answer);
   // One more arrival makes no room for those that wait.
   if (event.kind !== 'requestArrived' || answers.length > 0) planRetry(cluster);
@@ -154,7 +157,7 @@ function planTicks(cluster: Cluster, member: StackMember): void {
   const { tickUs } = member.policy;
   if (tickUs === undefined) return;
   const tick = (): void => {
-    const value = cluster.stack.onTick(member, cluster.view);
+    const value = cluster.stack.onTick(member, cluster.reports.view);
     applyDecisions(cluster, 'onTick', { policy: member.name, value });
     // At once: a retry that is planned would count as progress, although nothing may come of it.
     retryHeld(cluster);

@@ -15,7 +15,7 @@ import { cannotEverFit } from './too-large.ts';
  */
 export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const answer = cluster.stack.answers('onSchedule')
-    ? cluster.stack.onSchedule(group, cluster.view)
+    ? cluster.stack.onSchedule(group, cluster.reports.viewFrom(group))
     : undefined;
   if (answer !== undefined) applyDecisions(cluster, 'onSchedule', answer);
   const limits = limitsOf(cluster, group);
@@ -34,7 +34,9 @@ export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatc
 }
 
 function limitsOf(cluster: Cluster, group: InstanceGroup): Limits {
-  const answer = cluster.stack.answers('limits') ? cluster.stack.limits(group, cluster.view) : undefined;
+  const answer = cluster.stack.answers('limits')
+    ? cluster.stack.limits(group, cluster.reports.viewFrom(group))
+    : undefined;
   return answer === undefined ? group.limits : { ...group.limits, ...answer.value };
 }
 

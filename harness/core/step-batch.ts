@@ -2,6 +2,7 @@ import type { KvPlacement, MicroBatch } from './executor.ts';
 import { type EventPriority, eventPriority, type SimEvent } from './events.ts';
 import type { Transfer } from './fabric.ts';
 import type { InstanceGroup } from './group.ts';
+import type { LoadReport } from './load/load-report.ts';
 import type { Request } from './request.ts';
 
 /**
@@ -34,6 +35,9 @@ export class StepBatch implements MicroBatch, SimEvent {
   bubbleUs = 0;
   /** What it has under way between stages. */
   readonly transfers: Transfer[] = [];
+  /** The group's load when this step was scheduled, where its end reports it; an old one to be filled again otherwise. */
+  report: LoadReport | undefined;
+  carriesReport = false;
   /** A member failed: it does not go on, and is not used again. */
   isAbandoned = false;
 

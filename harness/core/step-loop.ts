@@ -35,7 +35,9 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
     }
     for (const microBatch of toMicroBatches(cluster, group, batch)) execute(cluster, group, microBatch);
   }
-  if (group.inFlight.length === 0) changeWhenIdle(cluster, group);
+  if (group.inFlight.length > 0) return;
+  cluster.reports.idle(group);
+  changeWhenIdle(cluster, group);
 }
 
 /** Nothing of the group is being computed: what has waited for that can happen. */
@@ -76,6 +78,7 @@ function execute(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void
   if (group.inFlight.length === 0 && cluster.nowUs > group.idleSinceUs) group.busySinceUs = cluster.nowUs;
   group.inFlight.push(batch);
   group.counters.numSteps += 1;
+  cluster.reports.stepBegun(group, batch);
   enterStage(cluster, batch);
 }
 
@@ -184,6 +187,7 @@ function postprocess(cluster: Cluster, batch: StepBatch): void {
   removeFrom(group.inFlight, batch);
   group.idleSinceUs = cluster.nowUs;
   group.lastStepUs = cluster.nowUs - batch.startedAtUs;
+  cluster.reports.stepEnded(group, batch);
   for (let index = 0; index < size; index += 1) {
     const request = batch.requests[index] as Request;
     request.numInFlight -= 1;

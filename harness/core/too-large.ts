@@ -22,7 +22,7 @@ function willGrow(cluster: Cluster, group: InstanceGroup, request: Request): boo
   if (group.isChanging) return true;
   if (!cluster.stack.can('dropsParameters')) return false;
   const need = { requestId: request.id, blocks: group.blocksFor(request.tokens) - request.kvBlocks };
-  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.view)) {
+  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.reports.viewFrom(group))) {
     if (!answer.value.some(({ kind }) => kind === 'drop' || kind === 'cancelRestore')) continue;
     if (applyDecisions(cluster, 'onMemoryPressure', answer) > 0) break;
   }

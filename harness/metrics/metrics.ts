@@ -30,7 +30,7 @@ export interface Metric {
   readonly undefinedWhen?: string;
 }
 
-type Statistic = 'mean' | 'p50' | 'p90' | 'p95' | 'p99' | 'max';
+type Statistic = 'mean' | 'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max';
 
 const statisticLabels: Readonly<Record<Statistic, string>> = {
   mean: 'mean',
@@ -38,11 +38,17 @@ const statisticLabels: Readonly<Record<Statistic, string>> = {
   p90: 'p90',
   p95: 'p95',
   p99: 'p99',
+  p999: 'p99.9',
   max: 'max',
 };
 
+/** Statistics of a latency that a summary has: the only ones that can be declared. */
+type StatisticOf<Stem extends string> = {
+  [S in Statistic]: `${S}_${Stem}_ms` extends MetricKey ? S : never;
+}[Statistic];
+
 /** One entry per statistic of a latency; they share formula and unit. */
-function latency<const Stem extends string, const S extends Statistic>(
+function latency<const Stem extends string, const S extends StatisticOf<Stem>>(
   stem: Stem,
   statistics: readonly S[],
   shared: Omit<Metric, 'better'>,
@@ -56,7 +62,8 @@ function latency<const Stem extends string, const S extends Statistic>(
   };
 }
 
-const percentiles = 'Percentiles interpolate linearly between order statistics.';
+const percentiles =
+  'Percentiles interpolate linearly between order statistics; of up to 1,000 samples, p99.9 lies between the two largest.';
 
 export const metrics = {
   offered: {
@@ -128,7 +135,7 @@ export const metrics = {
     better: 'higher',
     undefinedWhen: 'the duration is zero',
   },
-  ...latency('ttft', ['mean', 'p50', 'p90', 'p95', 'p99', 'max'], {
+  ...latency('ttft', ['mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max'], {
     label: 'TTFT',
     unit: 'ms',
     formula: `First token - arrival, queueing included, over requests with a first token. ${percentiles}`,
@@ -140,7 +147,7 @@ export const metrics = {
     formula: 'Requests with a first token.',
     better: 'neither',
   },
-  ...latency('tpot', ['mean', 'p50', 'p90', 'p95', 'p99', 'max'], {
+  ...latency('tpot', ['mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max'], {
     label: 'TPOT',
     unit: 'ms/token',
     formula: `(Last token - first token) / (answer tokens - 1) of each completed request with two tokens or more. ${percentiles}`,
@@ -152,19 +159,19 @@ export const metrics = {
     formula: 'Completed requests with two tokens or more.',
     better: 'neither',
   },
-  ...latency('itl', ['p50', 'p99', 'max'], {
+  ...latency('itl', ['p50', 'p99', 'p999', 'max'], {
     label: 'ITL',
     unit: 'ms',
     formula: `Every gap between two consecutive tokens of a request, pooled over all requests. ${percentiles} Percentiles are within 0.4 %, the maximum is exact.`,
     undefinedWhen: 'no request got two tokens',
   }),
-  ...latency('e2el', ['mean', 'p50', 'p99'], {
+  ...latency('e2el', ['mean', 'p50', 'p99', 'p999'], {
     label: 'E2E latency',
     unit: 'ms',
     formula: `Last token - arrival of completed requests. ${percentiles}`,
     undefinedWhen: 'no request completed',
   }),
-  ...latency('queueing_delay', ['mean', 'p99'], {
+  ...latency('queueing_delay', ['mean', 'p99', 'p999'], {
     label: 'Queueing delay',
     unit: 'ms',
     formula: `First scheduled - arrival, over requests that were ever scheduled. ${percentiles}`,
@@ -281,7 +288,7 @@ export const metrics = {
     formula: 'KV bytes of all copies that migrations began, those of aborted ones included.',
     better: 'lower',
   },
-  ...latency('migration_downtime', ['mean', 'p99', 'max'], {
+  ...latency('migration_downtime', ['mean', 'p99', 'p999', 'max'], {
     label: 'Migration downtime',
     unit: 'ms',
     formula: `Time that a migrating request stood still while its last blocks were copied, over migrations that were completed with their KV. ${percentiles}`,

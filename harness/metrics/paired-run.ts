@@ -1,6 +1,7 @@
 import { mean, quantileOfSorted } from '../base/stats.ts';
 import { usPerMs, usPerSecond } from '../base/units.ts';
 import { BlockResampler } from './block-bootstrap.ts';
+import type { MetricKey } from './metrics.ts';
 import type { RequestOutcomes } from './outcomes.ts';
 import type { CellSummary } from './results.ts';
 
@@ -10,17 +11,35 @@ export interface ComparedCell {
   readonly outcomes: RequestOutcomes;
 }
 
+/** One side's requests as a resample drew them: latencies ascending in milliseconds, counts of requests. */
+interface Resample {
+  readonly ttft: Float64Array;
+  readonly tpot: Float64Array;
+  readonly e2el: Float64Array;
+  /** `NaN` where no class has a target. */
+  readonly numMet: number;
+  readonly numEligible: number;
+  readonly durationSeconds: number;
+}
+
+/** How each metric is computed again from the requests of a resample. */
+const figureOf = {
+  p50_ttft_ms: ({ ttft }) => quantileOf(ttft, 0.5),
+  p99_ttft_ms: ({ ttft }) => quantileOf(ttft, 0.99),
+  p999_ttft_ms: ({ ttft }) => quantileOf(ttft, 0.999),
+  mean_ttft_ms: ({ ttft }) => mean(ttft) ?? Number.NaN,
+  p50_tpot_ms: ({ tpot }) => quantileOf(tpot, 0.5),
+  p99_tpot_ms: ({ tpot }) => quantileOf(tpot, 0.99),
+  p999_tpot_ms: ({ tpot }) => quantileOf(tpot, 0.999),
+  mean_e2el_ms: ({ e2el }) => mean(e2el) ?? Number.NaN,
+  slo_attainment: ({ numMet, numEligible }) => numMet / numEligible,
+  goodput_rps: ({ numMet, durationSeconds }) => numMet / durationSeconds,
+} as const satisfies Partial<Record<MetricKey, (resample: Resample) => number>>;
+
+type RequestMetric = keyof typeof figureOf;
+
 /** Metrics that are computed again from the requests in every resample. */
-export const requestMetrics = [
-  'p50_ttft_ms',
-  'p99_ttft_ms',
-  'mean_ttft_ms',
-  'p50_tpot_ms',
-  'p99_tpot_ms',
-  'mean_e2el_ms',
-  'slo_attainment',
-  'goodput_rps',
-] as const;
+export const requestMetrics = Object.keys(figureOf) as readonly RequestMetric[];
 
 /** One number per entry of `requestMetrics`; `NaN` where undefined. */
 export type RequestFigures = readonly number[];
@@ -88,19 +107,15 @@ class Side {
   }
 
   figures(counts: Int32Array): RequestFigures {
-    const ttft = this.#ttft.resampled(counts);
-    const tpot = this.#tpot.resampled(counts);
-    const numMet = this.#hasTargets ? weigh(counts, this.#isMet) : Number.NaN;
-    return [
-      quantileOf(ttft, 0.5),
-      quantileOf(ttft, 0.99),
-      mean(ttft) ?? Number.NaN,
-      quantileOf(tpot, 0.5),
-      quantileOf(tpot, 0.99),
-      mean(this.#e2el.resampled(counts)) ?? Number.NaN,
-      numMet / weigh(counts, this.#isEligible),
-      numMet / this.#durationSeconds,
-    ];
+    const resample: Resample = {
+      ttft: this.#ttft.resampled(counts),
+      tpot: this.#tpot.resampled(counts),
+      e2el: this.#e2el.resampled(counts),
+      numMet: this.#hasTargets ? weigh(counts, this.#isMet) : Number.NaN,
+      numEligible: weigh(counts, this.#isEligible),
+      durationSeconds: this.#durationSeconds,
+    };
+    return requestMetrics.map((metric) => figureOf[metric](resample));
   }
 }
 

@@ -6,7 +6,7 @@ import type { InstanceState } from '../core/observer.ts';
  * integer microseconds on the cell's clock, `_ms` are milliseconds; `null` means undefined (see each metric's formula).
  * Every change of a key or column raises the version, and readers refuse any but their own.
  */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 const count = z.int().nonnegative();
 const timeUs = count;
@@ -164,6 +164,7 @@ export const cellSummarySchema = z.strictObject({
   p90_ttft_ms: metric,
   p95_ttft_ms: metric,
   p99_ttft_ms: metric,
+  p999_ttft_ms: metric,
   max_ttft_ms: metric,
   num_ttft_samples: count,
   mean_tpot_ms: metric,
@@ -171,16 +172,20 @@ export const cellSummarySchema = z.strictObject({
   p90_tpot_ms: metric,
   p95_tpot_ms: metric,
   p99_tpot_ms: metric,
+  p999_tpot_ms: metric,
   max_tpot_ms: metric,
   num_tpot_samples: count,
   p50_itl_ms: metric,
   p99_itl_ms: metric,
+  p999_itl_ms: metric,
   max_itl_ms: metric,
   mean_e2el_ms: metric,
   p50_e2el_ms: metric,
   p99_e2el_ms: metric,
+  p999_e2el_ms: metric,
   mean_queueing_delay_ms: metric,
   p99_queueing_delay_ms: metric,
+  p999_queueing_delay_ms: metric,
   mean_normalized_latency_ms: metric,
   slo_attainment: metric,
   goodput_rps: metric,
@@ -193,10 +198,13 @@ export const cellSummarySchema = z.strictObject({
       mean_ttft_ms: metric,
       p50_ttft_ms: metric,
       p99_ttft_ms: metric,
+      p999_ttft_ms: metric,
       p50_tpot_ms: metric,
       p99_tpot_ms: metric,
+      p999_tpot_ms: metric,
       p50_e2el_ms: metric,
       p99_e2el_ms: metric,
+      p999_e2el_ms: metric,
       slo_attainment: metric,
     }),
   ),
@@ -218,6 +226,7 @@ export const cellSummarySchema = z.strictObject({
   migrated_bytes: count,
   mean_migration_downtime_ms: metric,
   p99_migration_downtime_ms: metric,
+  p999_migration_downtime_ms: metric,
   max_migration_downtime_ms: metric,
   /** Time-weighted means over the run, all instances. */
   kv_usage_ratio: metric,

@@ -105,6 +105,7 @@ function latencies({ requests, tokenGaps }: Tallies, completed: number) {
     p90_ttft_ms: quantileMs(ttft, 0.9),
     p95_ttft_ms: quantileMs(ttft, 0.95),
     p99_ttft_ms: quantileMs(ttft, 0.99),
+    p999_ttft_ms: quantileMs(ttft, 0.999),
     max_ttft_ms: quantileMs(ttft, 1),
     num_ttft_samples: ttft.length,
     mean_tpot_ms: toMs(mean(tpot)),
@@ -112,16 +113,20 @@ function latencies({ requests, tokenGaps }: Tallies, completed: number) {
     p90_tpot_ms: quantileMs(tpot, 0.9),
     p95_tpot_ms: quantileMs(tpot, 0.95),
     p99_tpot_ms: quantileMs(tpot, 0.99),
+    p999_tpot_ms: quantileMs(tpot, 0.999),
     max_tpot_ms: quantileMs(tpot, 1),
     num_tpot_samples: tpot.length,
     p50_itl_ms: toMs(tokenGaps.quantile(0.5)),
     p99_itl_ms: toMs(tokenGaps.quantile(0.99)),
+    p999_itl_ms: toMs(tokenGaps.quantile(0.999)),
     max_itl_ms: toMs(tokenGaps.max),
     mean_e2el_ms: toMs(mean(e2el)),
     p50_e2el_ms: quantileMs(e2el, 0.5),
     p99_e2el_ms: quantileMs(e2el, 0.99),
+    p999_e2el_ms: quantileMs(e2el, 0.999),
     mean_queueing_delay_ms: toMs(mean(queueingDelay)),
     p99_queueing_delay_ms: quantileMs(queueingDelay, 0.99),
+    p999_queueing_delay_ms: quantileMs(queueingDelay, 0.999),
     mean_normalized_latency_ms: ratio(requests.normalizedLatencySumUs / usPerMs, completed),
   };
 }
@@ -155,6 +160,7 @@ function migrations({ numMigrationsAborted, migratedBytes, migrationDowntime }: 
     migrated_bytes: migratedBytes,
     mean_migration_downtime_ms: toMs(mean(downtime)),
     p99_migration_downtime_ms: quantileMs(downtime, 0.99),
+    p999_migration_downtime_ms: quantileMs(downtime, 0.999),
     max_migration_downtime_ms: quantileMs(downtime, 1),
   };
 }
@@ -174,10 +180,13 @@ function summarizeClass(tally: ClassTally): CellSummary['classes'][string] {
     mean_ttft_ms: toMs(mean(ttft)),
     p50_ttft_ms: quantileMs(ttft, 0.5),
     p99_ttft_ms: quantileMs(ttft, 0.99),
+    p999_ttft_ms: quantileMs(ttft, 0.999),
     p50_tpot_ms: quantileMs(tpot, 0.5),
     p99_tpot_ms: quantileMs(tpot, 0.99),
+    p999_tpot_ms: quantileMs(tpot, 0.999),
     p50_e2el_ms: quantileMs(e2el, 0.5),
     p99_e2el_ms: quantileMs(e2el, 0.99),
+    p999_e2el_ms: quantileMs(e2el, 0.999),
     slo_attainment: tally.hasTarget ? ratio(tally.numMet, tally.eligible) : null,
   };
 }

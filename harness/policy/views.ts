@@ -16,6 +16,8 @@ export interface RequestView {
   readonly tokens: number;
   /** Tokens whose KV exists. */
   readonly computedTokens: number;
+  /** The same once the micro-batches under way have come back. */
+  readonly scheduledTokens: number;
   /** KV blocks held on the device. */
   readonly kvBlocks: number;
   readonly numPreemptions: number;
@@ -124,11 +126,16 @@ export interface GroupView {
   readonly numMigratingOut: number;
   readonly numMigratingIn: number;
   readonly counters: GroupCounters;
+  /**
+   * When the numbers and lists above were true: now, unless the configuration has the load reported (`cluster.loadReports`).
+   * Phase, role, stages, limits, total blocks and migrations under way are what policies have decided themselves, and always as they are.
+   */
+  readonly observedAtUs: number;
 }
 
 export interface ClusterView {
   readonly nowUs: number;
-  /** When the numbers below were true; equal to `nowUs` unless a configuration adds staleness. */
+  /** The oldest of the groups' own, `nowUs` where none is older. */
   readonly observedAtUs: number;
   readonly blockSizeTokens: number;
   readonly groups: readonly GroupView[];
@@ -140,7 +147,12 @@ export interface ClusterView {
   readonly maxInstances: number;
   /** Requests that `hold` has kept at the cluster, by class: those of the highest priority first, the oldest first in each. */
   readonly held: HeldView;
-  /** A live request. */
+  /**
+   * A group as its own engine sees it, now, whatever it has reported: for choices that are made on the instance itself, such as
+   * which of its requests migrates, and never for comparing groups.
+   */
+  local(groupId: number): GroupView | undefined;
+  /** A live request; one that a group has, as the group has reported it, if it has. */
   request(id: number): RequestView | undefined;
 }
 

@@ -81,6 +81,7 @@ function execute(
     limits: limitsOf(config.engine),
     workload,
     stack,
+    loadReports: config.cluster.loadReports,
     executor: cellExecutor.executor,
     observer: recorder,
     sampleIntervalUs: config.execution.sampleIntervalUs,

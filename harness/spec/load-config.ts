@@ -131,11 +131,18 @@ async function makeDraft(value: unknown, context: DraftContext): Promise<Checked
 function resolveCluster(cluster: Config['cluster'], context: DraftContext): Validated<ClusterSpec> {
   const hardware = resolveHardware(cluster.hardware, context);
   if (!hardware.ok) return hardware;
-  const { instances, maxInstances = instances, stagesPerGroup } = cluster;
+  const { instances, maxInstances = instances, stagesPerGroup, loadReports } = cluster;
   const faults = normalizeFaults(cluster.faults);
   return {
     ok: true,
-    value: { numInstances: instances, maxInstances, stagesPerGroup, hardware: hardware.value, faults },
+    value: {
+      numInstances: instances,
+      maxInstances,
+      stagesPerGroup,
+      hardware: hardware.value,
+      loadReports,
+      faults,
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { EnginePreset, EngineRules } from '../core/engine.ts';
 import type { Hardware } from '../core/hardware.ts';
+import type { LoadReporting } from '../core/load/load-reports.ts';
 import type { ModelShape } from '../core/model-shape.ts';
 import type { RequestClass } from '../core/workload.ts';
 import type { WorkloadSource } from '../../workloads/index.ts';
@@ -32,6 +33,8 @@ export interface ClusterSpec {
   /** Instances that serve one copy of the model together as a static pipeline; 1 for ordinary instances. */
   readonly stagesPerGroup: number;
   readonly hardware: Hardware;
+  /** How old the load is that policies see. */
+  readonly loadReports: LoadReporting;
   /** Instances that fail, each once, and when in virtual time; at least one instance never does. */
   readonly faults: readonly FaultSpec[];
 }

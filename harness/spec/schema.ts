@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { workloadSourceSchema } from '../../workloads/index.ts';
 import type { InputIssue } from '../base/errors.ts';
+import { msToUs } from '../base/units.ts';
+import type { LoadReporting } from '../core/load/load-reports.ts';
 import { isMapping } from './document.ts';
 import { enginePresetNames, toEngine } from './engine.ts';
 import { hardwareSchema } from './hardware-schema.ts';
@@ -32,6 +34,15 @@ const faultSchema = z.strictObject({
   atS: z.number().nonnegative(),
 });
 
+const loadReportsSchema = z.union([
+  z.enum(['live', 'per-step']),
+  z.strictObject({ everyMs: z.number().min(0.001) }),
+]);
+
+function toLoadReporting(input: z.output<typeof loadReportsSchema>): LoadReporting {
+  return typeof input === 'string' ? { kind: input } : { kind: 'every', us: msToUs(input.everyMs) };
+}
+
 const clusterSchema = z.strictObject({
   /** At the start. */
   instances: count,
@@ -41,6 +52,11 @@ const clusterSchema = z.strictObject({
   hardware: z.union([z.string(), hardwareSchema]),
   /** Instances that serve one copy of the model together as a static pipeline. */
   stagesPerGroup: count.default(1),
+  /**
+   * How old the load is that dispatchers and autoscalers see: `per-step`, as of when an instance's last finished step was
+   * scheduled; every so often; or `live`, which no cluster has.
+   */
+  loadReports: loadReportsSchema.default('per-step').transform(toLoadReporting),
   /** Instances that fail during every run, with all that they hold, and do not come back. */
   faults: z.array(faultSchema).default([]),
 });

@@ -76,7 +76,7 @@ function evaluate(expression: Expression, cells: readonly CellSummary[]): number
 /** One seed without a value leaves the whole without one: a mean over the rest would flatter the policy. */
 function pooled(policy: string, metric: MetricKey, cells: readonly CellSummary[]): number | undefined {
   const values = cells.filter((cell) => cell.policy === policy).map((cell) => cell[metric]);
-  const numbers = values.filter((value) => value !== null);
+  const numbers = values.filter((value) => typeof value === 'number');
   return numbers.length === values.length ? mean(numbers) : undefined;
 }
 
@@ -104,9 +104,13 @@ class SyntaxProblem extends Error {
   }
 }
 
-/** A policy's name may hold dashes and a metric's may not, so `a.x-1` is a difference and `my-idea.x` a metric. */
+/**
+ * A policy's name may hold dashes and a metric's may not, so `a.x-1` is a difference and `my-idea.x` a metric. No metric's
+ * name holds dots; one that is written with them (`a.p99.9_ttft_ms`) is read as a whole, so that the message can name the
+ * nearest there is.
+ */
 const tokenPattern =
-  /\s*(?:(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([A-Za-z0-9][\w-]*\.\w+)|(<=|>=|==|[<>+\-*/()])|(\S+))/g;
+  /\s*(?:(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([A-Za-z0-9][\w-]*(?:\.\w+)+)|(<=|>=|==|[<>+\-*/()])|(\S+))/g;
 
 type Token =
   | { readonly kind: 'number' | 'metric' | 'symbol' | 'junk'; readonly text: string }
@@ -164,7 +168,8 @@ class Parser {
   }
 
   #metric(text: string): Expression {
-    const [policy = '', key = ''] = text.split('.');
+    const dot = text.indexOf('.');
+    const [policy, key] = [text.slice(0, dot), text.slice(dot + 1)];
     if (!this.#policies.includes(policy)) {
       throw new SyntaxProblem({
         message: `there is no policy "${policy}"`,

@@ -27,16 +27,20 @@ export class BatchPressure {
   readonly #lengths: OutputLengths;
   readonly #throughput: Throughput;
   readonly #times: BatchTimes;
+  readonly #deviations: number;
 
+  /** `deviations` of `Service`. */
   constructor(
     learned: { classes: ServiceClasses; census: Census; lengths: OutputLengths; throughput: Throughput },
     times: BatchTimes,
+    deviations: number,
   ) {
     this.#classes = learned.classes;
     this.#census = learned.census;
     this.#lengths = learned.lengths;
     this.#throughput = learned.throughput;
     this.#times = times;
+    this.#deviations = deviations;
   }
 
   /**
@@ -66,6 +70,7 @@ export class BatchPressure {
       numServing: numServing + numOnMixed,
       startUs,
       intervalUs,
+      deviations: this.#deviations,
     };
     const numToStart = instancesToStart(groups, service, view.maxInstances);
     return { numInstances: Math.max(have, numServing + numToStart), numLate: countLate(groups, service, 0) };
@@ -75,7 +80,11 @@ export class BatchPressure {
   #waiting(view: ClusterView) {
     const groups = new DeadlineGroups(this.#times.groupSpanUs);
     const add = (request: RequestView): void => {
-      groups.add(this.#classes.deadlineUs(request), this.#lengths.remaining(request));
+      groups.add(
+        this.#classes.deadlineUs(request),
+        this.#lengths.remaining(request),
+        this.#lengths.variance(request),
+      );
     };
     for (const name of this.#classes.batchNames) for (const request of view.held.ofClass(name)) add(request);
     for (const { id, waiting, swapped } of view.groups) {

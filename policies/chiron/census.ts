@@ -6,14 +6,24 @@ interface Count {
   batch: number;
 }
 
+/** A request that was sent to a group (1) or has left it (-1). */
+interface Change {
+  readonly atUs: number;
+  readonly groupId: number;
+  readonly className: string;
+  readonly by: 1 | -1;
+}
+
 /**
  * How many requests of either kind each group has, in whichever list. Kept up to date request by request, so that
  * nothing is walked through at every arrival, and counted anew at every look, so that nothing that others move is
- * missed for long.
+ * missed for long. A look shows groups as they have last reported; what has changed since is known from the changes themselves.
  */
 export class Census {
   readonly #classes: ServiceClasses;
   readonly #counts = new Map<number, Count>();
+  /** Those that not every group has reported, oldest first. */
+  #changes: Change[] = [];
 
   constructor(classes: ServiceClasses) {
     this.#classes = classes;
@@ -21,22 +31,35 @@ export class Census {
 
   recount(view: ClusterView): void {
     this.#counts.clear();
+    const { observedAtUs } = view;
+    this.#changes = this.#changes.filter(({ atUs }) => atUs > observedAtUs);
     for (const group of view.groups) {
-      for (const { className } of requestsOf(group)) this.add(group.id, className);
+      for (const { className } of requestsOf(group)) this.#count(group.id, className, 1);
+      for (const change of this.#changes) {
+        if (change.groupId === group.id && change.atUs > group.observedAtUs)
+          this.#count(group.id, change.className, change.by);
+      }
     }
   }
 
-  add(groupId: number, className: string): void {
-    const count = this.#counts.get(groupId) ?? { interactive: 0, batch: 0 };
-    count[this.#kindOf(className)] += 1;
-    this.#counts.set(groupId, count);
+  add(groupId: number, className: string, atUs: number): void {
+    this.#change({ atUs, groupId, className, by: 1 });
   }
 
-  remove(groupId: number, className: string): void {
-    const count = this.#counts.get(groupId);
-    if (count === undefined) return;
+  remove(groupId: number, className: string, atUs: number): void {
+    this.#change({ atUs, groupId, className, by: -1 });
+  }
+
+  #change(change: Change): void {
+    this.#changes.push(change);
+    this.#count(change.groupId, change.className, change.by);
+  }
+
+  #count(groupId: number, className: string, by: 1 | -1): void {
+    const count = this.#counts.get(groupId) ?? { interactive: 0, batch: 0 };
     const kind = this.#kindOf(className);
-    count[kind] = Math.max(0, count[kind] - 1);
+    count[kind] = Math.max(0, count[kind] + by);
+    this.#counts.set(groupId, count);
   }
 
   interactiveIn(groupId: number): number {

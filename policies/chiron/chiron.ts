@@ -71,7 +71,8 @@ class Chiron {
       const reason = isBatch ? 'no instance has room for batch requests' : 'no instance takes requests';
       return { kind: 'hold', scope: 'class', reason };
     }
-    this.#census.add(group.id, request.className);
+    this.#census.add(group.id, request.className, view.nowUs);
+    this.#routing.placed(request, group.id, view);
     const reason = `${group.role} instance with ${this.#census.interactiveIn(group.id)} interactive and ${this.#census.batchIn(group.id)} batch requests`;
     return { kind: 'dispatch', groupId: group.id, reason };
   }
@@ -127,13 +128,14 @@ class Chiron {
       returns: this.#numReturns,
       moves_of_evicted: this.#numMoves,
       max_late_groups: this.#global?.maxLate ?? null,
+      max_batch_instances: this.#global?.maxBatch ?? null,
     };
   }
 
   #learn(event: PolicyEvent, view: ClusterView): void {
     switch (event.kind) {
       case 'requestEnded':
-        if (event.groupId !== undefined) this.#census.remove(event.groupId, event.className);
+        if (event.groupId !== undefined) this.#census.remove(event.groupId, event.className, view.nowUs);
         if (event.isFinished) this.#lengths.learn(event.className, event.generatedTokens);
         this.#evictedAtUs.delete(event.requestId);
         return;
@@ -164,11 +166,13 @@ class Chiron {
     return this.#global?.begin(view) ?? [];
   }
 
+  /** Each instance adapts its own batch size, to what it sees itself. */
   #adapt(view: ClusterView): readonly Decision[] {
     const decisions: Decision[] = [];
-    for (const group of view.groups) {
-      if (group.phase === 'loading') continue;
-      const window = this.#windows.next(group, view.observedAtUs);
+    for (const { id, phase } of view.groups) {
+      const group = view.local(id);
+      if (group === undefined || phase === 'loading') continue;
+      const window = this.#windows.next(group, group.observedAtUs);
       if (window !== undefined) this.#throughput.observe(group, window);
       const decision = this.#local?.adapt(group, window);
       if (decision !== undefined) decisions.push(decision);
@@ -180,8 +184,9 @@ class Chiron {
   #serveEvicted(view: ClusterView): readonly Decision[] {
     const decisions: Decision[] = [];
     const planned = new Map<number, Planned>();
-    for (const group of view.groups) {
-      if (group.swapped.length === 0) continue;
+    for (const { id } of view.groups) {
+      const group = view.local(id);
+      if (group === undefined || group.swapped.length === 0) continue;
       const returns = this.#bringBack(group);
       decisions.push(...returns);
       if (returns.length === 0) decisions.push(...this.#moveEvicted(group, view, planned));

@@ -69,13 +69,20 @@ export const params = z.strictObject({
    * Not published.
    */
   interactiveInstances: z.int().min(0).default(1),
-  /** Instances for batch requests alone at the start. Not published. */
+  /** Instances for batch requests alone at the start; always, without `batchPressure`. Not published. */
   batchInstances: z.int().min(0).default(0),
+  /** Whether instances are started for batch requests that would miss their deadline, and released once none waits. */
+  batchPressure: z.boolean().default(true),
   /**
    * Seconds: batch requests whose deadlines lie in the same span are one group. As long as `intervalS` where not
    * given, since decisions cannot tell them apart. Not published.
    */
   deadlineGroupS: z.number().positive().optional(),
+  /**
+   * Standard deviations by which the tokens that wait are estimated above their mean, by the central limit theorem over
+   * answer lengths: 1.645 is exceeded in one case of twenty. The paper's confidence is not published.
+   */
+  waitDeviations: z.number().min(0).default(1.645),
 
   /**
    * Share of an instance's KV blocks up to which requests are sent there; the rest is for their growth. Not

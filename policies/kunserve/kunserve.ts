@@ -1,20 +1,16 @@
 import type { z } from 'zod';
 import {
-  type BatchView,
   type ClusterView,
   type Decision,
   definePolicy,
   type GroupView,
   type KvTransition,
-  type Limits,
   type MemoryNeed,
-  type MicroBatchPlan,
   type PolicyDeps,
 } from '../../harness/policy/index.ts';
-import { type ChunkCost, CostModel } from './cost-model.ts';
 import { type Candidate, planDrop, planGrowth } from './drop-plan.ts';
-import { type Chunk, formByCost } from './lookahead.ts';
 import { type MemoryUnits, memoryUnits } from './memory.ts';
+import { MicroBatches } from './micro-batches.ts';
 import {
   demandBlocks,
   isOverloaded,
@@ -27,10 +23,6 @@ import { params } from './params.ts';
 import { RestoreTrigger } from './restore.ts';
 
 type Params = z.output<typeof params>;
-
-/** Before the cost model has learned anything, micro-batches have equal numbers of tokens, and as many as the code hints at. */
-const tokensOnly: ChunkCost = { perAttentionPair: 0, perToken: 1, perChunk: 0 };
-const unfittedMinTokens = 256;
 
 /**
  * KunServe (EuroSys 2026, arXiv 2412.18169v5): on memory overload, groups of instances merge into pipelines, the layers
@@ -49,7 +41,6 @@ class KunServe {
   readonly #maxStages: number;
   readonly #transition: KvTransition;
   readonly #blockSizeTokens: number;
-  readonly #costModel = new CostModel();
   readonly #restoreTrigger: RestoreTrigger;
   /** Sets of groups that have been decided on: one that the core refused would be refused again, and nobody else asked. */
   readonly #decidedSets = new Set<string>();
@@ -70,10 +61,6 @@ class KunServe {
         : { kind: 'remote-attention' };
     this.#blockSizeTokens = deps.blockSizeTokens;
     this.#restoreTrigger = new RestoreTrigger(settings, this.#units, numLayers);
-  }
-
-  get costModel(): CostModel {
-    return this.#costModel;
   }
 
   /** The monitor: overload that lasts drops, room restores. */
@@ -112,59 +99,11 @@ class KunServe {
     return this.#drop(view, overloaded, runningNeed);
   }
 
-  /**
-   * A pipeline with a deep queue takes more than one token budget at a time, to have something to look ahead at. Requests
-   * in host memory are the business of the policy that has put them there, limits included.
-   */
-  limitsOf(group: GroupView): Partial<Limits> | undefined {
-    const { lookahead, lookaheadBudgets } = this.#params;
-    const { maxBatchTokens } = group.limits;
-    const isDeep = group.waitingBlocks * this.#blockSizeTokens > maxBatchTokens;
-    if (!lookahead || !isDeep || group.stages.length < 2 || group.swapped.length > 0) return undefined;
-    return { maxBatchTokens: lookaheadBudgets * maxBatchTokens };
-  }
-
-  /**
-   * Lookahead batching of prefill, where there is a queue behind the batch or more than one token budget of it inside.
-   * Decode steps are dealt out over the micro-batches: all of them in the first would come back as one, for as long as
-   * they decode. A batch without as much prefill is left to the even split.
-   */
-  formMicroBatches(batch: BatchView, group: GroupView): readonly MicroBatchPlan[] | undefined {
-    const { lookahead } = this.#params;
-    const minTokens = this.#minTokens;
-    const hasQueue = group.waiting.length > 0 || batch.totalTokens > group.limits.maxBatchTokens;
-    if (!lookahead || !hasQueue || batch.totalTokens < 2 * minTokens) return undefined;
-    const chunks: Chunk[] = [];
-    const decodes: Chunk[] = [];
-    for (const { request, numTokens, pastTokens } of batch.entries) {
-      const chunk = { requestId: request.id, pastTokens, numTokens };
-      (request.status.kind === 'decoding' ? decodes : chunks).push(chunk);
-    }
-    const parts = formByCost(chunks, this.#costModel.chunkCost ?? tokensOnly, minTokens);
-    if (parts.length === 1) return undefined;
-    return parts.map((part, index) => {
-      const dealt = decodes.filter((_, place) => place % parts.length === index);
-      const entries = [...dealt, ...part];
-      return { entries: entries.map(({ requestId, numTokens }) => ({ requestId, numTokens })) };
-    });
-  }
-
-  /** MIN of the paper: more tokens than this, and a micro-batch's fixed cost is no more than its share. */
-  get #minTokens(): number {
-    const { minTokens, fixedCostShare } = this.#params;
-    if (minTokens !== undefined) return minTokens;
-    const { fixedTokens } = this.#costModel;
-    if (fixedTokens === undefined) return unfittedMinTokens;
-    return Math.max(1, Math.ceil((fixedTokens * (1 - fixedCostShare)) / fixedCostShare));
-  }
-
   stats(): Readonly<Record<string, number | null>> {
     return {
-      min_tokens: this.#minTokens,
       drops: this.#numDrops,
       restores: this.#numRestores,
       cancelled_restores: this.#numCancelledRestores,
-      ...this.#costModel.stats(),
     };
   }
 
@@ -283,14 +222,14 @@ export const kunserve = definePolicy({
   capabilities: { dropsParameters: true },
   create: (settings, deps) => {
     const policy = new KunServe(settings, deps);
+    const microBatches = new MicroBatches(settings);
     return {
-      limits: (group) => policy.limitsOf(group),
-      formMicroBatches: (batch, group) => policy.formMicroBatches(batch, group),
+      ...(settings.lookahead ? microBatches.moments : {}),
       onMemoryPressure: (group, need, view) => policy.relieve(group, need, view),
       tickUs: Math.round(settings.pollMs * 1000),
       onTick: (view) => policy.poll(view),
-      onStage: (timing) => policy.costModel.observe(timing),
-      stats: () => policy.stats(),
+      onStage: (timing) => microBatches.learn(timing),
+      stats: () => ({ ...policy.stats(), ...microBatches.stats() }),
     };
   },
 });

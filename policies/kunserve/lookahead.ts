@@ -11,18 +11,23 @@ export interface Chunk {
  * KunServe's lookahead batching (section 4.3): halves the queued work by cost, and the halves again, cutting requests
  * into chunks where a half ends inside one. Attention makes later chunks dearer, so that micro-batches of equal cost have
  * unequal numbers of tokens. Ends where a half would have fewer than `minTokens`, so no micro-batch is smaller unless the
- * whole is; the paper ends at a batch of that size. Tokens of a request keep their order.
+ * whole is; the paper ends at a batch of that size. Tokens of a request keep their order. One micro-batch after the other,
+ * so that who wants the first of a deep queue does not pay for all.
  */
-export function formByCost(
+export function* formByCost(
   chunks: readonly Chunk[],
   cost: ChunkCost,
   minTokens: number,
-): readonly (readonly Chunk[])[] {
+): Generator<readonly Chunk[], void> {
   const numTokens = tokensOf(chunks);
-  if (numTokens < 2 * minTokens) return [chunks];
+  if (numTokens < 2 * minTokens) {
+    yield chunks;
+    return;
+  }
   const middle = Math.round(tokensOfHalf(chunks, cost));
   const [head, tail] = cutAt(chunks, Math.min(Math.max(middle, minTokens), numTokens - minTokens));
-  return [...formByCost(head, cost, minTokens), ...formByCost(tail, cost, minTokens)];
+  yield* formByCost(head, cost, minTokens);
+  yield* formByCost(tail, cost, minTokens);
 }
 
 /** What the chunks cost together, less what every micro-batch costs however little it has to do. */
@@ -37,7 +42,7 @@ function costOfChunk({ pastTokens, numTokens }: Chunk, cost: ChunkCost): number 
   return cost.perAttentionPair * pairs + cost.perToken * numTokens + cost.perChunk;
 }
 
-function tokensOf(chunks: readonly Chunk[]): number {
+export function tokensOf(chunks: readonly Chunk[]): number {
   let sum = 0;
   for (const { numTokens } of chunks) sum += numTokens;
   return sum;
@@ -65,7 +70,7 @@ function tokensFor(costLeft: number, { pastTokens, numTokens }: Chunk, cost: Chu
 }
 
 /** The first `numTokens` tokens and the others. */
-function cutAt(chunks: readonly Chunk[], numTokens: number): readonly [Chunk[], Chunk[]] {
+export function cutAt(chunks: readonly Chunk[], numTokens: number): readonly [Chunk[], Chunk[]] {
   const head: Chunk[] = [];
   const tail: Chunk[] = [];
   let left = numTokens;

@@ -4,21 +4,25 @@ import type { MemoryUnits } from './memory.ts';
 export interface RestoreRule {
   /** Share of the KV memory without drop below which parameters come back. */
   readonly restoreUsage: number;
-  /** Polls over which usage must not have risen. */
-  readonly trendPolls: number;
+  /** Time between two load reports, in milliseconds. */
+  readonly reportMs: number;
+  /** Reports over which usage must not have risen. */
+  readonly trendReports: number;
 }
 
 /**
  * When parameters come back (KunServe, section 4.4): the KV in use is below half of what the cluster has room for *without*
  * any drop, and is not on the rise. Measured against the room with drop it would oscillate: restoring shrinks the room,
- * which raises the usage. The authors' code asks for a fall over the last 30 polls (the sum of their differences, which is
- * the last less the first); a cluster that has fallen idle does not fall any further and is restored here as well.
+ * which raises the usage. As in the authors' code, usage is what the last load report said, once in half a second, and the
+ * code asks for a fall over the last 30 reports (the sum of their differences, which is the last less the first); a
+ * cluster that has fallen idle does not fall any further and is restored here as well.
  */
 export class RestoreTrigger {
   readonly #rule: RestoreRule;
   readonly #units: MemoryUnits;
   readonly #numLayers: number;
   readonly #usages: number[] = [];
+  #reportedAtUs = -Infinity;
 
   constructor(rule: RestoreRule, units: MemoryUnits, numLayers: number) {
     this.#rule = rule;
@@ -26,13 +30,15 @@ export class RestoreTrigger {
     this.#numLayers = numLayers;
   }
 
-  /** Once a poll. */
+  /** At every poll; takes a report where one is due. */
   record(view: ClusterView): void {
+    if (view.nowUs - this.#reportedAtUs < this.#rule.reportMs * 1000) return;
+    this.#reportedAtUs = view.nowUs;
     this.#usages.push(usageWithoutDrop(view, this.#units));
-    if (this.#usages.length > this.#rule.trendPolls + 1) this.#usages.shift();
+    if (this.#usages.length > this.#rule.trendReports + 1) this.#usages.shift();
   }
 
-  /** KV in use as a share of the KV memory without drop, at the last poll. */
+  /** KV in use as a share of the KV memory without drop, at the last report. */
   get usage(): number {
     return this.#usages.at(-1) ?? 0;
   }

@@ -22,8 +22,8 @@ interface State {
   readonly freeness: number;
 }
 
-/** Why a request moves: its instance is to go, the head of a queue needs room, or the instance is too full. */
-type Cause = 'drain' | 'defragmentation' | 'balance';
+/** Why a request moves: its instance is to go, is too full, has a head of its queue that needs room, or has had to preempt. */
+type Cause = 'drain' | 'balance' | 'defragmentation' | 'preemption';
 
 /**
  * Migration of Llumnix (section 4.4): the fullest groups are paired with the freest, and each pair moves one request after the
@@ -32,20 +32,27 @@ type Cause = 'drain' | 'defragmentation' | 'balance';
  *
  * The victim is of the lowest priority and the shortest of these, so that least is copied; the authors' first code takes
  * the last admitted, later versions the shortest. It decodes (no prefill is interrupted), and the target must stay above its own
- * threshold with it, which the later code demands too. That code also makes every instance with preempted requests
- * a source: here their demand counts as that of the head of the queue, where they stand.
+ * threshold with it, which the later code demands too.
+ *
+ * As in the authors' code, an instance with preempted requests is a source however free it is, and one with any request
+ * that waits is no target: what comes would take the memory that its queue is waiting for.
  */
 export class Migration {
   readonly #rule: MigrationRule;
-  readonly #numByCause: Record<Cause, number> = { drain: 0, defragmentation: 0, balance: 0 };
+  readonly #numByCause: Record<Cause, number> = {
+    drain: 0,
+    balance: 0,
+    defragmentation: 0,
+    preemption: 0,
+  };
 
   constructor(rule: MigrationRule) {
     this.#rule = rule;
   }
 
   /** Pairs the fullest source with the freest target, and so on; a source that has nothing to move leaves its target to the next. */
-  pair({ groups }: ClusterView): readonly MigrateDecision[] {
-    const states = groups.filter(isIdle).map((group) => this.#stateOf(group));
+  pair(view: ClusterView): readonly MigrateDecision[] {
+    const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const sources = states.filter((state) => this.#isSource(state));
     const targets = states.filter((state) => this.#isTarget(state));
     sources.sort((a, b) => compare(a.freeness, b.freeness) || a.group.id - b.group.id);
@@ -54,35 +61,36 @@ export class Migration {
     for (const source of sources) {
       const target = targets[decisions.length];
       if (target === undefined) break;
-      decisions.push(...this.#migrate(source, target));
+      decisions.push(...this.#migrate(source, target, view));
     }
     return decisions;
   }
 
   /** A migration is done: the pair goes on, if both still are what they were. */
-  continue(from: number, to: number, { groups }: ClusterView): readonly MigrateDecision[] {
-    const states = groups.filter(isIdle).map((group) => this.#stateOf(group));
+  continue(from: number, to: number, view: ClusterView): readonly MigrateDecision[] {
+    const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const source = states.find(({ group }) => group.id === from);
     const target = states.find(({ group }) => group.id === to);
     if (source === undefined || target === undefined) return [];
-    return this.#isSource(source) && this.#isTarget(target) ? this.#migrate(source, target) : [];
+    return this.#isSource(source) && this.#isTarget(target) ? this.#migrate(source, target, view) : [];
   }
 
   /** Migrations asked for, by cause. */
   stats(): Readonly<Record<string, number>> {
-    const { drain, defragmentation, balance } = this.#numByCause;
+    const { drain, balance, defragmentation, preemption } = this.#numByCause;
     return {
       migrations_to_drain: drain,
       migrations_to_defragment: defragmentation,
       migrations_to_balance: balance,
+      migrations_after_preemption: preemption,
     };
   }
 
-  /** One request of the source, if there is one to move. */
-  #migrate(source: State, target: State): readonly MigrateDecision[] {
-    const victim = this.#victim(source.group, target.group);
+  /** One request of the source, if there is one to move: the pair is found by what instances report, the victim by the source itself. */
+  #migrate(source: State, target: State, view: ClusterView): readonly MigrateDecision[] {
+    const victim = this.#victim(view.local(source.group.id) ?? source.group, target.group);
     if (victim === undefined) return [];
-    const cause = this.#causeOf(source.group);
+    const cause = this.#causeOf(source);
     this.#numByCause[cause] += 1;
     const reason = `${cause}: source ${stepsText(source.freeness)}, target ${stepsText(target.freeness)}`;
     const { protocol } = this.#rule;
@@ -110,18 +118,20 @@ export class Migration {
 
   #isSource({ group, freeness }: State): boolean {
     const isOpen = group.phase === 'serving' || group.phase === 'draining';
-    return isOpen && freeness < this.#rule.sourceBelowSteps;
+    return isOpen && (freeness < this.#rule.sourceBelowSteps || hasPreempted(group));
   }
 
   #isTarget({ group, freeness }: State): boolean {
     const isOpen = group.phase === 'serving' && group.acceptsRequests;
-    return isOpen && freeness > this.#rule.targetAboveSteps;
+    return isOpen && !hasQueue(group) && freeness > this.#rule.targetAboveSteps;
   }
 
-  #causeOf(source: GroupView): Cause {
+  #causeOf({ group: source, freeness }: State): Cause {
     if (source.phase === 'draining') return 'drain';
+    const { sourceBelowSteps } = this.#rule;
     const withoutHead = migrationFreeness(source, { ...this.#rule, countsHead: false });
-    return withoutHead < this.#rule.sourceBelowSteps ? 'balance' : 'defragmentation';
+    if (withoutHead < sourceBelowSteps) return 'balance';
+    return freeness < sourceBelowSteps ? 'defragmentation' : 'preemption';
   }
 
   #stateOf(group: GroupView): State {
@@ -132,6 +142,17 @@ export class Migration {
 /** One migration at a time for each group, in or out. */
 function isIdle({ numMigratingIn, numMigratingOut }: GroupView): boolean {
   return numMigratingIn === 0 && numMigratingOut === 0;
+}
+
+/** Requests that were given up, in the queue again or in host memory. */
+function hasPreempted({ waiting, swapped }: GroupView): boolean {
+  if (swapped.length > 0) return true;
+  for (const { status } of waiting) if (status.kind === 'preempted') return true;
+  return false;
+}
+
+function hasQueue({ waiting, swapped }: GroupView): boolean {
+  return waiting.length > 0 || swapped.length > 0;
 }
 
 /** Like a difference, but also of two infinite numbers. */

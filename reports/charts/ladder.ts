@@ -15,8 +15,11 @@ const keys: readonly FigureKey[] = [
   'p50_ttft_ms',
   'p90_ttft_ms',
   'p99_ttft_ms',
+  'p999_ttft_ms',
   'p50_tpot_ms',
+  'p90_tpot_ms',
   'p99_tpot_ms',
+  'p999_tpot_ms',
 ];
 
 export const ladder: Chart = {

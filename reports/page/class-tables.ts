@@ -13,12 +13,15 @@ const columns: readonly { readonly key: keyof ClassSummary; readonly head: strin
   { key: 'offered', head: 'offered' },
   { key: 'completed', head: 'completed' },
   { key: 'slo_attainment', head: 'SLO met' },
-  { key: 'mean_ttft_ms', head: 'TTFT\nmean, ms' },
-  { key: 'p50_ttft_ms', head: 'TTFT\np50, ms' },
-  { key: 'p99_ttft_ms', head: 'TTFT\np99, ms' },
-  { key: 'p50_tpot_ms', head: 'TPOT\np50, ms' },
-  { key: 'p99_tpot_ms', head: 'TPOT\np99, ms' },
-  { key: 'p99_e2el_ms', head: 'E2E\np99, ms' },
+  { key: 'mean_ttft_ms', head: 'TTFT\nmean' },
+  { key: 'p50_ttft_ms', head: 'TTFT\np50' },
+  { key: 'p99_ttft_ms', head: 'TTFT\np99' },
+  { key: 'p999_ttft_ms', head: 'TTFT\np99.9' },
+  { key: 'p50_tpot_ms', head: 'TPOT\np50' },
+  { key: 'p99_tpot_ms', head: 'TPOT\np99' },
+  { key: 'p999_tpot_ms', head: 'TPOT\np99.9' },
+  { key: 'p99_e2el_ms', head: 'E2E\np99' },
+  { key: 'p999_e2el_ms', head: 'E2E\np99.9' },
 ];
 
 /** One table a class of requests; nothing where there is one class, whose figures are those of the whole. */
@@ -35,7 +38,7 @@ export function classTables(results: Results): Markup {
   const priority = (name: string) => classNamed(results, name)?.priority ?? 0;
   const ordered = names.toSorted((a, b) => priority(b) - priority(a) || (a < b ? -1 : 1));
   return html`<section aria-labelledby="classes"><h2 id="classes">Classes of requests</h2>
-<p class="note wide">Means over the seeds, by priority. Verdicts are on all requests together.</p>
+<p class="note wide">Means over the seeds, by priority; latencies in ms. Verdicts are on all requests together.</p>
 ${ordered.map((name) => tableOf(results, name, stacks))}</section>`;
 }
 

@@ -10,6 +10,7 @@ import { doneCells } from '../load.ts';
 import type { Results } from '../load.ts';
 import { html } from '../markup.ts';
 import type { Markup } from '../markup.ts';
+import { setUpOf } from '../set-up.ts';
 import { familyLabels, styleOf } from '../stacks.ts';
 import { variableByColour } from '../theme.ts';
 import { familyNote, headline, headroomNote, verdictsOf } from '../verdict.ts';
@@ -23,7 +24,7 @@ export function firstScreen(results: Results): Markup {
 <h1>${manifest.name}</h1>
 ${modeBadge(results)}
 <p class="lead">${headline(results, verdicts)} ${headroomNote(results)}</p>
-<p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where the 95 % interval of the ratio leaves out 1. A bound shows the headroom and cannot win.${faultSentence(results)}</p>
+<p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where the 95 % interval of the ratio leaves out 1. A bound is no rival: it shows what memory that never runs out would give, and can itself be beaten, for instance where a pipeline shares out the chunks of a prompt.${faultSentence(results)}</p>
 ${troubleNote(results)}
 </header>
 <main>
@@ -140,7 +141,15 @@ function facts(results: Results): Markup {
     ...(faults === '' ? [] : [['Faults', faults] as const]),
     ...Object.entries(manifest.machine).map(machineFact),
   ];
-  return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>${setUpNote(manifest.config)}`;
+}
+
+/** What ran under the policies of all stacks. */
+function setUpNote(config: unknown): Markup {
+  const setUp = setUpOf(config);
+  if (setUp === undefined) return html``;
+  const { engine, rules, loadReports } = setUp;
+  return html`<p class="note wide"><strong>Engine</strong> ${engine}: ${rules}. <strong>Load reports</strong> to policies: ${loadReports}.</p>`;
 }
 
 /** `memory_bytes: 1536` as `memory: 1.5 KiB`. */

@@ -56,6 +56,7 @@ const device: Hardware = {
     maxBackoffUs: 1e6,
   },
   remapUs: 5000,
+  migrationHandshakeUs: 17_000,
 };
 
 interface BenchmarkCase {
@@ -132,6 +133,7 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
     stagesPerGroup: 1,
     blockSizeTokens: 16,
     engine: enginePresets['vllm-v1'].rules,
+    loadReports: { kind: 'live' },
     limits: { maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0, admits: true },
     workload: poisson(benchmarkCase),
     stack,

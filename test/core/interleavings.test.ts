@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
+import { runTiny, tinyHardware, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { restless } from './restless.ts';
@@ -28,8 +29,20 @@ const run = fc.record({
   weightsFrom: fc.constantFrom('disk', 'host', 'peer'),
   failureRatio: fc.constantFrom(0, 0.5),
   networkMBs: fc.constantFrom(1, 10, 100),
+  migrationHandshakeUs: fc.constantFrom(0, 0, 300, 5000),
   weightsInHostMemory: fc.boolean(),
   policySeed: fc.nat(),
+  engine: fc.constantFrom<Pick<TinyRun, 'engine' | 'admission'>>(
+    { engine: 'vllm-v1' },
+    { engine: 'vllm-v1', admission: 'first-chunk' },
+    { engine: 'vllm-v0' },
+    { engine: 'vllm-0.1' },
+  ),
+  loadReports: fc.constantFrom<LoadReporting>(
+    { kind: 'live' },
+    { kind: 'per-step' },
+    { kind: 'every', us: 700 },
+  ),
   faults: fc.uniqueArray(
     fc.record({ instance: fc.nat({ max: mostInstances - 1 }), atUs: fc.integer({ min: 1, max: 60_000 }) }),
     { maxLength: mostInstances - 1, selector: ({ instance }) => instance },
@@ -40,15 +53,18 @@ describe('any interleaving of merges, restores, migrations, starts, drains, faul
   it('keeps every invariant at every event, ends every request once, and leaves nothing behind', () => {
     fc.assert(
       fc.property(run, (drawn) => {
-        const { stackIndex, networkMBs, weightsInHostMemory, faults, ...others } = drawn;
+        const { stackIndex, engine, networkMBs, migrationHandshakeUs, ...moreDrawn } = drawn;
+        const { weightsInHostMemory, faults, ...others } = moreDrawn;
         const { extraInstances, weightsFrom, failureRatio, ...options } = others;
         const { numInstances } = options;
         const network = { bytesPerSecond: networkMBs * 1e6, latencyUs: 10 };
         const { seen } = runTiny({
           ...options,
+          ...engine,
           maxInstances: numInstances + extraInstances,
           hardware: {
             network,
+            migrationHandshakeUs,
             weightsInHostMemory,
             start: { ...tinyHardware(1).start, weightsFrom, failureRatio },
           },

@@ -6,7 +6,7 @@ import type { ComputeProfile, Hardware, TensorParallelProfile } from '../../harn
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { type StepShape, StepCost } from '../../harness/executors/step-cost.ts';
 import { policies } from '../../policies/index.ts';
-import { readHardware, readModel } from '../validate/measured-runs.ts';
+import { readHardware, readModel } from '../validate/vllm/measured-runs.ts';
 import { decoding, prefilling, together } from './steps.ts';
 
 function stepMs(modelName: string, hardware: Hardware, step: StepShape): number {

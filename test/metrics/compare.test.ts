@@ -1,14 +1,22 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRng } from '../../harness/base/rng.ts';
-import { compareStacks } from '../../harness/metrics/compare.ts';
+import { comparedMetrics, compareStacks } from '../../harness/metrics/compare.ts';
 import type { ComparedCell } from '../../harness/metrics/paired-run.ts';
 import type { Comparison } from '../../harness/metrics/results.ts';
-import { cellOf, pairedQueues, rejected, rowsOf } from './compared-cells.ts';
+import { cellOf, pairedQueues, recordedCell, rejected, rowsOf } from './compared-cells.ts';
 
 // A minute for the slowest machine; a second or two on an idle one.
 const patience = 60_000;
 const seeds = [1, 2, 3];
-const queueMetrics = ['p50_ttft_ms', 'p99_ttft_ms', 'mean_ttft_ms', 'mean_e2el_ms', 'slo_attainment'];
+const queueMetrics = [
+  'p50_ttft_ms',
+  'p99_ttft_ms',
+  'p999_ttft_ms',
+  'mean_ttft_ms',
+  'mean_e2el_ms',
+  'slo_attainment',
+];
 
 function queueCells(trial: number, slowdown: number): ComparedCell[] {
   const rng = createRng(trial, 'test/compare');
@@ -70,6 +78,25 @@ function compare(policyRows: typeof steady, baselineRows = steady): Comparison[]
 }
 
 describe('what counts', () => {
+  test('what is compared under a name is what the summaries call by it', () => {
+    const ttftUs = fc.integer({ min: 1, max: 10_000_000 });
+    const request = fc.tuple(ttftUs, fc.integer({ min: 2, max: 300 }));
+    const requests = fc.array(request, { minLength: 20, maxLength: 20 });
+    fc.assert(
+      fc.property(requests, requests, (baseline, policy) => {
+        const cells = [recordedCell('base', baseline), recordedCell('other', policy)];
+        const compared = new Map(compareStacks(cells, 'base').map(({ metric, ...pair }) => [metric, pair]));
+        expect([...compared.keys()]).toEqual(comparedMetrics);
+        for (const metric of comparedMetrics) {
+          const [baselineValue, value] = cells.map(({ summary }) => summary[metric]!);
+          expect(compared.get(metric)?.value, metric).toBeCloseTo(value!, 6);
+          expect(compared.get(metric)?.baseline_value, metric).toBeCloseTo(baselineValue!, 6);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   test('a policy against its own copy is a tie with a ratio of exactly 1', () => {
     for (const comparison of compare(steady)) {
       expect(comparison.verdict).toBe('cannot tell');

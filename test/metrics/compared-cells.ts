@@ -5,13 +5,14 @@ import type { ComparedCell } from '../../harness/metrics/paired-run.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import type { RequestRow } from '../../harness/metrics/results.ts';
 import { nullSinks } from '../../harness/metrics/sinks.ts';
+import type { RunTotals } from '../../harness/metrics/summary.ts';
 import { finishedRequest, rowOf } from './records.ts';
 
 export const classes: readonly RequestClass[] = [
   { name: 'interactive', priority: 1, slo: { ttftUs: 3_000_000, tpotUs: 50_000 } },
 ];
 
-const emptySummary = new CellRecorder({ classes, openSink: nullSinks }).finish({
+const emptyTotals: RunTotals = {
   id: 'cell',
   policy: '',
   seed: 1,
@@ -19,7 +20,9 @@ const emptySummary = new CellRecorder({ classes, openSink: nullSinks }).finish({
   instanceUs: 10_000_000,
   verifiedTokens: null,
   policyStats: {},
-});
+};
+
+const emptySummary = new CellRecorder({ classes, openSink: nullSinks }).finish(emptyTotals);
 
 /** A cell with the figures that a comparison reads from its summary. */
 export function cellOf(
@@ -40,6 +43,22 @@ export function cellOf(
     },
     outcomes: RequestOutcomes.from(rows, classes),
   };
+}
+
+/** A whole cell, summary included, of finished requests with these [TTFT in microseconds, answer tokens], one a second. */
+export function recordedCell(policy: string, requests: readonly (readonly [number, number])[]): ComparedCell {
+  const recorder = new CellRecorder({ classes, openSink: nullSinks });
+  const rows = requests.map(([ttftUs, generatedTokens], id) => {
+    const arrivedAtUs = id * 1_000_000;
+    const firstTokenAtUs = arrivedAtUs + ttftUs;
+    // Per token 20 ms and more, differing between requests.
+    const endedAtUs = firstTokenAtUs + (20_000 + 10 * id) * (generatedTokens - 1);
+    const record = { ...finishedRequest, id, arrivedAtUs, firstTokenAtUs, endedAtUs, generatedTokens };
+    recorder.requestEnded(record);
+    return rowOf(record);
+  });
+  const summary = recorder.finish({ ...emptyTotals, policy });
+  return { summary, outcomes: RequestOutcomes.from(rows, classes) };
 }
 
 /** A finished request per TTFT (seconds), one a second, ten tokens at 20 ms each. */

@@ -143,10 +143,13 @@ test('a class has its own latencies and counts, and a class without requests has
     mean_ttft_ms: 400,
     p50_ttft_ms: 300,
     p99_ttft_ms: 692,
+    p999_ttft_ms: 699.2,
     p50_tpot_ms: 20,
     p99_tpot_ms: 20,
+    p999_tpot_ms: 20,
     p50_e2el_ms: 480,
     p99_e2el_ms: 872,
+    p999_e2el_ms: 879.2,
     slo_attainment: 2 / 3,
   });
   expect(summary.classes['batch']).toEqual({
@@ -155,10 +158,13 @@ test('a class has its own latencies and counts, and a class without requests has
     mean_ttft_ms: null,
     p50_ttft_ms: null,
     p99_ttft_ms: null,
+    p999_ttft_ms: null,
     p50_tpot_ms: null,
     p99_tpot_ms: null,
+    p999_tpot_ms: null,
     p50_e2el_ms: null,
     p99_e2el_ms: null,
+    p999_e2el_ms: null,
     slo_attainment: null,
   });
   expect(summary).toMatchObject({ mean_ttft_ms: 400, p50_e2el_ms: 480 });

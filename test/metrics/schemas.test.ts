@@ -17,7 +17,7 @@ function validator(name: (typeof resultSchemaNames)[number]) {
 test('every published schema is a valid JSON Schema with a title', () => {
   for (const name of resultSchemaNames) {
     expect(validator(name)).toBeTypeOf('function');
-    expect(resultJsonSchema(name)).toMatchObject({ title: expect.any(String), 'x-schema-version': 3 });
+    expect(resultJsonSchema(name)).toMatchObject({ title: expect.any(String), 'x-schema-version': 4 });
   }
 });
 

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ClusterView, RequestView } from '../../harness/policy/index.ts';
+import { createRng } from '../../harness/base/rng.ts';
 import { BatchPressure } from '../../policies/chiron/batch-pressure.ts';
 import { countLate, DeadlineGroups, instancesToStart } from '../../policies/chiron/deadline-groups.ts';
 import { OutputLengths } from '../../policies/chiron/output-lengths.ts';
@@ -26,6 +27,25 @@ describe('expected output lengths', () => {
     const request = requestView(0, { outputLimitTokens: 100 });
     expect(lengths.remaining({ ...request, generatedTokens: 30 })).toBe(70);
     expect(lengths.remaining({ ...request, generatedTokens: 100 })).toBe(1);
+  });
+});
+
+describe('the variance of output lengths', () => {
+  const request = requestView(0, { className: 'bulk', outputLimitTokens: 1000 });
+
+  it('is that of what has finished in the end, and nothing at first, when all is the limit', () => {
+    const lengths = new OutputLengths();
+    expect(lengths.variance(request)).toBe(0);
+    for (let count = 0; count < 100_000; count += 1) lengths.learn('bulk', count % 2 === 0 ? 100 : 300);
+    expect(lengths.variance(request) / 10_000).toBeCloseTo(1, 1);
+    expect(lengths.variance({ ...request, className: 'chat' })).toBe(0);
+  });
+
+  it('is no more than what is left to generate allows', () => {
+    const lengths = new OutputLengths();
+    for (let count = 0; count < 1000; count += 1) lengths.learn('bulk', count % 2 === 0 ? 1 : 999);
+    expect(lengths.variance({ ...request, outputLimitTokens: 40 })).toBeLessThanOrEqual(20 ** 2);
+    expect(lengths.variance({ ...request, generatedTokens: 960 })).toBeLessThanOrEqual(20 ** 2);
   });
 });
 
@@ -57,6 +77,8 @@ describe('throughput', () => {
   });
 });
 
+const exactly = (deadlineUs: number, tokens: number) => ({ deadlineUs, tokens, variance: 0 });
+
 describe('groups of like deadlines', () => {
   it('collect what falls in one span, under the most urgent deadline', () => {
     const groups = new DeadlineGroups(100);
@@ -66,66 +88,87 @@ describe('groups of like deadlines', () => {
       [199, 7],
       [205, 11],
     ] as const)
-      groups.add(deadlineUs, tokens);
+      groups.add(deadlineUs, tokens, 10 * tokens);
     expect(groups.inOrder()).toEqual([
-      { deadlineUs: 110, tokens: 12 },
-      { deadlineUs: 205, tokens: 14 },
+      { deadlineUs: 110, tokens: 12, variance: 120 },
+      { deadlineUs: 205, tokens: 14, variance: 140 },
     ]);
   });
 
-  const service = { nowUs: 1000, tokensPerUs: 1, numServing: 2, startUs: 100, intervalUs: 100 };
+  const service = {
+    nowUs: 1000,
+    tokensPerUs: 1,
+    numServing: 2,
+    startUs: 100,
+    intervalUs: 100,
+    deviations: 0,
+  };
 
   it('are late by what is ahead of them as well, and by moments', () => {
-    const first = { deadlineUs: 2000, tokens: 2000 };
+    const first = exactly(2000, 2000);
     expect(countLate([first], service, 0)).toBe(0);
     expect(countLate([{ ...first, tokens: 2001 }], service, 0)).toBe(1);
-    expect(
-      countLate(
-        [
-          { ...first, tokens: 1900 },
-          { deadlineUs: 2500, tokens: 1000 },
-        ],
-        service,
-        0,
-      ),
-    ).toBe(0);
-    expect(
-      countLate(
-        [
-          { ...first, tokens: 2000 },
-          { deadlineUs: 2500, tokens: 1001 },
-        ],
-        service,
-        0,
-      ),
-    ).toBe(1);
+    expect(countLate([{ ...first, tokens: 1900 }, exactly(2500, 1000)], service, 0)).toBe(0);
+    expect(countLate([{ ...first, tokens: 2000 }, exactly(2500, 1001)], service, 0)).toBe(1);
     // The same requests a while later.
     expect(countLate([first], { ...service, nowUs: 1500 }, 0)).toBe(1);
   });
 
   it('are not helped by an instance before it has started', () => {
-    const group = { deadlineUs: 2000, tokens: 2900 };
+    const group = exactly(2000, 2900);
     expect(countLate([group], service, 1)).toBe(0);
     expect(countLate([{ ...group, tokens: 2901 }], service, 1)).toBe(1);
   });
 
   it('ask for as few instances as it takes', () => {
-    expect(instancesToStart([{ deadlineUs: 2000, tokens: 2000 }], service, 50)).toBe(0);
-    expect(instancesToStart([{ deadlineUs: 2000, tokens: 3801 }], service, 50)).toBe(3);
-    expect(instancesToStart([{ deadlineUs: 2000, tokens: 1e9 }], service, 50)).toBe(50);
+    expect(instancesToStart([exactly(2000, 2000)], service, 50)).toBe(0);
+    expect(instancesToStart([exactly(2000, 3801)], service, 50)).toBe(3);
+    expect(instancesToStart([exactly(2000, 1e9)], service, 50)).toBe(50);
   });
 
   it('ask for a finite number where the deadline has passed, and no less than before', () => {
-    const overdue = { deadlineUs: 0, tokens: 900 };
+    const overdue = exactly(0, 900);
     // An instance has one interval of service: 2 * 200 + 5 * 100 = 900.
     expect(instancesToStart([overdue], service, 50)).toBe(5);
     expect(instancesToStart([overdue], { ...service, numServing: 0 }, 50)).toBe(9);
+  });
+
+  it('are late by an upper estimate: deviations of the sum of what is ahead, by the central limit theorem', () => {
+    // 2,000 tokens fit. 1,900 with a deviation of 60 do at one deviation and a half, not at two.
+    const group = { deadlineUs: 2000, tokens: 1900, variance: 60 ** 2 };
+    expect(countLate([group], { ...service, deviations: 1.5 }, 0)).toBe(0);
+    expect(countLate([group], { ...service, deviations: 2 }, 0)).toBe(1);
+    expect(instancesToStart([group], { ...service, deviations: 2 }, 50)).toBe(1);
+    // Deviations of two groups do not add, their variances do: 1,900 and 2 * 50 are not 1,900 and 2 * 71.
+    const halves = [2000, 2001].map((deadlineUs) => ({ deadlineUs, tokens: 950, variance: 50 ** 2 / 2 }));
+    expect(countLate(halves, { ...service, deviations: 2 }, 0)).toBe(0);
+  });
+
+  it('are late rarely where the estimate says that they are not', () => {
+    const rng = createRng(1, 'lengths');
+    const lengthOf = (): number => Math.ceil(400 * rng.exponential());
+    const lengths = new OutputLengths();
+    for (let count = 0; count < 20_000; count += 1) lengths.learn('bulk', lengthOf());
+    const request = requestView(0, { className: 'bulk', outputLimitTokens: 8000 });
+    const numRequests = 200;
+    const estimate =
+      numRequests * lengths.remaining(request) + 1.645 * Math.sqrt(numRequests * lengths.variance(request));
+    const sums = Array.from({ length: 2000 }, () => {
+      let sum = 0;
+      for (let count = 0; count < numRequests; count += 1) sum += lengthOf();
+      return sum;
+    });
+    const exceeded = sums.filter((sum) => sum > estimate).length / sums.length;
+    // One in twenty, by the choice of 1.645; half of them by the mean alone.
+    expect(exceeded).toBeGreaterThan(0.03);
+    expect(exceeded).toBeLessThan(0.08);
   });
 
   it('ask for more, the more there is to do and the less time', () => {
     const arbitrary = fc.record({
       deadlineUs: fc.integer({ min: 0, max: 1e4 }),
       tokens: fc.integer({ min: 1, max: 1e5 }),
+      variance: fc.constant(0),
     });
     fc.assert(
       fc.property(fc.array(arbitrary, { minLength: 1 }), fc.nat(5000), (list, sooner) => {
@@ -147,26 +190,40 @@ function bulk(count: number, about: Partial<RequestView> = {}): RequestView[] {
   return Array.from({ length: count }, (_, id) => requestView(id, common));
 }
 
+/** So many requests held, and a mixed instance with nothing to do. */
+function queueOf(count: number): ClusterView {
+  return clusterView(groupsOf([['mixed', 0]]), { held: heldView(bulk(count)), maxInstances: 16 });
+}
+
 describe('batch back-pressure', () => {
   const times = { startUs: 10e6, intervalUs: 10e6, groupSpanUs: 10e6 };
   /** Instances measured at a token per millisecond each. */
-  function pressureOn(view: ClusterView, isMeasured = true): BatchPressure {
+  function pressureOn(
+    view: ClusterView,
+    isMeasured = true,
+    { lengths = new OutputLengths(), deviations = 2 } = {},
+  ): BatchPressure {
     const throughput = new Throughput();
     if (isMeasured) for (const group of view.groups) throughput.observe(group, windowOf(1000));
-    return new BatchPressure(
-      { classes, census: censusOf(view), lengths: new OutputLengths(), throughput },
-      times,
-    );
+    return new BatchPressure({ classes, census: censusOf(view), lengths, throughput }, times, deviations);
   }
   const want = (view: ClusterView, isMeasured = true) => pressureOn(view, isMeasured).want(view, 1);
 
   it('starts instances for deadlines that would be missed, and none otherwise', () => {
-    const groups = groupsOf([['mixed', 0]]);
     // One instance does 600,000 tokens until the deadline; each further one 590,000.
-    const queue = (count: number) => clusterView(groups, { held: heldView(bulk(count)), maxInstances: 16 });
-    expect(want(queue(6000))).toEqual({ numInstances: 0, numLate: 0 });
-    expect(want(queue(6001))).toEqual({ numInstances: 1, numLate: 1 });
-    expect(want(queue(11_901)).numInstances).toBe(2);
+    expect(want(queueOf(6000))).toEqual({ numInstances: 0, numLate: 0 });
+    expect(want(queueOf(6001))).toEqual({ numInstances: 1, numLate: 1 });
+    expect(want(queueOf(11_901)).numInstances).toBe(2);
+  });
+
+  it('counts what lengths vary by', () => {
+    const lengths = new OutputLengths();
+    for (let count = 0; count < 1e6; count += 1) lengths.learn('bulk', count % 2 === 0 ? 1 : 99);
+    const lateOf = (count: number, deviations: number) =>
+      pressureOn(queueOf(count), true, { lengths, deviations }).want(queueOf(count), 1).numLate;
+    // 600,000 tokens fit: 12,000 requests of 50, and at two deviations of 49 a hundred and some fewer.
+    expect([lateOf(11_990, 0), lateOf(12_001, 0)]).toEqual([0, 1]);
+    expect([lateOf(11_700, 2), lateOf(11_850, 2)]).toEqual([0, 1]);
   });
 
   it('counts those that wait at an instance like those at the cluster', () => {

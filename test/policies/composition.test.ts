@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { request, runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
+import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
 import type { RequestSpec } from '../../harness/core/workload.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
@@ -26,7 +27,9 @@ const dispatchers = {
 const memory = {
   recompute: [],
   swap: [withParams('swap')],
-  kunserve: [withParams('kunserve', { pollMs: 1, sustainPolls: 1, trendPolls: 1, minDwellMs: 2 })],
+  kunserve: [
+    withParams('kunserve', { pollMs: 1, sustainPolls: 1, reportMs: 1, trendReports: 1, minDwellMs: 2 }),
+  ],
   unlimited: [withParams('unlimited')],
 };
 
@@ -49,25 +52,35 @@ const specs: readonly RequestSpec[] = Array.from({ length: 50 }, (_, id) => {
   return request(id, timeUs, 10 + ((id * 37) % 70), 10 + ((id * 53) % 60));
 });
 
-const stacks = Object.entries(dispatchers).flatMap(([dispatcher, dispatches]) =>
-  Object.entries(memory).flatMap(([keeper, keeps]) =>
-    Object.entries(autoscalers)
-      .filter(([scaler]) => scaler !== 'chiron' || dispatcher !== 'chiron')
-      .map(([scaler, scales]) => ({
-        name: `${dispatcher}, ${keeper}, ${scaler}`,
-        stack: [dispatches, ...keeps, scales, policies.recompute],
-      })),
-  ),
-);
+/** In turn. */
+const reportings: readonly LoadReporting[] = [
+  { kind: 'live' },
+  { kind: 'per-step' },
+  { kind: 'every', us: 2000 },
+];
+
+const stacks = Object.entries(dispatchers)
+  .flatMap(([dispatcher, dispatches]) =>
+    Object.entries(memory).flatMap(([keeper, keeps]) =>
+      Object.entries(autoscalers)
+        .filter(([scaler]) => scaler !== 'chiron' || dispatcher !== 'chiron')
+        .map(([scaler, scales]) => ({
+          name: `${dispatcher}, ${keeper}, ${scaler}`,
+          stack: [dispatches, ...keeps, scales, policies.recompute],
+        })),
+    ),
+  )
+  .map((each, index) => ({ ...each, loadReports: reportings[index % 3] as LoadReporting }));
 
 describe('any dispatcher with any memory policy and any autoscaler', () => {
-  it.each(stacks)('$name', ({ stack }) => {
+  it.each(stacks)('$name', ({ stack, loadReports }) => {
     const { seen } = runTiny({
       specs,
       policies: stack,
       blocks: 14,
       numInstances: 2,
       maxInstances: 5,
+      loadReports,
       faults: [{ instance: 0, atUs: 135_000 }],
       hardware: {
         start: { ...tinyHardware(1).start, failureRatio: 0.2, provisioning: { meanUs: 2000, cv: 0.3 } },

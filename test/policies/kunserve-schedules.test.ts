@@ -10,7 +10,7 @@ const { 'least-loaded': leastLoaded, recompute, swap } = policies;
 
 /** KunServe that polls, drops and restores as soon as it may, where a step takes tenths of a millisecond, and loading weights some. */
 function eager(params: Record<string, unknown>): PolicyDefinition {
-  const quick = { sustainPolls: 1, trendPolls: 1, minDwellMs: 1, restoreUsage: 0.9 };
+  const quick = { sustainPolls: 1, reportMs: 0.2, trendReports: 1, minDwellMs: 1, restoreUsage: 0.9 };
   const settings = kunserve.params.parse({ ...quick, ...params, pollMs: 0.2 });
   return { ...kunserve, create: (_defaults, deps) => kunserve.create(settings, deps) };
 }

@@ -6,7 +6,7 @@ import { clusterView, deps, groupView, instanceView } from './views.ts';
 
 /** What the polls at 0.1 s, 0.2 s, ... answer, one for each view. */
 function poll(...views: readonly ClusterView[]): (readonly Decision[] | undefined)[] {
-  const settings = kunserve.params.parse({ sustainPolls: 1, minDwellMs: 0, trendPolls: 1 });
+  const settings = kunserve.params.parse({ sustainPolls: 1, minDwellMs: 0, reportMs: 100, trendReports: 1 });
   const policy = kunserve.create(settings, deps);
   return views.map((view, index) => policy.onTick?.({ ...view, nowUs: (index + 1) * 100_000 }));
 }

@@ -16,7 +16,7 @@ import {
 
 function create(params: Record<string, unknown> = {}): Policy {
   return kunserve.create(
-    kunserve.params.parse({ sustainPolls: 1, minDwellMs: 0, trendPolls: 1, ...params }),
+    kunserve.params.parse({ sustainPolls: 1, minDwellMs: 0, reportMs: 100, trendReports: 1, ...params }),
     deps,
   );
 }
@@ -174,6 +174,19 @@ const views = (...usages: readonly number[]) => usages.map((usage) => clusterVie
 const afterLoad = (...groups: readonly GroupView[]) =>
   kindsOf(poll(create(), ...views(0.6), clusterView(groups))[1]);
 
+/** Time of the first restore, in seconds, with every parameter as it is by default. */
+const restoredAtS = (usageAt: (seconds: number) => number): number | undefined => {
+  const policy = kunserve.create(kunserve.params.parse({}), deps);
+  for (let polls = 1; polls <= 600; polls += 1) {
+    const view = clusterView([pipeline(usageAt(polls / 10) * cells)], { nowUs: polls * 1e5 });
+    if (kindsOf(policy.onTick?.(view))?.[0] === 'restore') return polls / 10;
+  }
+  return undefined;
+};
+
+/** Reports are half a second apart, and the first poll, at 0.1 s, takes the first. */
+const isReported = (seconds: number): boolean => Math.round(10 * seconds) % 5 === 1;
+
 describe('restore', () => {
   it('needs less than half of the memory without drop in use, and no rise', () => {
     expect(poll(create(), ...views(0.6, 0.49)).map(kindsOf)).toEqual([undefined, ['restore']]);
@@ -186,12 +199,12 @@ describe('restore', () => {
     ]);
   });
 
-  it('looks at the trend over as many polls as asked for', () => {
+  it('looks at the trend over as many reports as asked for', () => {
     const answers = poll(
-      create({ trendPolls: 3, restoreUsage: 0.35 }),
+      create({ trendReports: 3, restoreUsage: 0.35 }),
       ...views(0.36, 0.1, 0.2, 0.3, 0.35, 0.34),
     );
-    // The last is above the one three polls before, though below the one before it.
+    // The last is above the one three reports before, though below the one before it.
     expect(answers.map(kindsOf)).toEqual([
       undefined,
       ['restore'],
@@ -200,6 +213,18 @@ describe('restore', () => {
       undefined,
       undefined,
     ]);
+  });
+
+  it('asks for a trend of 15 s, 30 load reports of half a second, whatever the poll', () => {
+    // Rises for 20 s and stays: not before all of the rise has left the window.
+    expect(restoredAtS((seconds) => Math.min(seconds, 20) / 50)).toBeCloseTo(35, 0);
+    expect(restoredAtS((seconds) => seconds / 200)).toBeUndefined();
+    expect(restoredAtS((seconds) => 0.4 - seconds / 200)).toBeCloseTo(0.6);
+  });
+
+  it('does not see what happens between two reports', () => {
+    expect(restoredAtS((seconds) => (isReported(seconds) ? 0.4 : 0.6))).toBeCloseTo(0.6);
+    expect(restoredAtS((seconds) => (isReported(seconds) ? 0.6 : 0.4))).toBeUndefined();
   });
 
   it('does not happen while anything is on its way, or when KV or a request would not fit', () => {
@@ -244,62 +269,5 @@ describe('restore', () => {
     });
     const ask = () => policy.onMemoryPressure?.(group, { requestId: 7, blocks: 1 }, clusterView([group]));
     expect(kindsOf(ask())).toEqual(['cancelRestore']);
-  });
-});
-
-const prefill = (id: number) => requestView(id, { status: { kind: 'prefilling' } });
-const plansOf = (numTokens: readonly number[], group: GroupView, params = {}) => {
-  const entries = numTokens.map((count, id) => ({ request: prefill(id), numTokens: count, pastTokens: 0 }));
-  const totalTokens = numTokens.reduce((sum, count) => sum + count, 0);
-  const plans = create({ minTokens: 10, ...params }).formMicroBatches?.({ entries, totalTokens }, group);
-  return plans?.map(({ entries: parts }) => parts.map((part) => [part.requestId, part.numTokens]));
-};
-const queued = groupView(0, 2, { waiting: [prefill(9)] });
-
-const limitsOf = (group: GroupView, params = {}) =>
-  create({ lookaheadBudgets: 3, ...params }).limits?.(group, clusterView([group]));
-
-describe('lookahead', () => {
-  it('cuts queued work into equal parts, in tokens as long as nothing is known', () => {
-    expect(plansOf([30, 10], queued)).toEqual([[[0, 10]], [[0, 10]], [[0, 10]], [[1, 10]]]);
-  });
-
-  it('needs a queue or more than one budget, and work to halve', () => {
-    expect(plansOf([30, 10], groupView(0, 2))).toBeUndefined();
-    expect(plansOf([50, 50], groupView(0, 2))?.length).toBe(8);
-    expect(plansOf([10, 9], queued)).toBeUndefined();
-    expect(plansOf([30, 10], queued, { lookahead: false })).toBeUndefined();
-  });
-
-  it('leaves decode steps to an even split', () => {
-    const entries = Array.from({ length: 40 }, (_, id) => ({
-      request: requestView(id),
-      numTokens: 1,
-      pastTokens: 0,
-    }));
-    const batch = { entries, totalTokens: 40 };
-    expect(create({ minTokens: 10 }).formMicroBatches?.(batch, queued)).toBeUndefined();
-  });
-
-  it('deals decode steps out over the micro-batches', () => {
-    const decodes = Array.from({ length: 10 }, (_, id) => ({
-      request: requestView(id),
-      numTokens: 1,
-      pastTokens: 0,
-    }));
-    const entries = [...decodes, { request: prefill(99), numTokens: 50, pastTokens: 0 }];
-    const plans = create({ minTokens: 10 }).formMicroBatches?.({ entries, totalTokens: 60 }, queued) ?? [];
-    const sizes = plans.map(({ entries: parts }) => parts.filter(({ requestId }) => requestId < 10).length);
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(10);
-    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
-  });
-
-  it('takes several token budgets where a pipeline has a deep queue, and nobody else sets limits', () => {
-    const deep = { waitingBlocks: 5 };
-    expect(limitsOf(groupView(0, 2, deep))).toEqual({ maxBatchTokens: 3 * 64 });
-    expect(limitsOf(groupView(0, 2, { waitingBlocks: 4 }))).toBeUndefined();
-    expect(limitsOf(groupView(0, 1, deep))).toBeUndefined();
-    expect(limitsOf(groupView(0, 2, { ...deep, swapped: [requestView(1)] }))).toBeUndefined();
-    expect(limitsOf(groupView(0, 2, deep), { lookahead: false })).toBeUndefined();
   });
 });

@@ -5,7 +5,7 @@ import { clusterView, deps, groupView, requestView } from './views.ts';
 
 /** How many of equal requests each group gets, one after the other. */
 function dispatched(numRequests: number, ...groups: readonly GroupView[]): number[] {
-  const policy = leastLoaded.create({}, deps);
+  const policy = leastLoaded.create(leastLoaded.params.parse({}), deps);
   const counts = groups.map(() => 0);
   for (let id = 0; id < numRequests; id += 1) {
     const loaded = groups.map((group, index) => ({ ...group, demandBlocks: counts[index] as number }));

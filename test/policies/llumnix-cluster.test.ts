@@ -174,7 +174,7 @@ it('a drain ends sooner where requests migrate away, and nothing is preempted fo
 describe('composes', () => {
   const params = { intervalMs: 5, warmUpChecks: 0, addBelowSteps: 30, removeAboveSteps: 100 };
   const autoscaler = tuned(llumnixAutoscaler, params);
-  const dropping = tuned(kunserve, { pollMs: 10, minDwellMs: 20, trendPolls: 3 });
+  const dropping = tuned(kunserve, { pollMs: 10, minDwellMs: 20, reportMs: 10, trendReports: 3 });
   const migrating = tuned(llumnix, fast);
   const stacks = {
     'with swap': [migrating, autoscaler, swap],

@@ -50,6 +50,8 @@ function group(id: number, requests: readonly Running[], about: Partial<GroupVie
 /** Full: 2 blocks free for 3 requests, which is below 3 blocks each. */
 const full = (id: number): GroupView => group(id, [{ blocks: 7 }, { blocks: 5 }, { blocks: 6 }]);
 const quarter = (id: number): GroupView => group(id, [{ blocks: 5 }]);
+/** 14 blocks free for 2 requests, which is far above the threshold. */
+const free = (about: Partial<GroupView>): GroupView => group(1, [{ blocks: 3 }, { blocks: 3 }], about);
 
 function moves(policy: Policy, groups: readonly GroupView[]): [number, number][] {
   return migrations(policy.onTick?.(clusterView(groups))).map(({ requestId, groupId }) => [
@@ -108,6 +110,17 @@ describe('pairs', () => {
     expect(moves(policyOf(), [allPrefill, full(3), groupView(4, 1)])).toEqual([[301, 4]]);
   });
 
+  it('no target with a queue, however short', () => {
+    const queued = { ...groupView(2, 1), waiting: [requestView(8, { tokens: 1 })], waitingBlocks: 1 };
+    expect(moves(policyOf(), [full(1), queued])).toEqual([]);
+    expect(moves(policyOf(), [full(1), queued, quarter(3)])).toEqual([[101, 3]]);
+  });
+
+  it('no target that has given requests up to host memory', () => {
+    const swapped = [requestView(8, { status: { kind: 'swapped' } })];
+    expect(moves(policyOf(), [full(1), { ...groupView(2, 1), swapped }])).toEqual([]);
+  });
+
   it.each<GroupPhase>(['merging', 'restoring', 'retiring', 'loading', 'draining'])(
     'no target that is %s',
     (phase) => {
@@ -118,6 +131,27 @@ describe('pairs', () => {
 
   it.each<GroupPhase>(['merging', 'restoring', 'retiring', 'loading'])('no source that is %s', (phase) => {
     expect(moves(policyOf(), [{ ...full(1), phase }, groupView(2, 1)])).toEqual([]);
+  });
+});
+
+describe('a group with preempted requests', () => {
+  const preempted = requestView(8, { tokens: 16, status: { kind: 'preempted' } });
+  it('gives requests away, however free it is', () => {
+    expect(moves(policyOf(), [free({ waiting: [preempted] }), quarter(2)])).toEqual([[100, 2]]);
+    const behind = [requestView(7, { tokens: 16 }), preempted];
+    expect(moves(policyOf(), [free({ waiting: behind }), quarter(2)])).toEqual([[100, 2]]);
+    expect(moves(policyOf(), [free({ waiting: [requestView(7, { tokens: 16 })] }), quarter(2)])).toEqual([]);
+  });
+
+  it('counts those in host memory', () => {
+    const swapped = [requestView(8, { tokens: 16, status: { kind: 'swapped' } })];
+    expect(moves(policyOf(), [free({ swapped }), quarter(2)])).toEqual([[100, 2]]);
+  });
+
+  it('says so in the figures', () => {
+    const policy = policyOf();
+    policy.onTick?.(clusterView([free({ waiting: [preempted] }), quarter(2)]));
+    expect(policy.stats?.()).toMatchObject({ migrations_after_preemption: 1, migrations_to_balance: 0 });
   });
 });
 
@@ -190,6 +224,7 @@ describe('de-fragmentation', () => {
     expect(policy.stats?.()).toEqual({
       migrations_to_defragment: 1,
       migrations_to_balance: 2,
+      migrations_after_preemption: 0,
       migrations_to_drain: 1,
     });
   });
@@ -247,7 +282,11 @@ const anyRequest = fc.record({
 });
 const anyGroup = fc.record({
   requests: fc.array(anyRequest, { maxLength: 8 }),
-  waitingTokens: fc.array(fc.integer({ min: 1, max: 600 }), { maxLength: 4 }),
+  /** Mostly none: a group with a queue is no target. */
+  waitingTokens: fc.oneof(
+    { weight: 2, arbitrary: fc.constant<number[]>([]) },
+    fc.array(fc.integer({ min: 1, max: 600 }), { maxLength: 4 }),
+  ),
   phase: fc.constantFrom<GroupPhase>(
     'serving',
     'serving',
@@ -298,7 +337,7 @@ it('whatever the cluster looks like, migrations are valid and leave their target
         const victim = view.request(requestId)!;
         expect(source.id).not.toBe(target.id);
         expect(['serving', 'draining']).toContain(source.phase);
-        expect([target.phase, target.acceptsRequests]).toEqual(['serving', true]);
+        expect([target.phase, target.acceptsRequests, target.waiting.length]).toEqual(['serving', true, 0]);
         expect([victim.status.kind, victim.migratesTo]).toEqual(['decoding', undefined]);
         for (const { id, numMigratingIn, numMigratingOut } of [source, target]) {
           expect(seen.has(id)).toBe(false);

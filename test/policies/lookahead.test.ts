@@ -21,7 +21,7 @@ describe('lookahead batching', () => {
   it('hands out every token once, in order, in micro-batches of at least the smallest size', () => {
     fc.assert(
       fc.property(batch, anyCost, fc.integer({ min: 20, max: 600 }), (chunks, cost, minTokens) => {
-        const microBatches = formByCost(chunks, cost, minTokens);
+        const microBatches = [...formByCost(chunks, cost, minTokens)];
         const least = Math.min(minTokens, tokensIn(chunks));
         for (const each of microBatches) {
           expect(tokensIn(each)).toBeGreaterThanOrEqual(least);
@@ -47,7 +47,7 @@ describe('lookahead batching', () => {
         const cost = { ...anyChunkCost, perChunk: 0 };
         const numTokens = tokensIn(chunks);
         const minTokens = Math.floor(numTokens / 3) + 1;
-        const [head = [], tail = []] = formByCost(chunks, cost, minTokens);
+        const [head = [], tail = []] = [...formByCost(chunks, cost, minTokens)];
         if (tail.length === 0) return;
         // Where the smallest size decides, the halves cannot be equal.
         if (tokensIn(head) === minTokens || tokensIn(tail) === minTokens) return;
@@ -60,15 +60,15 @@ describe('lookahead batching', () => {
   it('gives later chunks of a long request fewer tokens, as they attend to more', () => {
     const cost = { perAttentionPair: 1, perToken: 100, perChunk: 0 };
     const long = { requestId: 0, pastTokens: 0, numTokens: 4000 };
-    const [head = 0, tail = 0] = formByCost([long], cost, 1500).map(tokensIn);
+    const [head = 0, tail = 0] = [...formByCost([long], cost, 1500)].map(tokensIn);
     expect(head).toBeGreaterThan(1.3 * tail);
     // With as many tokens before it, the tail costs what the head does.
-    const [first = 0, second = 0] = formByCost([{ ...long, pastTokens: 1e6 }], cost, 1500).map(tokensIn);
+    const [first = 0, second = 0] = [...formByCost([{ ...long, pastTokens: 1e6 }], cost, 1500)].map(tokensIn);
     expect(first / second).toBeCloseTo(1, 2);
   });
 
   it('leaves a batch whole that is too small to halve', () => {
     const chunks = [{ requestId: 0, pastTokens: 0, numTokens: 511 }];
-    expect(formByCost(chunks, { perAttentionPair: 0, perToken: 1, perChunk: 0 }, 256)).toEqual([chunks]);
+    expect([...formByCost(chunks, { perAttentionPair: 0, perToken: 1, perChunk: 0 }, 256)]).toEqual([chunks]);
   });
 });

@@ -32,6 +32,7 @@ export function requestView(id: number, about: Partial<RequestView> = {}): Reque
     generatedTokens: 0,
     tokens: 16,
     computedTokens: 0,
+    scheduledTokens: 0,
     kvBlocks: 0,
     numPreemptions: 0,
     isInFlight: false,
@@ -82,6 +83,7 @@ export function groupView(id: number, numInstances: number, about: Partial<Group
     numMigratingOut: 0,
     numMigratingIn: 0,
     counters: { numSteps: 0, numCappedSteps: 0, generatedTokens: 0, numTokenGaps: 0, tokenGapSumUs: 0 },
+    observedAtUs: 0,
     ...about,
   };
 }
@@ -104,6 +106,7 @@ export function clusterView(groups: readonly GroupView[], about: Partial<Cluster
     numInstances,
     maxInstances: numInstances,
     held: heldView([]),
+    local: (id) => groups.find((group) => group.id === id),
     request: (id) => find(groups, id),
     ...about,
   };

@@ -45,7 +45,7 @@ describe('loadResults', () => {
   it('refuses another schema version and names both', async () => {
     const dir = syntheticDir({ seeds: [1] });
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, schema_version: 99 }));
-    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 3, got 99/);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 4, got 99/);
   });
 
   it('refuses a broken document and names the key', async () => {

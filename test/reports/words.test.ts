@@ -10,6 +10,7 @@ import {
   formatRatio,
   listOrExtremes,
 } from '../../reports/format.ts';
+import { doneCells } from '../../reports/load.ts';
 import type { Results } from '../../reports/load.ts';
 import { html, jsonMarkup } from '../../reports/markup.ts';
 import { styleOf } from '../../reports/stacks.ts';
@@ -165,6 +166,9 @@ describe('verdicts', () => {
     const results = await comparing([compared('unlimited', 0.2, 0.1, 0.3), compared('swap', 0.6, 0.5, 0.7)]);
     expect(verdictsOf(results)[0]).toMatchObject({ sentence: 'swap (KVCache-centric) wins' });
     expect(verdictsOf(results)[0]?.detail).toContain('50.0 % of the way to unlimited');
+    const past = await comparing([compared('unlimited', 0.4, 0.3, 0.5), compared('swap', 0.1, 0.05, 0.2)]);
+    expect(verdictsOf(past)[0]?.detail).toContain('; past unlimited, which bounds only what memory gives');
+    expect(verdictsOf(past)[0]?.detail).not.toContain('of the way');
     const stacks = results.manifest.stacks.map((stack) => ({ ...stack, is_oracle: stack.name === 'swap' }));
     expect(verdictsOf({ ...results, manifest: { ...results.manifest, stacks } })).toEqual([]);
   });
@@ -195,6 +199,25 @@ describe('the closing table', () => {
     expect(table).toMatch(/^recompute +[\d,.]+ /m);
     expect(table).toMatch(/^swap +– /m);
     expect(table).toContain('swap: only 0 of 1 cells finished.');
+  });
+
+  it('has p99.9 in JSON always, and a table of it where there are requests enough', async () => {
+    const few = await syntheticResults({ seeds: [1] });
+    expect(closingTable(few)).not.toContain('p99.9');
+    const cells = few.cells.map((cell) => {
+      if (cell.status !== 'done') return cell;
+      return { ...cell, summary: { ...cell.summary, num_ttft_samples: 1001, p999_ttft_ms: 1_234_567 } };
+    });
+    const many = { ...few, cells };
+    expect(closingTable(many)).toMatch(/\np99\.9 +TTFT ms +TPOT ms\nrecompute +1,234,567 +[\d.]+\nswap /);
+    for (const results of [few, many]) {
+      const { summary } = doneCells(results)[0]!;
+      const [first] = tableJson(results).policies;
+      expect(first).toMatchObject({
+        p999_ttft_ms: summary.p999_ttft_ms,
+        p999_tpot_ms: summary.p999_tpot_ms,
+      });
+    }
   });
 
   it('marks a stack that left requests behind and says how many', async () => {

@@ -38,6 +38,12 @@ describe('one mistake', () => {
       '2:39 engine.admission: "first-chunk" needs preset "vllm-v1"; older engines take all of a prompt\'s blocks when they admit it',
     ],
     [
+      'load reports of no kind',
+      'instances: 4,',
+      'instances: 4, loadReports: per_step,',
+      '5:39 cluster.loadReports: expected one of "live", "per-step", got "per_step" (did you mean "per-step"?)',
+    ],
+    [
       'unknown model',
       'model: tiny-llama',
       'model: tiny-lama',

@@ -50,6 +50,22 @@ function sampledMean(lengths: Lengths, part: 'promptTokens' | 'outputTokens'): n
   return sum / numSamples;
 }
 
+describe("Llumnix's serving load", () => {
+  const serving = z.object({
+    workload: z.object({ promptTokens: z.object({ name: z.string() }) }),
+    policies: z.record(z.string(), z.array(z.unknown())),
+  });
+  const text = readFileSync(join(folder, '../llumnix/serving-fig11.yaml'), 'utf8');
+  const { workload, policies } = serving.parse(parse(text));
+
+  it.each(['llumnix', 'llumnix-no-defragment'])('migrates at 10 blocks a request in %s', (stack) => {
+    // The artifact's script of figure 11 passes 10 for M-M and S-L, and 3 for the other traces.
+    expect(workload.promptTokens.name).toBe('llumnix-medium');
+    const params = { sourceBelowSteps: 10 * 16, targetAboveSteps: 10 * 16 };
+    expect(policies[stack]?.[0]).toMatchObject({ use: 'llumnix', params });
+  });
+});
+
 describe("KunServe's loads", () => {
   it('are all known here', () => {
     const files = readdirSync(folder).filter((file) => file.endsWith('.yaml'));

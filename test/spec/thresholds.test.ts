@@ -46,6 +46,11 @@ describe('evaluation', () => {
     expect(evaluate('recompute.p99_ttft_ms / my-idea.failed < 5').outcome).toBe('unknown');
   });
 
+  it('is unknown, and not NaN, where no summary has the key', () => {
+    const text = 'my-idea.p50_ttft_ms < 5';
+    expect(evaluate(text)).toEqual({ text, outcome: 'unknown', left: undefined, right: 5 });
+  });
+
   it('agrees with arithmetic', () => {
     const value = fc.integer({ min: 1, max: 99 });
     fc.assert(
@@ -62,6 +67,9 @@ describe('problems', () => {
   it.each([
     ['recomput.p99_ttft_ms < 3', 'there is no policy "recomput" (did you mean "recompute"?)'],
     ['recompute.p99_tft_ms < 3', 'there is no metric "p99_tft_ms" (did you mean "p99_ttft_ms"?)'],
+    ['recompute.p999_tft_ms < 3', 'there is no metric "p999_tft_ms" (did you mean "p999_ttft_ms"?)'],
+    ['recompute.p99.9_tpot_ms < 3', 'there is no metric "p99.9_tpot_ms" (did you mean "p999_tpot_ms"?)'],
+    ['recompute.swap.swapped < 3', /^there is no metric "swap.swapped" \(valid: /],
     ['recompute.policy < 3', /^there is no metric "policy"/],
     ['recompute.failed', /^expected a comparison \(<, <=, >, >=, ==\), found the end/],
     ['recompute.failed < 3 4', /^expected the end, found "4"/],

@@ -1,12 +1,12 @@
-import { createRng } from '../../harness/base/rng.ts';
-import { Collector, workloadOf } from '../../harness/conformance/tiny-cluster.ts';
-import { enginePresets } from '../../harness/core/engine.ts';
-import type { Hardware } from '../../harness/core/hardware.ts';
-import { kvCellBytes, type ModelShape, modelWeightBytes } from '../../harness/core/model-shape.ts';
-import { runCluster } from '../../harness/core/run.ts';
-import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
-import { PolicyStack } from '../../harness/policy/stack.ts';
-import { policies } from '../../policies/index.ts';
+import { createRng } from '../../../harness/base/rng.ts';
+import { Collector, workloadOf } from '../../../harness/conformance/tiny-cluster.ts';
+import { enginePresets } from '../../../harness/core/engine.ts';
+import type { Hardware } from '../../../harness/core/hardware.ts';
+import { kvCellBytes, type ModelShape, modelWeightBytes } from '../../../harness/core/model-shape.ts';
+import { runCluster } from '../../../harness/core/run.ts';
+import { SimulatedExecutor } from '../../../harness/executors/simulated.ts';
+import { PolicyStack } from '../../../harness/policy/stack.ts';
+import { policies } from '../../../policies/index.ts';
 import type { MeasuredRow, MeasuredRun } from './measured-runs.ts';
 
 const blockSizeTokens = 16;
@@ -68,6 +68,7 @@ export function replay({ run, rows, model, hardware }: Replay): readonly Latency
     stagesPerGroup: 1,
     blockSizeTokens,
     engine: enginePresets['vllm-v1'].rules,
+    loadReports: { kind: 'live' },
     limits: { maxRunning: run.maxRunning, maxBatchTokens: 2048, watermarkRatio: 0, admits: true },
     workload: workloadOf(specs, classes),
     stack,

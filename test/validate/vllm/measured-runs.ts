@@ -3,12 +3,12 @@ import { resolve } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import type { Hardware } from '../../harness/core/hardware.ts';
-import type { ModelShape } from '../../harness/core/model-shape.ts';
-import { hardwareSchema, toHardware } from '../../harness/spec/hardware-schema.ts';
-import { modelSchema, toModelShape } from '../../harness/spec/model-schema.ts';
+import type { Hardware } from '../../../harness/core/hardware.ts';
+import type { ModelShape } from '../../../harness/core/model-shape.ts';
+import { hardwareSchema, toHardware } from '../../../harness/spec/hardware-schema.ts';
+import { modelSchema, toModelShape } from '../../../harness/spec/model-schema.ts';
 
-const root = resolve(import.meta.dirname, '../..');
+const root = resolve(import.meta.dirname, '../../..');
 
 /** One request as vLLM served it; seconds from the first request. */
 const rowSchema = z.object({

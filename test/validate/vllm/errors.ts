@@ -1,5 +1,5 @@
-import { must } from '../../harness/base/assert.ts';
-import { mean, quantileOfSorted, sorted } from '../../harness/base/stats.ts';
+import { must } from '../../../harness/base/assert.ts';
+import { mean, quantileOfSorted, sorted } from '../../../harness/base/stats.ts';
 import type { Latency } from './replay.ts';
 
 export const metrics = ['ttft', 'tpot', 'e2e'] as const;

@@ -1,4 +1,5 @@
 import type { ClusterView, GroupView } from '../../harness/policy/index.ts';
+import { isReported, type Sending, sendingTo } from '../dispatching/sent-since-report.ts';
 import type { ServiceClasses } from './service-classes.ts';
 
 interface Count {
@@ -7,12 +8,10 @@ interface Count {
 }
 
 /** A request that was sent to a group (1) or has left it (-1). */
-interface Change {
-  readonly atUs: number;
-  readonly groupId: number;
-  readonly className: string;
-  readonly by: 1 | -1;
-}
+type Change = { readonly className: string } & (
+  | { readonly by: 1; readonly sending: Sending }
+  | { readonly by: -1; readonly atUs: number }
+);
 
 /**
  * How many requests of either kind each group has, in whichever list. Kept up to date request by request, so that
@@ -22,8 +21,8 @@ interface Change {
 export class Census {
   readonly #classes: ServiceClasses;
   readonly #counts = new Map<number, Count>();
-  /** Those that not every group has reported, oldest first. */
-  #changes: Change[] = [];
+  /** Those that their groups have not reported, by group. An idle group reports nothing new, however long; the others do not wait for it. */
+  #changes = new Map<number, Change[]>();
 
   constructor(classes: ServiceClasses) {
     this.#classes = classes;
@@ -31,28 +30,29 @@ export class Census {
 
   recount(view: ClusterView): void {
     this.#counts.clear();
-    const { observedAtUs } = view;
-    this.#changes = this.#changes.filter(({ atUs }) => atUs > observedAtUs);
+    const unreported = new Map<number, Change[]>();
     for (const group of view.groups) {
       for (const { className } of requestsOf(group)) this.#count(group.id, className, 1);
-      for (const change of this.#changes) {
-        if (change.groupId === group.id && change.atUs > group.observedAtUs)
-          this.#count(group.id, change.className, change.by);
-      }
+      const changes = (this.#changes.get(group.id) ?? []).filter((change) => !isShown(change, group));
+      if (changes.length > 0) unreported.set(group.id, changes);
+      for (const { className, by } of changes) this.#count(group.id, className, by);
     }
+    this.#changes = unreported;
   }
 
-  add(groupId: number, className: string, atUs: number): void {
-    this.#change({ atUs, groupId, className, by: 1 });
+  add(group: GroupView, className: string, atUs: number): void {
+    this.#change(group.id, { className, by: 1, sending: sendingTo(group, atUs) });
   }
 
   remove(groupId: number, className: string, atUs: number): void {
-    this.#change({ atUs, groupId, className, by: -1 });
+    this.#change(groupId, { className, by: -1, atUs });
   }
 
-  #change(change: Change): void {
-    this.#changes.push(change);
-    this.#count(change.groupId, change.className, change.by);
+  #change(groupId: number, change: Change): void {
+    const changes = this.#changes.get(groupId) ?? [];
+    this.#changes.set(groupId, changes);
+    changes.push(change);
+    this.#count(groupId, change.className, change.by);
   }
 
   #count(groupId: number, className: string, by: 1 | -1): void {
@@ -73,6 +73,11 @@ export class Census {
   #kindOf(className: string): keyof Count {
     return this.#classes.isBatch(className) ? 'batch' : 'interactive';
   }
+}
+
+/** Whether the group's load shows the change. What ends in a microsecond does so before reports are taken in it. */
+function isShown(change: Change, group: GroupView): boolean {
+  return change.by === 1 ? isReported(change.sending, group) : change.atUs <= group.observedAtUs;
 }
 
 /** All requests of a group. */

@@ -1,7 +1,32 @@
 import type { GroupView } from '../../harness/policy/index.ts';
 
-interface Sent {
+/** When a request was sent to a group, and how old and how long the lists of the group's load were that were looked at then. */
+export interface Sending {
   readonly atUs: number;
+  readonly seenAtUs: number;
+  readonly numSeen: number;
+}
+
+export function sendingTo(group: GroupView, atUs: number): Sending {
+  return { atUs, seenAtUs: group.observedAtUs, numSeen: numRequestsIn(group) };
+}
+
+/**
+ * Whether the group's load shows what was sent. A report of the very microsecond of the sending may have been taken before it: it
+ * shows the request only if a report of that microsecond was looked at for the sending too and the lists are others now, as where
+ * groups are seen as they are, or where an idle group's first step has begun.
+ */
+export function isReported({ atUs, seenAtUs, numSeen }: Sending, group: GroupView): boolean {
+  const { observedAtUs } = group;
+  if (atUs !== observedAtUs) return atUs < observedAtUs;
+  return seenAtUs === observedAtUs && numSeen !== numRequestsIn(group);
+}
+
+function numRequestsIn({ waiting, running, swapped, exchanging }: GroupView): number {
+  return waiting.length + running.length + swapped.length + exchanging.length;
+}
+
+interface Sent extends Sending {
   readonly blocks: number;
 }
 
@@ -26,24 +51,24 @@ export interface Unseen {
 export class SentSinceReport {
   readonly #byGroup = new Map<number, Unreported>();
 
-  add(groupId: number, atUs: number, blocks: number): void {
-    const unreported = this.#byGroup.get(groupId) ?? { sent: [], first: 0, blocks: 0 };
-    this.#byGroup.set(groupId, unreported);
-    unreported.sent.push({ atUs, blocks });
+  add(group: GroupView, atUs: number, blocks: number): void {
+    const unreported = this.#byGroup.get(group.id) ?? { sent: [], first: 0, blocks: 0 };
+    this.#byGroup.set(group.id, unreported);
+    unreported.sent.push({ ...sendingTo(group, atUs), blocks });
     unreported.blocks += blocks;
   }
 
   /** Number and KV blocks of what the group's load does not show yet. */
-  to({ id, observedAtUs }: GroupView): Unseen {
-    const unreported = this.#byGroup.get(id);
+  to(group: GroupView): Unseen {
+    const unreported = this.#byGroup.get(group.id);
     if (unreported === undefined) return { requests: 0, blocks: 0 };
     const { sent } = unreported;
-    for (let next = sent[unreported.first]; next !== undefined && next.atUs <= observedAtUs; ) {
+    for (let next = sent[unreported.first]; next !== undefined && isReported(next, group); ) {
       unreported.blocks -= next.blocks;
       unreported.first += 1;
       next = sent[unreported.first];
     }
-    if (unreported.first === sent.length) this.#byGroup.delete(id);
+    if (unreported.first === sent.length) this.#byGroup.delete(group.id);
     return { requests: sent.length - unreported.first, blocks: unreported.blocks };
   }
 }

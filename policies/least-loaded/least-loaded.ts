@@ -42,7 +42,7 @@ export const leastLoaded = definePolicy({
           bestLoad = load;
         }
         if (best === undefined) return { kind: 'hold', reason: 'no group takes requests' };
-        if (countsSent) sent.add(best.id, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
+        if (countsSent) sent.add(best, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
         const load =
           by === 'memory' ? `${Math.round(bestLoad * 100)} % of its blocks` : `${bestLoad} requests`;
         return { kind: 'dispatch', groupId: best.id, reason: `demand ${load}` };

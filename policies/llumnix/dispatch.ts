@@ -43,7 +43,7 @@ export class FreestDispatch {
       : [];
     const best = freest(hosts.length > 0 ? hosts : open);
     if (best === undefined) return { kind: 'hold', reason: 'no group takes requests' };
-    this.#sent?.add(best.group.id, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
+    this.#sent?.add(best.group, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
     return { kind: 'dispatch', groupId: best.group.id, reason: `freest: ${stepsText(best.freeness)}` };
   }
 

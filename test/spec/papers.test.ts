@@ -57,7 +57,7 @@ describe("Llumnix's configurations", () => {
   it.each(files)('%s has the engine and the reports of the artifact, and seeds for an interval', (file) => {
     expect(parse(readFileSync(join(llumnix, file), 'utf8'))).toMatchObject({
       repeats: 5,
-      cluster: { loadReports: 'per-step' },
+      cluster: { hardware: 'a10-24gb-vllm-0.1', loadReports: 'per-step' },
       engine: { preset: 'vllm-0.1', blockSizeTokens: 16, maxRunning: 256 },
     });
   });

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { meanPair, type Pair, ratioInterval } from '../../harness/metrics/paired-interval.ts';
 
 /**
- * Tables for the READMEs of `configs/papers` from results folders, in Markdown: for each folder and each stack beside the first
- * of its configuration, both stacks' means over the seeds, how many times smaller the stack's is, and the 95 % interval of that
+ * Tables for the READMEs of `configs/papers` from results folders, in Markdown: for each folder and each stack beside the
+ * baseline, both stacks' means over the seeds, how many times smaller the stack's is, and the 95 % interval of that
  * over the seeds (as in `bench`'s comparisons, but for any figure of a cell and without resampling its requests).
  *
  *     npm run --silent papers -- --metrics p99_ttft_ms,classes.high.mean_ttft_ms FOLDER...
@@ -18,6 +18,7 @@ const { values, positionals } = parseArgs({
 
 const summarySchema = z.object({
   cells: z.array(z.looseObject({ policy: z.string(), seed: z.number() })),
+  comparisons: z.array(z.looseObject({ policy: z.string(), baseline: z.string() })),
 });
 type Cell = z.output<typeof summarySchema>['cells'][number];
 
@@ -28,9 +29,10 @@ for (const cells of [header, header.map(() => '---'), ...rows]) {
 }
 
 function rowsOf(folder: string, metrics: readonly string[]): string[][] {
-  const { cells } = summarySchema.parse(JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8')));
-  const [baseline, ...others] = [...new Set(cells.map(({ policy }) => policy))];
-  return others.map((policy) => [
+  const text = readFileSync(join(folder, 'summary.json'), 'utf8');
+  const { cells, comparisons } = summarySchema.parse(JSON.parse(text));
+  const stacks = new Map(comparisons.map(({ policy, baseline }) => [policy, baseline]));
+  return [...stacks].map(([policy, baseline]) => [
     basename(folder),
     `${baseline} / ${policy}`,
     ...metrics.map((metric) => compared(pairs(cells, { baseline, policy, metric }))),
@@ -40,7 +42,7 @@ function rowsOf(folder: string, metrics: readonly string[]): string[][] {
 /** Both stacks' figures on the seeds that both have. */
 function pairs(
   cells: readonly Cell[],
-  { baseline, policy, metric }: { baseline: string | undefined; policy: string; metric: string },
+  { baseline, policy, metric }: { baseline: string; policy: string; metric: string },
 ): Pair[] {
   return cells
     .filter((cell) => cell.policy === policy)

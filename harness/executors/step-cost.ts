@@ -17,7 +17,8 @@ export type StepShape = Pick<
  * Products (Q, K, V, O, feed-forward) read their weights while they compute two operations per weight and token. Near the knee of
  * the roofline neither hides the other wholly, so they take the root of the sum of squares and not the larger one: within 13 % of
  * what the down projection of Llama-3.1-8B takes on an RTX 4090 (profile of LLMServingSim 2.0) at 1 to 2,048 tokens, where the larger
- * one is 24 % short at 128. Steps of whole tiles are left out. Activations are what element-wise kernels (norms, rotary embedding, SwiGLU) and attention read and write.
+ * one is 24 % short at 128. Steps of whole tiles are left out. Activations are what element-wise kernels (norms, rotary embedding,
+ * SwiGLU) and attention read and write.
  *
  * Attention of prefill is two products of two operations per head dimension and pair of tokens, and reads the KV that it looks
  * at; attention of decoding reads KV, and where a kernel for many queries serves it beside a prefill, computes the rows of a whole

@@ -60,5 +60,6 @@ export function microBatch(id: number, entries: readonly Entry[]): MicroBatch {
     contextTokens: sum((entry) => entry.pastTokens + entry.numTokens),
     numRemote: entries.filter(({ placement }) => placement !== undefined).length,
     placements: entries.map(({ placement }) => placement),
+    remote: [],
   };
 }

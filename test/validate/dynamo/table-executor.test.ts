@@ -43,6 +43,7 @@ function batchOf(entries: readonly Entry[]): MicroBatch {
     contextTokens: 0,
     numRemote: 0,
     placements: [],
+    remote: [],
   };
 }
 

@@ -27,6 +27,8 @@ export interface MicroBatch {
   readonly attentionPairs: number;
   /** Sum over entries of pastTokens + numTokens: KV rows that one layer reads. */
   readonly contextTokens: number;
+  /** The part of `contextTokens` that entries which decode have, one new token each. */
+  readonly decodeContextTokens: number;
   /** Entries with a placement in `placements`; 0 nearly always. */
   readonly numRemote: number;
   /** Where an entry's KV lies when that is not where the stages run (remote attention); `undefined` otherwise. */
@@ -45,9 +47,10 @@ export interface RemoteAttention {
   readonly numLayers: number;
   /** New tokens, whose queries, keys and values come, and for which a result goes back. */
   readonly tokenLayers: number;
-  /** As `attentionPairs` and `contextTokens` of the micro-batch. */
+  /** As `attentionPairs`, `contextTokens` and `decodeContextTokens` of the micro-batch. */
   readonly pairLayers: number;
   readonly contextLayers: number;
+  readonly decodeContextLayers: number;
 }
 
 /** Which instance holds KV of which layers of one request; together every layer once, in order. */

@@ -11,7 +11,7 @@ import { releaseIfEmpty } from './groups/drain.ts';
 import type { Instance } from './instance.ts';
 import { endIfAborted, endRequest } from './lifecycle.ts';
 import { stopIfBack } from './kv/migrate.ts';
-import { remoteAttentionOf, sendAttention } from './kv/remote-attention.ts';
+import { ownAttention, remoteAttentionOf, sendAttention } from './kv/remote-attention.ts';
 import { wakeGroupsOn } from './kv/request-memory.ts';
 import { Request, requestStatus } from './request.ts';
 import { schedule } from './scheduler.ts';
@@ -169,15 +169,11 @@ function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): voi
 }
 
 /** What the stage itself has computed: attention elsewhere is no part of it. */
-function timingOf(batch: StepBatch, { layers, isLast }: GroupStage, durationUs: number): StageTiming {
-  let { attentionPairs, contextTokens } = batch;
-  for (const { pairLayers, contextLayers } of batch.remote) {
-    attentionPairs -= pairLayers / layers.count;
-    contextTokens -= contextLayers / layers.count;
-  }
+function timingOf(batch: StepBatch, stage: GroupStage, durationUs: number): StageTiming {
+  const { attentionPairs, contextTokens } = ownAttention(batch, stage);
   return Object.freeze({
-    numLayers: layers.count,
-    isLast,
+    numLayers: stage.layers.count,
+    isLast: stage.isLast,
     numEntries: batch.size,
     totalTokens: batch.totalTokens,
     decodeTokens: batch.decodeTokens,

@@ -64,6 +64,7 @@ describe('attention where the KV is', () => {
       expect(remote.numLayers).toBe(2);
       expect([2, 4]).toContain(remote.tokenLayers);
       expect(remote.pairLayers).toBe(remote.contextLayers);
+      expect(remote.decodeContextLayers).toBe(remote.contextLayers);
       expect(remote.contextLayers).toBeGreaterThan(remote.tokenLayers * 30);
     }
   });
@@ -133,6 +134,7 @@ function batchOf(pastTokens: number, numRemote: number): MicroBatch {
     tokenLayers: numRemote * numLayers,
     pairLayers: numRemote * contextTokens * numLayers,
     contextLayers: numRemote * contextTokens * numLayers,
+    decodeContextLayers: numRemote * contextTokens * numLayers,
   };
   const placement = [{ instance: 1, layers }];
   return {
@@ -145,6 +147,7 @@ function batchOf(pastTokens: number, numRemote: number): MicroBatch {
     totalTokens: size,
     attentionPairs: size * contextTokens,
     contextTokens: size * contextTokens,
+    decodeContextTokens: size * contextTokens,
     numRemote,
     placements: each.map((index) => (index < numRemote ? placement : undefined)),
     remote: numRemote === 0 ? [] : [remote],
@@ -152,12 +155,7 @@ function batchOf(pastTokens: number, numRemote: number): MicroBatch {
 }
 
 describe('what the simulator charges', () => {
-  // Reading KV is all that takes time, so that the parts add up.
-  const hardware = {
-    ...tinyHardware(20),
-    compute: { ...tinyHardware(20).compute, flopsPerSecond: 1e15, memoryBytesPerSecond: 1e6 },
-  };
-  const executor = new SimulatedExecutor(tinyModel, hardware);
+  const executor = new SimulatedExecutor(tinyModel, tinyHardware(20));
   const remoteUs = (batch: MicroBatch): number =>
     batch.remote.reduce((sum, each) => sum + executor.attentionUs(batch, stage, each), 0);
 

@@ -32,6 +32,7 @@ function batchOf(totalTokens: number): MicroBatch {
     totalTokens,
     attentionPairs: 0,
     contextTokens: totalTokens,
+    decodeContextTokens: 0,
     numRemote: 0,
     placements: [],
     remote: [],
@@ -133,7 +134,14 @@ describe('a recording', () => {
   });
 
   it('says what attention on other instances took', () => {
-    const remote = { owner: 3, numLayers: 4, tokenLayers: 20, pairLayers: 60, contextLayers: 40 };
+    const remote = {
+      owner: 3,
+      numLayers: 4,
+      tokenLayers: 20,
+      pairLayers: 60,
+      contextLayers: 40,
+      decodeContextLayers: 0,
+    };
     const batch = { ...batchOf(5), numRemote: 1, remote: [remote] };
     let text = '';
     const { executor } = recordExecutor(new FixedExecutor(), {

@@ -105,7 +105,14 @@ describe('remote attention', () => {
     driver.placements.set(0, placement(1, 1, 2, 0));
     const attentionUs = (owner: InstanceId): number => {
       const stage = { ...whole(0)[0]!, stageIndex: 0, isFirst: true, isLast: true };
-      const remote = { owner, numLayers: 1, tokenLayers: 1, pairLayers: 1, contextLayers: 1 };
+      const remote = {
+        owner,
+        numLayers: 1,
+        tokenLayers: 1,
+        pairLayers: 1,
+        contextLayers: 1,
+        decodeContextLayers: 0,
+      };
       return driver.executor.attentionUs(driver.form([], 0), stage, remote);
     };
     const [stageUs = 0] = driver.step([0], whole(0));

@@ -2,9 +2,10 @@ import { must } from '../../base/assert.ts';
 import type { Cluster } from '../cluster.ts';
 import { eventPriority } from '../events.ts';
 import type { KvPlacement, MicroBatch, RemoteAttention, Stage } from '../executor.ts';
+import type { Request } from '../request.ts';
 import type { GroupStage } from '../group.ts';
 import type { Instance } from '../instance.ts';
-import { nothingRemote, type StepBatch } from '../step-batch.ts';
+import { isDecode, nothingRemote, type StepBatch } from '../step-batch.ts';
 import { send } from '../transfers.ts';
 
 /**
@@ -82,7 +83,7 @@ function attend(cluster: Cluster, owner: Instance, durationUs: number, onDone: (
 }
 
 /** What other instances have to compute for a stage of a micro-batch. */
-export function remoteAttentionOf(batch: MicroBatch, stage: Stage): readonly RemoteAttention[] {
+export function remoteAttentionOf(batch: StepBatch, stage: Stage): readonly RemoteAttention[] {
   if (batch.numRemote === 0) return nothingRemote;
   const byOwner = new Map<number, Sums>();
   for (let index = 0; index < batch.size; index += 1) {
@@ -96,12 +97,13 @@ type Sums = { -readonly [Key in keyof RemoteAttention]: RemoteAttention[Key] };
 
 function addEntry(
   byOwner: Map<number, Sums>,
-  batch: MicroBatch,
+  batch: StepBatch,
   index: number,
   { stage, placement }: { stage: Stage; placement: KvPlacement },
 ): void {
   const numTokens = batch.numTokens[index] as number;
   const pastTokens = batch.pastTokens[index] as number;
+  const decodes = isDecode(batch.requests[index] as Request, pastTokens);
   const end = stage.layers.first + stage.layers.count;
   for (const { instance: owner, layers } of placement) {
     const first = Math.max(layers.first, stage.layers.first);
@@ -113,11 +115,28 @@ function addEntry(
       tokenLayers: 0,
       pairLayers: 0,
       contextLayers: 0,
+      decodeContextLayers: 0,
     };
     sums.numLayers = Math.max(sums.numLayers, numLayers);
     sums.tokenLayers += numTokens * numLayers;
     sums.pairLayers += (numTokens * pastTokens + (numTokens * (numTokens + 1)) / 2) * numLayers;
     sums.contextLayers += (pastTokens + numTokens) * numLayers;
+    if (decodes) sums.decodeContextLayers += (pastTokens + 1) * numLayers;
     byOwner.set(owner, sums);
   }
+}
+
+/** What attention the stage computes itself: sums over the entries, a mean of its layers. */
+export function ownAttention(
+  batch: MicroBatch,
+  { layers }: Pick<Stage, 'layers'>,
+): Pick<MicroBatch, 'attentionPairs' | 'contextTokens' | 'decodeContextTokens'> {
+  if (batch.remote.length === 0) return batch;
+  let { attentionPairs, contextTokens, decodeContextTokens } = batch;
+  for (const { pairLayers, contextLayers, decodeContextLayers } of batch.remote) {
+    attentionPairs -= pairLayers / layers.count;
+    contextTokens -= contextLayers / layers.count;
+    decodeContextTokens -= decodeContextLayers / layers.count;
+  }
+  return { attentionPairs, contextTokens, decodeContextTokens };
 }

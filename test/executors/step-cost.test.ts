@@ -189,6 +189,11 @@ class CountingExecutor extends MemorylessExecutor {
     this.numDecoding += context > 0 ? 1 : 0;
     return 100 + batch.totalTokens;
   }
+
+  /** All KV is where the stages run. */
+  override attentionUs(): number {
+    throw new Error('nothing is elsewhere');
+  }
 }
 
 /** Gives up the oldest request, which stands in the batch that is being formed. */

@@ -50,6 +50,19 @@ function sampledMean(lengths: Lengths, part: 'promptTokens' | 'outputTokens'): n
   return sum / numSamples;
 }
 
+describe("Llumnix's configurations", () => {
+  const llumnix = join(folder, '../llumnix');
+  const files = readdirSync(llumnix).filter((file) => file.endsWith('.yaml'));
+
+  it.each(files)('%s has the engine and the reports of the artifact, and seeds for an interval', (file) => {
+    expect(parse(readFileSync(join(llumnix, file), 'utf8'))).toMatchObject({
+      repeats: 5,
+      cluster: { hardware: 'a10-24gb-vllm-0.1', loadReports: 'per-step' },
+      engine: { preset: 'vllm-0.1', blockSizeTokens: 16, maxRunning: 256 },
+    });
+  });
+});
+
 describe("Llumnix's serving load", () => {
   const serving = z.object({
     workload: z.object({ promptTokens: z.object({ name: z.string() }) }),

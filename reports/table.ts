@@ -4,6 +4,7 @@ import { formatNumber, formatPercent, plural, undefinedMark } from './format.ts'
 import { keyColumns, keyRows, notFinishedNote, tailColumns, verdictMetric } from './key-numbers.ts';
 import type { KeyColumn, KeyFigure, KeyRow, TailColumn } from './key-numbers.ts';
 import type { Results } from './load.ts';
+import { setUpOf } from './set-up.ts';
 
 const maxNameLength = 18;
 
@@ -89,6 +90,8 @@ function notes(results: Results, rows: readonly KeyRow[]): string[] {
     if (numDone < numCells)
       lines.push(`${clip(stack.name, 40)}: only ${numDone} of ${numCells} cells finished.`);
   }
+  const setUp = setUpOf(results.manifest.config);
+  if (setUp !== undefined) lines.push(`Engine: ${setUp.engine}. Load reports: ${setUp.loadReports}.`);
   if (results.manifest.backend.mode === 'simulate') lines.push('SIMULATED: nothing was executed.');
   return lines;
 }

@@ -1,8 +1,10 @@
+import { setUpOf } from '../../reports/set-up.ts';
+import { must } from '../base/assert.ts';
 import { formatBytes, usPerSecond } from '../base/units.ts';
 import { planCells } from '../run/matrix.ts';
 import type { RunPlan } from '../run/plan.ts';
 import { groupCapacity } from '../spec/capacity.ts';
-import type { ClusterSpec } from '../spec/resolved.ts';
+import type { ClusterSpec, ResolvedConfig } from '../spec/resolved.ts';
 import { columns } from './columns.ts';
 
 /** What a run would do, for `--dry-run`. */
@@ -36,6 +38,7 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
       ...cluster.faults.map(({ instance, atUs }): [string, string] => {
         return ['  fault', `instance ${instance} fails at ${atUs / usPerSecond} s`];
       }),
+      ...setUpLines(config),
       ['memory', `${formatBytes(memory.device_bytes)} an instance`],
       [
         '  weights',
@@ -52,6 +55,14 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
     '',
     `cells: ${cells.map(({ id }) => id).join(' ')}`,
   ].join('\n');
+}
+
+function setUpLines(config: ResolvedConfig): [string, string][] {
+  const { engine, rules, loadReports } = must(setUpOf(config), 'the engine in a resolved configuration');
+  return [
+    ['engine', `${engine}: ${rules}`],
+    ['load reports', loadReports],
+  ];
 }
 
 function instances({ numInstances, maxInstances }: ClusterSpec): string {

@@ -10,6 +10,7 @@ import { doneCells } from '../load.ts';
 import type { Results } from '../load.ts';
 import { html } from '../markup.ts';
 import type { Markup } from '../markup.ts';
+import { setUpOf } from '../set-up.ts';
 import { familyLabels, styleOf } from '../stacks.ts';
 import { variableByColour } from '../theme.ts';
 import { familyNote, headline, headroomNote, verdictsOf } from '../verdict.ts';
@@ -140,7 +141,15 @@ function facts(results: Results): Markup {
     ...(faults === '' ? [] : [['Faults', faults] as const]),
     ...Object.entries(manifest.machine).map(machineFact),
   ];
-  return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>${setUpNote(manifest.config)}`;
+}
+
+/** What ran under the policies of all stacks. */
+function setUpNote(config: unknown): Markup {
+  const setUp = setUpOf(config);
+  if (setUp === undefined) return html``;
+  const { engine, rules, loadReports } = setUp;
+  return html`<p class="note wide"><strong>Engine</strong> ${engine}: ${rules}. <strong>Load reports</strong> to policies: ${loadReports}.</p>`;
 }
 
 /** `memory_bytes: 1536` as `memory: 1.5 KiB`. */

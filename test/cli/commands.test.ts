@@ -46,6 +46,10 @@ describe('bench', { timeout: 60_000 }, () => {
       'cluster.faults=[{ instance: 1, atS: 0.25 }]',
       '--set',
       'cluster.maxInstances=5',
+      '--set',
+      'cluster.loadReports={ everyMs: 500 }',
+      '--set',
+      'engine.preset=vllm-v0',
       '--dry-run',
     ]);
     expect(result.stdout).toMatch(/cells: recompute-s1 recompute-s2$/m);
@@ -53,6 +57,8 @@ describe('bench', { timeout: 60_000 }, () => {
     expect(result.stdout).toMatch(
       /cold start +[\d.]+ s of provisioning.*, weights from disk, [\d.]+ s of warm-up$/m,
     );
+    expect(result.stdout).toMatch(/engine +vLLM V0: whole-prompt admission, .*512 tokens a step/);
+    expect(result.stdout).toMatch(/load reports +every 500 ms$/m);
     expect(result.stdout).toMatch(/fault +instance 1 fails at 0\.25 s/);
     expect(result.stdout).toMatch(/weights +[\d.]+ MiB \(\d+\.\d %\)/);
     expect(existsSync(out)).toBe(false);

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Admission, EnginePreset } from '../../harness/core/engine.ts';
 import { blockSizeTokens, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import type { RequestSpec } from '../../harness/core/workload.ts';
 import type { ClusterView } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { buildWorkload, workloadSourceSchema } from '../../workloads/index.ts';
@@ -133,36 +134,38 @@ function admissionWatch() {
   });
 }
 
-describe('on a burst of long prompts, Azure code completions with answers twenty times as long', () => {
-  /** Requests that finished, and how often any was preempted: one instance with an A10's room for KV. */
-  async function serve(admission: Admission, policies: TinyRun['policies']) {
-    const path = fileURLToPath(
-      new URL('../fixtures/traces/azure2023_code_burst_840-980s.csv', import.meta.url),
-    );
-    const trace = { kind: 'trace', path, format: 'azure', lengthScale: { output: 20 }, maxTotalTokens: 8192 };
-    const { workload } = await buildWorkload({
-      sources: [workloadSourceSchema.parse(trace)],
-      classes: [{ name: 'default', priority: 0, slo: {} }],
-      seed: 1,
-      baseDir: '.',
-    });
-    const specs = [...workload.arrivals()];
-    const { seen } = runTiny({
-      specs,
-      policies,
-      blocks: 851,
-      maxBatchTokens: 2048,
-      admission,
-      checkEvery: 0,
-    });
-    const finished = seen.requests.filter(({ status }) => status === 'finished');
-    return {
-      numRequests: specs.length,
-      numFinished: finished.length,
-      numPreemptions: seen.requests.reduce((sum, { numPreemptions }) => sum + numPreemptions, 0),
-    };
-  }
+/** Requests that finished, and how often any was preempted: one instance with an A10's room for KV. */
+async function serve(admission: Admission, stack: TinyRun['policies']) {
+  const path = fileURLToPath(
+    new URL('../fixtures/traces/azure2023_code_burst_840-980s.csv', import.meta.url),
+  );
+  const trace = { kind: 'trace', path, format: 'azure', lengthScale: { output: 20 }, maxTotalTokens: 8192 };
+  const { workload } = await buildWorkload({
+    sources: [workloadSourceSchema.parse(trace)],
+    classes: [{ name: 'default', priority: 0, slo: {} }],
+    seed: 1,
+    baseDir: '.',
+  });
+  const specs: RequestSpec[] = [];
+  const arrivals = workload.arrivals();
+  for (let next = arrivals.next(); next.done !== true; next = arrivals.next()) specs.push(next.value);
+  const { seen } = runTiny({
+    specs,
+    policies: stack,
+    blocks: 851,
+    maxBatchTokens: 2048,
+    admission,
+    checkEvery: 0,
+  });
+  const finished = seen.requests.filter(({ status }) => status === 'finished');
+  return {
+    numRequests: specs.length,
+    numFinished: finished.length,
+    numPreemptions: seen.requests.reduce((sum, { numPreemptions }) => sum + numPreemptions, 0),
+  };
+}
 
+describe('on a burst of long prompts, Azure code completions with answers twenty times as long', () => {
   it('admits what fits whole, and gives up a tenth as often as by first chunks', async () => {
     const whole = await serve('whole-prompt', [leastLoaded, admissionWatch(), recompute]);
     const chunk = await serve('first-chunk', [leastLoaded, recompute]);

@@ -106,6 +106,10 @@ describe('the page', () => {
     expect(page).toMatch(/Tokens verified<\/dt><dd>([\d,]+) of \1</);
     for (const { label } of Object.values(metrics)) expect(page).toContain(label);
     expect(page).toContain('KV exchange time over step time');
+    expect(page).toContain(
+      'Engine</strong> vLLM V1: whole-prompt admission, prompts in chunks, 2,048 tokens',
+    );
+    expect(page).toContain('Load reports</strong> to policies: every 500 ms.');
     expect(page).toContain('bench --config configs/synthetic.yaml --seed 1');
   });
 

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { schemaVersion, timeseriesColumns } from '../../harness/metrics/results.ts';
 import type { CellSummary, Manifest, Summary } from '../../harness/metrics/results.ts';
+import { toEngine } from '../../harness/spec/engine.ts';
 import { requestRow, SyntheticServing, threeStacks } from './synthetic-serving.ts';
 import type { SyntheticStack } from './synthetic-serving.ts';
 import { compare, summarize, syntheticSlo } from './synthetic-summary.ts';
@@ -86,6 +87,8 @@ function manifestOf(options: SyntheticOptions, cells: Manifest['cells']): Manife
     command: 'bench --config configs/synthetic.yaml --seed 1',
     config: {
       model: { numLayers: 4, numKvHeads: 4, headDim: 195, bytesPerKvElement: 4 },
+      engine: toEngine({ preset: 'vllm-v1', admission: 'whole-prompt', blockSizeTokens: 16 }),
+      cluster: { loadReports: { kind: 'every', us: 500_000 } },
       classes: [
         {
           name: 'interactive',

@@ -24,9 +24,10 @@ it('a group of two with twice the memory gets twice the requests', () => {
   expect(Math.abs(merged - 2 * single)).toBeLessThanOrEqual(3);
 });
 
+const running = (count: number) => Array.from({ length: count }, (_, id) => requestView(id));
+
 it('by requests, a group of two gets twice as many as a single instance', () => {
   const policy = leastLoaded.create(leastLoaded.params.parse({ by: 'requests' }), deps);
-  const running = (count: number) => Array.from({ length: count }, (_, id) => requestView(id));
   const choiceOf = (single: number, merged: number) =>
     policy.dispatch?.(
       requestView(99),

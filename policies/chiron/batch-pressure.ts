@@ -80,7 +80,11 @@ export class BatchPressure {
   #waiting(view: ClusterView) {
     const groups = new DeadlineGroups(this.#times.groupSpanUs);
     const add = (request: RequestView): void => {
-      groups.add(this.#classes.deadlineUs(request), this.#lengths.expected(request));
+      groups.add(
+        this.#classes.deadlineUs(request),
+        this.#lengths.remaining(request),
+        this.#lengths.variance(request),
+      );
     };
     for (const name of this.#classes.batchNames) for (const request of view.held.ofClass(name)) add(request);
     for (const { id, waiting, swapped } of view.groups) {

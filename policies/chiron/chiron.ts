@@ -72,6 +72,7 @@ class Chiron {
       return { kind: 'hold', scope: 'class', reason };
     }
     this.#census.add(group.id, request.className, view.nowUs);
+    this.#routing.placed(request, group.id, view);
     const reason = `${group.role} instance with ${this.#census.interactiveIn(group.id)} interactive and ${this.#census.batchIn(group.id)} batch requests`;
     return { kind: 'dispatch', groupId: group.id, reason };
   }
@@ -127,6 +128,7 @@ class Chiron {
       returns: this.#numReturns,
       moves_of_evicted: this.#numMoves,
       max_late_groups: this.#global?.maxLate ?? null,
+      max_batch_instances: this.#global?.maxBatch ?? null,
     };
   }
 

@@ -1,5 +1,3 @@
-import type { Expected } from './output-lengths.ts';
-
 /** Batch requests that wait and must begin at about the same time. */
 export interface DeadlineGroup {
   /** Of the most urgent of them, in microseconds of virtual time. */
@@ -21,8 +19,8 @@ export class DeadlineGroups {
     this.#spanUs = spanUs;
   }
 
-  /** One more request, whose length does not depend on those of the others. */
-  add(deadlineUs: number, { tokens, variance }: Expected): void {
+  /** One more request of so many expected tokens, with their variance; lengths do not depend on each other. */
+  add(deadlineUs: number, tokens: number, variance: number): void {
     const span = Math.floor(deadlineUs / this.#spanUs);
     const group = this.#bySpan.get(span);
     if (group === undefined) {

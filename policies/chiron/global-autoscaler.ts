@@ -33,6 +33,7 @@ export class GlobalAutoscaler {
   readonly #batch: BatchPressure;
   #lastDecisionUs = 0;
   #maxLate = 0;
+  #maxBatch = 0;
 
   constructor(params: Params, learned: Learned, deps: PolicyDeps) {
     const startUs = coldStartUs(deps);
@@ -52,6 +53,11 @@ export class GlobalAutoscaler {
   /** Most deadline groups that were late at a decision. */
   get maxLate(): number {
     return this.#maxLate;
+  }
+
+  /** Most batch instances that a decision asked for. */
+  get maxBatch(): number {
+    return this.#maxBatch;
   }
 
   /** The types that instances have at the start. */
@@ -80,7 +86,10 @@ export class GlobalAutoscaler {
     const numPool = Math.min(wish.numInstances, view.maxInstances);
     const batch = this.#batch.want(view, inPool === 0 ? 0 : Math.min(1, numPool / inPool));
     this.#maxLate = Math.max(this.#maxLate, batch.numLate ?? 0);
-    const numBatch = Math.min(batch.numInstances, view.maxInstances - numPool);
+    const { batchPressure, batchInstances } = this.#params;
+    const wanted = batchPressure ? batch.numInstances : batchInstances;
+    const numBatch = Math.min(wanted, view.maxInstances - numPool);
+    this.#maxBatch = Math.max(this.#maxBatch, numBatch);
     const busy = wish.numBusy === undefined ? 'unknown number' : Math.round(wish.numBusy * 100) / 100;
     const reason = `${busy} of ${inPool} interactive and mixed instances busy; ${late(batch)}`;
     return { numInstances: this.#split(numPool, numBatch), reason };

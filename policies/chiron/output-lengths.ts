@@ -12,12 +12,6 @@ interface Finished {
 
 const noneFinished: Readonly<Finished> = { requests: 0, tokens: 0, squares: 0 };
 
-/** What a request is still expected to generate: a mean, in tokens, and the variance around it. */
-export interface Expected {
-  readonly tokens: number;
-  readonly variance: number;
-}
-
 /**
  * Expected length of answers by class: the limit that the client gave at first, more and more the mean of those
  * that have finished; and how much lengths vary, of the same.
@@ -33,19 +27,20 @@ export class OutputLengths {
     this.#finished.set(className, seen);
   }
 
-  /**
-   * At least one token. No variance is more than a quarter of the square of the range, which is what the limit leaves
-   * (Popoviciu).
-   */
-  expected({ className, outputLimitTokens, generatedTokens }: RequestView): Expected {
+  /** Tokens that the request is still expected to generate; at least one. */
+  remaining({ className, outputLimitTokens, generatedTokens }: RequestView): number {
+    const { requests, tokens } = this.#finished.get(className) ?? noneFinished;
+    const mean = (priorRequests * outputLimitTokens + tokens) / (priorRequests + requests);
+    return Math.max(1, Math.min(mean, outputLimitTokens) - generatedTokens);
+  }
+
+  /** Of these tokens. No more than a quarter of the square of what the limit leaves, which bounds it (Popoviciu). */
+  variance({ className, outputLimitTokens, generatedTokens }: RequestView): number {
     const { requests, tokens, squares } = this.#finished.get(className) ?? noneFinished;
     const weight = priorRequests + requests;
     const mean = (priorRequests * outputLimitTokens + tokens) / weight;
     const variance = (priorRequests * outputLimitTokens ** 2 + squares) / weight - mean ** 2;
-    const range = Math.max(0, outputLimitTokens - generatedTokens);
-    return {
-      tokens: Math.max(1, Math.min(mean, outputLimitTokens) - generatedTokens),
-      variance: Math.min(Math.max(0, variance), range ** 2 / 4),
-    };
+    const most = Math.max(0, outputLimitTokens - generatedTokens) ** 2 / 4;
+    return Math.min(Math.max(0, variance), most);
   }
 }

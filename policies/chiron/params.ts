@@ -69,8 +69,10 @@ export const params = z.strictObject({
    * Not published.
    */
   interactiveInstances: z.int().min(0).default(1),
-  /** Instances for batch requests alone at the start. Not published. */
+  /** Instances for batch requests alone at the start; always, without `batchPressure`. Not published. */
   batchInstances: z.int().min(0).default(0),
+  /** Whether instances are started for batch requests that would miss their deadline, and released once none waits. */
+  batchPressure: z.boolean().default(true),
   /**
    * Seconds: batch requests whose deadlines lie in the same span are one group. As long as `intervalS` where not
    * given, since decisions cannot tell them apart. Not published.

@@ -1,4 +1,5 @@
 import type { ClusterView, GroupView, RequestView } from '../../harness/policy/index.ts';
+import { SentSinceReport } from '../dispatching/sent-since-report.ts';
 import { type Census, numRequestsOf, requestsOf } from './census.ts';
 import { roles } from './roles.ts';
 import type { ServiceClasses } from './service-classes.ts';
@@ -20,11 +21,20 @@ export class Routing {
   readonly #classes: ServiceClasses;
   readonly #census: Census;
   readonly #fillShare: number;
+  /** What has been placed since groups last reported. */
+  readonly #interactive = new SentSinceReport();
+  readonly #batch = new SentSinceReport();
 
   constructor(classes: ServiceClasses, census: Census, fillShare: number) {
     this.#classes = classes;
     this.#census = census;
     this.#fillShare = fillShare;
+  }
+
+  /** The request is on its way to the group. */
+  placed(request: RequestView, groupId: number, { nowUs, blockSizeTokens }: ClusterView): void {
+    const sent = this.#classes.isBatch(request.className) ? this.#batch : this.#interactive;
+    sent.add(groupId, nowUs, Math.ceil(request.tokens / blockSizeTokens));
   }
 
   /**
@@ -52,19 +62,23 @@ export class Routing {
     const queues = groups.map((group) => ({
       group,
       waiting: this.#waitingBlocks(group, blockSizeTokens) / group.totalBlocks,
-      demand: group.demandBlocks / group.totalBlocks,
+      demand: this.#demandBlocks(group) / group.totalBlocks,
     }));
     return queues.toSorted((a, b) => a.waiting - b.waiting || a.demand - b.demand)[0]?.group;
   }
 
   /** Of interactive requests: they go before the batch requests of the same queue. */
-  #waitingBlocks({ id, waiting }: GroupView, blockSizeTokens: number): number {
-    if (this.#census.interactiveIn(id) === 0) return 0;
-    let blocks = 0;
-    for (const { className, tokens } of waiting) {
+  #waitingBlocks(group: GroupView, blockSizeTokens: number): number {
+    if (this.#census.interactiveIn(group.id) === 0) return 0;
+    let { blocks } = this.#interactive.to(group);
+    for (const { className, tokens } of group.waiting) {
       if (!this.#classes.isBatch(className)) blocks += Math.ceil(tokens / blockSizeTokens);
     }
     return blocks;
+  }
+
+  #demandBlocks(group: GroupView): number {
+    return group.demandBlocks + this.#interactive.to(group).blocks + this.#batch.to(group).blocks;
   }
 
   /** Only where there is room. On mixed instances, away from interactive requests. */
@@ -88,12 +102,13 @@ export class Routing {
     if (isOwn !== 0) return isOwn > 0;
     const interactive = this.#census.interactiveIn(group.id) - this.#census.interactiveIn(other.id);
     if (interactive !== 0) return interactive < 0;
-    return group.demandBlocks > other.demandBlocks;
+    return this.#demandBlocks(group) > this.#demandBlocks(other);
   }
 
   /** As if its batch requests were not there: they are evicted. What waits must not fill more than the next step. */
   #hasRoomForInteractive(group: GroupView, request: RequestView, blockSizeTokens: number): boolean {
-    const { limits, demandBlocks, totalBlocks } = group;
+    const { limits, totalBlocks } = group;
+    const demandBlocks = this.#demandBlocks(group);
     if (this.#census.interactiveIn(group.id) >= limits.maxRunning) return false;
     const blocks = Math.ceil(request.tokens / blockSizeTokens);
     const waitingBlocks = this.#waitingBlocks(group, blockSizeTokens);
@@ -105,7 +120,7 @@ export class Routing {
   }
 
   #batchBlocks(group: GroupView, blockSizeTokens: number): number {
-    let blocks = 0;
+    let { blocks } = this.#batch.to(group);
     for (const { className, tokens } of requestsOf(group)) {
       if (this.#classes.isBatch(className)) blocks += Math.ceil(tokens / blockSizeTokens);
     }
@@ -115,10 +130,13 @@ export class Routing {
   /** Evicted requests come back before new ones are admitted. An empty group takes a request of any size. */
   #hasRoomForBatch(group: GroupView, blocks: number, planned: Planned): boolean {
     if (!group.acceptsRequests || group.phase !== 'serving' || group.swapped.length > 0) return false;
-    const numRequests = numRequestsOf(group) + planned.requests;
+    const sent = this.#interactive.to(group).requests + this.#batch.to(group).requests;
+    const numRequests = numRequestsOf(group) + sent + planned.requests;
     if (numRequests === 0) return true;
     const isFull = numRequests >= group.limits.maxRunning;
-    return !isFull && group.demandBlocks + planned.blocks + blocks <= this.#fillShare * group.totalBlocks;
+    return (
+      !isFull && this.#demandBlocks(group) + planned.blocks + blocks <= this.#fillShare * group.totalBlocks
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { definePolicy, type GroupView } from '../../harness/policy/index.ts';
-import { SentSinceReport } from './sent.ts';
+import { SentSinceReport } from '../dispatching/sent-since-report.ts';
 
 const params = z.strictObject({
   /**

@@ -1,4 +1,6 @@
-import type { DispatchDecision, GroupView, RequestView } from '../../harness/policy/index.ts';
+import { z } from 'zod';
+import type { ClusterView, DispatchDecision, GroupView, RequestView } from '../../harness/policy/index.ts';
+import { SentSinceReport } from '../dispatching/sent-since-report.ts';
 import { dispatchFreeness } from './freeness.ts';
 import type { Priorities } from './priorities.ts';
 
@@ -8,25 +10,46 @@ interface Candidate {
   readonly freeness: number;
 }
 
+/** Parameters of a dispatcher by freeness. */
+export const dispatchParams = {
+  /**
+   * Whether requests sent since an instance's last report count too. The authors' code looks at what instances have reported and at
+   * nothing else, so that what arrives between two reports goes to one of them.
+   */
+  countsSent: z.boolean().default(false),
+};
+
 /**
- * The group with the highest freeness, the first of equals. As in the authors' code, a request of high priority prefers groups
- * where others of its kind are; here, as long as all of these together stay within the load that headroom is meant for. By
+ * Dispatch to the group with the highest freeness, the first of equals. As in the authors' code, a request of high priority prefers
+ * groups where others of its kind are; here, as long as all of these together stay within the load that headroom is meant for. By
  * freeness alone, as in the paper, such requests would scatter, and every instance would keep headroom.
  */
-export function dispatchToFreest(
-  request: RequestView,
-  { groups, blockSizeTokens }: { groups: readonly GroupView[]; blockSizeTokens: number },
-  priorities?: Priorities,
-): DispatchDecision {
-  const open = groups
-    .filter(({ acceptsRequests }) => acceptsRequests)
-    .map((group) => ({ group, freeness: dispatchFreeness(group, blockSizeTokens, priorities) }));
-  const hosts = priorities?.isHigh(request)
-    ? open.filter(({ group }) => priorities.isHostFor(group, request, blockSizeTokens))
-    : [];
-  const best = freest(hosts.length > 0 ? hosts : open);
-  if (best === undefined) return { kind: 'hold', reason: 'no group takes requests' };
-  return { kind: 'dispatch', groupId: best.group.id, reason: `freest: ${stepsText(best.freeness)}` };
+export class FreestDispatch {
+  readonly #sent: SentSinceReport | undefined;
+  readonly #priorities: Priorities | undefined;
+
+  constructor(settings: { readonly countsSent: boolean }, priorities?: Priorities) {
+    this.#sent = settings.countsSent ? new SentSinceReport() : undefined;
+    this.#priorities = priorities;
+  }
+
+  dispatch(request: RequestView, view: ClusterView): DispatchDecision {
+    const priorities = this.#priorities;
+    const open = view.groups
+      .filter(({ acceptsRequests }) => acceptsRequests)
+      .map((group) => ({ group, freeness: this.#freenessOf(group, view) }));
+    const hosts = priorities?.isHigh(request)
+      ? open.filter(({ group }) => priorities.isHostFor(group, request, view.blockSizeTokens))
+      : [];
+    const best = freest(hosts.length > 0 ? hosts : open);
+    if (best === undefined) return { kind: 'hold', reason: 'no group takes requests' };
+    this.#sent?.add(best.group.id, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
+    return { kind: 'dispatch', groupId: best.group.id, reason: `freest: ${stepsText(best.freeness)}` };
+  }
+
+  #freenessOf(group: GroupView, { blockSizeTokens }: ClusterView): number {
+    return dispatchFreeness(group, blockSizeTokens, this.#priorities, this.#sent?.to(group));
+  }
 }
 
 function freest(candidates: readonly Candidate[]): Candidate | undefined {

@@ -1,4 +1,5 @@
 import type { GroupView, RequestView } from '../../harness/policy/index.ts';
+import type { Unseen } from '../dispatching/sent-since-report.ts';
 import type { Priorities } from './priorities.ts';
 
 /**
@@ -12,11 +13,10 @@ export const artifactBlockTokens = 16;
  * every request. Negative where more is asked for than there is; infinite without requests. Higher is freer, as in the
  * paper; its code keeps the negative and calls it load.
  *
- * Where more is asked for than there is, this is the number of tokens missing and not, as in paper and code, that over the requests:
- * shared among many, a large debt would look smaller than a small one, and requests would herd to the fullest group.
+ * What is missing is shared among the requests too, as in paper and code (`compute_instance_load_dispatch` of the artifact), so
+ * that of two instances with too little the one with more requests looks freer. When all have queues, that draws requests to the longest.
  */
 export function stepsUntilFull(freeBlocks: number, numRequests: number, blockSizeTokens: number): number {
-  if (freeBlocks < 0) return freeBlocks * blockSizeTokens;
   return numRequests === 0 ? Infinity : (freeBlocks * blockSizeTokens) / numRequests;
 }
 
@@ -30,12 +30,20 @@ export function usableBlocks({ totalBlocks, limits }: GroupView): number {
  * counts its head alone). Minus infinity on a group
  * that drains, which is the paper's request of infinite usage.
  */
-export function dispatchFreeness(group: GroupView, blockSizeTokens: number, priorities?: Priorities): number {
+export function dispatchFreeness(
+  group: GroupView,
+  blockSizeTokens: number,
+  priorities?: Priorities,
+  unseen: Unseen = nothingUnseen,
+): number {
   if (group.phase === 'draining') return -Infinity;
-  const blocks = heldBlocks(group) + group.waitingBlocks + (priorities?.headroomBlocks(group) ?? 0);
-  const numRequests = numWithMemory(group) + group.waiting.length;
+  const blocks =
+    heldBlocks(group) + group.waitingBlocks + unseen.blocks + (priorities?.headroomBlocks(group) ?? 0);
+  const numRequests = numWithMemory(group) + group.waiting.length + unseen.requests;
   return stepsUntilFull(usableBlocks(group) - blocks, numRequests, blockSizeTokens);
 }
+
+const nothingUnseen: Unseen = { requests: 0, blocks: 0 };
 
 /** How freeness is counted for migration. */
 export interface MigrationView {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { definePolicy } from '../../harness/policy/index.ts';
-import { dispatchToFreest } from './dispatch.ts';
+import { dispatchParams, FreestDispatch } from './dispatch.ts';
 
 /**
  * INFaaS++, the baseline that Llumnix (section 6) is compared with: INFaaS, made to look at GPU memory and at what queued
@@ -13,7 +13,10 @@ export const infaasPlusPlus = definePolicy({
   family: 'support',
   summary:
     'Dispatches to the instance whose memory, queue included, lasts longest (the INFaaS++ baseline of Llumnix).',
-  params: z.strictObject({}),
+  params: z.strictObject(dispatchParams),
   capabilities: { dispatches: true },
-  create: () => ({ dispatch: (request, view) => dispatchToFreest(request, view) }),
+  create: (settings) => {
+    const freest = new FreestDispatch(settings);
+    return { dispatch: (request, view) => freest.dispatch(request, view) };
+  },
 });

@@ -8,12 +8,13 @@ import {
   type Policy,
   type PolicyDeps,
 } from '../../harness/policy/index.ts';
-import { dispatchToFreest } from './dispatch.ts';
+import { dispatchParams, FreestDispatch } from './dispatch.ts';
 import { artifactBlockTokens } from './freeness.ts';
 import { Migration } from './migration.ts';
 import { byPriority, lastOfLowest, Priorities } from './priorities.ts';
 
 const migrationParams = {
+  ...dispatchParams,
   /** Whether requests migrate at all; without, only dispatch is left. */
   migrate: z.boolean().default(true),
   /** Whether the head of a queue counts as usage, so that running requests make room for it. */
@@ -104,8 +105,9 @@ function createLlumnix(
     targetAboveSteps,
     protocol: protocols[settings.protocol],
   });
+  const freest = new FreestDispatch(settings, priorities);
   return {
-    dispatch: (request, view) => dispatchToFreest(request, view, priorities),
+    dispatch: (request, view) => freest.dispatch(request, view),
     ...(priorities === undefined ? {} : priorityMoments),
     ...(migrate ? migrationMoments(migration, checkMs) : {}),
   };

@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
-import type { ClusterView, Policy } from '../../harness/policy/index.ts';
+import type { ClusterView, Policy, PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';
 import { scripted } from './scripted.ts';
 
-const { 'least-loaded': leastLoaded, 'round-robin': roundRobin, recompute } = policies;
+const { 'round-robin': roundRobin, recompute } = policies;
 const live = { kind: 'live' } as const;
 const perStep = { kind: 'per-step' } as const;
 
@@ -147,16 +146,11 @@ describe('load as policies see it', () => {
   });
 });
 
-/** The dispatcher with these parameters in place of its defaults. */
-function leastLoadedBy(params: z.output<typeof leastLoaded.params>) {
-  return { ...leastLoaded, params: z.strictObject({}).transform(() => params) };
-}
-
 /** Requests of a burst, by the group that they went to. */
-function spread(countsSent: boolean, by: 'memory' | 'requests'): number[] {
+function spread(dispatcher: PolicyDefinition): number[] {
   const { seen } = runTiny({
     specs: Array.from({ length: 16 }, (_, id) => request(id, id + 1, 30, 4)),
-    policies: [leastLoadedBy({ by, countsSent }), recompute],
+    policies: [dispatcher, recompute],
     numInstances: 4,
     loadReports: { kind: 'every', us: 1e6 },
   });
@@ -164,15 +158,36 @@ function spread(countsSent: boolean, by: 'memory' | 'requests'): number[] {
   return [0, 1, 2, 3].map((id) => groups.filter((groupId) => groupId === id).length);
 }
 
+/** The dispatcher with these parameters in place of its defaults. */
+function withParams(name: keyof typeof policies, params: object): PolicyDefinition {
+  const definition: PolicyDefinition = policies[name];
+  const settings = definition.params.parse(params);
+  return { ...definition, create: (_defaults, deps) => definition.create(settings, deps) };
+}
+
 describe('a dispatcher with old load', () => {
-  it.each(['memory', 'requests'] as const)('by %s, spreads a burst if it counts what it has sent', (by) => {
+  const dispatchers = [
+    ['least-loaded', { by: 'memory' }],
+    ['least-loaded', { by: 'requests' }],
+    ['infaas-plus-plus', {}],
+    ['llumnix', {}],
+  ] as const;
+
+  it.each(dispatchers)('%s %o spreads a burst if it counts what it has sent', (name, params) => {
+    const counts = spread(withParams(name, { ...params, countsSent: true }));
     // Evenly but for the very first, which counts as reported: the report is of the same microsecond.
-    expect(Math.max(...spread(true, by))).toBeLessThanOrEqual(5);
-    expect(Math.min(...spread(true, by))).toBeGreaterThanOrEqual(3);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(5);
+    expect(Math.min(...counts)).toBeGreaterThanOrEqual(3);
   });
 
-  it.each(['memory', 'requests'] as const)('by %s, herds if it does not', (by) => {
-    expect(spread(false, by)).toEqual([16, 0, 0, 0]);
+  it.each(dispatchers)('%s %o herds if it does not', (name, params) => {
+    expect(spread(withParams(name, { ...params, countsSent: false }))).toEqual([16, 0, 0, 0]);
+  });
+
+  it('Chiron packs an instance no fuller than it may', () => {
+    const counts = spread(withParams('chiron', { global: false, fillShare: 0.5 }));
+    // 20 blocks, half of them, two a request.
+    expect(Math.max(...counts.slice(0, 3))).toBeLessThanOrEqual(6);
   });
 
   it('waits for the next report when it holds everything, however long nothing else happens', () => {

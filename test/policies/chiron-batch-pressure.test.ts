@@ -13,20 +13,20 @@ describe('expected output lengths', () => {
   it('are the limit at first, and the mean of what has finished in the end', () => {
     const lengths = new OutputLengths();
     const request = requestView(0, { className: 'bulk', outputLimitTokens: 1000 });
-    expect(lengths.expected(request).tokens).toBe(1000);
+    expect(lengths.remaining(request)).toBe(1000);
     for (let count = 0; count < 10; count += 1) lengths.learn('bulk', 100);
-    expect(lengths.expected(request).tokens).toBe(550);
+    expect(lengths.remaining(request)).toBe(550);
     for (let count = 0; count < 100_000; count += 1) lengths.learn('bulk', 100);
-    expect(lengths.expected(request).tokens).toBeCloseTo(100, 0);
-    expect(lengths.expected({ ...request, outputLimitTokens: 20 }).tokens).toBe(20);
-    expect(lengths.expected({ ...request, className: 'chat' }).tokens).toBe(1000);
+    expect(lengths.remaining(request)).toBeCloseTo(100, 0);
+    expect(lengths.remaining({ ...request, outputLimitTokens: 20 })).toBe(20);
+    expect(lengths.remaining({ ...request, className: 'chat' })).toBe(1000);
   });
 
   it('leave at least a token, and only what is still to come', () => {
     const lengths = new OutputLengths();
     const request = requestView(0, { outputLimitTokens: 100 });
-    expect(lengths.expected({ ...request, generatedTokens: 30 }).tokens).toBe(70);
-    expect(lengths.expected({ ...request, generatedTokens: 100 }).tokens).toBe(1);
+    expect(lengths.remaining({ ...request, generatedTokens: 30 })).toBe(70);
+    expect(lengths.remaining({ ...request, generatedTokens: 100 })).toBe(1);
   });
 });
 
@@ -35,17 +35,17 @@ describe('the variance of output lengths', () => {
 
   it('is that of what has finished in the end, and nothing at first, when all is the limit', () => {
     const lengths = new OutputLengths();
-    expect(lengths.expected(request).variance).toBe(0);
+    expect(lengths.variance(request)).toBe(0);
     for (let count = 0; count < 100_000; count += 1) lengths.learn('bulk', count % 2 === 0 ? 100 : 300);
-    expect(lengths.expected(request).variance / 10_000).toBeCloseTo(1, 1);
-    expect(lengths.expected({ ...request, className: 'chat' }).variance).toBe(0);
+    expect(lengths.variance(request) / 10_000).toBeCloseTo(1, 1);
+    expect(lengths.variance({ ...request, className: 'chat' })).toBe(0);
   });
 
   it('is no more than what is left to generate allows', () => {
     const lengths = new OutputLengths();
     for (let count = 0; count < 1000; count += 1) lengths.learn('bulk', count % 2 === 0 ? 1 : 999);
-    expect(lengths.expected({ ...request, outputLimitTokens: 40 }).variance).toBeLessThanOrEqual(20 ** 2);
-    expect(lengths.expected({ ...request, generatedTokens: 960 }).variance).toBeLessThanOrEqual(20 ** 2);
+    expect(lengths.variance({ ...request, outputLimitTokens: 40 })).toBeLessThanOrEqual(20 ** 2);
+    expect(lengths.variance({ ...request, generatedTokens: 960 })).toBeLessThanOrEqual(20 ** 2);
   });
 });
 
@@ -88,7 +88,7 @@ describe('groups of like deadlines', () => {
       [199, 7],
       [205, 11],
     ] as const)
-      groups.add(deadlineUs, { tokens, variance: 10 * tokens });
+      groups.add(deadlineUs, tokens, 10 * tokens);
     expect(groups.inOrder()).toEqual([
       { deadlineUs: 110, tokens: 12, variance: 120 },
       { deadlineUs: 205, tokens: 14, variance: 140 },
@@ -149,11 +149,10 @@ describe('groups of like deadlines', () => {
     const lengthOf = (): number => Math.ceil(400 * rng.exponential());
     const lengths = new OutputLengths();
     for (let count = 0; count < 20_000; count += 1) lengths.learn('bulk', lengthOf());
-    const { tokens, variance } = lengths.expected(
-      requestView(0, { className: 'bulk', outputLimitTokens: 8000 }),
-    );
+    const request = requestView(0, { className: 'bulk', outputLimitTokens: 8000 });
     const numRequests = 200;
-    const estimate = numRequests * tokens + 1.645 * Math.sqrt(numRequests * variance);
+    const estimate =
+      numRequests * lengths.remaining(request) + 1.645 * Math.sqrt(numRequests * lengths.variance(request));
     const sums = Array.from({ length: 2000 }, () => {
       let sum = 0;
       for (let count = 0; count < numRequests; count += 1) sum += lengthOf();

@@ -311,6 +311,22 @@ describe('the global autoscaler', () => {
     expect(rolesAfter(view, decisions)).toEqual({ interactive: 0, mixed: 1, batch: 1 });
   });
 
+  it('starts instances for late batch requests, or only says that they are late', () => {
+    const held = heldView(
+      Array.from({ length: 9000 }, (_, id) => requestView(id, { className: 'bulk', outputLimitTokens: 100 })),
+    );
+    const view = clusterView(groupsOf([['mixed', 0]]), { nowUs: 10e6, held, maxInstances: 16 });
+    const batchAfter = (settings: object) => {
+      const { global, throughput } = created({ intervalS: 1, ...settings }, view);
+      throughput.observe(view.groups[0]!, windowOf(1000));
+      const { batch } = rolesAfter(view, global.poll(view));
+      return { batch, late: global.maxLate, most: global.maxBatch };
+    };
+    expect(batchAfter({})).toEqual({ batch: 1, late: 1, most: 1 });
+    expect(batchAfter({ batchPressure: false })).toEqual({ batch: 0, late: 1, most: 0 });
+    expect(batchAfter({ batchPressure: false, batchInstances: 3 })).toEqual({ batch: 3, late: 1, most: 3 });
+  });
+
   it('says why', () => {
     const view = clusterView(groupsOf([['mixed', 1]]), { nowUs: 10e6, maxInstances: 16 });
     const [decision] = created({ intervalS: 1 }, view).global.poll(view);

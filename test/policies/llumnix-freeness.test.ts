@@ -50,10 +50,9 @@ describe('freeness', () => {
     expect(dispatchFreeness(group({}), 16)).toBe(Infinity);
     expect(migrationFreeness(group({}), plain)).toBe(Infinity);
     const flooded = group({ ...running(2, 40), waiting: requests(5), waitingBlocks: 50, demandBlocks: 130 });
-    expect(dispatchFreeness(flooded, 16)).toBe(-31 * 16);
-    // Shared among more requests, the same debt is no smaller.
-    expect(stepsUntilFull(-31, 79, 16)).toBe(stepsUntilFull(-31, 1, 16));
-    expect(stepsUntilFull(-40, 79, 16)).toBeLessThan(stepsUntilFull(-31, 1, 16));
+    // 31 blocks missing, shared among 7 requests; among more of them the same debt is smaller, as in paper and code.
+    expect(dispatchFreeness(flooded, 16)).toBe((-31 * 16) / 7);
+    expect(stepsUntilFull(-31, 79, 16)).toBeGreaterThan(stepsUntilFull(-31, 7, 16));
   });
 
   it('of an instance with one long request is comparable to others', () => {

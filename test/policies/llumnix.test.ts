@@ -47,7 +47,7 @@ describe('dispatch', () => {
   it.each([
     ['llumnix', policyOf()],
     ['llumnix-base', llumnixBase.create(llumnixBase.params.parse({}), deps)],
-    ['infaas-plus-plus', infaasPlusPlus.create({}, deps)],
+    ['infaas-plus-plus', infaasPlusPlus.create(infaasPlusPlus.params.parse({}), deps)],
   ])('of %s goes to the highest freeness: an empty group first, then the most steps', (_, policy) => {
     const few = busy(1, [0]);
     const many = busy(2, [0, 0, 0]);

@@ -13,6 +13,12 @@ interface Unreported {
   blocks: number;
 }
 
+/** Load that a group does not show yet. */
+export interface Unseen {
+  readonly requests: number;
+  readonly blocks: number;
+}
+
 /**
  * What a dispatcher has sent to each group since that last reported its load. Without such a count everything that arrives
  * between two reports goes to the group that looked least loaded in the first.
@@ -28,7 +34,7 @@ export class SentSinceReport {
   }
 
   /** Number and KV blocks of what the group's load does not show yet. */
-  to({ id, observedAtUs }: GroupView): { readonly requests: number; readonly blocks: number } {
+  to({ id, observedAtUs }: GroupView): Unseen {
     const unreported = this.#byGroup.get(id);
     if (unreported === undefined) return { requests: 0, blocks: 0 };
     const { sent } = unreported;

@@ -65,6 +65,7 @@ export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
       maxBackoffUs: 8000,
     },
     remapUs: 100,
+    migrationHandshakeUs: 0,
   };
 }
 

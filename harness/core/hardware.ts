@@ -17,6 +17,11 @@ export interface Hardware {
   readonly start: StartProfile;
   /** Changing what device memory is mapped to (drop, restore): a fixed cost. */
   readonly remapUs: number;
+  /**
+   * What source and target spend agreeing on each stage of a migration before its KV travels: remote calls, cells taken,
+   * the request handed over. A property of the engine and its transport, like `remapUs`, and not of a policy's wish.
+   */
+  readonly migrationHandshakeUs: number;
 }
 
 /** What happens between asking for an instance and its first request. */

@@ -59,6 +59,8 @@ export const hardwareSchema = z
     start: startSchema,
     /** Changing what device memory is mapped to. */
     remapMs: z.number().nonnegative(),
+    /** What the engines spend agreeing on each stage of a migration before its KV travels. */
+    migrationHandshakeMs: z.number().nonnegative().default(0),
   })
   .refine((hardware) => hardware.reserve < hardware.memory, {
     path: ['reserve'],
@@ -90,6 +92,7 @@ export function toHardware(input: HardwareInput, name: string): Hardware {
     weightsInHostMemory: input.weightsInHostMemory,
     start: toStart(input.start),
     remapUs: msToUs(input.remapMs),
+    migrationHandshakeUs: msToUs(input.migrationHandshakeMs),
   };
 }
 

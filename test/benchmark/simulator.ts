@@ -49,6 +49,7 @@ const device: Hardware = {
     maxBackoffUs: 1e6,
   },
   remapUs: 5000,
+  migrationHandshakeUs: 17_000,
 };
 
 interface BenchmarkCase {

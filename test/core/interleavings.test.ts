@@ -29,6 +29,7 @@ const run = fc.record({
   weightsFrom: fc.constantFrom('disk', 'host', 'peer'),
   failureRatio: fc.constantFrom(0, 0.5),
   networkMBs: fc.constantFrom(1, 10, 100),
+  migrationHandshakeUs: fc.constantFrom(0, 0, 300, 5000),
   weightsInHostMemory: fc.boolean(),
   policySeed: fc.nat(),
   engine: fc.constantFrom<Pick<TinyRun, 'engine' | 'admission'>>(
@@ -52,7 +53,8 @@ describe('any interleaving of merges, restores, migrations, starts, drains, faul
   it('keeps every invariant at every event, ends every request once, and leaves nothing behind', () => {
     fc.assert(
       fc.property(run, (drawn) => {
-        const { stackIndex, engine, networkMBs, weightsInHostMemory, faults, ...others } = drawn;
+        const { stackIndex, engine, networkMBs, migrationHandshakeUs, ...moreDrawn } = drawn;
+        const { weightsInHostMemory, faults, ...others } = moreDrawn;
         const { extraInstances, weightsFrom, failureRatio, ...options } = others;
         const { numInstances } = options;
         const network = { bytesPerSecond: networkMBs * 1e6, latencyUs: 10 };
@@ -62,6 +64,7 @@ describe('any interleaving of merges, restores, migrations, starts, drains, faul
           maxInstances: numInstances + extraInstances,
           hardware: {
             network,
+            migrationHandshakeUs,
             weightsInHostMemory,
             start: { ...tinyHardware(1).start, weightsFrom, failureRatio },
           },

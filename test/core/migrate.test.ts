@@ -93,6 +93,38 @@ describe('a live migration', () => {
     expect(Math.max(...live)).toBeLessThan(Math.min(...blocking));
   });
 
+  it('costs a handshake before every stage: the request runs on but in the last', () => {
+    const handshakeUs = 3000;
+    const one = { specs: [request(0, 0, 100, 200)] };
+    const migrationOf = (protocol: MigrationProtocol, hardware: TinyRun['hardware']) => {
+      const { seen } = run([begin(protocol)], { ...one, hardware: { ...slowNetwork, ...hardware } });
+      return { migration: seen.migrations[0] as MigrationRecord, seen };
+    };
+    const free = migrationOf({ kind: 'blocking' }, {}).migration;
+    const blocking = migrationOf({ kind: 'blocking' }, { migrationHandshakeUs: handshakeUs }).migration;
+    expect(downtimeUs(blocking)).toBe(downtimeUs(free) + handshakeUs);
+    const { migration, seen } = migrationOf(manyStages, { migrationHandshakeUs: handshakeUs });
+    const transfers = seen.transfers.filter(({ kind }) => kind === 'migration');
+    expect(transfers).toHaveLength(migration.numStages);
+    const begins = [migration.startedAtUs, ...transfers.slice(0, -2).map(({ endedAtUs }) => endedAtUs)];
+    for (const [index, beginsUs] of [...begins, migration.stoppedAtUs ?? 0].entries())
+      expect(transfers[index]?.requestedAtUs).toBe(beginsUs + handshakeUs);
+    expect(migration.numStages).toBeGreaterThan(2);
+    expect(seen.requests[0]).toMatchObject({ status: 'finished', generatedTokens: 200, groupId: 1 });
+    const recomputed = migrationOf({ kind: 'recompute' }, { migrationHandshakeUs: handshakeUs }).migration;
+    expect(downtimeUs(recomputed)).toBe(0);
+  });
+
+  it('sends nothing when it is over before its handshake is', () => {
+    const { seen } = run([begin()], {
+      specs: [request(0, 0, 100, 4)],
+      hardware: { ...slowNetwork, migrationHandshakeUs: 50_000 },
+    });
+    expect(seen.migrations).toMatchObject([{ abortReason: 'the request ended or was given up' }]);
+    expect(seen.transfers).toEqual([]);
+    expect(seen.requests).toMatchObject([{ status: 'finished', numMigrations: 0 }]);
+  });
+
   it('takes memory on both sides while it lasts, and leaves none behind', () => {
     const bothSides: boolean[] = [];
     const watch = (view: ClusterView) => {

@@ -79,7 +79,7 @@ describe('a valid configuration', () => {
       'a100-80gb',
       `{ memory: 24 MiB, reserve: 1000000, hostMemory: 1 GB, diskBandwidth: 8 Gbps, weightsInHostMemory: true,
     start: { provisioningS: { mean: 1.5, cv: 0.5 }, weightsFrom: host, warmUpS: 0.25, failureRatio: 0.1, backoffS: 2, maxBackoffS: 8 },
-    remapMs: 5, hostLink: { bandwidth: 2 GB/s, latencyUs: 5 }, network: { bandwidth: 1e9, latencyUs: 5 },
+    remapMs: 5, migrationHandshakeMs: 2.5, hostLink: { bandwidth: 2 GB/s, latencyUs: 5 }, network: { bandwidth: 1e9, latencyUs: 5 },
     compute: { peak: 1 TFLOP/s, peakEfficiency: 0.5, memoryBandwidth: 10 GiB/s, layerOverheadUs: 1, stepOverheadUs: 2 } }`,
     );
     const { model, cluster } = await load(text);
@@ -99,6 +99,7 @@ describe('a valid configuration', () => {
         maxBackoffUs: 8_000_000,
       },
       remapUs: 5000,
+      migrationHandshakeUs: 2500,
       compute: { flopsPerSecond: 5e11, memoryBytesPerSecond: 10 * 2 ** 30 },
     });
   });

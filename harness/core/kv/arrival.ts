@@ -23,19 +23,21 @@ export interface BlockPiece {
   readonly numTokens: number;
   readonly chunkUs: number;
   readonly isCoordinated?: boolean;
+  /** Before the first byte travels, while nothing is on a link; 0 where not given. */
+  readonly handshakeUs?: number;
 }
 
 /**
  * Takes cells for the blocks at the targets of the request's arrival, copies them (nobody writes the source meanwhile), and
- * sends their bytes; `onDone` once the last is there. The caller has checked that the cells are free.
+ * sends their bytes once both sides have agreed; `onDone` once the last is there. The caller has checked that the cells are
+ * free.
  */
 export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece, onDone: () => void): void {
-  const { kind, numBlocks, numTokens, chunkUs, isCoordinated } = piece;
+  const { numBlocks, numTokens, handshakeUs = 0 } = piece;
   const arrival = must(request.arrival, `arrival of request ${request.id}`);
   const firstToken = arrival.numBlocks * cluster.blockSizeTokens;
-  const { moves } = arrival;
   takeAtTargets(arrival, numBlocks);
-  for (const { from, to, layers } of moves) {
+  for (const { from, to, layers } of arrival.moves) {
     cluster.executor.copyKv(request.id, layers, {
       from: { instance: from.id, tier: 'device' },
       to: { instance: to.id, tier: 'device' },
@@ -43,14 +45,24 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
       numTokens,
     });
   }
-  let numLeft = moves.length;
-  if (numLeft === 0) {
-    // All of it is there already; the arrival may be cancelled before that is told.
-    cluster.events.scheduleCall(cluster.nowUs, eventPriority.completion, () => {
-      if (request.arrival === arrival) onDone();
-    });
-  }
   arrival.transfers.length = 0;
+  const isAllThere = arrival.moves.length === 0;
+  if (handshakeUs === 0 && !isAllThere) {
+    sendBytes(cluster, request, piece, onDone);
+    return;
+  }
+  cluster.events.scheduleCall(cluster.nowUs + handshakeUs, eventPriority.completion, () => {
+    // The arrival may have been cancelled meanwhile.
+    if (request.arrival !== arrival) return;
+    if (isAllThere) onDone();
+    else sendBytes(cluster, request, piece, onDone);
+  });
+}
+
+function sendBytes(cluster: Cluster, request: Request, piece: BlockPiece, onDone: () => void): void {
+  const { kind, numBlocks, chunkUs, isCoordinated = true } = piece;
+  const { moves, transfers } = must(request.arrival, `arrival of request ${request.id}`);
+  let numLeft = moves.length;
   for (const { from, to, layers } of moves) {
     const movement = {
       kind,
@@ -60,13 +72,13 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
       bytes: numBlocks * layers.count * cluster.cellBytes,
       links: [from.links.send, to.links.receive],
       chunkUs,
-      isCoordinated: isCoordinated ?? true,
+      isCoordinated,
     } as const;
     const transfer = send(cluster, movement, () => {
       numLeft -= 1;
       if (numLeft === 0) onDone();
     });
-    arrival.transfers.push(transfer);
+    transfers.push(transfer);
   }
 }
 

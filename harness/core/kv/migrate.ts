@@ -13,7 +13,8 @@ import { stall } from './stall.ts';
 /**
  * Moving requests between groups on a policy's wish, running ones by live migration (Llumnix, section 4.2): the request runs
  * on at its source while its full blocks are copied, stage by stage, and is stopped for the last stage alone. Cells at the
- * target are taken before each stage, so that for a while the KV takes memory on both sides. Whatever stands in the way
+ * target are taken before each stage, so that for a while the KV takes memory on both sides; what source and target spend
+ * agreeing on it is the hardware's `migrationHandshakeUs`. Whatever stands in the way
  * before the end aborts the migration, and the request goes on where it is. Says why not, or begins.
  */
 export function migrate(cluster: Cluster, decision: MigrateDecision): string | undefined {
@@ -205,7 +206,8 @@ function sendStage(
   const { chunkUs } = must(cluster.groupOf(request), `group of request ${request.id}`);
   migration.numStages += 1;
   for (const { layers } of arrival.moves) migration.bytes += numBlocks * layers.count * cluster.cellBytes;
-  sendBlocks(cluster, request, { kind: 'migration', numBlocks, numTokens, chunkUs }, onDone);
+  const { migrationHandshakeUs: handshakeUs } = cluster.hardware;
+  sendBlocks(cluster, request, { kind: 'migration', numBlocks, numTokens, chunkUs, handshakeUs }, onDone);
 }
 
 function finish(cluster: Cluster, request: Request, migration: Migration): void {

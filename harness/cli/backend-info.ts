@@ -14,7 +14,7 @@ export interface BackendRequest {
 
 /** Sees to it that the mode has what it needs, which on the first measured run means to fetch and build TensorFlow. */
 export async function prepareBackend({ mode, device, isQuiet }: BackendRequest): Promise<BackendInfo> {
-  if (mode === 'simulate') return { name: 'simulated', device: 'roofline', versions: {} };
+  if (mode === 'simulate') return { name: 'simulated', device: 'cost model', versions: {} };
   if (mode === 'replay') return { name: 'recorded', device: 'recorded', versions: {} };
   const line = new SetupLine(process.stderr);
   const { tensorflowVersion, device: kernels } = await ensureBackend({

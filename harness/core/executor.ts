@@ -27,6 +27,8 @@ export interface MicroBatch {
   readonly attentionPairs: number;
   /** Sum over entries of pastTokens + numTokens: KV rows that one layer reads. */
   readonly contextTokens: number;
+  /** The part of `contextTokens` that entries which decode have, one new token each. */
+  readonly decodeContextTokens: number;
   /** Entries with a placement in `placements`; 0 nearly always. */
   readonly numRemote: number;
   /** Where an entry's KV lies when that is not where the stages run (remote attention); `undefined` otherwise. */

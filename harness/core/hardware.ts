@@ -1,11 +1,17 @@
-/** One device with its links, as the configuration describes it. Bytes, bytes per second, microseconds. */
+/**
+ * What an instance runs on, as the configuration describes it: one device with its links, or several in tensor parallelism.
+ * Bytes, bytes per second, microseconds.
+ */
 export interface Hardware {
   readonly name: string;
-  /** Device memory that one instance may use for weights, KV cells and the reserve. */
+  /** Device memory that the instance may use for weights, KV cells and the reserve. */
   readonly memoryBytes: number;
   /** Kept free for activations and fragmentation. */
   readonly reserveBytes: number;
+  /** Of each device. */
   readonly compute: ComputeProfile;
+  /** Not given for a single device. Memory, links and all else here are those of its devices together. */
+  readonly tensorParallel?: TensorParallelProfile | undefined;
   /** Device to host and back (PCIe), each direction on its own. */
   readonly hostLink: LinkProfile;
   readonly hostMemoryBytes: number;
@@ -44,11 +50,45 @@ export interface LinkProfile {
   readonly latencyUs: number;
 }
 
-/** Roofline of one device: what `simulate` charges for a step (harness/executors/simulated.ts). */
+/**
+ * What one device takes for a step, and its engine with it: what `simulate` charges (harness/executors/step-cost.ts). Rates are
+ * those that are reached, not the peaks.
+ */
 export interface ComputeProfile {
+  /** Of large matrix products. */
   readonly flopsPerSecond: number;
+  /** Of reading weights, and of writing and reading activations. */
   readonly memoryBytesPerSecond: number;
-  /** Fixed cost of one layer's kernels, and of one step. */
+  readonly attention: AttentionProfile;
+  /** Fixed cost on the device of one layer's kernels, and of one step: copies in and out, sampling. */
   readonly layerOverheadUs: number;
   readonly stepOverheadUs: number;
+  readonly engineCpu: EngineCpuProfile;
+}
+
+/** Attention has kernels of its own, which reach less than large matrix products do. */
+export interface AttentionProfile {
+  readonly flopsPerSecond: number;
+  readonly memoryBytesPerSecond: number;
+  /**
+   * Rows that a decoding request's single query is computed as in a step that also prefills: FlashAttention-2 runs such a step
+   * in one kernel, whose tiles of queries have 64 rows. 1 where decoding has a kernel of its own, as in steps that only decode.
+   */
+  readonly mixedDecodeRows: number;
+}
+
+/** The engine's own time on the processor: scheduling, preparing inputs, handling outputs. */
+export interface EngineCpuProfile {
+  readonly stepUs: number;
+  /** For each entry of the step. */
+  readonly sequenceUs: number;
+  /** Prepares the next step while the device computes this one, so that only the longer of the two counts. */
+  readonly overlapsDevice: boolean;
+}
+
+/** Devices that compute every layer together, each a part of it, and add up what they have twice a layer. */
+export interface TensorParallelProfile {
+  readonly devices: number;
+  /** Between two of them, each direction on its own; the latency is that of a whole all-reduce of few bytes. */
+  readonly link: LinkProfile;
 }

@@ -24,6 +24,7 @@ export class StepBatch implements MicroBatch, SimEvent {
   totalTokens = 0;
   attentionPairs = 0;
   contextTokens = 0;
+  decodeContextTokens = 0;
   decodeTokens = 0;
   numRemote = 0;
   readonly placements: (KvPlacement | undefined)[] = [];
@@ -54,6 +55,7 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.totalTokens = 0;
     this.attentionPairs = 0;
     this.contextTokens = 0;
+    this.decodeContextTokens = 0;
     this.decodeTokens = 0;
     this.numRemote = 0;
     this.stageIndex = 0;
@@ -76,7 +78,10 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.totalTokens += count;
     this.attentionPairs += count * past + (count * (count + 1)) / 2;
     this.contextTokens += past + count;
-    if (isDecode(request, past)) this.decodeTokens += 1;
+    if (isDecode(request, past)) {
+      this.decodeTokens += 1;
+      this.decodeContextTokens += past + 1;
+    }
     request.scheduledTokens = past + count;
     request.numInFlight += 1;
   }
@@ -118,7 +123,10 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.totalTokens -= count;
     this.attentionPairs -= count * past + (count * (count + 1)) / 2;
     this.contextTokens -= past + count;
-    if (isDecode(request, past)) this.decodeTokens -= 1;
+    if (isDecode(request, past)) {
+      this.decodeTokens -= 1;
+      this.decodeContextTokens -= past + 1;
+    }
     const { requests, requestIds, numTokens, pastTokens, samples, placements } = this;
     for (const column of [requests, requestIds, numTokens, pastTokens, samples, placements]) {
       column.splice(index, 1);

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { msToUs, secondsToUs } from '../base/units.ts';
-import type { Hardware, StartProfile } from '../core/hardware.ts';
+import type { ComputeProfile, Hardware, StartProfile } from '../core/hardware.ts';
 import { bytesPerSecondSchema, bytesSchema, flopsPerSecondSchema } from './quantity.ts';
 
 const durationUs = z.number().nonnegative();
-const efficiency = z.number().positive().max(1).default(1);
+const efficiency = z.number().positive().max(1);
 
 const linkSchema = z.strictObject({
   /** Each direction on its own. */
@@ -34,6 +34,45 @@ const startSchema = z
     error: 'must be less than or equal to maxBackoffS, which is 300 where it is not given',
   });
 
+/** What a step takes (`harness/executors/step-cost.ts`): peaks of one device, and what is reached of them. */
+const computeSchema = z.strictObject({
+  peak: flopsPerSecondSchema,
+  /** Share of the peak that large matrix products reach. */
+  peakEfficiency: efficiency.default(1),
+  memoryBandwidth: bytesPerSecondSchema,
+  memoryEfficiency: efficiency.default(1),
+  /** Attention's own shares of the same peaks; those of the products where they are not given. */
+  attention: z
+    .strictObject({
+      peakEfficiency: efficiency.optional(),
+      memoryEfficiency: efficiency.optional(),
+      /** Rows that a decoding query is computed as beside a prefill; 1 where decoding has a kernel of its own. */
+      mixedDecodeRows: z.int().positive().default(1),
+    })
+    .prefault({}),
+  layerOverheadUs: durationUs,
+  stepOverheadUs: durationUs,
+  /** The engine's processor time: of a step, and of each sequence in it. */
+  engineCpu: z
+    .strictObject({
+      stepUs: durationUs.default(0),
+      sequenceUs: durationUs.default(0),
+      /** Whether the next step is prepared while the device computes this one. */
+      overlapsDevice: z.boolean().default(false),
+    })
+    .prefault({}),
+});
+
+/**
+ * Several devices that share every layer. `memory`, `reserve`, `compute`, `hostLink` and `hostMemory` are then those of one of
+ * them; network and disk are the instance's.
+ */
+const tensorParallelSchema = z.strictObject({
+  devices: z.int().min(2),
+  /** Between two devices; the latency is that of an all-reduce of few bytes. */
+  link: linkSchema,
+});
+
 /** A device as `configs/hardware/*.yaml` or a configuration writes it: data-sheet figures and what is reached of them. */
 export const hardwareSchema = z
   .strictObject({
@@ -41,15 +80,8 @@ export const hardwareSchema = z
     memory: bytesSchema,
     /** Kept free for activations and fragmentation. */
     reserve: bytesSchema,
-    compute: z.strictObject({
-      peak: flopsPerSecondSchema,
-      /** Share of the peak that large matrix products reach. */
-      peakEfficiency: efficiency,
-      memoryBandwidth: bytesPerSecondSchema,
-      memoryEfficiency: efficiency,
-      layerOverheadUs: durationUs,
-      stepOverheadUs: durationUs,
-    }),
+    compute: computeSchema,
+    tensorParallel: tensorParallelSchema.optional(),
     hostLink: linkSchema,
     hostMemory: bytesSchema,
     network: linkSchema,
@@ -74,25 +106,41 @@ export const hardwareSchema = z
 type HardwareInput = z.output<typeof hardwareSchema>;
 
 export function toHardware(input: HardwareInput, name: string): Hardware {
-  const { compute } = input;
+  const { tensorParallel } = input;
+  const devices = tensorParallel?.devices ?? 1;
+  const hostLink = toLink(input.hostLink);
   return {
     name: input.name ?? name,
-    memoryBytes: input.memory,
-    reserveBytes: input.reserve,
-    compute: {
-      flopsPerSecond: compute.peak * compute.peakEfficiency,
-      memoryBytesPerSecond: compute.memoryBandwidth * compute.memoryEfficiency,
-      layerOverheadUs: compute.layerOverheadUs,
-      stepOverheadUs: compute.stepOverheadUs,
-    },
-    hostLink: toLink(input.hostLink),
-    hostMemoryBytes: input.hostMemory,
+    memoryBytes: input.memory * devices,
+    reserveBytes: input.reserve * devices,
+    compute: toCompute(input.compute),
+    ...(tensorParallel === undefined
+      ? {}
+      : { tensorParallel: { devices, link: toLink(tensorParallel.link) } }),
+    hostLink: { ...hostLink, bytesPerSecond: hostLink.bytesPerSecond * devices },
+    hostMemoryBytes: input.hostMemory * devices,
     network: toLink(input.network),
     diskBytesPerSecond: input.diskBandwidth,
     weightsInHostMemory: input.weightsInHostMemory,
     start: toStart(input.start),
     remapUs: msToUs(input.remapMs),
     migrationHandshakeUs: msToUs(input.migrationHandshakeMs),
+  };
+}
+
+function toCompute(input: HardwareInput['compute']): ComputeProfile {
+  const { peak, memoryBandwidth, attention, layerOverheadUs, stepOverheadUs, engineCpu } = input;
+  return {
+    flopsPerSecond: peak * input.peakEfficiency,
+    memoryBytesPerSecond: memoryBandwidth * input.memoryEfficiency,
+    attention: {
+      flopsPerSecond: peak * (attention.peakEfficiency ?? input.peakEfficiency),
+      memoryBytesPerSecond: memoryBandwidth * (attention.memoryEfficiency ?? input.memoryEfficiency),
+      mixedDecodeRows: attention.mixedDecodeRows,
+    },
+    layerOverheadUs,
+    stepOverheadUs,
+    engineCpu,
   };
 }
 

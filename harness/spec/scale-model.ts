@@ -3,6 +3,7 @@ import { mean } from '../base/stats.ts';
 import { usPerSecond } from '../base/units.ts';
 import { modelWeightBytes } from '../core/model-shape.ts';
 import type { Workload } from '../core/workload.ts';
+import { StepCost } from '../executors/step-cost.ts';
 import type { Manifest } from '../metrics/results.ts';
 import { groupCapacity } from './capacity.ts';
 import type { ResolvedConfig } from './resolved.ts';
@@ -48,7 +49,7 @@ const ratios: readonly Ratio[] = [
   },
   {
     key: 'exchange_over_step',
-    label: 'KV exchange of a merge / decode step, both with full KV memory (roofline)',
+    label: 'KV exchange of a merge / decode step, both with full KV memory (cost model)',
     reference: 21.7,
     source: 'KunServe section 5, ablation: 1.3 s of exchange, 60 ms a decode step',
     value: ({ config, load }) => over(exchangeUs(config), decodeStepUs(config, load)),
@@ -98,19 +99,23 @@ function exchangeUs(config: ResolvedConfig): number {
   return network.latencyUs + (kvBytes / 2 / network.bytesPerSecond) * usPerSecond;
 }
 
-/** One token for each request that fits: reads all weights and all KV, or computes, whichever takes longer. */
+/** One token for each request that fits, in one stage of the group, as the cost model has it. */
 function decodeStepUs(config: ResolvedConfig, load: WorkloadLoad): number | undefined {
   const { model, engine, cluster } = config;
-  const { compute } = cluster.hardware;
-  const { weightBytes, kvBytes, kvTokens } = groupCapacity(config);
-  const fitting = over(kvTokens, load.meanTokens);
-  if (fitting === undefined) return undefined;
-  const batch = Math.min(engine.maxRunning, fitting);
-  const memoryS = (weightBytes + kvBytes * (batch / fitting)) / compute.memoryBytesPerSecond;
-  const computeS = (2 * batch * (weightBytes / model.bytesPerWeight)) / compute.flopsPerSecond;
-  const numLayers = model.numLayers / cluster.stagesPerGroup;
-  const overheadUs = compute.stepOverheadUs + numLayers * compute.layerOverheadUs;
-  return overheadUs + Math.max(memoryS, computeS) * usPerSecond;
+  const { meanTokens } = load;
+  const fitting = over(groupCapacity(config).kvTokens, meanTokens);
+  if (fitting === undefined || meanTokens === undefined) return undefined;
+  const size = Math.min(engine.maxRunning, fitting);
+  const contextTokens = size * meanTokens;
+  const step = {
+    size,
+    totalTokens: size,
+    attentionPairs: contextTokens,
+    contextTokens,
+    decodeContextTokens: contextTokens,
+  };
+  const layers = { first: 0, count: Math.ceil(model.numLayers / cluster.stagesPerGroup) };
+  return new StepCost(model, cluster.hardware).stageUs(step, { layers, isLast: true });
 }
 
 /** An instance that is started serves alone, so it loads the whole model. */

@@ -15,7 +15,8 @@ const waitUs = ({ startedAtUs, requestedAtUs }: TransferRecord) => startedAtUs -
  */
 function exchangeBeside(layerUs: number, isCoordinated = true) {
   const { compute } = tinyHardware(20);
-  const fast = { ...compute, flopsPerSecond: 1e12, memoryBytesPerSecond: 1e12 };
+  const rates = { flopsPerSecond: 1e12, memoryBytesPerSecond: 1e12 };
+  const fast = { ...compute, ...rates, attention: { ...rates, mixedDecodeRows: 1 } };
   const long = [0, 1].map((id) => request(id, 0, 16 * 14, 40));
   const short = Array.from({ length: 20 }, (_, id) => request(id + 2, 12 * layerUs * (id + 1), 8, 8));
   const { seen } = runTiny({

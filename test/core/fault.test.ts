@@ -87,7 +87,7 @@ describe('a step that a fault takes back', () => {
         scripted([
           drop(4000, [0, 1], { kind: 'remote-attention' }),
           {
-            atUs: 5600,
+            atUs: 6600,
             decide: ({ groups }) =>
               groups
                 .filter(({ stages }) => stages.length === 2)
@@ -107,14 +107,14 @@ describe('a step that a fault takes back', () => {
       numInstances: 3,
       blocks: 40,
       maxDurationUs: 1e6,
-      faults: [{ instance: 1, atUs: 6000 }],
+      faults: [{ instance: 1, atUs: 7000 }],
     });
     expect(seen.migrations).toHaveLength(2);
     for (const { startedAtUs, stoppedAtUs, endedAtUs } of seen.migrations) {
       expect({ startedAtUs, stoppedAtUs, endedAtUs }).toEqual({
-        startedAtUs: 5800,
+        startedAtUs: 6600,
         stoppedAtUs: undefined,
-        endedAtUs: 6000,
+        endedAtUs: 7000,
       });
     }
     expect(seen.requests.map(({ status }) => status)).toEqual(['finished', 'finished', 'finished']);

@@ -162,9 +162,9 @@ describe('a group that may run two requests', () => {
 
   it('takes nothing back from host memory while two run', () => {
     const { seen, most } = mostRunning(0, [
-      decide(10_000, { kind: 'preempt', requestId: 3, mode: 'swap', reason: 'script' }),
-      decide(10_200, { kind: 'preempt', requestId: 2, mode: 'recompute', reason: 'script' }),
-      capped(0, 10_200),
+      decide(12_000, { kind: 'preempt', requestId: 3, mode: 'swap', reason: 'script' }),
+      decide(12_200, { kind: 'preempt', requestId: 2, mode: 'recompute', reason: 'script' }),
+      capped(0, 12_200),
       decide(20_000, swapIn),
       {
         atUs: 20_200,

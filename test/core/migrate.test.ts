@@ -302,9 +302,9 @@ describe('a migration from a pipeline that is split meanwhile', () => {
         if (stages.length === 1) leaving.push({ phase, numLeaving, counted });
       }
     };
-    // Each request has its KV on one member alone, which is its home after the split.
+    // Each request has its KV on one member alone, which is its home after the split. They end before they are stopped.
     const { seen } = run([], {
-      specs: [request(0, 0, 60, 400), request(1, 0, 60, 400)],
+      specs: [request(0, 0, 60, 280), request(1, 0, 60, 280)],
       policies: [
         scripted(
           [

@@ -1,6 +1,12 @@
 import { expect } from 'vitest';
 import type { ClusterEventKind } from '../../harness/core/observer.ts';
-import { type Collector, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import {
+  type Collector,
+  request,
+  runTiny,
+  tinyHardware,
+  type TinyRun,
+} from '../../harness/conformance/tiny-cluster.ts';
 import type { Decision, PolicyDefinition } from '../../harness/policy/index.ts';
 import { hpa } from '../../policies/hpa/hpa.ts';
 import { kedaQueue } from '../../policies/keda-queue/keda-queue.ts';
@@ -15,7 +21,12 @@ export const coldUs = 2000 + weightsUs + 500;
 
 /** Where a step takes 300 us whatever is in it, so that the load on an instance is in proportion to its requests. */
 const evenSteps = {
-  compute: { flopsPerSecond: 1e15, memoryBytesPerSecond: 1e15, layerOverheadUs: 50, stepOverheadUs: 100 },
+  compute: {
+    ...tinyHardware(0).compute,
+    flopsPerSecond: 1e15,
+    memoryBytesPerSecond: 1e15,
+    attention: { flopsPerSecond: 1e15, memoryBytesPerSecond: 1e15, mixedDecodeRows: 1 },
+  },
 };
 
 /** One instance, which may become six, with memory for 40 blocks each. */

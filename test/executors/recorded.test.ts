@@ -32,6 +32,7 @@ function batchOf(totalTokens: number): MicroBatch {
     totalTokens,
     attentionPairs: 0,
     contextTokens: totalTokens,
+    decodeContextTokens: 0,
     numRemote: 0,
     placements: [],
   };

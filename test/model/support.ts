@@ -58,6 +58,7 @@ export function microBatch(id: number, entries: readonly Entry[]): MicroBatch {
     totalTokens: sum((entry) => entry.numTokens),
     attentionPairs: sum(({ numTokens: n, pastTokens: p }) => n * p + (n * (n + 1)) / 2),
     contextTokens: sum((entry) => entry.pastTokens + entry.numTokens),
+    decodeContextTokens: sum(({ numTokens: n, pastTokens: p }) => (n === 1 && p > 0 ? p + 1 : 0)),
     numRemote: entries.filter(({ placement }) => placement !== undefined).length,
     placements: entries.map(({ placement }) => placement),
   };

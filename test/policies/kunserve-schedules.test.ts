@@ -43,7 +43,14 @@ const waves = fc
     });
   });
 
-const fast = { flopsPerSecond: 1e11, memoryBytesPerSecond: 1e11, layerOverheadUs: 5, stepOverheadUs: 10 };
+const fast = {
+  ...tinyHardware(0).compute,
+  flopsPerSecond: 1e11,
+  memoryBytesPerSecond: 1e11,
+  attention: { flopsPerSecond: 1e11, memoryBytesPerSecond: 1e11, mixedDecodeRows: 1 },
+  layerOverheadUs: 5,
+  stepOverheadUs: 10,
+};
 
 const run = fc.record({
   specs: waves,

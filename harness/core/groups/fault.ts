@@ -127,7 +127,7 @@ function abandon(cluster: Cluster, batch: StepBatch): Instance | undefined {
   if (member.current !== batch) return undefined;
   // What it has computed is lost, but it has computed.
   if (member.busyUntilUs > cluster.nowUs) {
-    member.busyUs += cluster.nowUs - batch.stageStartedAtUs;
+    member.busyUs += Math.max(0, cluster.nowUs - batch.stageStartedAtUs - batch.stolenUs);
     member.busyUntilUs = cluster.nowUs;
   }
   return member;

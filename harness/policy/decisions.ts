@@ -200,4 +200,6 @@ export interface Limits {
   readonly watermarkRatio: number;
   /** Whether waiting requests may be admitted at all. */
   readonly admits: boolean;
+  /** Whether a prompt's next chunk may enter a pipeline before its last one has left it; the engine's own rule where not given. */
+  readonly overlapsChunks?: boolean;
 }

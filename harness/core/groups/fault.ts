@@ -130,6 +130,7 @@ function abandon(cluster: Cluster, batch: StepBatch): Instance | undefined {
     member.busyUs += Math.max(0, cluster.nowUs - batch.stageStartedAtUs - batch.stolenUs);
     member.busyUntilUs = cluster.nowUs;
   }
+  member.attendedUs = Math.max(0, member.attendsUntilUs - cluster.nowUs);
   return member;
 }
 

@@ -7,6 +7,9 @@ import {
   tinyModel,
 } from '../../harness/conformance/tiny-cluster.ts';
 import type { InstanceId, MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
+import { ownAttention } from '../../harness/core/kv/remote-attention.ts';
+import { StepBatch } from '../../harness/core/step-batch.ts';
+import { InstanceGroup } from '../../harness/core/group.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
 import { policies } from '../../policies/index.ts';
@@ -175,4 +178,27 @@ describe('what the simulator charges', () => {
     expect(executor.runStage(longer, stage)).toBe(executor.runStage(elsewhere, stage));
     expect(remoteUs(longer) / remoteUs(elsewhere)).toBeCloseTo(1001 / 501);
   });
+});
+
+it('attention that is all elsewhere leaves exactly nothing to the stage, however many owners share its layers', () => {
+  const numLayers = 7;
+  const clock = { nowUs: 0 };
+  const limits = { maxRunning: 1, maxBatchTokens: 1, watermarkRatio: 0, admits: true };
+  const group = new InstanceGroup({ id: 0, clock, parts: [], blockSizeTokens: 16, limits });
+  for (let pairs = 1; pairs < 200; pairs += 1) {
+    const batch = new StepBatch(group, () => undefined);
+    batch.attentionPairs = pairs + 1000;
+    batch.decodeContextTokens = 1000;
+    batch.contextTokens = 1000 + pairs;
+    batch.remote = [1, 2, 4].map((count, owner) => ({
+      owner,
+      numLayers: count,
+      tokenLayers: count,
+      pairLayers: pairs * count,
+      contextLayers: pairs * count,
+      decodeContextLayers: 0,
+    }));
+    const own = ownAttention(batch, { layers: { first: 0, count: numLayers } });
+    expect(own).toEqual({ attentionPairs: 1000, contextTokens: 1000, decodeContextTokens: 1000 });
+  }
 });

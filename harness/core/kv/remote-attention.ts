@@ -132,11 +132,12 @@ export function ownAttention(
   { layers }: Pick<Stage, 'layers'>,
 ): Pick<MicroBatch, 'attentionPairs' | 'contextTokens' | 'decodeContextTokens'> {
   if (batch.remote.length === 0) return batch;
-  let { attentionPairs, contextTokens, decodeContextTokens } = batch;
-  for (const { pairLayers, contextLayers, decodeContextLayers } of batch.remote) {
-    attentionPairs -= pairLayers / layers.count;
-    contextTokens -= contextLayers / layers.count;
-    decodeContextTokens -= decodeContextLayers / layers.count;
-  }
-  return { attentionPairs, contextTokens, decodeContextTokens };
+  // In whole numbers until the mean is taken: a rest of rounding would read as prefill beside decoding.
+  const sumOf = (own: number, key: 'pairLayers' | 'contextLayers' | 'decodeContextLayers'): number =>
+    batch.remote.reduce((left, each) => left - each[key], own * layers.count) / layers.count;
+  return {
+    attentionPairs: sumOf(batch.attentionPairs, 'pairLayers'),
+    contextTokens: sumOf(batch.contextTokens, 'contextLayers'),
+    decodeContextTokens: sumOf(batch.decodeContextTokens, 'decodeContextLayers'),
+  };
 }

@@ -22,7 +22,7 @@ interface Change {
 export class Census {
   readonly #classes: ServiceClasses;
   readonly #counts = new Map<number, Count>();
-  /** Those that not every group has reported, oldest first. */
+  /** Those that their group had not reported at the last look, and later ones; oldest first. */
   #changes: Change[] = [];
 
   constructor(classes: ServiceClasses) {
@@ -31,15 +31,15 @@ export class Census {
 
   recount(view: ClusterView): void {
     this.#counts.clear();
-    const { observedAtUs } = view;
-    this.#changes = this.#changes.filter(({ atUs }) => atUs > observedAtUs);
+    const observedAtUs = new Map(view.groups.map((group) => [group.id, group.observedAtUs]));
     for (const group of view.groups) {
       for (const { className } of requestsOf(group)) this.#count(group.id, className, 1);
-      for (const change of this.#changes) {
-        if (change.groupId === group.id && change.atUs > group.observedAtUs)
-          this.#count(group.id, change.className, change.by);
-      }
     }
+    // Each by its own group, as one that nobody sends anything to may have nothing new to report for ever.
+    this.#changes = this.#changes.filter(
+      ({ atUs, groupId }) => atUs > (observedAtUs.get(groupId) ?? Number.POSITIVE_INFINITY),
+    );
+    for (const { groupId, className, by } of this.#changes) this.#count(groupId, className, by);
   }
 
   add(groupId: number, className: string, atUs: number): void {

@@ -8,7 +8,7 @@ interface Sent {
 /** Requests sent to one group that it has not reported yet. */
 interface Unreported {
   /** Oldest first; those before `first` have been reported. */
-  sent: Sent[];
+  readonly sent: Sent[];
   first: number;
   blocks: number;
 }
@@ -43,7 +43,13 @@ export class SentSinceReport {
       unreported.first += 1;
       next = sent[unreported.first];
     }
-    if (unreported.first === sent.length) this.#byGroup.delete(id);
-    return { requests: sent.length - unreported.first, blocks: unreported.blocks };
+    const requests = sent.length - unreported.first;
+    if (requests === 0) this.#byGroup.delete(id);
+    else if (unreported.first > requests) {
+      // A group that is always sent something never has all of it reported.
+      sent.splice(0, unreported.first);
+      unreported.first = 0;
+    }
+    return { requests, blocks: unreported.blocks };
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { GroupView } from '../../harness/policy/index.ts';
 import { Census } from '../../policies/chiron/census.ts';
 import { classes } from './chiron-views.ts';
 import { clusterView, groupView, requestView } from './views.ts';
@@ -34,5 +35,20 @@ describe('a count of requests from reports', () => {
     const groups = reported.groups.map((group) => ({ ...group, observedAtUs: 2e6 }));
     census.recount({ ...reported, groups, observedAtUs: 2e6 });
     expect(census.interactiveIn(0)).toBe(3);
+  });
+
+  it('looks at no change again that its own group has reported, whatever the others do', () => {
+    const census = new Census(classes);
+    // The second group has nothing new to say.
+    const [busy, idle] = reported.groups as [GroupView, GroupView];
+    let numLooks = 0;
+    const reportingAt = (atUs: number): GroupView =>
+      Object.defineProperty({ ...busy }, 'observedAtUs', { get: () => ((numLooks += 1), atUs) });
+    for (let index = 0; index < 1000; index += 1) census.add(0, 'chat', 1e6 + index);
+    census.recount({ ...reported, groups: [reportingAt(1.5e6), idle] });
+    numLooks = 0;
+    census.recount({ ...reported, groups: [reportingAt(1.6e6), idle] });
+    expect(numLooks).toBeLessThan(10);
+    expect([census.interactiveIn(0), census.interactiveIn(1)]).toEqual([3, 1]);
   });
 });

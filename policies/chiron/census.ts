@@ -9,7 +9,6 @@ interface Count {
 /** A request that was sent to a group (1) or has left it (-1). */
 interface Change {
   readonly atUs: number;
-  readonly groupId: number;
   readonly className: string;
   readonly by: 1 | -1;
 }
@@ -22,8 +21,8 @@ interface Change {
 export class Census {
   readonly #classes: ServiceClasses;
   readonly #counts = new Map<number, Count>();
-  /** Those that not every group has reported, oldest first. */
-  #changes: Change[] = [];
+  /** By group, what it has not reported yet, oldest first. */
+  #changes = new Map<number, Change[]>();
 
   constructor(classes: ServiceClasses) {
     this.#classes = classes;
@@ -31,28 +30,30 @@ export class Census {
 
   recount(view: ClusterView): void {
     this.#counts.clear();
-    const { observedAtUs } = view;
-    this.#changes = this.#changes.filter(({ atUs }) => atUs > observedAtUs);
+    const before = this.#changes;
+    this.#changes = new Map();
     for (const group of view.groups) {
-      for (const { className } of requestsOf(group)) this.#count(group.id, className, 1);
-      for (const change of this.#changes) {
-        if (change.groupId === group.id && change.atUs > group.observedAtUs)
-          this.#count(group.id, change.className, change.by);
-      }
+      const { id, observedAtUs } = group;
+      for (const { className } of requestsOf(group)) this.#count(id, className, 1);
+      const changes = before.get(id)?.filter(({ atUs }) => atUs > observedAtUs) ?? [];
+      if (changes.length > 0) this.#changes.set(id, changes);
+      for (const { className, by } of changes) this.#count(id, className, by);
     }
   }
 
   add(groupId: number, className: string, atUs: number): void {
-    this.#change({ atUs, groupId, className, by: 1 });
+    this.#change(groupId, { atUs, className, by: 1 });
   }
 
   remove(groupId: number, className: string, atUs: number): void {
-    this.#change({ atUs, groupId, className, by: -1 });
+    this.#change(groupId, { atUs, className, by: -1 });
   }
 
-  #change(change: Change): void {
-    this.#changes.push(change);
-    this.#count(change.groupId, change.className, change.by);
+  #change(groupId: number, change: Change): void {
+    const changes = this.#changes.get(groupId);
+    if (changes === undefined) this.#changes.set(groupId, [change]);
+    else changes.push(change);
+    this.#count(groupId, change.className, change.by);
   }
 
   #count(groupId: number, className: string, by: 1 | -1): void {

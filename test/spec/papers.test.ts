@@ -19,6 +19,7 @@ const publishedLengths = {
 };
 
 const lengthsOf = {
+  'ablation-cot-14b': publishedLengths.reasoning,
   'ablation-fig14': publishedLengths.longbench,
   'burstgpt-14b': publishedLengths.burstgpt,
   'cot-14b': publishedLengths.reasoning,
@@ -106,7 +107,7 @@ describe("KunServe's loads", () => {
   });
 
   it.each(Object.keys(lengthsOf))('%s bursts to twice its rate, to four times with long answers', (name) => {
-    expect(burstOf(name).bursts.factor).toBe(name === 'cot-14b' ? 4 : 2);
+    expect(burstOf(name).bursts.factor).toBe(name.includes('cot') ? 4 : 2);
   });
 
   it.each(Object.keys(lengthsOf))(

@@ -33,6 +33,24 @@ export interface MicroBatch {
   readonly numRemote: number;
   /** Where an entry's KV lies when that is not where the stages run (remote attention); `undefined` otherwise. */
   readonly placements: ArrayLike<KvPlacement | undefined>;
+  /** Attention of the stage that runs now which other instances compute, one for each; empty nearly always. */
+  readonly remote: readonly RemoteAttention[];
+}
+
+/**
+ * What one instance computes of a micro-batch's attention in the layers of one stage, because the KV is there (remote
+ * attention): sums over entries, each counted in every layer of which the instance holds its KV.
+ */
+export interface RemoteAttention {
+  readonly owner: InstanceId;
+  /** Messages each way. */
+  readonly numLayers: number;
+  /** New tokens, whose queries, keys and values come, and for which a result goes back. */
+  readonly tokenLayers: number;
+  /** As `attentionPairs`, `contextTokens` and `decodeContextTokens` of the micro-batch. */
+  readonly pairLayers: number;
+  readonly contextLayers: number;
+  readonly decodeContextLayers: number;
 }
 
 /** Which instance holds KV of which layers of one request; together every layer once, in order. */
@@ -76,9 +94,14 @@ export interface Executor {
    * Runs the micro-batch through one stage and returns how long it took, in whole microseconds (at least 1). Stages of
    * a micro-batch run in order, and micro-batches pass each stage in the same order, but other micro-batches may run
    * between two stages of one. KV blocks for `pastTokens + numTokens` are taken on the stage's instance, or where the
-   * entry's placement says: attention of that entry then runs on the KV there.
+   * entry's placement says: attention of that entry then runs on the KV there, and its time is no part of this one.
    */
   runStage(batch: MicroBatch, stage: Stage): number;
+  /**
+   * How long attention of that stage takes on the instance that has the KV, in whole microseconds (at least 1). Asked right
+   * after `runStage`, once for each of `batch.remote`.
+   */
+  attentionUs(batch: MicroBatch, stage: Stage, remote: RemoteAttention): number;
   /**
    * The micro-batch will not go on, because a member failed: tokens that it has sampled do not count. Called before
    * any of its requests runs or ends, and before the failed instance is stopped.

@@ -35,6 +35,10 @@ export class Instance implements InstanceView {
   releasedAtUs: number | undefined;
   /** End of the stage that runs on it now; earlier than now when it is idle. */
   busyUntilUs = 0;
+  /** End of the attention that it computes for other instances' stages; earlier than now when there is none. */
+  attendsUntilUs = 0;
+  /** Of such attention, what it has been asked for since the last stage of its own ended, while it ran none. */
+  attendedUs = 0;
   /** The micro-batch that it is computing, or whose attention it waits for. */
   current: StepBatch | undefined;
   /** Micro-batches that wait for it, of whichever group. */

@@ -85,6 +85,7 @@ function applyDispatch(
       request.status = wasStarted ? requestStatus.preempted : requestStatus.queued;
       group.adopt(request);
       group.enqueue(request, wasStarted ? 'front' : 'back');
+      cluster.reports.sent(group);
       cluster.wake(group);
       return undefined;
     }

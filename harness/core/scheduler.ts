@@ -42,7 +42,7 @@ function limitsOf(cluster: Cluster, group: InstanceGroup): Limits {
 
 function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatch, budget: StepBudget): void {
   const { running } = group;
-  const { overlapsChunks } = cluster.engine;
+  const overlapsChunks = budget.limits.overlapsChunks ?? cluster.engine.overlapsChunks;
   for (let index = 0; index < running.length; index += 1) {
     if (budget.tokens <= 0) return;
     const request = running[index] as Request;

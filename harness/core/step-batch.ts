@@ -1,9 +1,11 @@
-import type { KvPlacement, MicroBatch } from './executor.ts';
+import type { KvPlacement, MicroBatch, RemoteAttention } from './executor.ts';
 import { type EventPriority, eventPriority, type SimEvent } from './events.ts';
 import type { Transfer } from './fabric.ts';
 import type { InstanceGroup } from './group.ts';
 import type { LoadReport } from './load/load-report.ts';
 import type { Request } from './request.ts';
+
+export const nothingRemote: readonly RemoteAttention[] = [];
 
 /**
  * A micro-batch on its way through a group's stages. It is the event of its own stage end, and is used again when it
@@ -28,11 +30,16 @@ export class StepBatch implements MicroBatch, SimEvent {
   decodeTokens = 0;
   numRemote = 0;
   readonly placements: (KvPlacement | undefined)[] = [];
+  remote: readonly RemoteAttention[] = nothingRemote;
+  /** What each of `remote` takes its owner. */
+  remoteUs: readonly number[] = [];
 
   stageIndex = 0;
   startedAtUs = 0;
   stageStartedAtUs = 0;
   bubbleUs = 0;
+  /** Part of the stage's time in which the instance computed attention for others. */
+  stolenUs = 0;
   /** What it has under way between stages. */
   readonly transfers: Transfer[] = [];
   /** The group's load when this step was scheduled, where its end reports it; an old one to be filled again otherwise. */
@@ -141,6 +148,6 @@ function placementOf({ layout }: Request, group: InstanceGroup): KvPlacement | u
 }
 
 /** Whether all but the newest generated token is computed: anything else is prefill, of the prompt or of what was dropped. */
-function isDecode(request: Request, past: number): boolean {
+export function isDecode(request: Request, past: number): boolean {
   return request.generatedTokens > 0 && past === request.tokens - 1;
 }

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { removeFrom } from '../base/lists.ts';
 import { PolicyError } from '../base/errors.ts';
-import type { BatchView, MicroBatchPlan } from '../policy/contract.ts';
+import type { BatchView, MicroBatchPlan, StageTiming } from '../policy/contract.ts';
 import { applyDeferred } from './apply-decision.ts';
 import type { Cluster } from './cluster.ts';
 import { eventPriority } from './events.ts';
@@ -11,7 +11,7 @@ import { releaseIfEmpty } from './groups/drain.ts';
 import type { Instance } from './instance.ts';
 import { endIfAborted, endRequest } from './lifecycle.ts';
 import { stopIfBack } from './kv/migrate.ts';
-import { sendAttention } from './kv/remote-attention.ts';
+import { ownAttention, remoteAttentionOf, sendAttention } from './kv/remote-attention.ts';
 import { wakeGroupsOn } from './kv/request-memory.ts';
 import { Request, requestStatus } from './request.ts';
 import { schedule } from './scheduler.ts';
@@ -90,20 +90,36 @@ function enterStage(cluster: Cluster, batch: StepBatch): void {
     member.stageQueue.push(batch);
     return;
   }
-  const durationUs = cluster.executor.runStage(batch, stage);
-  assert(Number.isInteger(durationUs) && durationUs >= 1, 'INV-time', () => `a stage took ${durationUs} us`);
+  batch.remote = remoteAttentionOf(batch, stage);
+  const durationUs = checked(cluster.executor.runStage(batch, stage));
+  if (batch.numRemote > 0)
+    batch.remoteUs = batch.remote.map((each) => checked(cluster.executor.attentionUs(batch, stage, each)));
   batch.stageStartedAtUs = cluster.nowUs;
-  batch.bubbleUs = cluster.nowUs - Math.max(member.busyUntilUs, batch.group.busySinceUs);
-  assert(batch.bubbleUs >= 0, 'INV-time', () => `a stage stood idle for ${batch.bubbleUs} us`);
+  const idleUs = cluster.nowUs - Math.max(member.busyUntilUs, batch.group.busySinceUs);
+  assert(idleUs >= 0, 'INV-time', () => `a stage stood idle for ${idleUs} us`);
+  // Attention for others that is under way comes first; what has been done since the last stage is no bubble.
+  batch.stolenUs = Math.max(0, member.attendsUntilUs - cluster.nowUs);
+  batch.bubbleUs = Math.max(0, idleUs - (member.attendedUs - batch.stolenUs));
   member.current = batch;
-  member.busyUntilUs = cluster.nowUs + durationUs;
+  member.busyUntilUs = cluster.nowUs + batch.stolenUs + durationUs;
   cluster.events.schedule(batch, member.busyUntilUs, eventPriority.completion);
 }
 
-/** The stage is computed; attention that ran elsewhere has still to travel there and back. */
+function checked(durationUs: number): number {
+  assert(Number.isInteger(durationUs) && durationUs >= 1, 'INV-time', () => `a stage took ${durationUs} us`);
+  return durationUs;
+}
+
+/** The stage is computed; attention that other instances compute is still to come. */
 function endStage(cluster: Cluster, batch: StepBatch): void {
   if (batch.isAbandoned) return;
   const stage = batch.group.pipeline[batch.stageIndex] as GroupStage;
+  const { busyUntilUs } = stage.member;
+  if (busyUntilUs > cluster.nowUs) {
+    // It has had to compute attention for others meanwhile.
+    cluster.events.schedule(batch, busyUntilUs, eventPriority.completion);
+    return;
+  }
   recordStage(cluster, batch, stage);
   if (batch.numRemote === 0) leaveStage(cluster, batch, stage);
   else sendAttention(cluster, batch, stage, () => leaveStage(cluster, batch, stage));
@@ -113,6 +129,7 @@ function leaveStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): void
   const { group } = batch;
   const next = group.pipeline[batch.stageIndex + 1];
   stage.member.busyUntilUs = cluster.nowUs;
+  stage.member.attendedUs = Math.max(0, stage.member.attendsUntilUs - cluster.nowUs);
   if (next === undefined) postprocess(cluster, batch);
   else sendActivations(cluster, batch, { from: stage, to: next });
   takeNextBatch(cluster, stage.member);
@@ -130,7 +147,7 @@ export function takeNextBatch(cluster: Cluster, member: Instance): void {
 
 function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): void {
   const { member } = stage;
-  const durationUs = cluster.nowUs - batch.stageStartedAtUs;
+  const durationUs = cluster.nowUs - batch.stageStartedAtUs - batch.stolenUs;
   const prefillTokens = batch.totalTokens - batch.decodeTokens;
   member.busyUs += durationUs;
   batch.group.lastStageUs = durationUs;
@@ -148,18 +165,22 @@ function recordStage(cluster: Cluster, batch: StepBatch, stage: GroupStage): voi
     decodeTokens: batch.decodeTokens,
     bubbleUs: batch.bubbleUs,
   });
-  if (!cluster.stack.answers('onStage')) return;
-  const timing = Object.freeze({
+  if (cluster.stack.answers('onStage')) cluster.stack.onStage(timingOf(batch, stage, durationUs));
+}
+
+/** What the stage itself has computed: attention elsewhere is no part of it. */
+function timingOf(batch: StepBatch, stage: GroupStage, durationUs: number): StageTiming {
+  const { attentionPairs, contextTokens } = ownAttention(batch, stage);
+  return Object.freeze({
     numLayers: stage.layers.count,
     isLast: stage.isLast,
     numEntries: batch.size,
     totalTokens: batch.totalTokens,
     decodeTokens: batch.decodeTokens,
-    attentionPairs: batch.attentionPairs,
-    contextTokens: batch.contextTokens,
+    attentionPairs,
+    contextTokens,
     durationUs,
   });
-  cluster.stack.onStage(timing);
 }
 
 /** The residual stream of every token of the micro-batch travels to the next member. */

@@ -5,6 +5,7 @@ import type { LayerRange, ModelShape } from '../core/model-shape.ts';
 import type { RequestSpec } from '../core/workload.ts';
 import { ModelInstance } from '../model/model-instance.ts';
 import { type BatchEntry, firstRows, type PlacedKv } from '../model/step-plan.ts';
+import { RemoteClock } from '../model/remote-clock.ts';
 import { TensorOps } from '../model/tensor-ops.ts';
 import { warmUp } from '../model/warm-up.ts';
 import { WeightStore } from '../model/weight-store.ts';
@@ -16,6 +17,7 @@ import type {
   KvPlacement,
   KvStore,
   MicroBatch,
+  RemoteAttention,
   Stage,
   WeightSource,
 } from '../core/executor.ts';
@@ -56,6 +58,8 @@ export class MeasuredExecutor implements Executor {
   readonly #transcripts: TranscriptBook;
   /** By micro-batch id, between two stages. */
   readonly #passages = new Map<number, Passage>();
+  /** Of the stage that has run last, where some of its KV was elsewhere. */
+  #remoteClock: RemoteClock | undefined;
 
   constructor(options: MeasuredOptions) {
     this.#options = options;
@@ -130,14 +134,22 @@ export class MeasuredExecutor implements Executor {
     const input = before === undefined ? { tokens: this.#newTokens(entries) } : { hidden: before.hidden };
     const owners = [...(before?.owners ?? []), { instance: stage.instance, layers: stage.layers }];
 
+    const remoteClock = batch.numRemote === 0 ? undefined : new RemoteClock(this.#ops, model.kv);
+    this.#remoteClock = remoteClock;
     const startUs = wallClockUs();
-    const hidden = model.runLayers({ batch: entries, layers: stage.layers, input });
+    const hidden = model.runLayers({ batch: entries, layers: stage.layers, input, remoteClock });
     if (stage.isLast) this.#sample(batch, entries, { model, hidden, owners });
-    else model.waitFor(hidden);
-    const elapsedUs = wallClockUs() - startUs;
+    else this.#ops.waitFor(hidden);
+    const elapsedUs = wallClockUs() - startUs - (remoteClock?.totalUs ?? 0);
 
     this.#pass(batch, stage, { hidden, owners });
     return Math.max(1, Math.round(elapsedUs));
+  }
+
+  /** It has run within the stage, on the owner's KV, and was timed apart. */
+  attentionUs(_batch: MicroBatch, _stage: Stage, { owner }: RemoteAttention): number {
+    const clock = must(this.#remoteClock, 'the clock of the stage that has just run');
+    return Math.max(1, Math.round(clock.usOf(this.instance(owner).model.kv)));
   }
 
   abandonBatch(batch: MicroBatch): void {
@@ -244,7 +256,7 @@ export class MeasuredExecutor implements Executor {
   ): void {
     const sampling = [...entries.keys()].filter((index) => batch.samples[index] === 1);
     if (sampling.length === 0) {
-      last.model.waitFor(last.hidden);
+      this.#ops.waitFor(last.hidden);
       return;
     }
     const rows = firstRows(entries);

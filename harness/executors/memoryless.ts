@@ -1,8 +1,9 @@
-import type { Executor, MicroBatch, Stage } from '../core/executor.ts';
+import type { Executor, MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 
 /** An executor that charges time and holds nothing: there is nothing to make, move, count or free. */
 export abstract class MemorylessExecutor implements Executor {
   abstract runStage(batch: MicroBatch, stage: Stage): number;
+  abstract attentionUs(batch: MicroBatch, stage: Stage, remote: RemoteAttention): number;
 
   startInstance(): void {}
   stopInstance(): void {}

@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { wallClockUs } from '../base/clock.ts';
 import { InputError, messageOf } from '../base/errors.ts';
-import type { Executor, MicroBatch, Stage } from '../core/executor.ts';
+import type { Executor, MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 import { MemorylessExecutor } from './memoryless.ts';
 
-/** Name of a cell's recording: one line of JSON per executed stage, then one with what the token check found. */
+/**
+ * Name of a cell's recording: one line of JSON per executed stage and per attention that another instance computed for it,
+ * then one with what the token check found.
+ */
 export const recordingFile = 'steps.jsonl';
 
 /** `[instance, stageIndex, requests, tokens, contextTokens, durationUs]`: what ran, and how long it took. */
 type RecordedStage = readonly [number, number, number, number, number, number];
+/** `['attention', instance, stageIndex, owner, tokenLayers, contextLayers, durationUs]`: for the stage before. */
+type RecordedAttention = readonly ['attention', number, number, number, number, number, number];
+type RecordedTime = RecordedStage | RecordedAttention;
 
 /** Passes every call on, writes down what each stage took, and adds up the wall time that the executor used. */
 export function recordExecutor(executor: Executor, recording: Recording): RecordedRun {
@@ -24,9 +30,15 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
     };
   };
   const timedStage = timed((batch: MicroBatch, stage: Stage) => executor.runStage(batch, stage));
+  const write = (line: RecordedTime): void => recording.write(`${JSON.stringify(line)}\n`);
   const runStage = (batch: MicroBatch, stage: Stage): number => {
     const durationUs = timedStage(batch, stage);
-    recording.write(`${JSON.stringify(stageLine(batch, stage, durationUs))}\n`);
+    write(stageLine(batch, stage, durationUs));
+    return durationUs;
+  };
+  const attentionUs = (batch: MicroBatch, stage: Stage, remote: RemoteAttention): number => {
+    const durationUs = executor.attentionUs(batch, stage, remote);
+    write(attentionLine(stage, remote, durationUs));
     return durationUs;
   };
   return {
@@ -37,6 +49,7 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
       admitRequest: timed((...args) => executor.admitRequest(...args)),
       endRequest: timed((...args) => executor.endRequest(...args)),
       runStage,
+      attentionUs,
       abandonBatch: timed((...args) => executor.abandonBatch(...args)),
       copyKv: timed((...args) => executor.copyKv(...args)),
       releaseKv: timed((...args) => executor.releaseKv(...args)),
@@ -68,6 +81,14 @@ function stageLine(batch: MicroBatch, stage: Stage, durationUs: number): Recorde
   return [stage.instance, stage.stageIndex, batch.size, batch.totalTokens, batch.contextTokens, durationUs];
 }
 
+function attentionLine(
+  { instance, stageIndex }: Stage,
+  { owner, tokenLayers, contextLayers }: RemoteAttention,
+  durationUs: number,
+): RecordedAttention {
+  return ['attention', instance, stageIndex, owner, tokenLayers, contextLayers, durationUs];
+}
+
 /** The line that closes a recording. */
 export function closingLine(verifiedTokens: number | null): string {
   return `${JSON.stringify({ verified_tokens: verifiedTokens })}\n`;
@@ -80,7 +101,7 @@ export function closingLine(verifiedTokens: number | null): string {
 export class ReplayExecutor extends MemorylessExecutor {
   readonly #verifiedTokens: number | null;
   readonly #file: string;
-  readonly #stages: RecordedStage[] = [];
+  readonly #times: RecordedTime[] = [];
   #next = 0;
 
   /** Throws `InputError` when the file is missing or not a complete recording. */
@@ -91,7 +112,7 @@ export class ReplayExecutor extends MemorylessExecutor {
     for (const line of readLines(file)) {
       const entry = parseLine(line, file);
       if ('verified_tokens' in entry) verifiedTokens = entry.verified_tokens;
-      else this.#stages.push(entry);
+      else this.#times.push(entry);
     }
     if (verifiedTokens === undefined) {
       throw new InputError({ source: file, path: '', message: 'the recording is not complete' });
@@ -100,15 +121,26 @@ export class ReplayExecutor extends MemorylessExecutor {
   }
 
   override runStage(batch: MicroBatch, stage: Stage): number {
-    const recorded = this.#stages[this.#next];
-    const durationUs = recorded?.[5] ?? 0;
-    const asked = stageLine(batch, stage, durationUs);
-    if (recorded === undefined || asked.some((value, index) => value !== recorded[index])) {
+    return this.#take(stageLine(batch, stage, 0));
+  }
+
+  override attentionUs(_batch: MicroBatch, stage: Stage, remote: RemoteAttention): number {
+    return this.#take(attentionLine(stage, remote, 0));
+  }
+
+  /** The time at the end of the next line, which must say otherwise what is asked for. */
+  #take(line: RecordedTime): number {
+    const asked = line.slice(0, -1);
+    const recorded = this.#times[this.#next];
+    const durationUs = recorded?.at(-1);
+    const isAsked =
+      recorded?.length === line.length && asked.every((value, index) => value === recorded[index]);
+    if (!isAsked || typeof durationUs !== 'number') {
       throw new InputError({
         source: this.#file,
         path: '',
         line: this.#next + 1,
-        message: `expected ${JSON.stringify(asked.slice(0, 5))}, the recording has ${JSON.stringify(recorded?.slice(0, 5) ?? 'ended')}`,
+        message: `expected ${JSON.stringify(asked)}, the recording has ${JSON.stringify(recorded?.slice(0, -1) ?? 'ended')}`,
         hint: 'it was made with another configuration or another version of a policy',
       });
     }
@@ -118,7 +150,7 @@ export class ReplayExecutor extends MemorylessExecutor {
 
   /** What the recorded run's token check found; throws `InputError` when the replay has left stages over. */
   finish(): number | null {
-    const numLeft = this.#stages.length - this.#next;
+    const numLeft = this.#times.length - this.#next;
     if (numLeft === 0) return this.#verifiedTokens;
     throw new InputError({
       source: this.#file,
@@ -129,9 +161,9 @@ export class ReplayExecutor extends MemorylessExecutor {
   }
 }
 
-function parseLine(line: string, file: string): RecordedStage | { verified_tokens: number | null } {
+function parseLine(line: string, file: string): RecordedTime | { verified_tokens: number | null } {
   try {
-    return JSON.parse(line) as RecordedStage | { verified_tokens: number | null };
+    return JSON.parse(line) as RecordedTime | { verified_tokens: number | null };
   } catch (error) {
     throw new InputError({ source: file, path: '', message: 'the recording is damaged' }, { cause: error });
   }

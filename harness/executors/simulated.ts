@@ -1,7 +1,8 @@
 import type { Hardware } from '../core/hardware.ts';
 import type { ModelShape } from '../core/model-shape.ts';
 import { MemorylessExecutor } from './memoryless.ts';
-import type { MicroBatch, Stage } from '../core/executor.ts';
+import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
+import { ownAttention } from '../core/kv/remote-attention.ts';
 import { StepCost } from './step-cost.ts';
 
 /** Charges each stage what the cost model says; holds nothing. */
@@ -14,6 +15,12 @@ export class SimulatedExecutor extends MemorylessExecutor {
   }
 
   override runStage(batch: MicroBatch, stage: Stage): number {
-    return this.#cost.stageUs(batch, stage);
+    if (batch.remote.length === 0) return this.#cost.stageUs(batch, stage);
+    const { size, totalTokens } = batch;
+    return this.#cost.stageUs({ size, totalTokens, ...ownAttention(batch, stage) }, stage);
+  }
+
+  override attentionUs(_batch: MicroBatch, _stage: Stage, remote: RemoteAttention): number {
+    return this.#cost.attentionUs(remote);
   }
 }

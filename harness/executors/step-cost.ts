@@ -1,12 +1,10 @@
 import type { Hardware } from '../core/hardware.ts';
 import { layerWeightBytes, type ModelShape } from '../core/model-shape.ts';
-import type { MicroBatch, Stage } from '../core/executor.ts';
+import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 
 /** What a step's cost depends on. */
-export type StepShape = Pick<
-  MicroBatch,
-  'size' | 'totalTokens' | 'attentionPairs' | 'contextTokens' | 'decodeContextTokens'
->;
+export type StepShape = Pick<MicroBatch, 'size' | 'totalTokens'> & AttentionShape;
+type AttentionShape = Pick<MicroBatch, 'attentionPairs' | 'contextTokens' | 'decodeContextTokens'>;
 
 /**
  * What a stage takes, in microseconds: terms that add, each with the rates that its kernels reach.
@@ -17,15 +15,16 @@ export type StepShape = Pick<
  * Products (Q, K, V, O, feed-forward) read their weights while they compute two operations per weight and token. Near the knee of
  * the roofline neither hides the other wholly, so they take the root of the sum of squares and not the larger one: within 13 % of
  * what the down projection of Llama-3.1-8B takes on an RTX 4090 (profile of LLMServingSim 2.0) at 1 to 2,048 tokens, where the larger
- * one is 24 % short at 128. Steps of whole tiles are left out. Activations are what element-wise kernels (norms, rotary embedding, SwiGLU) and attention read and write.
+ * one is 24 % short at 128. Steps of whole tiles are left out. Activations are what element-wise kernels (norms, rotary embedding,
+ * SwiGLU) and attention read and write.
  *
  * Attention of prefill is two products of two operations per head dimension and pair of tokens, and reads the KV that it looks
  * at; attention of decoding reads KV, and where a kernel for many queries serves it beside a prefill, computes the rows of a whole
  * tile for its single query. In tensor parallelism each device has its part of every matrix and of the heads, and twice a layer
  * all of them add up the residual stream of all tokens in a ring.
  *
- * Attention on KV that lies on another instance is charged to the stage that asks for it, like any other; what it costs the
- * network is the core's.
+ * Attention on KV that lies on another instance is left out of the stage and charged to that instance by itself; what it costs
+ * the network is the core's.
  */
 export class StepCost {
   /** Of a layer, whatever the step. */
@@ -77,12 +76,27 @@ export class StepCost {
     return Math.max(1, Math.round(this.#overlapsDevice ? Math.max(deviceUs, cpuUs) : deviceUs + cpuUs));
   }
 
-  #layerOf({ totalTokens, attentionPairs, contextTokens, decodeContextTokens }: StepShape): number {
+  /** Of attention that an instance computes for another's stage, in all of its layers. */
+  attentionUs({ pairLayers, contextLayers, decodeContextLayers }: RemoteAttention): number {
+    const attentionUs = this.#attentionOf({
+      attentionPairs: pairLayers,
+      contextTokens: contextLayers,
+      decodeContextTokens: decodeContextLayers,
+    });
+    return Math.max(1, Math.round(attentionUs));
+  }
+
+  #layerOf(step: StepShape): number {
+    const { totalTokens } = step;
+    const productsUs = overlapped(this.#productUs * totalTokens, this.#weightsUs);
+    return this.#layerUs + this.#tokenUs * totalTokens + productsUs + this.#attentionOf(step);
+  }
+
+  #attentionOf({ attentionPairs, contextTokens, decodeContextTokens }: AttentionShape): number {
     const prefillPairs = attentionPairs - decodeContextTokens;
     const decodeUs = decodeContextTokens * (prefillPairs > 0 ? this.#mixedContextUs : this.#contextUs);
     const prefillUs = prefillPairs * this.#pairUs + (contextTokens - decodeContextTokens) * this.#contextUs;
-    const productsUs = overlapped(this.#productUs * totalTokens, this.#weightsUs);
-    return this.#layerUs + this.#tokenUs * totalTokens + productsUs + decodeUs + prefillUs;
+    return decodeUs + prefillUs;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
 import type { ModelShape } from '../core/model-shape.ts';
 import type { AttentionGroup, SlabRows, StepPlan } from './step-plan.ts';
+import type { RemoteClock } from './remote-clock.ts';
 import type { TensorOps } from './tensor-ops.ts';
 import type { LayerWeights } from './weights.ts';
 
@@ -11,6 +12,8 @@ export interface LayerContext {
   readonly plan: StepPlan;
   /** Of `RopeTable.factors` for the step's tokens. */
   readonly ropeFactors: DeviceTensor;
+  /** Times attention over KV of other instances, where there is such. */
+  readonly remoteClock?: RemoteClock | undefined;
 }
 
 /** `[totalTokens, hiddenSize]` in and out; the input is disposed. K and V of the new tokens go into the slabs. */
@@ -60,11 +63,11 @@ function attention(
   storeKv(context, layer, keysAndValues);
   const [group] = plan.groups;
   if (group !== undefined && plan.groups.length === 1) {
-    return ops.freeing(attendGroup(context, layer, group, queries), queries);
+    return ops.freeing(attendWhereKvIs(context, layer, group, queries), queries);
   }
   const outputs = plan.groups.map((part) => {
     const rows = ops.sliceRows(queries, part.firstRow, part.pieces.length * part.numTokens);
-    return ops.freeing(attendGroup(context, layer, part, rows), rows);
+    return ops.freeing(attendWhereKvIs(context, layer, part, rows), rows);
   });
   return ops.freeing(ops.concatRows(outputs), queries, ...outputs);
 }
@@ -112,6 +115,17 @@ function storeSlabRows(
   const values = ops.freeing(ops.reshape(keysAndValues, shape), keysAndValues);
   slab.kv.writeRows(rows, values);
   ops.free(rows, values);
+}
+
+/** The work of the instance that holds the group's KV. */
+function attendWhereKvIs(
+  context: LayerContext,
+  layer: number,
+  group: AttentionGroup,
+  queries: DeviceTensor,
+): DeviceTensor {
+  const attend = (): DeviceTensor => attendGroup(context, layer, group, queries);
+  return context.remoteClock === undefined ? attend() : context.remoteClock.time(group.kv, queries, attend);
 }
 
 /**

@@ -3,6 +3,7 @@ import { assert, must } from '../base/assert.ts';
 import type { LayerRange, ModelShape } from '../core/model-shape.ts';
 import { rmsNorm, runLayer } from './decoder-layer.ts';
 import { PagedKv } from './paged-kv.ts';
+import type { RemoteClock } from './remote-clock.ts';
 import { RopeTable } from './rope.ts';
 import { type BatchEntry, firstRows, rangesOfOneSlab, slabOf, StepPlan } from './step-plan.ts';
 import type { TensorOps } from './tensor-ops.ts';
@@ -29,6 +30,8 @@ export interface StageInput {
   readonly layers: LayerRange;
   /** Ids of the new tokens entry by entry, for the first stage; the hidden state that the stage before gave otherwise. */
   readonly input: { readonly tokens: Int32Array } | { readonly hidden: DeviceTensor };
+  /** Times attention over KV of other instances, where there is such. */
+  readonly remoteClock?: RemoteClock | undefined;
 }
 
 /** Greedy choice per row asked for: the token and its logit. */
@@ -107,9 +110,10 @@ export class ModelInstance {
    * Runs the layers of a stage over a ragged batch of chunked prefill and decode, whose KV cells are reserved. Takes
    * over a given hidden state; the result is the caller's to dispose.
    */
-  runLayers({ batch, layers, input }: StageInput): DeviceTensor {
+  runLayers({ batch, layers, input, remoteClock }: StageInput): DeviceTensor {
     let hidden = 'hidden' in input ? input.hidden : this.#embed(batch, input.tokens);
-    for (const range of rangesOfOneSlab(batch, layers)) hidden = this.#runRange(batch, range, hidden);
+    for (const range of rangesOfOneSlab(batch, layers))
+      hidden = this.#runRange(batch, range, { hidden, remoteClock });
     return hidden;
   }
 
@@ -133,19 +137,16 @@ export class ModelInstance {
     return ops.freeing(ops.matMul(normed, this.#resident.head), normed);
   }
 
-  /** Waits until the device has computed the hidden state. */
-  waitFor(hidden: DeviceTensor): void {
-    const first = this.#ops.sliceRows(hidden, 0, 1);
-    this.#ops.read(first);
-    this.#ops.free(first);
-  }
-
   /** The input is disposed. */
-  #runRange(batch: readonly BatchEntry[], layers: LayerRange, input: DeviceTensor): DeviceTensor {
+  #runRange(
+    batch: readonly BatchEntry[],
+    layers: LayerRange,
+    { hidden: input, remoteClock }: { hidden: DeviceTensor; remoteClock: RemoteClock | undefined },
+  ): DeviceTensor {
     const ops = this.#ops;
     const plan = new StepPlan(ops, batch, { kv: this.kv, layer: layers.first });
     const ropeFactors = this.#rope.factors(plan.positions());
-    const context = { ops, shape: this.shape, plan, ropeFactors };
+    const context = { ops, shape: this.shape, plan, ropeFactors, remoteClock };
     let hidden = input;
     for (let layer = layers.first; layer < layers.first + layers.count; layer += 1) {
       hidden = runLayer(context, this.layerWeights(layer), layer, hidden);

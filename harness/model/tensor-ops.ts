@@ -45,6 +45,13 @@ export class TensorOps {
     return this.backend.read(tensor);
   }
 
+  /** Waits until the device has computed the tensor, of which it reads the first row. */
+  waitFor(tensor: DeviceTensor): void {
+    const first = this.sliceRows(tensor, 0, 1);
+    this.read(first);
+    this.free(first);
+  }
+
   free(...tensors: readonly DeviceTensor[]): void {
     this.backend.dispose(...tensors);
   }

@@ -68,7 +68,8 @@ const limitChecks: Readonly<Record<keyof Limits, { what: string; holds(value: un
     what: 'a number from 0 up to, but not including, 1',
     holds: (value) => typeof value === 'number' && value >= 0 && value < 1,
   },
-  admits: { what: 'true or false', holds: (value) => typeof value === 'boolean' },
+  admits: { what: 'true or false', holds: isBoolean },
+  overlapsChunks: { what: 'true or false', holds: isBoolean },
 };
 
 /** What is wrong with limits that a policy gave, if anything. */
@@ -101,6 +102,10 @@ export function checkPlans(
       throw new TypeError(`expected micro-batches { entries: [...] } with entries, got ${describe(plan)}`);
   }
   return plans;
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean';
 }
 
 function isCount(value: unknown): boolean {

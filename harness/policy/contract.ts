@@ -83,7 +83,7 @@ export interface Policy {
 
 /**
  * One micro-batch on one stage. Over its entries of c new tokens after p computed ones: `attentionPairs` is the sum of
- * p * c + c * (c + 1) / 2.
+ * p * c + c * (c + 1) / 2. Attention that other instances compute is left out of this sum, of `contextTokens` and of the time.
  */
 export interface StageTiming {
   readonly numLayers: number;

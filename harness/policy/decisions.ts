@@ -82,7 +82,7 @@ export interface DropDecision {
 /**
  * How running requests go on after their layers have gone to other members: `exchange` stalls each until its KV has
  * followed; `remote-attention` runs them at once, with attention where their KV is (queries, new K and V travel there and
- * the results back, in every layer), and lets their KV stay.
+ * the results back, in every layer; the instance there computes it between its own kernels), and lets their KV stay.
  */
 export type KvTransition =
   | {
@@ -200,4 +200,6 @@ export interface Limits {
   readonly watermarkRatio: number;
   /** Whether waiting requests may be admitted at all. */
   readonly admits: boolean;
+  /** Whether a prompt's next chunk may enter a pipeline before its last one has left it; the engine's own rule where not given. */
+  readonly overlapsChunks?: boolean;
 }

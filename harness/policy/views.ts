@@ -128,6 +128,7 @@ export interface GroupView {
   readonly counters: GroupCounters;
   /**
    * When the numbers and lists above were true: now, unless the configuration has the load reported (`cluster.loadReports`).
+   * Requests sent up to and including that microsecond are in them.
    * Phase, role, stages, limits, total blocks and migrations under way are what policies have decided themselves, and always as they are.
    */
   readonly observedAtUs: number;

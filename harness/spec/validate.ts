@@ -89,7 +89,9 @@ function flatten(issue: Issue, base: Path): Issue[] {
 function isWrongKind(issue: Issue): boolean {
   return (
     issue.path.length === 0 &&
-    (issue.code === 'invalid_type' || (issue.code === 'invalid_union' && issue.errors.length > 0))
+    (issue.code === 'invalid_type' ||
+      (issue.code === 'invalid_value' && /, got a (mapping|list)$/.test(issue.message)) ||
+      (issue.code === 'invalid_union' && issue.errors.length > 0))
   );
 }
 

@@ -1,5 +1,4 @@
 import type { ClusterView, GroupView } from '../../harness/policy/index.ts';
-import { isReported, type Sending, sendingTo } from '../dispatching/sent-since-report.ts';
 import type { ServiceClasses } from './service-classes.ts';
 
 interface Count {
@@ -8,10 +7,12 @@ interface Count {
 }
 
 /** A request that was sent to a group (1) or has left it (-1). */
-type Change = { readonly className: string } & (
-  | { readonly by: 1; readonly sending: Sending }
-  | { readonly by: -1; readonly atUs: number }
-);
+interface Change {
+  readonly atUs: number;
+  readonly groupId: number;
+  readonly className: string;
+  readonly by: 1 | -1;
+}
 
 /**
  * How many requests of either kind each group has, in whichever list. Kept up to date request by request, so that
@@ -21,8 +22,8 @@ type Change = { readonly className: string } & (
 export class Census {
   readonly #classes: ServiceClasses;
   readonly #counts = new Map<number, Count>();
-  /** Those that their groups have not reported, by group. An idle group reports nothing new, however long; the others do not wait for it. */
-  #changes = new Map<number, Change[]>();
+  /** Those that their group had not reported at the last look, and later ones; oldest first. */
+  #changes: Change[] = [];
 
   constructor(classes: ServiceClasses) {
     this.#classes = classes;
@@ -30,29 +31,28 @@ export class Census {
 
   recount(view: ClusterView): void {
     this.#counts.clear();
-    const unreported = new Map<number, Change[]>();
+    const observedAtUs = new Map(view.groups.map((group) => [group.id, group.observedAtUs]));
     for (const group of view.groups) {
       for (const { className } of requestsOf(group)) this.#count(group.id, className, 1);
-      const changes = (this.#changes.get(group.id) ?? []).filter((change) => !isShown(change, group));
-      if (changes.length > 0) unreported.set(group.id, changes);
-      for (const { className, by } of changes) this.#count(group.id, className, by);
     }
-    this.#changes = unreported;
+    // Each by its own group, as one that nobody sends anything to may have nothing new to report for ever.
+    this.#changes = this.#changes.filter(
+      ({ atUs, groupId }) => atUs > (observedAtUs.get(groupId) ?? Number.POSITIVE_INFINITY),
+    );
+    for (const { groupId, className, by } of this.#changes) this.#count(groupId, className, by);
   }
 
-  add(group: GroupView, className: string, atUs: number): void {
-    this.#change(group.id, { className, by: 1, sending: sendingTo(group, atUs) });
+  add(groupId: number, className: string, atUs: number): void {
+    this.#change({ atUs, groupId, className, by: 1 });
   }
 
   remove(groupId: number, className: string, atUs: number): void {
-    this.#change(groupId, { className, by: -1, atUs });
+    this.#change({ atUs, groupId, className, by: -1 });
   }
 
-  #change(groupId: number, change: Change): void {
-    const changes = this.#changes.get(groupId) ?? [];
-    this.#changes.set(groupId, changes);
-    changes.push(change);
-    this.#count(groupId, change.className, change.by);
+  #change(change: Change): void {
+    this.#changes.push(change);
+    this.#count(change.groupId, change.className, change.by);
   }
 
   #count(groupId: number, className: string, by: 1 | -1): void {
@@ -73,11 +73,6 @@ export class Census {
   #kindOf(className: string): keyof Count {
     return this.#classes.isBatch(className) ? 'batch' : 'interactive';
   }
-}
-
-/** Whether the group's load shows the change. What ends in a microsecond does so before reports are taken in it. */
-function isShown(change: Change, group: GroupView): boolean {
-  return change.by === 1 ? isReported(change.sending, group) : change.atUs <= group.observedAtUs;
 }
 
 /** All requests of a group. */

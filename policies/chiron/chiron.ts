@@ -71,8 +71,8 @@ class Chiron {
       const reason = isBatch ? 'no instance has room for batch requests' : 'no instance takes requests';
       return { kind: 'hold', scope: 'class', reason };
     }
-    this.#census.add(group, request.className, view.nowUs);
-    this.#routing.placed(request, group, view);
+    this.#census.add(group.id, request.className, view.nowUs);
+    this.#routing.placed(request, group.id, view);
     const reason = `${group.role} instance with ${this.#census.interactiveIn(group.id)} interactive and ${this.#census.batchIn(group.id)} batch requests`;
     return { kind: 'dispatch', groupId: group.id, reason };
   }

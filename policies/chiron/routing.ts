@@ -32,9 +32,9 @@ export class Routing {
   }
 
   /** The request is on its way to the group. */
-  placed(request: RequestView, group: GroupView, { nowUs, blockSizeTokens }: ClusterView): void {
+  placed(request: RequestView, groupId: number, { nowUs, blockSizeTokens }: ClusterView): void {
     const sent = this.#classes.isBatch(request.className) ? this.#batch : this.#interactive;
-    sent.add(group, nowUs, Math.ceil(request.tokens / blockSizeTokens));
+    sent.add(groupId, nowUs, Math.ceil(request.tokens / blockSizeTokens));
   }
 
   /**

@@ -224,7 +224,7 @@ export const kunserve = definePolicy({
     const policy = new KunServe(settings, deps);
     const microBatches = new MicroBatches(settings);
     return {
-      ...(settings.lookahead ? microBatches.moments : {}),
+      ...microBatches.moments(settings.lookahead),
       onMemoryPressure: (group, need, view) => policy.relieve(group, need, view),
       tickUs: Math.round(settings.pollMs * 1000),
       onTick: (view) => policy.poll(view),

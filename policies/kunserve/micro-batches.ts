@@ -45,10 +45,20 @@ export class MicroBatches {
     this.#rule = rule;
   }
 
-  get moments(): Pick<Policy, 'limits' | 'formMicroBatches'> {
+  /**
+   * Requests in host memory are the business of the policy that has put them there, limits included. The authors' engine
+   * hands a prompt's next chunk on to the next of a pipeline's engines before the last one is through
+   * (`pop_unassigned_requests`), which vLLM V0, their baseline, does not.
+   */
+  moments(looksAhead: boolean): Pick<Policy, 'limits' | 'formMicroBatches'> {
+    const limits = (group: GroupView): Partial<Limits> | undefined => {
+      this.#round = undefined;
+      if (group.stages.length < 2 || group.swapped.length > 0) return undefined;
+      return { overlapsChunks: true, ...(looksAhead ? this.#tokenLimit(group) : {}) };
+    };
     return {
-      limits: (group) => this.#limitsOf(group),
-      formMicroBatches: (batch, group) => this.#form(batch, group),
+      limits,
+      ...(looksAhead ? { formMicroBatches: (batch, group) => this.#form(batch, group) } : {}),
     };
   }
 
@@ -60,19 +70,14 @@ export class MicroBatches {
     return { min_tokens: this.#minTokens, ...this.#costModel.stats() };
   }
 
-  /**
-   * Tokens of the next micro-batches. Requests in host memory are the business of the policy that has put them there,
-   * limits included.
-   */
-  #limitsOf(group: GroupView): Partial<Limits> | undefined {
-    this.#round = undefined;
-    if (group.stages.length < 2 || group.swapped.length > 0) return undefined;
+  /** Tokens of the next micro-batches, where there is queued work to cut. */
+  #tokenLimit(group: GroupView): Partial<Limits> {
     const { queue, numDecoding, numReady } = workOf(group);
     const numStages = group.stages.length;
     // Parts have less than twice the fewest tokens: with their decodes they are no more than a step may take.
     const room = Math.floor((group.limits.maxBatchTokens - Math.ceil(numDecoding / numStages)) / 2);
     const minTokens = Math.max(1, Math.min(this.#minTokens, room));
-    if (tokensOf(queue) < 2 * minTokens) return undefined;
+    if (tokensOf(queue) < 2 * minTokens) return {};
     const numParts = numDecoding === 0 ? 1 : Math.max(1, Math.round((numReady * numStages) / numDecoding));
     const sizes: number[] = [];
     for (const part of formByCost(queue, this.#costModel.chunkCost ?? tokensOnly, minTokens)) {

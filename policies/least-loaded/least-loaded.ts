@@ -3,18 +3,21 @@ import { definePolicy, type GroupView } from '../../harness/policy/index.ts';
 import { SentSinceReport } from '../dispatching/sent-since-report.ts';
 
 const params = z.strictObject({
-  /** Load is the share of a group's KV blocks that its requests ask for, or their number (vLLM's and KunServe's routers). */
+  /**
+   * Load is the share of a group's KV blocks that its requests ask for, or their number (vLLM's and KunServe's routers): on
+   * each of its instances, since those routers know groups of one size only.
+   */
   by: z.enum(['memory', 'requests']).default('memory'),
   /**
-   * Whether requests sent since a group's last report count too, as a router's own book-keeping has them. The router of KunServe's
-   * artifact keeps none.
+   * Whether requests sent since a group's last report count too, as a router's own book-keeping has them: KunServe's artifact adds
+   * each to the load that it was last told (evaluation/bench.py).
    */
   countsSent: z.boolean().default(true),
 });
 
 /**
  * Sends a request to the group with the smallest share of its KV memory asked for: blocks of running, swapped and
- * waiting requests alike, so that a long queue counts as load; or to the one with the fewest requests.
+ * waiting requests alike, so that a long queue counts as load; or to the one with the fewest requests for its size.
  */
 export const leastLoaded = definePolicy({
   name: 'least-loaded',
@@ -28,7 +31,7 @@ export const leastLoaded = definePolicy({
       const unreported = countsSent ? sent.to(group) : { requests: 0, blocks: 0 };
       return by === 'memory'
         ? (group.demandBlocks + unreported.blocks) / group.totalBlocks
-        : numRequests(group) + unreported.requests;
+        : (numRequests(group) + unreported.requests) / group.stages.length;
     };
     return {
       dispatch: (request, view) => {
@@ -42,9 +45,11 @@ export const leastLoaded = definePolicy({
           bestLoad = load;
         }
         if (best === undefined) return { kind: 'hold', reason: 'no group takes requests' };
-        if (countsSent) sent.add(best, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
+        if (countsSent) sent.add(best.id, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
         const load =
-          by === 'memory' ? `${Math.round(bestLoad * 100)} % of its blocks` : `${bestLoad} requests`;
+          by === 'memory'
+            ? `${Math.round(bestLoad * 100)} % of its blocks`
+            : `${Number(bestLoad.toFixed(1))} requests an instance`;
         return { kind: 'dispatch', groupId: best.id, reason: `demand ${load}` };
       },
     };

@@ -19,11 +19,7 @@ export const dispatchParams = {
   countsSent: z.boolean().default(false),
 };
 
-/**
- * Dispatch to the group with the highest freeness, the first of equals. As in the authors' code, a request of high priority prefers
- * groups where others of its kind are; here, as long as all of these together stay within the load that headroom is meant for. By
- * freeness alone, as in the paper, such requests would scatter, and every instance would keep headroom.
- */
+/** Dispatch to the group with the highest freeness, the first of equals; what headroom counts for, `Priorities` says. */
 export class FreestDispatch {
   readonly #sent: SentSinceReport | undefined;
   readonly #priorities: Priorities | undefined;
@@ -34,21 +30,18 @@ export class FreestDispatch {
   }
 
   dispatch(request: RequestView, view: ClusterView): DispatchDecision {
-    const priorities = this.#priorities;
-    const open = view.groups
+    const candidates = view.groups
       .filter(({ acceptsRequests }) => acceptsRequests)
-      .map((group) => ({ group, freeness: this.#freenessOf(group, view) }));
-    const hosts = priorities?.isHigh(request)
-      ? open.filter(({ group }) => priorities.isHostFor(group, request, view.blockSizeTokens))
-      : [];
-    const best = freest(hosts.length > 0 ? hosts : open);
+      .map((group) => ({ group, freeness: this.#freenessOf(group, request, view) }));
+    const best = freest(candidates);
     if (best === undefined) return { kind: 'hold', reason: 'no group takes requests' };
-    this.#sent?.add(best.group, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
+    this.#sent?.add(best.group.id, view.nowUs, Math.ceil(request.tokens / view.blockSizeTokens));
     return { kind: 'dispatch', groupId: best.group.id, reason: `freest: ${stepsText(best.freeness)}` };
   }
 
-  #freenessOf(group: GroupView, { blockSizeTokens }: ClusterView): number {
-    return dispatchFreeness(group, blockSizeTokens, this.#priorities, this.#sent?.to(group));
+  #freenessOf(group: GroupView, request: RequestView, { blockSizeTokens }: ClusterView): number {
+    const headroomBlocks = this.#priorities?.headroomBlocksFor(request, group);
+    return dispatchFreeness(group, blockSizeTokens, headroomBlocks, this.#sent?.to(group));
   }
 }
 

@@ -27,18 +27,17 @@ export function usableBlocks({ totalBlocks, limits }: GroupView): number {
 
 /**
  * Freeness for dispatch: the whole queue counts, as in the authors' code, since a new request stands behind all of it (the paper
- * counts its head alone). Minus infinity on a group
- * that drains, which is the paper's request of infinite usage.
+ * counts its head alone). `headroomBlocks` count as used. Minus infinity on a group that drains, which is the paper's request of
+ * infinite usage.
  */
 export function dispatchFreeness(
   group: GroupView,
   blockSizeTokens: number,
-  priorities?: Priorities,
+  headroomBlocks = 0,
   unseen: Unseen = nothingUnseen,
 ): number {
   if (group.phase === 'draining') return -Infinity;
-  const blocks =
-    heldBlocks(group) + group.waitingBlocks + unseen.blocks + (priorities?.headroomBlocks(group) ?? 0);
+  const blocks = heldBlocks(group) + group.waitingBlocks + unseen.blocks + headroomBlocks;
   const numRequests = numWithMemory(group) + group.waiting.length + unseen.requests;
   return stepsUntilFull(usableBlocks(group) - blocks, numRequests, blockSizeTokens);
 }

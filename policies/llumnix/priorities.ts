@@ -31,22 +31,23 @@ export class Priorities {
     return [running, exchanging, swapped, waiting].some((list) => this.#hasHigh(list));
   }
 
-  /** Whether requests of high priority are on the group, and with this one stay within the load that they are meant to have. */
-  isHostFor(group: GroupView, request: RequestView, blockSizeTokens: number): boolean {
-    const { running, exchanging, swapped, waiting, stages } = group;
-    // Where no headroom is kept there is nothing to gather for.
-    if (this.#targetBlocks * stages.length >= group.totalBlocks || !this.isHost(group)) return false;
-    let blocks = Math.ceil(request.tokens / blockSizeTokens);
-    for (const list of [running, exchanging, swapped, waiting]) {
-      for (const other of list) if (this.isHigh(other)) blocks += Math.ceil(other.tokens / blockSizeTokens);
-    }
-    return blocks <= this.#targetBlocks * stages.length;
-  }
-
   /** Once per group, however many requests share it; with `incoming`, as if it were there too. */
   headroomBlocks(group: GroupView, incoming?: RequestView): number {
     const isHost = (incoming !== undefined && this.isHigh(incoming)) || this.isHost(group);
-    return isHost ? Math.max(0, group.totalBlocks - this.#targetBlocks * group.stages.length) : 0;
+    return isHost ? this.#headroomOf(group) : 0;
+  }
+
+  /**
+   * What counts as used when the request is dispatched. As in the authors' code (`compute_instance_load_dispatch`) it is the headroom of
+   * groups that host the other kind: normal requests keep away from hosts of high priority, and those of high priority gather on
+   * hosts. By freeness alone, as in the paper, they would scatter, and every instance would keep headroom.
+   */
+  headroomBlocksFor(request: RequestView, group: GroupView): number {
+    return this.isHigh(request) === this.isHost(group) ? 0 : this.#headroomOf(group);
+  }
+
+  #headroomOf({ totalBlocks, stages }: GroupView): number {
+    return Math.max(0, totalBlocks - this.#targetBlocks * stages.length);
   }
 
   #hasHigh(requests: ViewList<RequestView>): boolean {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Admission, EnginePreset } from '../../harness/core/engine.ts';
 import { blockSizeTokens, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { RequestSpec } from '../../harness/core/workload.ts';
-import type { ClusterView } from '../../harness/policy/index.ts';
+import type { ClusterView, Limits } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { buildWorkload, workloadSourceSchema } from '../../workloads/index.ts';
 import { policyOf } from './policy-of.ts';
@@ -224,10 +224,12 @@ describe('engine presets', () => {
     expect(firstBlocks('vllm-v0')).toBe(10);
   });
 
-  it('chunks of one prompt overlap in a pipeline of V1, not of V0', () => {
+  it('chunks of one prompt overlap in a pipeline of V1, of V0 only if a policy has its pipelines do so', () => {
     const one = [request(0, 0, 256, 2)];
-    const overlaps = (engine: EnginePreset): boolean => {
-      const { stages } = onEngine(engine, one, { numInstances: 2, stagesPerGroup: 2 });
+    const overlaps = (engine: EnginePreset, limits: Partial<Limits> = {}): boolean => {
+      const stack = [policyOf({ limits: () => limits }), leastLoaded, recompute];
+      const run = { numInstances: 2, stagesPerGroup: 2, policies: stack };
+      const { stages } = onEngine(engine, one, run);
       const second = stages.filter(({ stageIndex }) => stageIndex === 1);
       const first = stages.filter(({ stageIndex }) => stageIndex === 0);
       return first.some((a) =>
@@ -235,7 +237,9 @@ describe('engine presets', () => {
       );
     };
     expect(overlaps('vllm-v1')).toBe(true);
+    expect(overlaps('vllm-v1', { overlapsChunks: false })).toBe(false);
     expect(overlaps('vllm-v0')).toBe(false);
+    expect(overlaps('vllm-v0', { overlapsChunks: true })).toBe(true);
   });
 
   it('V0 admits others in a step that has preempted, V1 does not', () => {

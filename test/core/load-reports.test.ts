@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
 import type { ClusterView, Policy, PolicyDefinition } from '../../harness/policy/index.ts';
+import { StuckError } from '../../harness/core/run.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';
 import { scripted } from './scripted.ts';
@@ -146,13 +147,14 @@ describe('load as policies see it', () => {
   });
 });
 
-/** Requests of a burst, so many microseconds apart, by the group that they went to. */
-function spread(dispatcher: PolicyDefinition, apartUs = 1): number[] {
+/** Requests of a burst, by the group that they went to. */
+function spread(dispatcher: PolicyDefinition, more: Partial<TinyRun> = {}): number[] {
   const { seen } = runTiny({
-    specs: Array.from({ length: 16 }, (_, id) => request(id, apartUs * id + 1, 30, 4)),
+    specs: Array.from({ length: 16 }, (_, id) => request(id, id + 1, 30, 4)),
     policies: [dispatcher, recompute],
     numInstances: 4,
     loadReports: { kind: 'every', us: 1e6 },
+    ...more,
   });
   const groups = seen.requests.map(({ groupId }) => groupId);
   return [0, 1, 2, 3].map((id) => groups.filter((groupId) => groupId === id).length);
@@ -174,10 +176,24 @@ describe('a dispatcher with old load', () => {
   ] as const;
 
   it.each(dispatchers)('%s %o spreads a burst if it counts what it has sent', (name, params) => {
-    const counting = withParams(name, { ...params, countsSent: true });
-    expect(spread(counting)).toEqual([4, 4, 4, 4]);
-    // The groups are asked first when the first request comes: their report is of the very microsecond of all requests.
-    expect(spread(counting, 0)).toEqual([4, 4, 4, 4]);
+    const counts = spread(withParams(name, { ...params, countsSent: true }));
+    expect(counts).toEqual([4, 4, 4, 4]);
+  });
+
+  it.each([live, perStep, { kind: 'every', us: 1e6 } as const])(
+    'spreads what arrives in the microsecond of a report (%o)',
+    (loadReports) => {
+      const specs = Array.from({ length: 16 }, (_, id) => request(id, 500, 30, 4));
+      expect(spread(withParams('least-loaded', {}), { specs, loadReports })).toEqual([4, 4, 4, 4]);
+    },
+  );
+
+  it('spreads the branches that follow an answer at once, although the instance has just said that it is idle', () => {
+    const arrival = { kind: 'after', requestId: 0, delayUs: 0 } as const;
+    const branches = Array.from({ length: 15 }, (_, index) => ({ ...request(index + 1, 0, 30, 4), arrival }));
+    const specs = [request(0, 500, 30, 4), ...branches];
+    const counts = spread(withParams('least-loaded', {}), { specs, loadReports: perStep });
+    expect(Math.max(...counts)).toBeLessThanOrEqual(5);
   });
 
   it.each(dispatchers)('%s %o herds if it does not', (name, params) => {
@@ -188,9 +204,6 @@ describe('a dispatcher with old load', () => {
     const counts = spread(withParams('chiron', { global: false, fillShare: 0.5 }));
     // 20 blocks, half of them, two a request.
     expect(Math.max(...counts.slice(0, 3))).toBeLessThanOrEqual(6);
-    expect(
-      Math.max(...spread(withParams('chiron', { global: false, fillShare: 0.5 }), 0).slice(0, 3)),
-    ).toBeLessThanOrEqual(6);
   });
 
   it('waits for the next report when it holds everything, however long nothing else happens', () => {
@@ -206,5 +219,19 @@ describe('a dispatcher with old load', () => {
       loadReports: { kind: 'every', us: 70e6 },
     });
     expect(seen.requests).toMatchObject([{ status: 'finished', firstScheduledAtUs: 70e6 }]);
+  });
+
+  it('is told when nothing comes of waiting, although reports never end', () => {
+    const policy: Policy = {
+      dispatch: (_request, { groups }) => ({ kind: 'hold', reason: `${groups[0]?.freeBlocks} blocks free` }),
+    };
+    const run = (): unknown =>
+      runTiny({
+        specs: [request(0, 5, 30, 2)],
+        policies: [policyOf(policy), recompute],
+        loadReports: { kind: 'every', us: 1e6 },
+        maxDurationUs: 1000e6,
+      });
+    expect(run).toThrow(StuckError);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { wallClockUs } from '../../harness/base/clock.ts';
 import { type Collector, request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
-import type { Executor, MicroBatch, Stage } from '../../harness/core/executor.ts';
+import type { Executor, MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { closingLine, recordExecutor, ReplayExecutor } from '../../harness/executors/recorded.ts';
 import { policies } from '../../policies/index.ts';
@@ -35,12 +35,17 @@ function batchOf(totalTokens: number): MicroBatch {
     decodeContextTokens: 0,
     numRemote: 0,
     placements: [],
+    remote: [],
   };
 }
 
 class FixedExecutor extends MemorylessExecutor {
   override runStage(batch: MicroBatch): number {
     return 100 + batch.totalTokens;
+  }
+
+  override attentionUs(_batch: MicroBatch, _stage: Stage, remote: RemoteAttention): number {
+    return 10 + remote.tokenLayers;
   }
 }
 
@@ -51,6 +56,11 @@ class UnevenExecutor extends MemorylessExecutor {
   override runStage(batch: MicroBatch): number {
     this.#numStages += 1;
     return 200 + batch.totalTokens + ((this.#numStages * 37) % 101);
+  }
+
+  override attentionUs(): number {
+    this.#numStages += 1;
+    return 20 + ((this.#numStages * 37) % 101);
   }
 }
 
@@ -117,9 +127,38 @@ describe('a recording', () => {
       expect(kinds).toContain(kind);
     }
     expect(first.migrations.length).toBeGreaterThan(5);
+    expect(text).toContain('["attention",');
     const replay = replayOf('restless', text + closingLine(7));
     expect(playRestless(replay)).toEqual(first);
     expect(replay.finish()).toBe(7);
+  });
+
+  it('says what attention on other instances took', () => {
+    const remote = {
+      owner: 3,
+      numLayers: 4,
+      tokenLayers: 20,
+      pairLayers: 60,
+      contextLayers: 40,
+      decodeContextLayers: 0,
+    };
+    const batch = { ...batchOf(5), numRemote: 1, remote: [remote] };
+    let text = '';
+    const { executor } = recordExecutor(new FixedExecutor(), {
+      write: (line) => (text += line),
+      close: () => {},
+    });
+    const play = (each: Executor) => [each.runStage(batch, stage), each.attentionUs(batch, stage, remote)];
+    expect(play(executor)).toEqual([105, 30]);
+    const replay = replayOf('attention', text + closingLine(7));
+    expect(play(replay)).toEqual([105, 30]);
+    expect(replay.finish()).toBe(7);
+    const other = replayOf('other-owner', text + closingLine(7));
+    other.runStage(batch, stage);
+    expect(() => other.attentionUs(batch, stage, { ...remote, owner: 4 })).toThrow(
+      /other-owner:2:.*expected \["attention",2,0,4,20,40\]/,
+    );
+    expect(() => other.runStage(batchOf(5), stage)).toThrow(/the recording has \["attention"/);
   });
 
   it('is refused at the first difference, with the line', () => {

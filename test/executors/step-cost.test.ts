@@ -6,6 +6,7 @@ import type { ComputeProfile, Hardware, TensorParallelProfile } from '../../harn
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { type StepShape, StepCost } from '../../harness/executors/step-cost.ts';
 import { policies } from '../../policies/index.ts';
+import { policyOf } from '../core/policy-of.ts';
 import { readHardware, readModel } from '../validate/vllm/measured-runs.ts';
 import { decoding, prefilling, together } from './steps.ts';
 
@@ -188,7 +189,20 @@ class CountingExecutor extends MemorylessExecutor {
     this.numDecoding += context > 0 ? 1 : 0;
     return 100 + batch.totalTokens;
   }
+
+  /** All KV is where the stages run. */
+  override attentionUs(): number {
+    throw new Error('nothing is elsewhere');
+  }
 }
+
+/** Gives up the oldest request, which stands in the batch that is being formed. */
+const oldestFirst = policyOf({
+  onMemoryPressure: ({ running }) => {
+    const victim = running.at(0);
+    return victim && [{ kind: 'preempt', requestId: victim.id, mode: 'recompute', reason: 'test' }];
+  },
+});
 
 describe('a batch', () => {
   it.each(['serves an overload of its memory', 'serves a pipeline', 'serves a calm load'] as const)(
@@ -196,7 +210,8 @@ describe('a batch', () => {
     (name) => {
       const situation = situations[name];
       const executor = new CountingExecutor(situation.specs.map(({ promptTokens }) => promptTokens));
-      runTiny({ ...situation, executor, policies: [policies['least-loaded'], policies.recompute] });
+      const onPressure = [oldestFirst, policies.recompute];
+      runTiny({ ...situation, executor, policies: [policies['least-loaded'], ...onPressure] });
       expect(executor.numDecoding).toBeGreaterThan(20);
     },
   );

@@ -7,7 +7,7 @@ import {
   tinyModel,
   type TinyRun,
 } from '../../harness/conformance/tiny-cluster.ts';
-import type { MicroBatch, Stage } from '../../harness/core/executor.ts';
+import type { MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
 import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
@@ -26,6 +26,11 @@ class RepeatableExecutor extends MeasuredExecutor {
     this.numRemote += batch.numRemote;
     super.runStage(batch, stage);
     return this.#clock.runStage(batch, stage);
+  }
+
+  override attentionUs(batch: MicroBatch, stage: Stage, remote: RemoteAttention): number {
+    super.attentionUs(batch, stage, remote);
+    return this.#clock.attentionUs(batch, stage, remote);
   }
 
   override abandonBatch(batch: MicroBatch): void {

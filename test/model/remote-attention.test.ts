@@ -98,6 +98,44 @@ describe('remote attention', () => {
     expect(check.failures.every(({ requestId }) => requestId === 0)).toBe(true);
   });
 
+  it('is timed apart from the stage, for each owner by itself', () => {
+    const driver = new Driver();
+    for (const instance of [0, 1, 2]) driver.start(instance);
+    driver.admit(0, 300, 40);
+    driver.placements.set(0, placement(1, 1, 2, 0));
+    const attentionUs = (owner: InstanceId): number => {
+      const stage = { ...whole(0)[0]!, stageIndex: 0, isFirst: true, isLast: true };
+      const remote = {
+        owner,
+        numLayers: 1,
+        tokenLayers: 1,
+        pairLayers: 1,
+        contextLayers: 1,
+        decodeContextLayers: 0,
+      };
+      return driver.executor.attentionUs(driver.form([], 0), stage, remote);
+    };
+    const [stageUs = 0] = driver.step([0], whole(0));
+    const prompt = { one: attentionUs(1), other: attentionUs(2) };
+    expect(Number.isInteger(prompt.one) && Number.isInteger(stageUs)).toBe(true);
+    const tokens = { one: 0, other: 0 };
+    for (let step = 0; step < 9; step += 1) {
+      driver.step([0], whole(0));
+      tokens.one += attentionUs(1) / 9;
+      tokens.other += attentionUs(2) / 9;
+    }
+    // 300 queries over 300 tokens take longer than one, and two layers of it than one.
+    expect(prompt.one).toBeGreaterThan(tokens.one);
+    expect(prompt.other).toBeGreaterThan(tokens.other);
+    expect(prompt.one).toBeGreaterThan(prompt.other);
+    // Where nothing is elsewhere there is nothing to ask.
+    driver.placements.delete(0);
+    driver.admit(1, 5, 3);
+    driver.step([1], whole(0));
+    expect(() => attentionUs(1)).toThrow('the clock of the stage that has just run');
+    driver.executor.close();
+  });
+
   it('refuses a placement that leaves a layer out', () => {
     const driver = start([placement(0, 2, 1)]);
     expect(() => driver.step([0], whole(0))).toThrow('KV of request 0, layer 3');

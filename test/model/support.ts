@@ -61,5 +61,6 @@ export function microBatch(id: number, entries: readonly Entry[]): MicroBatch {
     decodeContextTokens: sum(({ numTokens: n, pastTokens: p }) => (n === 1 && p > 0 ? p + 1 : 0)),
     numRemote: entries.filter(({ placement }) => placement !== undefined).length,
     placements: entries.map(({ placement }) => placement),
+    remote: [],
   };
 }

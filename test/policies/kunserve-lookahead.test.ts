@@ -146,6 +146,22 @@ function runQueue(lookahead: boolean) {
   };
 }
 
+const overlapsIn = (group: GroupView, params = {}) =>
+  create(params).limits?.(group, clusterView([group]))?.overlapsChunks;
+
+describe('chunks of one prompt', () => {
+  it('overlap in its pipelines, with lookahead and without, and are left to the engine elsewhere', () => {
+    const waiting = [queued(1, 640)];
+    expect(overlapsIn(groupView(0, 2, { waiting }))).toBe(true);
+    expect(overlapsIn(groupView(0, 2))).toBe(true);
+    expect(overlapsIn(groupView(0, 2, { waiting }), { lookahead: false })).toBe(true);
+    expect(overlapsIn(groupView(0, 1, { waiting }))).toBeUndefined();
+    // Who has put requests into host memory sets the limits while they are there.
+    const swapped = [requestView(9, { status: { kind: 'swapped' } })];
+    expect(overlapsIn(groupView(0, 2, { waiting, swapped }))).toBeUndefined();
+  });
+});
+
 describe('a deep queue in a pipeline', () => {
   it('lets answers advance in every turn of the pipeline, not once a queue', () => {
     const { maxGapUs, maxStageUs } = runQueue(true);

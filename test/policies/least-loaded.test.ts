@@ -24,6 +24,22 @@ it('a group of two with twice the memory gets twice the requests', () => {
   expect(Math.abs(merged - 2 * single)).toBeLessThanOrEqual(3);
 });
 
+const running = (count: number) => Array.from({ length: count }, (_, id) => requestView(id));
+
+it('by requests, a group of two gets twice as many as a single instance', () => {
+  const policy = leastLoaded.create(leastLoaded.params.parse({ by: 'requests' }), deps);
+  const choiceOf = (single: number, merged: number) =>
+    policy.dispatch?.(
+      requestView(99),
+      clusterView([
+        groupView(0, 1, { running: running(single) }),
+        groupView(1, 2, { running: running(merged) }),
+      ]),
+    );
+  expect(choiceOf(4, 7)).toMatchObject({ groupId: 1 });
+  expect(choiceOf(4, 9)).toMatchObject({ groupId: 0 });
+});
+
 it('a group that takes no requests gets none', () => {
   expect(dispatched(3, groupView(0, 1), groupView(1, 2, { acceptsRequests: false }))).toEqual([3, 0]);
 });

@@ -99,6 +99,11 @@ describe('freeness', () => {
   });
 });
 
+/** Freeness of the group for a request of that priority. */
+function dispatchedFreeness(about: GroupView, priority: number, rules = priorities): number {
+  return dispatchFreeness(about, 16, rules?.headroomBlocksFor(requestView(9, { priority }), about));
+}
+
 describe('headroom', () => {
   const withHeadroom = { ...plain, priorities };
 
@@ -110,14 +115,21 @@ describe('headroom', () => {
     });
     const two = group({ running: requests(2, { priority: 1 }), freeBlocks: 98, demandBlocks: 2 });
     // 90 of 100 blocks are headroom, 7 are left.
-    expect(dispatchFreeness(one, 16, priorities)).toBe((7 * 16) / 2);
-    expect(dispatchFreeness(two, 16, priorities)).toBe((7 * 16) / 2);
+    expect(dispatchedFreeness(one, 0)).toBe((7 * 16) / 2);
+    expect(dispatchedFreeness(two, 0)).toBe((7 * 16) / 2);
     expect(migrationFreeness(two, withHeadroom)).toBe((7 * 16) / 2);
+  });
+
+  it('counts for dispatch where the other kind is: on hosts for normal requests, on all others for high priority', () => {
+    const host = group({ running: requests(1, { priority: 1 }), freeBlocks: 98, demandBlocks: 2 });
+    const other = group(running(1, 2));
+    expect([dispatchedFreeness(host, 0), dispatchedFreeness(host, 1)]).toEqual([7 * 16, 97 * 16]);
+    expect([dispatchedFreeness(other, 0), dispatchedFreeness(other, 1)]).toEqual([97 * 16, 7 * 16]);
   });
 
   it('is there for a queued request of high priority as well, and for one that would come', () => {
     const queued = group({ waiting: requests(1, { priority: 1 }), waitingBlocks: 1, demandBlocks: 1 });
-    expect(dispatchFreeness(queued, 16, priorities)).toBe(8 * 16);
+    expect(dispatchedFreeness(queued, 0)).toBe(8 * 16);
     const incoming = requestView(9, { priority: 1 });
     expect(migrationFreeness(group(running(1, 2)), withHeadroom, incoming)).toBe((6 * 16) / 2);
   });
@@ -130,7 +142,7 @@ describe('headroom', () => {
 
   it('is not there for normal requests, nor where all classes are alike', () => {
     const normal = group(running(2, 10));
-    expect(dispatchFreeness(normal, 16, priorities)).toBe(dispatchFreeness(normal, 16));
+    expect(dispatchedFreeness(normal, 0)).toBe(dispatchFreeness(normal, 16));
     expect(Priorities.of([{ name: 'only', priority: 3, slo: {} }], 10)).toBeUndefined();
   });
 
@@ -143,8 +155,8 @@ describe('headroom', () => {
   it('allows a pipeline as many times the load as it has instances, and never less than nothing', () => {
     const pipeline = group({ running: requests(1, { priority: 1 }), freeBlocks: 199, demandBlocks: 1 }, 2);
     // 200 blocks, 2 of watermark, 180 of headroom, 1 used.
-    expect(dispatchFreeness(pipeline, 16, priorities)).toBe(17 * 16);
+    expect(dispatchedFreeness(pipeline, 0)).toBe(17 * 16);
     const high = group({ running: requests(1, { priority: 1 }), freeBlocks: 99, demandBlocks: 1 });
-    expect(dispatchFreeness(high, 16, Priorities.of(classes, 1000))).toBe(98 * 16);
+    expect(dispatchedFreeness(high, 0, Priorities.of(classes, 1000))).toBe(98 * 16);
   });
 });

@@ -84,17 +84,19 @@ describe('dispatch', () => {
     expect(target(policyOf({ priorities: false }), normal, host, crowd)).toBe(1);
   });
 
-  it('gathers requests of high priority while they have their ideal speed, then opens another group', () => {
+  it('gathers requests of high priority: for them headroom counts where none of their kind is', () => {
     const host = busy(1, [1, 1]);
     const crowd = busy(2, [0, 0]);
     expect(target(policyOf(), high, crowd, host)).toBe(1);
-    const fullHost = busy(1, [1, 1, 1, 1, 1, 1]);
-    expect(target(policyOf(), high, crowd, fullHost)).toBe(2);
+    // As in the authors' code whatever load the host has, as long as it is freer than others less the headroom: 8 blocks, and none.
+    expect(target(policyOf(), high, busy(2, [0, 0, 0, 0, 0]), busy(1, [1, 1, 1, 1, 1, 1]))).toBe(1);
+    expect(target(policyOf(), high, crowd, busy(1, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]))).toBe(2);
+    // An empty one is freer than any host.
+    expect(target(policyOf(), high, groupView(2, 1), host)).toBe(2);
     // Without headroom they go where everybody goes.
     expect(target(policyOf({ headroomTargetTokens: 1e6 }), high, busy(1, [1, 1, 1]), crowd)).toBe(2);
-    // What normal requests use beside them does not drive them apart.
-    const shared = busy(1, [1, 0, 0, 0, 0, 0, 0]);
-    expect(target(policyOf(), high, crowd, shared)).toBe(1);
+    // What normal requests use beside them drives them apart only where there is too little for all.
+    expect(target(policyOf(), high, crowd, busy(1, [1, 0, 0]))).toBe(1);
   });
 });
 

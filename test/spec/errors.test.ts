@@ -44,6 +44,18 @@ describe('one mistake', () => {
       '5:39 cluster.loadReports: expected one of "live", "per-step", got "per_step" (did you mean "per-step"?)',
     ],
     [
+      'load reports by a key that is none',
+      'instances: 4,',
+      'instances: 4, loadReports: { everyMs: 5, every: 5 },',
+      '5:53 cluster.loadReports.every: unknown key "every" (did you mean "everyMs"?)',
+    ],
+    [
+      'load reports too often',
+      'instances: 4,',
+      'instances: 4, loadReports: { everyMs: 0 },',
+      '5:50 cluster.loadReports.everyMs: must be greater than or equal to 0.001, got 0',
+    ],
+    [
       'unknown model',
       'model: tiny-llama',
       'model: tiny-lama',

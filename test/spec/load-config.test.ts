@@ -100,7 +100,12 @@ describe('a valid configuration', () => {
       },
       remapUs: 5000,
       migrationHandshakeUs: 2500,
-      compute: { flopsPerSecond: 5e11, memoryBytesPerSecond: 10 * 2 ** 30 },
+      compute: {
+        flopsPerSecond: 5e11,
+        memoryBytesPerSecond: 10 * 2 ** 30,
+        attention: { flopsPerSecond: 5e11, memoryBytesPerSecond: 10 * 2 ** 30, mixedDecodeRows: 1 },
+        engineCpu: { stepUs: 0, sequenceUs: 0, overlapsDevice: false },
+      },
     });
   });
 });

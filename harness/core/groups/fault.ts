@@ -127,9 +127,10 @@ function abandon(cluster: Cluster, batch: StepBatch): Instance | undefined {
   if (member.current !== batch) return undefined;
   // What it has computed is lost, but it has computed.
   if (member.busyUntilUs > cluster.nowUs) {
-    member.busyUs += cluster.nowUs - batch.stageStartedAtUs;
+    member.busyUs += Math.max(0, cluster.nowUs - batch.stageStartedAtUs - batch.stolenUs);
     member.busyUntilUs = cluster.nowUs;
   }
+  member.attendedUs = Math.max(0, member.attendsUntilUs - cluster.nowUs);
   return member;
 }
 

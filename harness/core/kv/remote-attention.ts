@@ -1,22 +1,19 @@
 import { must } from '../../base/assert.ts';
 import type { Cluster } from '../cluster.ts';
-import type { KvPlacement } from '../executor.ts';
+import { eventPriority } from '../events.ts';
+import type { KvPlacement, MicroBatch, RemoteAttention, Stage } from '../executor.ts';
+import type { Request } from '../request.ts';
 import type { GroupStage } from '../group.ts';
 import type { Instance } from '../instance.ts';
-import type { StepBatch } from '../step-batch.ts';
+import { isDecode, nothingRemote, type StepBatch } from '../step-batch.ts';
 import { send } from '../transfers.ts';
-
-/** What a stage exchanges with one instance that holds KV of its requests. */
-interface Traffic {
-  /** Sum over layers of the tokens whose attention runs there. */
-  tokenLayers: number;
-  /** Messages each way. */
-  numLayers: number;
-}
 
 /**
  * Remote attention (KunServe, first version): where KV of an entry lies on another instance, the stage sends query, key
- * and value of each new token there and gets the attention result back, layer by layer; it goes on when all has come.
+ * and value of each new token there, layer by layer; the owner computes the attention and sends the result back, and the
+ * stage goes on when all has come. Layers follow each other, so that what they take adds up: the messages there, the
+ * attention and the messages back are each charged in one piece, after what the stage computes itself. Attention on
+ * its own KV, which it could compute meanwhile, is part of the latter.
  */
 export function sendAttention(
   cluster: Cluster,
@@ -24,13 +21,13 @@ export function sendAttention(
   stage: GroupStage,
   onDone: () => void,
 ): void {
-  const traffic = trafficByOwner(batch, stage);
-  let numLeft = traffic.size;
+  const { remote, remoteUs } = batch;
+  let numLeft = remote.length;
   batch.transfers.length = 0;
   if (numLeft === 0) onDone();
-  for (const [ownerId, ownerTraffic] of traffic) {
-    const owner = must(cluster.instances[ownerId], `instance ${ownerId}`);
-    sendThereAndBack(cluster, batch, { stage, owner, traffic: ownerTraffic }, () => {
+  for (const [index, each] of remote.entries()) {
+    const route = { member: stage.member, remote: each, durationUs: remoteUs[index] as number };
+    sendThereAndBack(cluster, batch, route, () => {
       numLeft -= 1;
       if (numLeft === 0) onDone();
     });
@@ -40,19 +37,19 @@ export function sendAttention(
 function sendThereAndBack(
   cluster: Cluster,
   batch: StepBatch,
-  { stage, owner, traffic }: { stage: GroupStage; owner: Instance; traffic: Traffic },
+  { member, remote, durationUs }: { member: Instance; remote: RemoteAttention; durationUs: number },
   onDone: () => void,
 ): void {
   const { model } = cluster;
-  const { member } = stage;
-  const elementBytes = traffic.tokenLayers * model.headDim * model.bytesPerWeight;
+  const owner = must(cluster.instances[remote.owner], `instance ${remote.owner}`);
+  const elementBytes = remote.tokenLayers * model.headDim * model.bytesPerWeight;
   const there = {
     kind: 'attention',
     source: member.id,
     target: owner.id,
     bytes: elementBytes * (model.numHeads + 2 * model.numKvHeads),
     links: [member.links.send, owner.links.receive],
-    numMessages: traffic.numLayers,
+    numMessages: remote.numLayers,
   } as const;
   const back = {
     ...there,
@@ -61,35 +58,86 @@ function sendThereAndBack(
     bytes: elementBytes * model.numHeads,
     links: [owner.links.send, member.links.receive],
   };
-  batch.transfers.push(
-    send(cluster, there, () => {
-      batch.transfers.push(send(cluster, back, onDone));
-    }),
-  );
+  const sendBack = (): void => {
+    // A member may have failed meanwhile.
+    if (!batch.isAbandoned) batch.transfers.push(send(cluster, back, onDone));
+  };
+  batch.transfers.push(send(cluster, there, () => attend(cluster, owner, durationUs, sendBack)));
 }
 
-function trafficByOwner(batch: StepBatch, stage: GroupStage): Map<number, Traffic> {
-  const traffic = new Map<number, Traffic>();
+/**
+ * The owner computes attention for another instance's stage: one after the other in order of request, and between the
+ * kernels of its own stage, which takes so much longer. So nothing waits for a whole stage, and the device never does two
+ * things at a time. What is not modelled: the wait for the kernel under way, a part of a layer's time.
+ */
+function attend(cluster: Cluster, owner: Instance, durationUs: number, onDone: () => void): void {
+  owner.attendsUntilUs = Math.max(cluster.nowUs, owner.attendsUntilUs) + durationUs;
+  if (owner.current !== undefined && owner.busyUntilUs > cluster.nowUs) {
+    owner.busyUntilUs += durationUs;
+    owner.current.stolenUs += durationUs;
+  } else owner.attendedUs += durationUs;
+  cluster.events.scheduleCall(owner.attendsUntilUs, eventPriority.completion, () => {
+    if (!owner.isGone) owner.busyUs += durationUs;
+    onDone();
+  });
+}
+
+/** What other instances have to compute for a stage of a micro-batch. */
+export function remoteAttentionOf(batch: StepBatch, stage: Stage): readonly RemoteAttention[] {
+  if (batch.numRemote === 0) return nothingRemote;
+  const byOwner = new Map<number, Sums>();
   for (let index = 0; index < batch.size; index += 1) {
     const placement = batch.placements[index];
-    if (placement !== undefined) addEntry(traffic, stage, placement, batch.numTokens[index] as number);
+    if (placement !== undefined) addEntry(byOwner, batch, index, { stage, placement });
   }
-  return traffic;
+  return [...byOwner.values()];
 }
 
+type Sums = { -readonly [Key in keyof RemoteAttention]: RemoteAttention[Key] };
+
 function addEntry(
-  traffic: Map<number, Traffic>,
-  { instance, layers }: GroupStage,
-  placement: KvPlacement,
-  numTokens: number,
+  byOwner: Map<number, Sums>,
+  batch: StepBatch,
+  index: number,
+  { stage, placement }: { stage: Stage; placement: KvPlacement },
 ): void {
-  for (const part of placement) {
-    const first = Math.max(part.layers.first, layers.first);
-    const end = Math.min(part.layers.first + part.layers.count, layers.first + layers.count);
-    if (part.instance === instance || end <= first) continue;
-    const known = traffic.get(part.instance) ?? { tokenLayers: 0, numLayers: 0 };
-    known.tokenLayers += numTokens * (end - first);
-    known.numLayers = Math.max(known.numLayers, end - first);
-    traffic.set(part.instance, known);
+  const numTokens = batch.numTokens[index] as number;
+  const pastTokens = batch.pastTokens[index] as number;
+  const decodes = isDecode(batch.requests[index] as Request, pastTokens);
+  const end = stage.layers.first + stage.layers.count;
+  for (const { instance: owner, layers } of placement) {
+    const first = Math.max(layers.first, stage.layers.first);
+    const numLayers = Math.min(layers.first + layers.count, end) - first;
+    if (owner === stage.instance || numLayers <= 0) continue;
+    const sums = byOwner.get(owner) ?? {
+      owner,
+      numLayers: 0,
+      tokenLayers: 0,
+      pairLayers: 0,
+      contextLayers: 0,
+      decodeContextLayers: 0,
+    };
+    sums.numLayers = Math.max(sums.numLayers, numLayers);
+    sums.tokenLayers += numTokens * numLayers;
+    sums.pairLayers += (numTokens * pastTokens + (numTokens * (numTokens + 1)) / 2) * numLayers;
+    sums.contextLayers += (pastTokens + numTokens) * numLayers;
+    if (decodes) sums.decodeContextLayers += (pastTokens + 1) * numLayers;
+    byOwner.set(owner, sums);
   }
+}
+
+/** What attention the stage computes itself: sums over the entries, a mean of its layers. */
+export function ownAttention(
+  batch: MicroBatch,
+  { layers }: Pick<Stage, 'layers'>,
+): Pick<MicroBatch, 'attentionPairs' | 'contextTokens' | 'decodeContextTokens'> {
+  if (batch.remote.length === 0) return batch;
+  // In whole numbers until the mean is taken: a rest of rounding would read as prefill beside decoding.
+  const sumOf = (own: number, key: 'pairLayers' | 'contextLayers' | 'decodeContextLayers'): number =>
+    batch.remote.reduce((left, each) => left - each[key], own * layers.count) / layers.count;
+  return {
+    attentionPairs: sumOf(batch.attentionPairs, 'pairLayers'),
+    contextTokens: sumOf(batch.contextTokens, 'contextLayers'),
+    decodeContextTokens: sumOf(batch.decodeContextTokens, 'decodeContextLayers'),
+  };
 }

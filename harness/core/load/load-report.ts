@@ -5,6 +5,7 @@ import { type ReportDetail, ReportedList } from './reported-list.ts';
 /** What a group says about its load: everything of a `GroupView` that the cluster does not know without being told. */
 export class LoadReport {
   readonly #group: InstanceGroup;
+  /** Everything up to and including this microsecond is in it. */
   observedAtUs = 0;
   readonly waiting: ReportedList;
   readonly running: ReportedList;
@@ -44,6 +45,11 @@ export class LoadReport {
       this.usedCells[stageIndex] = member.usedCells;
       this.hostKvBytes[stageIndex] = member.hostKvBytes;
     }
+  }
+
+  /** Something that the report does not have happens at this time: at its end the report is true no more. */
+  isFollowedAt(timeUs: number): void {
+    this.observedAtUs = Math.min(this.observedAtUs, timeUs - 1);
   }
 
   find(requestId: number): RequestView | undefined {

@@ -4,7 +4,7 @@ import { ClusterWindow } from '../cluster-window.ts';
 import { eventPriority } from '../events.ts';
 import type { InstanceGroup } from '../group.ts';
 import type { Instance } from '../instance.ts';
-import { planRetry } from '../lifecycle.ts';
+import { planRetry, retryHeld } from '../lifecycle.ts';
 import type { StepBatch } from '../step-batch.ts';
 import { LoadReport } from './load-report.ts';
 import { ReportedGroup, ReportedInstance } from './reported-group.ts';
@@ -50,7 +50,8 @@ export class LoadReports {
     const { events } = this.#cluster;
     const next = (): void => {
       for (const group of this.#groups.values()) if (group.isWatched) group.report.take();
-      planRetry(this.#cluster);
+      // At once: a retry that is planned would count as progress, and reports come for ever.
+      retryHeld(this.#cluster);
       events.scheduleCall(this.#cluster.nowUs + intervalUs, eventPriority.report, next);
     };
     events.scheduleCall(0, eventPriority.report, next);
@@ -77,6 +78,15 @@ export class LoadReports {
     if (watched === undefined) return;
     watched.report.take();
     planRetry(this.#cluster);
+  }
+
+  /** The group is sent a request: what it has reported in this very microsecond is without it. */
+  sent(group: InstanceGroup): void {
+    const reported = this.#groups.get(group);
+    if (reported?.isWatched !== true) return;
+    const { nowUs } = this.#cluster;
+    reported.report.isFollowedAt(nowUs);
+    for (const { carriesReport, report } of group.inFlight) if (carriesReport) report?.isFollowedAt(nowUs);
   }
 
   forget(group: InstanceGroup): void {

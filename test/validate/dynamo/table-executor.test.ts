@@ -44,6 +44,7 @@ function batchOf(entries: readonly Entry[]): MicroBatch {
     decodeContextTokens: 0,
     numRemote: 0,
     placements: [],
+    remote: [],
   };
 }
 

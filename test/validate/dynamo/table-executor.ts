@@ -42,6 +42,11 @@ export class TableExecutor extends MemorylessExecutor {
     return durationUs;
   }
 
+  /** Requests stay where they are here. */
+  override attentionUs(): number {
+    return 1;
+  }
+
   #prefillMs({ size, requestIds, pastTokens, numTokens }: MicroBatch): number {
     let count = 0;
     let endTokens = 0;

@@ -6,7 +6,12 @@ const copyBytes = 100;
 
 /** Groups of these sizes, ids in order; the first ones lack more where sizes are equal. */
 function groups(...sizes: readonly number[]) {
-  return sizes.map((numInstances, groupId) => ({ groupId, numInstances, unmetBlocks: -groupId }));
+  return sizes.map((numInstances, groupId) => ({
+    groupId,
+    numInstances,
+    isOverloaded: false,
+    unmetBlocks: -groupId,
+  }));
 }
 
 function plan(sizes: readonly number[], neededBytes: number, maxStages = Infinity) {

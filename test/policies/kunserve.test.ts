@@ -88,6 +88,15 @@ describe('overload', () => {
     expect(setsFor(clusterView([full(0, { swapped }), full(1), full(2), full(3)]))).toBe(2);
   });
 
+  it('frees memory where it is short, and not where the queue is longest', () => {
+    // Groups 1 and 2 have memory left, a tenth, and longer queues.
+    const busy = (id: number) => groupView(id, 1, { freeBlocks: 2, waitingBlocks: 99 });
+    const view = clusterView([busy(1), busy(2), full(3), full(5)]);
+    expect(poll(create(), view)[0]).toMatchObject([{ kind: 'drop', groupIds: [3, 5] }]);
+    const alone = clusterView([busy(1), busy(2), full(3)]);
+    expect(poll(create(), alone)[0]).toMatchObject([{ kind: 'drop', groupIds: [3, 1] }]);
+  });
+
   it('must last, and is looked for once a period', () => {
     const overload = clusterView([full(0), full(1)]);
     const calm = clusterView([groupView(0, 1), groupView(1, 1)]);

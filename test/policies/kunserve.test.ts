@@ -90,10 +90,13 @@ describe('overload', () => {
 
   it('frees memory where it is short, and not where the queue is longest', () => {
     // Groups 1 and 2 have memory left, a tenth, and longer queues.
-    const busy = (id: number) => groupView(id, 1, { freeBlocks: 2, waitingBlocks: 99 });
-    const view = clusterView([busy(1), busy(2), full(3), full(5)]);
+    const [one, two] = [1, 2].map((id) => full(id, { freeBlocks: 2, waitingBlocks: 99 })) as [
+      GroupView,
+      GroupView,
+    ];
+    const view = clusterView([one, two, full(3), full(5)]);
     expect(poll(create(), view)[0]).toMatchObject([{ kind: 'drop', groupIds: [3, 5] }]);
-    const alone = clusterView([busy(1), busy(2), full(3)]);
+    const alone = clusterView([one, two, full(3)]);
     expect(poll(create(), alone)[0]).toMatchObject([{ kind: 'drop', groupIds: [3, 1] }]);
   });
 

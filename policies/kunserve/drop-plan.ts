@@ -2,16 +2,14 @@
 export interface Candidate {
   readonly groupId: number;
   readonly numInstances: number;
+  /** Whether its memory is short: the plan is for those groups' demand. */
+  readonly isOverloaded: boolean;
   /** KV blocks that its queued requests lack. */
   readonly unmetBlocks: number;
 }
 
 /** Groups that are to become one. */
-interface MergedSet {
-  readonly groupIds: readonly number[];
-  readonly numInstances: number;
-  readonly unmetBlocks: number;
-}
+type MergedSet = Omit<Candidate, 'groupId'> & { readonly groupIds: readonly number[] };
 
 /** What a drop plan is for, and what bounds it. */
 interface DropLimits {
@@ -28,8 +26,8 @@ interface DropLimits {
  *
  * The layers that two groups hold both are all of them, since each holds one copy of the model (the core's INV-layers): a
  * merge frees one copy, `copyBytes`. The paper keeps the groups in a heap; a sorted list of so few does the same. Among
- * groups of one size, about which it says nothing, those with the most unmet demand come first, since what is freed is
- * theirs. Fewer sets than needed come back when there is nothing left to merge within `maxStages`, or when a longer pipeline
+ * groups of one size, about which it says nothing, those whose memory is short come first, then those with the most unmet
+ * demand, since what is freed is theirs: queued requests stay where they are. Fewer sets than needed come back when there is nothing left to merge within `maxStages`, or when a longer pipeline
  * would hold no more: layers that cannot be divided evenly leave memory that no block can use.
  */
 export function planDrop(
@@ -56,7 +54,7 @@ export function planDrop(
  * nothing if it would not fit with any. `fits` says whether it does in a pipeline of so many instances.
  */
 export function planGrowth(
-  candidates: readonly Candidate[],
+  candidates: readonly Pick<Candidate, 'groupId' | 'numInstances'>[],
   {
     groupId,
     maxStages,
@@ -80,11 +78,13 @@ function union(a: MergedSet, b: MergedSet): MergedSet {
   return {
     groupIds: [...a.groupIds, ...b.groupIds],
     numInstances: a.numInstances + b.numInstances,
+    isOverloaded: a.isOverloaded || b.isOverloaded,
     unmetBlocks: a.unmetBlocks + b.unmetBlocks,
   };
 }
 
 function bySize(a: MergedSet, b: MergedSet): number {
-  const first = (a.groupIds[0] as number) - (b.groupIds[0] as number);
-  return a.numInstances - b.numInstances || b.unmetBlocks - a.unmetBlocks || first;
+  const bySizeAlone = a.numInstances - b.numInstances;
+  const byNeed = Number(b.isOverloaded) - Number(a.isOverloaded) || b.unmetBlocks - a.unmetBlocks;
+  return bySizeAlone || byNeed || (a.groupIds[0] as number) - (b.groupIds[0] as number);
 }

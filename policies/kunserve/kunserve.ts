@@ -117,7 +117,7 @@ class KunServe {
     const unserved = overloaded.filter(({ phase }) => phase !== 'merging');
     const neededBlocks = demandBlocks(unserved, view, need);
     const neededBytes = neededBlocks * blockBytes;
-    const candidates = this.#candidates(view, need);
+    const candidates = this.#candidates(view, overloaded, need);
     const sets = planDrop(candidates, {
       neededBytes,
       copyBytes,
@@ -136,7 +136,7 @@ class KunServe {
     const cancels = this.#cancelRestores([group], view);
     if (cancels.length > 0 && fits(group.stages.length)) return cancels;
     const candidates = this.#candidates(view);
-    if (cancels.length > 0) candidates.push(this.#candidateOf(group));
+    if (cancels.length > 0) candidates.push(this.#candidateOf(group, false));
     const groupIds = planGrowth(candidates, { groupId: group.id, maxStages: this.#maxStages, fits });
     const reason = `request ${need.requestId} needs ${blocks} blocks, group ${group.id} has ${group.totalBlocks}`;
     const drops = groupIds === undefined ? undefined : this.#dropSets([groupIds], reason, view);
@@ -162,15 +162,17 @@ class KunServe {
     return decisions;
   }
 
-  #candidates(view: ClusterView, need?: RunningNeed): Candidate[] {
+  #candidates(view: ClusterView, overloaded: readonly GroupView[] = [], need?: RunningNeed): Candidate[] {
     const serving = view.groups.filter(({ phase }) => phase === 'serving');
-    return serving.map((group) => this.#candidateOf(group, need));
+    const short = new Set(overloaded.map(({ id }) => id));
+    return serving.map((group) => this.#candidateOf(group, short.has(group.id), need));
   }
 
-  #candidateOf(group: GroupView, need?: RunningNeed): Candidate {
+  #candidateOf(group: GroupView, isShort: boolean, need?: RunningNeed): Candidate {
     return {
       groupId: group.id,
       numInstances: group.stages.length,
+      isOverloaded: isShort,
       unmetBlocks: unmetBlocks(group, this.#blockSizeTokens, need),
     };
   }

@@ -6,7 +6,12 @@ const copyBytes = 100;
 
 /** Groups of these sizes, ids in order; the first ones lack more where sizes are equal. */
 function groups(...sizes: readonly number[]) {
-  return sizes.map((numInstances, groupId) => ({ groupId, numInstances, unmetBlocks: -groupId }));
+  return sizes.map((numInstances, groupId) => ({
+    groupId,
+    numInstances,
+    isOverloaded: false,
+    unmetBlocks: -groupId,
+  }));
 }
 
 function plan(sizes: readonly number[], neededBytes: number, maxStages = Infinity) {
@@ -65,11 +70,17 @@ describe('drop plan', () => {
     expect(plan([2, 2], 1000, 3)).toEqual([]);
   });
 
-  it('prefers, among groups of one size, those that lack most', () => {
-    const candidates = [3, 9, 5].map((unmetBlocks, groupId) => ({ groupId, numInstances: 1, unmetBlocks }));
-    expect(planDrop(candidates, { neededBytes: 1, copyBytes, maxStages: 9, pipelineBlocks })).toEqual([
-      [1, 2],
-    ]);
+  it('prefers, among groups of one size, those whose memory is short, then those that lack most', () => {
+    const limits = { neededBytes: 1, copyBytes, maxStages: 9, pipelineBlocks };
+    const planFor = (...shortIds: readonly number[]) => {
+      const lacking = [3, 9, 5, 1].map((unmetBlocks, groupId) => {
+        return { groupId, numInstances: 1, isOverloaded: shortIds.includes(groupId), unmetBlocks };
+      });
+      return planDrop(lacking, limits);
+    };
+    expect(planFor()).toEqual([[1, 2]]);
+    expect(planFor(3)).toEqual([[3, 1]]);
+    expect(planFor(0, 3)).toEqual([[0, 3]]);
   });
 });
 

@@ -88,6 +88,18 @@ describe('overload', () => {
     expect(setsFor(clusterView([full(0, { swapped }), full(1), full(2), full(3)]))).toBe(2);
   });
 
+  it('frees memory where it is short, and not where the queue is longest', () => {
+    // Groups 1 and 2 have memory left, a tenth, and longer queues.
+    const [one, two] = [1, 2].map((id) => full(id, { freeBlocks: 2, waitingBlocks: 99 })) as [
+      GroupView,
+      GroupView,
+    ];
+    const view = clusterView([one, two, full(3), full(5)]);
+    expect(poll(create(), view)[0]).toMatchObject([{ kind: 'drop', groupIds: [3, 5] }]);
+    const alone = clusterView([one, two, full(3)]);
+    expect(poll(create(), alone)[0]).toMatchObject([{ kind: 'drop', groupIds: [3, 1] }]);
+  });
+
   it('must last, and is looked for once a period', () => {
     const overload = clusterView([full(0), full(1)]);
     const calm = clusterView([groupView(0, 1), groupView(1, 1)]);

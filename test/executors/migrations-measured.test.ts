@@ -18,6 +18,7 @@ const { 'least-loaded': leastLoaded, recompute } = policies;
 const blockBytes = tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens);
 /** Request 0 migrates from instance 0 to 1, in four stages; 1 runs beside it at the source, 2 at the target. */
 const numStages = 4;
+const network = { bytesPerSecond: 2.5e6, latencyUs: 10 };
 const live: MigrationProtocol = { kind: 'live', maxStages: 6, lastStageBlocks: 1 };
 const mover = request(0, 0, 100, 90);
 const others = [request(1, 0, 30, 20), request(2, 40_000, 40, 30)];
@@ -40,7 +41,7 @@ function runOf(scenario: Scenario): Omit<TinyRun, 'executor'> {
     numInstances: 3,
     blocks: 20,
     maxBatchTokens: 64,
-    hardware: { network: { bytesPerSecond: 2.5e6, latencyUs: 10 } },
+    hardware: { network },
     ...run,
   };
 }
@@ -99,7 +100,11 @@ describe('a request that migrates on TensorFlow', () => {
     expect(outcomeOf(seen)).toMatchObject({ isDone: true, stages: 1, groupId: 1, numPreemptions: 0 });
     const { tokens, bytes, stoppedAtUs, endedAtUs } = seen.migrations[0]!;
     expect(bytes).toBe(Math.ceil((tokens - 1) / blockSizeTokens) * blockBytes);
-    expect(endedAtUs - stoppedAtUs!).toBeGreaterThan(5 * (lastStage.endsUs - lastStage.beginsUs));
+    const stoppedUs = endedAtUs - stoppedAtUs!;
+    const copyUs = network.latencyUs + (bytes / network.bytesPerSecond) * 1e6;
+    expect(Math.abs(stoppedUs - copyUs)).toBeLessThanOrEqual(1);
+    // Live, two blocks of seven are left for the last stage.
+    expect(stoppedUs).toBeGreaterThan(3 * (lastStage.endsUs - lastStage.beginsUs));
   });
 
   it('recompute: copies nothing', () => {

@@ -10,15 +10,20 @@ import { meanPair, type Pair, ratioInterval } from '../../harness/metrics/paired
  * over the seeds (as in `bench`'s comparisons, but for any figure of a cell and without resampling its requests).
  *
  *     npm run --silent papers -- --metrics p99_ttft_ms,classes.high.mean_ttft_ms FOLDER...
+ *
+ * `--baseline STACK` compares with another stack than the one of the run.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { metrics: { type: 'string', default: 'p99_ttft_ms,mean_instances' } },
+  options: {
+    metrics: { type: 'string', default: 'p99_ttft_ms,mean_instances' },
+    baseline: { type: 'string' },
+  },
 });
 
 const summarySchema = z.object({
   cells: z.array(z.looseObject({ policy: z.string(), seed: z.number() })),
-  comparisons: z.array(z.looseObject({ policy: z.string(), baseline: z.string() })),
+  comparisons: z.array(z.looseObject({ baseline: z.string() })),
 });
 type Cell = z.output<typeof summarySchema>['cells'][number];
 
@@ -31,8 +36,9 @@ for (const cells of [header, header.map(() => '---'), ...rows]) {
 function rowsOf(folder: string, metrics: readonly string[]): string[][] {
   const text = readFileSync(join(folder, 'summary.json'), 'utf8');
   const { cells, comparisons } = summarySchema.parse(JSON.parse(text));
-  const stacks = new Map(comparisons.map(({ policy, baseline }) => [policy, baseline]));
-  return [...stacks].map(([policy, baseline]) => [
+  const baseline = values.baseline ?? comparisons[0]?.baseline ?? '';
+  const stacks = new Set(cells.map(({ policy }) => policy).filter((policy) => policy !== baseline));
+  return [...stacks].map((policy) => [
     basename(folder),
     `${baseline} / ${policy}`,
     ...metrics.map((metric) => compared(pairs(cells, { baseline, policy, metric }))),

@@ -1,6 +1,7 @@
 import type { ClusterView, GroupView, RequestView } from '../../harness/policy/index.ts';
 import { countInstances, fleetOf } from '../autoscaling/fleet.ts';
-import { type Census, numRequestsOf } from './census.ts';
+import { numRequestsOf } from '../dispatching/num-requests.ts';
+import type { Census } from './census.ts';
 import { countLate, DeadlineGroups, instancesToStart, type Service } from './deadline-groups.ts';
 import type { OutputLengths } from './output-lengths.ts';
 import { isMixed, roles } from './roles.ts';

@@ -82,7 +82,3 @@ export function* requestsOf({ waiting, running, swapped, exchanging }: GroupView
   yield* swapped;
   yield* exchanging;
 }
-
-export function numRequestsOf({ waiting, running, swapped, exchanging }: GroupView): number {
-  return waiting.length + running.length + swapped.length + exchanging.length;
-}

@@ -1,6 +1,7 @@
 import type { ClusterView, Decision, GroupView } from '../../harness/policy/index.ts';
 import { countInstances, fleetOf, idlestFirst, scaleTo } from '../autoscaling/fleet.ts';
-import { type Census, numRequestsOf } from './census.ts';
+import { numRequestsOf } from '../dispatching/num-requests.ts';
+import type { Census } from './census.ts';
 import { allRoles, type Role } from './roles.ts';
 
 /** Instances of each role, and why. */

@@ -1,6 +1,7 @@
 import type { ClusterView, GroupView, RequestView } from '../../harness/policy/index.ts';
 import { SentSinceReport } from '../dispatching/sent-since-report.ts';
-import { type Census, numRequestsOf, requestsOf } from './census.ts';
+import { numRequestsOf } from '../dispatching/num-requests.ts';
+import { type Census, requestsOf } from './census.ts';
 import { roles } from './roles.ts';
 import type { ServiceClasses } from './service-classes.ts';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { definePolicy, type GroupView } from '../../harness/policy/index.ts';
+import { numRequestsOf } from '../dispatching/num-requests.ts';
 import { SentSinceReport } from '../dispatching/sent-since-report.ts';
 
 const params = z.strictObject({
@@ -31,7 +32,7 @@ export const leastLoaded = definePolicy({
       const unreported = countsSent ? sent.to(group) : { requests: 0, blocks: 0 };
       return by === 'memory'
         ? (group.demandBlocks + unreported.blocks) / group.totalBlocks
-        : (numRequests(group) + unreported.requests) / group.stages.length;
+        : (numRequestsOf(group) + unreported.requests) / group.stages.length;
     };
     return {
       dispatch: (request, view) => {
@@ -55,7 +56,3 @@ export const leastLoaded = definePolicy({
     };
   },
 });
-
-function numRequests({ waiting, running, swapped, exchanging }: GroupView): number {
-  return waiting.length + running.length + swapped.length + exchanging.length;
-}

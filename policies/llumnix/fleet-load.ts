@@ -1,5 +1,6 @@
-import type { ClusterView, GroupView } from '../../harness/policy/index.ts';
+import type { ClusterView } from '../../harness/policy/index.ts';
 import { fleetOf } from '../autoscaling/fleet.ts';
+import { numRequestsOf } from '../dispatching/num-requests.ts';
 import { stepsUntilFull, usableBlocks } from './freeness.ts';
 
 /** What all requests ask for, and what the instances that serve and stay have. */
@@ -22,7 +23,7 @@ export function fleetLoad(view: ClusterView): FleetLoad {
   let numRequests = 0;
   for (const group of view.groups) {
     demandBlocks += group.demandBlocks;
-    numRequests += countRequests(group);
+    numRequests += numRequestsOf(group);
   }
   for (const { tokens } of view.held) {
     demandBlocks += Math.ceil(tokens / view.blockSizeTokens);
@@ -44,8 +45,4 @@ export function meanFreeness(load: FleetLoad, numMore: number, blockSizeTokens: 
 export function instancesMissing(load: FleetLoad, steps: number, blockSizeTokens: number): number {
   const missingBlocks = (steps * load.numRequests) / blockSizeTokens + load.demandBlocks - load.usableBlocks;
   return Math.max(0, Math.ceil(missingBlocks / load.instanceBlocks));
-}
-
-function countRequests({ waiting, running, swapped, exchanging }: GroupView): number {
-  return waiting.length + running.length + swapped.length + exchanging.length;
 }

@@ -4,7 +4,7 @@ import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
 import type { ClusterView, Policy, PolicyDefinition } from '../../harness/policy/index.ts';
 import { StuckError } from '../../harness/core/run.ts';
 import { policies } from '../../policies/index.ts';
-import { policyOf } from './policy-of.ts';
+import { policyOf, withParams } from './policy-of.ts';
 import { scripted } from './scripted.ts';
 
 const { 'round-robin': roundRobin, recompute } = policies;
@@ -158,13 +158,6 @@ function spread(dispatcher: PolicyDefinition, more: Partial<TinyRun> = {}): numb
   });
   const groups = seen.requests.map(({ groupId }) => groupId);
   return [0, 1, 2, 3].map((id) => groups.filter((groupId) => groupId === id).length);
-}
-
-/** The dispatcher with these parameters in place of its defaults. */
-function withParams(name: keyof typeof policies, params: object): PolicyDefinition {
-  const definition: PolicyDefinition = policies[name];
-  const settings = definition.params.parse(params);
-  return { ...definition, create: (_defaults, deps) => definition.create(settings, deps) };
 }
 
 describe('a dispatcher with old load', () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { definePolicy, type Policy } from '../../harness/policy/index.ts';
+import { definePolicy, type Policy, type PolicyDefinition } from '../../harness/policy/index.ts';
+import { policies } from '../../policies/index.ts';
 
 /** A policy made of the given moments. */
 export function policyOf(policy: Policy) {
@@ -11,4 +12,14 @@ export function policyOf(policy: Policy) {
     capabilities: { preempts: ['recompute', 'swap'] },
     create: () => policy,
   });
+}
+
+/** The built-in policy with these parameters in place of its defaults. */
+export function withParams(
+  name: keyof typeof policies,
+  params: Readonly<Record<string, unknown>> = {},
+): PolicyDefinition {
+  const definition: PolicyDefinition = policies[name];
+  const settings = definition.params.parse(params);
+  return { ...definition, create: (_defaults, deps) => definition.create(settings, deps) };
 }

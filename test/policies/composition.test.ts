@@ -2,15 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { request, runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
 import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
 import type { RequestSpec } from '../../harness/core/workload.ts';
-import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
-
-/** The policy with other defaults: times of a cluster in which a step takes tenths of a millisecond. */
-function withParams(name: keyof typeof policies, params: Record<string, unknown> = {}): PolicyDefinition {
-  const definition: PolicyDefinition = policies[name];
-  const settings = definition.params.parse(params);
-  return { ...definition, create: (_defaults, deps) => definition.create(settings, deps) };
-}
+import { withParams } from '../core/policy-of.ts';
 
 const freeness = { checkMs: 1, sourceBelowSteps: 30, targetAboveSteps: 30 };
 const quickHpa = { syncS: 0.002, periodS: 0.005, downWindowS: 0.02 };

@@ -3,7 +3,7 @@ import { ensureBackend } from '../backend/provision.ts';
 import type { EnsureOptions } from '../backend/provision.ts';
 import { packageVersion } from '../run/manifest.ts';
 import type { BackendInfo } from '../run/manifest.ts';
-import type { ExecutionSpec } from '../spec/index.ts';
+import type { ExecutionSpec } from '../config/index.ts';
 import { SetupLine } from './setup-line.ts';
 
 export interface BackendRequest {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { policies } from '../../policies/index.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
-import { catalogNames } from '../spec/catalog.ts';
+import { catalogNames } from '../config/catalog.ts';
 import { columns } from './columns.ts';
 
 export interface Catalog {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { InputError } from '../base/errors.ts';
-import type { ExecutionSpec } from '../spec/index.ts';
+import type { ExecutionSpec } from '../config/index.ts';
 
 /** Cells at once: measured ones would disturb each other's times, simulated ones take a core each. */
 export function concurrencyOf(given: number | undefined, mode: ExecutionSpec['mode']): number {

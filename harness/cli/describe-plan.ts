@@ -3,8 +3,8 @@ import { must } from '../base/assert.ts';
 import { formatBytes, usPerSecond } from '../base/units.ts';
 import { planCells } from '../run/matrix.ts';
 import type { RunPlan } from '../run/plan.ts';
-import { groupCapacity } from '../spec/capacity.ts';
-import type { ClusterSpec, ResolvedConfig } from '../spec/resolved.ts';
+import { groupCapacity } from '../config/capacity.ts';
+import type { ClusterSpec, ResolvedConfig } from '../config/resolved.ts';
 import { columns } from './columns.ts';
 
 /** What a run would do, for `--dry-run`. */

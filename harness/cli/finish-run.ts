@@ -2,8 +2,8 @@ import { join, relative } from 'node:path';
 import { assert, must } from '../base/assert.ts';
 import { metrics } from '../metrics/metrics.ts';
 import type { Manifest, Summary } from '../metrics/results.ts';
-import { evaluateThreshold, parseThreshold } from '../spec/index.ts';
-import type { ThresholdResult } from '../spec/index.ts';
+import { evaluateThreshold, parseThreshold } from '../config/index.ts';
+import type { ThresholdResult } from '../config/index.ts';
 import type { ExitCode } from './command.ts';
 
 export interface FinishedRun {

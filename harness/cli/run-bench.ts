@@ -7,7 +7,7 @@ import type { FolderIntent } from '../run/results-folder.ts';
 import { executeRun } from '../run/run.ts';
 import type { RunResult } from '../run/run.ts';
 import { WorkerPool } from '../run/worker-pool.ts';
-import type { ResolvedConfig } from '../spec/index.ts';
+import type { ResolvedConfig } from '../config/index.ts';
 import { prepareBackend } from './backend-info.ts';
 import type { ExitCode } from './command.ts';
 import type { RunFlags } from './commands/run.ts';

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resultJsonSchema, resultSchemaNames } from '../metrics/schemas.ts';
-import { configJsonSchema } from '../spec/index.ts';
+import { configJsonSchema } from '../config/index.ts';
 
 const dir = fileURLToPath(new URL('../../configs/schemas/', import.meta.url));
 

@@ -1,5 +1,5 @@
 import type { CellSummary } from '../metrics/results.ts';
-import type { ResolvedConfig } from '../spec/resolved.ts';
+import type { ResolvedConfig } from '../config/resolved.ts';
 
 /** One cell of the matrix: one policy stack on one seed. Plain data, so that it travels to a worker process. */
 export interface CellJob {

@@ -9,7 +9,7 @@ import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks } from '../metrics/sinks.ts';
 import type { Limits, Policy } from '../policy/index.ts';
 import { PolicyStack, type StackMember } from '../policy/stack.ts';
-import type { EngineSpec } from '../spec/index.ts';
+import type { EngineSpec } from '../config/index.ts';
 import { buildWorkload } from '../../workloads/index.ts';
 import type { CallGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
 import { type CellExecutor, createExecutor } from './create-executor.ts';

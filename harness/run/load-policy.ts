@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { policies } from '../../policies/index.ts';
 import { messageOf, PolicyError } from '../base/errors.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
-import type { PolicyResolver, PolicyUse } from '../spec/index.ts';
+import type { PolicyResolver, PolicyUse } from '../config/index.ts';
 import type { CallGuard } from './cell-job.ts';
 
 /** A policy of a stack with the parameters that it is made with. */

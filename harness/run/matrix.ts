@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 import { EnvironmentError, messageOf } from '../base/errors.ts';
-import type { ResolvedConfig } from '../spec/resolved.ts';
+import type { ResolvedConfig } from '../config/resolved.ts';
 import type { CellOutcome, CellProgress } from './cell-job.ts';
 import { explainDiskError } from './disk.ts';
 import type { ResultsFolder } from './results-folder.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { schemaVersion } from '../metrics/results.ts';
 import type { CellSummary, Manifest, ManifestCell, Summary } from '../metrics/results.ts';
 import { compareCells } from '../metrics/compare.ts';
-import type { ResolvedConfig } from '../spec/index.ts';
+import type { ResolvedConfig } from '../config/index.ts';
 import type { CellOutcome, CellProgress } from './cell-job.ts';
 import { createManifest } from './manifest.ts';
 import type { ManifestFacts } from './manifest.ts';

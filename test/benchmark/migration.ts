@@ -12,8 +12,8 @@ import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
 import { defaultMigration, type MigrationProtocol, type Policy } from '../../harness/policy/index.ts';
 import { PolicyStack } from '../../harness/policy/stack.ts';
-import { hardwareSchema, toHardware } from '../../harness/spec/hardware-schema.ts';
-import { modelSchema, toModelShape } from '../../harness/spec/model-schema.ts';
+import { hardwareSchema, toHardware } from '../../harness/config/hardware-schema.ts';
+import { modelSchema, toModelShape } from '../../harness/config/model-schema.ts';
 
 /**
  * What a migration costs a request by its length, on TensorFlow: requests of `tiny-llama` run one after the other on one

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { enginePresetNames, toEngine } from '../../harness/spec/engine.ts';
+import { enginePresetNames, toEngine } from '../../harness/config/engine.ts';
 import { setUpOf } from '../../reports/set-up.ts';
 import { closingTable } from '../../reports/table.ts';
 import { syntheticResults } from './fixtures.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { schemaVersion, timeseriesColumns } from '../../harness/metrics/results.ts';
 import type { CellSummary, Manifest, Summary } from '../../harness/metrics/results.ts';
-import { toEngine } from '../../harness/spec/engine.ts';
+import { toEngine } from '../../harness/config/engine.ts';
 import { requestRow, SyntheticServing, threeStacks } from './synthetic-serving.ts';
 import type { SyntheticStack } from './synthetic-serving.ts';
 import { compare, summarize, syntheticSlo } from './synthetic-summary.ts';

@@ -8,7 +8,7 @@ import { writeWhole } from '../../harness/run/disk.ts';
 import { type MatrixObserver, type PlannedCell, planCells, runMatrix } from '../../harness/run/matrix.ts';
 import { inspectFolder, openFolder, type ResultsFolder } from '../../harness/run/results-folder.ts';
 import type { WorkerPool } from '../../harness/run/worker-pool.ts';
-import type { ResolvedConfig } from '../../harness/spec/index.ts';
+import type { ResolvedConfig } from '../../harness/config/index.ts';
 
 const config = { seeds: [4, 5], stacks: [{ name: 'a' }, { name: 'b' }] } as unknown as ResolvedConfig;
 let dir: string;

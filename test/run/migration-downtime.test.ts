@@ -6,7 +6,7 @@ import { mean } from '../../harness/base/stats.ts';
 import { migrationRowSchema } from '../../harness/metrics/results.ts';
 import { runCell } from '../../harness/run/cell.ts';
 import { createPolicyResolver } from '../../harness/run/load-policy.ts';
-import { loadConfig } from '../../harness/spec/index.ts';
+import { loadConfig } from '../../harness/config/index.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'migration-downtime-'));

@@ -13,7 +13,7 @@ import {
 } from '../../harness/metrics/results.ts';
 import { runCell } from '../../harness/run/cell.ts';
 import { createPolicyResolver } from '../../harness/run/load-policy.ts';
-import { loadConfig } from '../../harness/spec/index.ts';
+import { loadConfig } from '../../harness/config/index.ts';
 import { type Trace, traceProblems } from '../metrics/trace-problems.ts';
 
 /*

@@ -1,6 +1,6 @@
 import { mean } from '../../../harness/base/stats.ts';
 import { StepCost } from '../../../harness/executors/step-cost.ts';
-import { toHardware } from '../../../harness/spec/hardware-schema.ts';
+import { toHardware } from '../../../harness/config/hardware-schema.ts';
 import { type MeasuredRun, readHardwareFile, readModel, readRun } from './measured-runs.ts';
 import { measuredLatency, replay } from './replay.ts';
 import { stepWindows } from './step-windows.ts';

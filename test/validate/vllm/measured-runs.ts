@@ -5,8 +5,8 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import type { Hardware } from '../../../harness/core/hardware.ts';
 import type { ModelShape } from '../../../harness/core/model-shape.ts';
-import { hardwareSchema, toHardware } from '../../../harness/spec/hardware-schema.ts';
-import { modelSchema, toModelShape } from '../../../harness/spec/model-schema.ts';
+import { hardwareSchema, toHardware } from '../../../harness/config/hardware-schema.ts';
+import { modelSchema, toModelShape } from '../../../harness/config/model-schema.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 

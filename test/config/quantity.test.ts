@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseQuantity } from '../../harness/spec/quantity.ts';
+import { parseQuantity } from '../../harness/config/quantity.ts';
 
 it.each([
   ['80GiB', 80 * 2 ** 30],

@@ -4,10 +4,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { modelWeightBytes } from '../../harness/core/model-shape.ts';
-import { groupCapacity } from '../../harness/spec/capacity.ts';
-import { catalogNames } from '../../harness/spec/catalog.ts';
-import { configJsonSchema, loadConfig } from '../../harness/spec/index.ts';
-import type { PolicyResolver } from '../../harness/spec/index.ts';
+import { groupCapacity } from '../../harness/config/capacity.ts';
+import { catalogNames } from '../../harness/config/catalog.ts';
+import { configJsonSchema, loadConfig } from '../../harness/config/index.ts';
+import type { PolicyResolver } from '../../harness/config/index.ts';
 import { policies } from '../../policies/index.ts';
 import { load, validText } from './support.ts';
 

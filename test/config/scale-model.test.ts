@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RequestSpec, Workload } from '../../harness/core/workload.ts';
-import { scaleModel } from '../../harness/spec/index.ts';
+import { scaleModel } from '../../harness/config/index.ts';
 import { load, validText } from './support.ts';
 
 function spec(id: number, arrival: RequestSpec['arrival']): RequestSpec {

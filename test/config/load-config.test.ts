@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resolver, edited, issuesOf, load, validText, withColdStart } from './support.ts';
-import { loadConfig } from '../../harness/spec/index.ts';
+import { loadConfig } from '../../harness/config/index.ts';
 
 describe('a valid configuration', () => {
   it('is resolved with every default filled in', async () => {

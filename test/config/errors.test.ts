@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { edited, issuesOf, validText, withColdStart } from './support.ts';
 import { InputError } from '../../harness/base/errors.ts';
-import { loadConfig } from '../../harness/spec/index.ts';
+import { loadConfig } from '../../harness/config/index.ts';
 import { resolver } from './support.ts';
 
 /** `line:column path: message (hint)` of every issue. */

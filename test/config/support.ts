@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../harness/base/errors.ts';
 import type { InputIssue } from '../../harness/base/errors.ts';
-import { loadConfig } from '../../harness/spec/index.ts';
-import type { LoadRequest, PolicyInfo, PolicyResolver, ResolvedConfig } from '../../harness/spec/index.ts';
+import { loadConfig } from '../../harness/config/index.ts';
+import type { LoadRequest, PolicyInfo, PolicyResolver, ResolvedConfig } from '../../harness/config/index.ts';
 
 const params = z.strictObject({ threshold: z.number().min(0).max(1).default(0.5) });
 

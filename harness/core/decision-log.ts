@@ -1,10 +1,11 @@
 import type { Decision } from '../policy/decisions.ts';
+import type { DecidingMoment } from '../policy/moments.ts';
 import type { Cluster } from './cluster.ts';
 
 /** Who answered, at which moment. */
 export interface DecisionSource {
   readonly policy: string;
-  readonly moment: string;
+  readonly moment: DecidingMoment;
   /** Where the decision itself does not name the request that it is about (dispatch). */
   readonly requestId?: number;
 }

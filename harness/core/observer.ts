@@ -1,3 +1,6 @@
+import type { DecisionKind } from '../policy/decisions.ts';
+import type { DecidingMoment } from '../policy/moments.ts';
+
 /**
  * What the core tells whoever records a run. Calls are synchronous and in order of virtual time; a
  * record is the observer's to keep.
@@ -59,8 +62,8 @@ export interface StageRecord {
 export interface DecisionRecord {
   readonly timeUs: number;
   readonly policy: string;
-  readonly moment: string;
-  readonly kind: string;
+  readonly moment: DecidingMoment;
+  readonly kind: DecisionKind;
   readonly data: Readonly<Record<string, unknown>>;
   readonly reason: string;
   readonly outcome: 'applied' | 'rejected';

@@ -1,5 +1,6 @@
 import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
+import type { Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../cluster.ts';
 import { logDecision } from '../decision-log.ts';
 import { join, requestsOf } from './drop.ts';
@@ -96,7 +97,8 @@ function stopGroup(cluster: Cluster, group: InstanceGroup): void {
   for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
   stopLoading(cluster, group);
   for (const { source, decision } of group.deferred.splice(0)) {
-    logDecision(cluster, source, decision, `group ${group.id} has lost a member`);
+    const lost: Refusal<'preempt'> = `group ${group.id} has lost a member`;
+    logDecision(cluster, source, decision, lost);
   }
   stopSteps(cluster, group);
 }

@@ -1,5 +1,6 @@
 import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
+import type { Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../cluster.ts';
 import type { InstanceGroup } from '../group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from './kv-layout.ts';
@@ -75,7 +76,11 @@ export function hostBytes(
 }
 
 /** Why the host memory cannot take the request's KV, if it cannot. */
-export function hostProblem(cluster: Cluster, request: Request, layout: KvLayout): string | undefined {
+export function hostProblem(
+  cluster: Cluster,
+  request: Request,
+  layout: KvLayout,
+): Refusal<'preempt'> | undefined {
   for (const part of layout.parts) {
     const { hostKvBytes, hostMemoryBytes, id } = part.instance;
     if (hostKvBytes + hostBytes(cluster, request, part) > hostMemoryBytes)

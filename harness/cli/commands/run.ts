@@ -1,7 +1,8 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
 import type { Command, FlagsOf } from '../command.ts';
 
-function flags(parser: Argv) {
+/** What is run: the configuration, and what is said in its place. */
+function experimentFlags(parser: Argv) {
   return parser
     .option('config', { type: 'string', requiresArg: true, describe: 'configuration to run' })
     .option('policy', {
@@ -19,7 +20,12 @@ function flags(parser: Argv) {
       describe: "a value in place of the file's: a.b=c; repeatable",
     })
     .option('seed', { type: 'number', requiresArg: true, describe: 'first seed' })
-    .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' })
+    .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' });
+}
+
+/** Who executes the steps. */
+function executionFlags(parser: Argv) {
+  return experimentFlags(parser)
     .option('mode', {
       choices: ['measure', 'simulate'] as const,
       describe: 'real execution on TensorFlow, or the simulator',
@@ -33,7 +39,12 @@ function flags(parser: Argv) {
       type: 'string',
       requiresArg: true,
       describe: 'run a results folder again from its recorded step times',
-    })
+    });
+}
+
+/** And what becomes of the results. */
+function flags(parser: Argv) {
+  return executionFlags(parser)
     .option('output-dir', {
       type: 'string',
       requiresArg: true,

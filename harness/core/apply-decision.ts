@@ -165,7 +165,7 @@ function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Req
     computeElsewhere(cluster, request);
     return;
   }
-  if (!removeFrom(group.running, request)) removeFrom(group.exchanging, request);
+  if (!removeFrom(group.running, request)) removeFrom(group.stalled, request);
   loseKv(cluster, request);
   request.status = requestStatus.preempted;
   group.enqueue(request, 'front');

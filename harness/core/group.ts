@@ -30,7 +30,7 @@ export interface Retirement {
 
 /**
  * Instances that together hold exactly one copy of the model and serve requests as a pipeline; an ordinary instance is a
- * group of one. The group owns its requests: `waiting`, `running`, `swapped`, `exchanging`.
+ * group of one. The group owns its requests: `waiting`, `running`, `swapped`, `stalled`.
  */
 export class InstanceGroup implements GroupView {
   readonly id: number;
@@ -41,7 +41,7 @@ export class InstanceGroup implements GroupView {
   readonly waiting = new Deque<Request>();
   readonly running: Request[] = [];
   readonly swapped: Request[] = [];
-  readonly exchanging: Request[] = [];
+  readonly stalled: Request[] = [];
   phase: GroupPhase = 'serving';
   limits: Limits;
   pendingFreeBlocks = 0;
@@ -140,7 +140,7 @@ export class InstanceGroup implements GroupView {
   }
 
   get numRequests(): number {
-    return this.waiting.length + this.running.length + this.swapped.length + this.exchanging.length;
+    return this.waiting.length + this.running.length + this.swapped.length + this.stalled.length;
   }
 
   /** What counts against `limits.maxRunning`: those that run, and those that will once their KV is here. */
@@ -194,7 +194,7 @@ export class InstanceGroup implements GroupView {
   release(request: Request): void {
     const { kind } = request.status;
     if (kind === 'queued' || kind === 'preempted') this.dequeue(request);
-    else if (kind === 'exchanging' || kind === 'migrating') removeFrom(this.exchanging, request);
+    else if (kind === 'exchanging' || kind === 'migrating') removeFrom(this.stalled, request);
     else if (!removeFrom(this.running, request)) {
       removeFrom(this.swapped, request);
       if (kind === 'swapping-out') this.pendingFreeBlocks -= request.kvBlocks;

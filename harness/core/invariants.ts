@@ -150,12 +150,12 @@ function checkQueues(group: InstanceGroup): void {
   checkStatuses(group, 'waiting', ['queued', 'preempted']);
   checkStatuses(group, 'running', ['prefilling', 'decoding']);
   checkStatuses(group, 'swapped', ['swapping-out', 'swapped', 'swapping-in']);
-  checkStatuses(group, 'exchanging', ['exchanging', 'migrating']);
+  checkStatuses(group, 'stalled', ['exchanging', 'migrating']);
 }
 
 function checkStatuses(
   group: InstanceGroup,
-  queue: 'waiting' | 'running' | 'swapped' | 'exchanging',
+  queue: 'waiting' | 'running' | 'swapped' | 'stalled',
   allowed: readonly string[],
 ): void {
   for (const { id, status, groupId } of group[queue]) {
@@ -176,7 +176,7 @@ function checkBlocks(group: InstanceGroup): void {
       () => `waiting request ${request.id} holds ${request.kvBlocks} blocks`,
     );
   }
-  for (const request of [...group.running, ...group.exchanging]) {
+  for (const request of [...group.running, ...group.stalled]) {
     const needed = group.blocksFor(request.scheduledTokens);
     assert(
       request.kvBlocks >= needed && (request.layout !== undefined || needed === 0),
@@ -199,7 +199,7 @@ function checkDemand(group: InstanceGroup): void {
     return blocks;
   };
   const waiting = sum(group.waiting);
-  const all = waiting + sum(group.running) + sum(group.swapped) + sum(group.exchanging);
+  const all = waiting + sum(group.running) + sum(group.swapped) + sum(group.stalled);
   const leaving = group.swapped.filter(({ status }) => status.kind === 'swapping-out');
   const freed = leaving.reduce((blocks, { kvBlocks }) => blocks + kvBlocks, 0);
   const sums = [group.waitingBlocks, group.demandBlocks, group.pendingFreeBlocks];
@@ -311,7 +311,7 @@ function checkPlacement(cluster: Cluster): void {
   };
   for (const request of cluster.held) note(request);
   for (const group of cluster.groups) {
-    for (const queue of [group.waiting, group.running, group.swapped, group.exchanging])
+    for (const queue of [group.waiting, group.running, group.swapped, group.stalled])
       [...queue].forEach(note);
   }
   assert(

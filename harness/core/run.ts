@@ -43,7 +43,7 @@ export class StuckError extends Error {
       .map(
         (group) =>
           `group ${group.id}: ${group.waiting.length} waiting, ${group.running.length} running, ` +
-          `${group.swapped.length} swapped, ${group.exchanging.length} exchanging, ${group.freeBlocks} of ${group.totalBlocks} KV blocks free`,
+          `${group.swapped.length} swapped, ${group.stalled.length} stalled, ${group.freeBlocks} of ${group.totalBlocks} KV blocks free`,
       );
     super(
       `at ${cluster.nowUs} us nothing is left to happen, but ${cluster.live.size} requests are still open ` +
@@ -208,7 +208,7 @@ function sampleInstance(cluster: Cluster, instance: Instance): void {
     numWaiting: sum(({ waiting }) => waiting.length),
     numRunning: sum(({ running }) => running.length),
     numSwapped: sum(({ swapped }) => swapped.length),
-    numExchanging: sum(({ exchanging }) => exchanging.length),
+    numStalled: sum(({ stalled }) => stalled.length),
     prefillTokens: instance.prefillTokens,
     decodeTokens: instance.decodeTokens,
     busyUs: instance.busyUs,

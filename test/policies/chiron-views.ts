@@ -62,10 +62,7 @@ export function instance(id: number, about: Partial<GroupView>, hostMemoryBytes 
     stages: [{ ...stage!, instance: instanceView(id, { hostMemoryBytes }) }],
     waitingBlocks: blocksOf(group.waiting),
     demandBlocks:
-      blocksOf(group.waiting) +
-      blocksOf(group.running) +
-      blocksOf(group.swapped) +
-      blocksOf(group.exchanging),
+      blocksOf(group.waiting) + blocksOf(group.running) + blocksOf(group.swapped) + blocksOf(group.stalled),
     freeBlocks: about.freeBlocks ?? group.totalBlocks - blocksOf(group.running),
   };
 }

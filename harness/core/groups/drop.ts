@@ -103,7 +103,7 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
 }
 
 export function requestsOf(group: InstanceGroup): Request[] {
-  return [...group.waiting, ...group.running, ...group.exchanging, ...group.swapped];
+  return [...group.waiting, ...group.running, ...group.stalled, ...group.swapped];
 }
 
 /** Those that have been scheduled first, in that order, then by arrival. */

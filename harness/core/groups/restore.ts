@@ -42,7 +42,7 @@ function restoreProblem(
   }
   if (group.phase !== 'serving') return `group ${group.id} is ${group.phase}`;
   if (group.pipeline.length < 2) return `group ${group.id} is a single instance already`;
-  if (group.exchanging.length > 0) return `group ${group.id} still exchanges KV`;
+  if (group.stalled.length > 0) return `group ${group.id} still exchanges KV`;
   const bytes = modelWeightBytes(cluster.model);
   const full = group.pipeline.find(({ member }) => !member.ledger.hasRoomForWeights(bytes));
   return full === undefined

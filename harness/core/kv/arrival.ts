@@ -99,7 +99,7 @@ export function completeArrival(cluster: Cluster, request: Request): InstanceGro
     from.ledger.giveBack(request.kvBlocks * layers.count);
     cluster.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
   }
-  removeFrom(group.exchanging, request);
+  removeFrom(group.stalled, request);
   resume(cluster, group, request);
   wakeGroupsOn(cluster, before);
   cluster.wake(group);

@@ -12,8 +12,8 @@ import { stall } from './stall.ts';
  */
 export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
   if (group.retirement?.running === 'move-back') moveBack(cluster, group, group.retirement.into);
-  let numMoving = group.exchanging.filter(isExchanging).length;
-  for (const request of group.exchanging) {
+  let numMoving = group.stalled.filter(isExchanging).length;
+  for (const request of group.stalled) {
     if (numMoving >= group.exchange.maxRequests) return;
     if (request.arrival === undefined && startMoving(cluster, group, request)) numMoving += 1;
   }
@@ -24,8 +24,8 @@ export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
  * never goes on.
  */
 export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): void {
-  const request = group.exchanging[0];
-  if (request === undefined || group.exchanging.some(({ arrival }) => arrival !== undefined)) return;
+  const request = group.stalled[0];
+  if (request === undefined || group.stalled.some(({ arrival }) => arrival !== undefined)) return;
   const blocks = blocksMissingFor(movesOf(group, request), request.kvBlocks);
   if (blocks <= 0) return;
   if (cluster.stack.can('unlimitedMemory')) {
@@ -62,7 +62,7 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
 /** Takes requests of a group that has been split, between their steps, to the member with the most room. */
 function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
   let numLeft = group.exchange.maxRequests;
-  for (const target of into) numLeft -= target.exchanging.length;
+  for (const target of into) numLeft -= target.stalled.length;
   for (const request of group.running.slice()) {
     if (numLeft <= 0) return;
     if (request.isInFlight || request.arrival !== undefined) continue;

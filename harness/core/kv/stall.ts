@@ -21,7 +21,7 @@ export function stall(
   request.stalledAtUs ??= cluster.nowUs;
   // From here on it waits for its KV to move, no longer for having been given up: the two times do not overlap.
   endPreemption(request, cluster.nowUs);
-  group.exchanging.push(request);
+  group.stalled.push(request);
 }
 
 /** Whether the request's KV is where the group's layers are. */

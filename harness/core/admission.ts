@@ -1,9 +1,9 @@
 import type { Limits } from '../policy/decisions.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
+import type { Cluster } from './state/cluster.ts';
+import type { InstanceGroup } from './state/group.ts';
 import { endPreemption } from './kv/stall.ts';
-import { type Request, requestStatus } from './request.ts';
-import type { StepBatch } from './step-batch.ts';
+import { type Request, requestStatus } from './state/request.ts';
+import type { StepBatch } from './state/step-batch.ts';
 import { cannotEverFit } from './too-large.ts';
 
 /** What is left to give in the step that is being formed. */

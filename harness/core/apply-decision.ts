@@ -13,13 +13,14 @@ import type {
 import { limitsProblem } from '../policy/check-answer.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { MemoryNeed } from '../policy/views.ts';
-import type { Cluster } from './cluster.ts';
-import { type DecisionSource, logDecision } from './decision-log.ts';
+import type { Cluster } from './state/cluster.ts';
+import { logDecision } from './decision-log.ts';
+import type { DecisionSource } from './state/decision-source.ts';
 import { cancelDrain, drain, setRole } from './groups/drain.ts';
 import { drop } from './groups/drop.ts';
-import type { InstanceGroup } from './group.ts';
+import type { InstanceGroup } from './state/group.ts';
 import { computeElsewhere, loseKv } from './lifecycle.ts';
-import { type Request, requestStatus } from './request.ts';
+import { type Request, requestStatus } from './state/request.ts';
 import { cancelRestore, restore } from './groups/restore.ts';
 import { scaleUp } from './groups/start.ts';
 import { migrate } from './kv/migrate.ts';

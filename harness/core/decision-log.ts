@@ -1,13 +1,6 @@
 import type { Decision } from '../policy/decisions.ts';
-import type { Cluster } from './cluster.ts';
-
-/** Who answered, at which moment. */
-export interface DecisionSource {
-  readonly policy: string;
-  readonly moment: string;
-  /** Where the decision itself does not name the request that it is about (dispatch). */
-  readonly requestId?: number;
-}
+import type { Cluster } from './state/cluster.ts';
+import type { DecisionSource } from './state/decision-source.ts';
 
 /** Writes a decision to the log, applied or refused with `error`. */
 export function logDecision(

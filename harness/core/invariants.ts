@@ -1,9 +1,9 @@
 import { assert } from '../base/assert.ts';
-import type { Cluster } from './cluster.ts';
-import type { GroupStage, InstanceGroup } from './group.ts';
-import type { Instance } from './instance.ts';
-import type { Migration, Request } from './request.ts';
-import type { StepBatch } from './step-batch.ts';
+import type { Cluster } from './state/cluster.ts';
+import type { GroupStage, InstanceGroup } from './state/group.ts';
+import type { Instance } from './state/instance.ts';
+import type { Migration, Request } from './state/request.ts';
+import type { StepBatch } from './state/step-batch.ts';
 import { hostBytes } from './kv/swap.ts';
 
 /**

@@ -3,15 +3,15 @@ import { PolicyError } from '../base/errors.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { DispatchDecision } from '../policy/decisions.ts';
 import type { PolicyEvent, RequestStatus } from '../policy/views.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from './state/cluster.ts';
 import { logDecision } from './decision-log.ts';
-import { eventPriority } from './events.ts';
+import { eventPriority } from './state/events.ts';
 import type { EndStatus } from './observer.ts';
-import { recordOf, Request, requestStatus } from './request.ts';
+import { recordOf, Request, requestStatus } from './state/request.ts';
 import { freeKv } from './kv/request-memory.ts';
 import { unstall } from './kv/stall.ts';
 import { dropHostCopy } from './kv/swap.ts';
-import type { RequestSpec } from './workload.ts';
+import type { RequestSpec } from '../domain/workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */
 export function planArrivals(cluster: Cluster): void {

@@ -1,13 +1,13 @@
 import { applyDecisions } from './apply-decision.ts';
-import { Cluster, type ClusterOptions } from './cluster.ts';
-import { eventPriority, makesProgress } from './events.ts';
+import { Cluster, type ClusterOptions } from './state/cluster.ts';
+import { eventPriority, makesProgress } from './state/events.ts';
 import { type Fault, planFaults } from './groups/fault.ts';
-import type { InstanceGroup } from './group.ts';
-import type { Instance } from './instance.ts';
+import type { InstanceGroup } from './state/group.ts';
+import type { Instance } from './state/instance.ts';
 import { checkInvariants } from './invariants.ts';
 import { endRequest, planArrivals, planRetry, retryHeld } from './lifecycle.ts';
 import { usPerSecond } from '../base/units.ts';
-import { modelWeightBytes } from './model-shape.ts';
+import { modelWeightBytes } from '../domain/model-shape.ts';
 import { step } from './step-loop.ts';
 import type { StackMember } from '../policy/stack.ts';
 import type { PolicyEvent } from '../policy/views.ts';

@@ -2,10 +2,10 @@ import { PolicyError } from '../base/errors.ts';
 import type { Limits } from '../policy/decisions.ts';
 import { addToBatch, admitWaiting, type StepBudget } from './admission.ts';
 import { applyDecisions, makeRoom } from './apply-decision.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
-import type { Request } from './request.ts';
-import type { StepBatch } from './step-batch.ts';
+import type { Cluster } from './state/cluster.ts';
+import type { InstanceGroup } from './state/group.ts';
+import type { Request } from './state/request.ts';
+import type { StepBatch } from './state/step-batch.ts';
 import { cannotEverFit } from './too-large.ts';
 
 /**

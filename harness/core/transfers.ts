@@ -1,5 +1,5 @@
-import type { Cluster } from './cluster.ts';
-import type { Link, Transfer } from './fabric.ts';
+import type { Cluster } from './state/cluster.ts';
+import type { Link, Transfer } from './state/fabric.ts';
 import type { TransferKind } from './observer.ts';
 
 export interface Movement {

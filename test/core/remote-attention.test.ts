@@ -8,8 +8,8 @@ import {
 } from '../../harness/conformance/tiny-cluster.ts';
 import type { InstanceId, MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
 import { ownAttention } from '../../harness/core/kv/remote-attention.ts';
-import { StepBatch } from '../../harness/core/step-batch.ts';
-import { InstanceGroup } from '../../harness/core/group.ts';
+import { StepBatch } from '../../harness/core/state/step-batch.ts';
+import { InstanceGroup } from '../../harness/core/state/group.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
 import { policies } from '../../policies/index.ts';

@@ -1,12 +1,12 @@
 import { roleProblem } from '../../policy/check-answer.ts';
 import type { SetRoleDecision } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
-import type { InstanceGroup } from '../group.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import type { ClusterEventKind } from '../observer.ts';
 import { placeAnew, planRetry } from '../lifecycle.ts';
 import { stopLoading } from './restore.ts';
-import { redirectLoads } from './weight-load.ts';
+import { redirectLoads } from './load-weights.ts';
 
 /**
  * Releases a group's instances: nothing is sent there any more, requests without KV are placed anew, and once the others

@@ -1,15 +1,15 @@
 import { describe } from '../../policy/check-answer.ts';
 import type { DropDecision, KvTransition } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
-import type { Instance } from '../instance.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { Instance } from '../state/instance.ts';
 import { dividePipeline } from './layer-split.ts';
-import type { LayoutPart } from '../kv/kv-layout.ts';
+import type { LayoutPart } from '../state/kv-layout.ts';
 import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
-import type { Request } from '../request.ts';
+import type { Request } from '../state/request.ts';
 import { isInPlace, resume, stall } from '../kv/stall.ts';
 import { beginTransition } from './transition.ts';
-import { redirectLoads } from './weight-load.ts';
+import { redirectLoads } from './load-weights.ts';
 
 type KvExchange = Extract<KvTransition, { kind: 'exchange' }>;
 

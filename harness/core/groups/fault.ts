@@ -1,22 +1,22 @@
 import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../state/cluster.ts';
 import { logDecision } from '../decision-log.ts';
 import { join, requestsOf } from './drop.ts';
-import { eventPriority } from '../events.ts';
-import { defaultExchange, type GroupStage, type InstanceGroup } from '../group.ts';
-import type { Instance } from '../instance.ts';
+import { eventPriority } from '../state/events.ts';
+import { defaultExchange, type GroupStage, type InstanceGroup } from '../state/group.ts';
+import type { Instance } from '../state/instance.ts';
 import { stopIfBack } from '../kv/migrate.ts';
 import { computeElsewhere, endIfAborted, placeAnew } from '../lifecycle.ts';
-import { modelWeightBytes } from '../model-shape.ts';
+import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
-import type { Request } from '../request.ts';
+import type { Request } from '../state/request.ts';
 import { stopLoading } from './restore.ts';
 import { loadAlone, serve } from './start.ts';
-import type { StepBatch } from '../step-batch.ts';
+import type { StepBatch } from '../state/step-batch.ts';
 import { takeNextBatch } from '../step-loop.ts';
 import { cancelTransition } from './transition.ts';
-import { redirectLoads } from './weight-load.ts';
+import { redirectLoads } from './load-weights.ts';
 
 /** An instance that fails, with its host memory, at a time of the run. */
 export interface Fault {

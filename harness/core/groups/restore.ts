@@ -1,12 +1,12 @@
 import { describe } from '../../policy/check-answer.ts';
 import type { RestoreDecision } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
-import type { InstanceGroup, Retirement } from '../group.ts';
+import type { InstanceGroup, Retirement } from '../state/group.ts';
 import { placeAnew } from '../lifecycle.ts';
-import { modelWeightBytes } from '../model-shape.ts';
+import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
-import { cancelLoad, finishLoad, loadWeights } from './weight-load.ts';
+import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
 
 /**
  * Restoring parameters (KunServe, section 4.4): members load the layers that they lack while the group serves; then each

@@ -1,11 +1,11 @@
 import { usPerSecond } from '../../base/units.ts';
 import { describe, roleProblem } from '../../policy/check-answer.ts';
 import type { ScaleUpDecision } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
-import { eventPriority } from '../events.ts';
-import type { InstanceGroup } from '../group.ts';
-import { modelWeightBytes } from '../model-shape.ts';
-import { finishLoad, loadWeights } from './weight-load.ts';
+import type { Cluster } from '../state/cluster.ts';
+import { eventPriority } from '../state/events.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import { modelWeightBytes } from '../../domain/model-shape.ts';
+import { finishLoad, loadWeights } from './load-weights.ts';
 
 /**
  * Cold starts. An instance is paid for from the moment it is asked for; it is provisioned, loads its weights over its links,

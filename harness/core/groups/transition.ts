@@ -1,6 +1,6 @@
 import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup, Transition } from '../group.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup, Transition } from '../state/group.ts';
 
 /** No step of these groups starts any more; once the last of each has come back, `apply` changes them. */
 export function beginTransition(cluster: Cluster, groups: readonly InstanceGroup[], apply: () => void): void {

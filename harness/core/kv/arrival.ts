@@ -1,11 +1,11 @@
 import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
-import { eventPriority } from '../events.ts';
-import type { InstanceGroup } from '../group.ts';
-import type { KvArrival, Request } from '../request.ts';
+import type { Cluster } from '../state/cluster.ts';
+import { eventPriority } from '../state/events.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { KvArrival, Request } from '../state/request.ts';
 import { send } from '../transfers.ts';
-import type { LayoutMove } from './kv-layout.ts';
+import type { LayoutMove } from '../state/kv-layout.ts';
 import { wakeGroupsOn } from './request-memory.ts';
 import { resume } from './stall.ts';
 

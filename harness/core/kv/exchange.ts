@@ -1,9 +1,9 @@
 import { makeRoom } from '../apply-decision.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { blocksMissingFor } from './request-memory.ts';
-import type { KvArrival, Request } from '../request.ts';
+import type { KvArrival, Request } from '../state/request.ts';
 import { stall } from './stall.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { must } from '../../base/assert.ts';
 import { describe } from '../../policy/check-answer.ts';
 import { defaultMigration, type MigrateDecision, type MigrationProtocol } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import { loseKv } from '../lifecycle.ts';
-import { type KvArrival, type Migration, type Request, requestStatus } from '../request.ts';
+import { type KvArrival, type Migration, type Request, requestStatus } from '../state/request.ts';
 import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { endMigration } from './migration-log.ts';
 import { blocksMissingFor, cancelArrival } from './request-memory.ts';

@@ -1,5 +1,5 @@
-import type { Cluster } from '../cluster.ts';
-import type { Migration, Request } from '../request.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { Migration, Request } from '../state/request.ts';
 
 /** A migration is over: done, or aborted for a reason. The policies are told once the state is whole again. */
 export function endMigration(

@@ -1,11 +1,11 @@
 import { must } from '../../base/assert.ts';
-import type { Cluster } from '../cluster.ts';
-import { eventPriority } from '../events.ts';
+import type { Cluster } from '../state/cluster.ts';
+import { eventPriority } from '../state/events.ts';
 import type { KvPlacement, MicroBatch, RemoteAttention, Stage } from '../executor.ts';
-import type { Request } from '../request.ts';
-import type { GroupStage } from '../group.ts';
-import type { Instance } from '../instance.ts';
-import { isDecode, nothingRemote, type StepBatch } from '../step-batch.ts';
+import type { Request } from '../state/request.ts';
+import type { GroupStage } from '../state/group.ts';
+import type { Instance } from '../state/instance.ts';
+import { isDecode, nothingRemote, type StepBatch } from '../state/step-batch.ts';
 import { send } from '../transfers.ts';
 
 /**

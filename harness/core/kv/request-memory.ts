@@ -1,7 +1,7 @@
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
-import type { KvLayout, LayoutMove } from './kv-layout.ts';
-import type { Request } from '../request.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { KvLayout, LayoutMove } from '../state/kv-layout.ts';
+import type { Request } from '../state/request.ts';
 import { endMigration } from './migration-log.ts';
 
 /** Gives back every device cell that the request holds or that waits for its KV, in the ledger and in the executor. */

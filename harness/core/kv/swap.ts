@@ -1,10 +1,10 @@
 import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
-import type { KvLayout, LayoutMove, LayoutPart } from './kv-layout.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { KvLayout, LayoutMove, LayoutPart } from '../state/kv-layout.ts';
 import { cancelArrival, freeKv, wakeGroupsOn } from './request-memory.ts';
-import { type Request, requestStatus } from '../request.ts';
+import { type Request, requestStatus } from '../state/request.ts';
 import { isInPlace, resume, stall } from './stall.ts';
 import { send } from '../transfers.ts';
 

@@ -1,4 +1,4 @@
-import type { RequestStatus, RequestView, ViewList } from '../../policy/views.ts';
+import type { RequestStatus, RequestView, ViewList } from '../../../policy/views.ts';
 import { type Request, requestStatus } from '../request.ts';
 
 /** A request as its group reported it. What never changes is read off the request itself. */

@@ -1,11 +1,10 @@
-import type { InstanceView } from '../policy/views.ts';
-import { removeFrom } from '../base/lists.ts';
+import type { InstanceState, InstanceView } from '../../policy/views.ts';
+import { removeFrom } from '../../base/lists.ts';
 import { Link } from './fabric.ts';
 import type { InstanceGroup } from './group.ts';
-import type { Hardware } from './hardware.ts';
+import type { Hardware } from '../../domain/hardware.ts';
 import type { MemoryLedger } from './ledger.ts';
-import type { LayerRange } from './model-shape.ts';
-import type { InstanceState } from './observer.ts';
+import type { LayerRange } from '../../domain/model-shape.ts';
 import type { StepBatch } from './step-batch.ts';
 
 /** Links of an instance, each direction on its own. */

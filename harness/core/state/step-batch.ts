@@ -1,4 +1,4 @@
-import type { KvPlacement, MicroBatch, RemoteAttention } from './executor.ts';
+import type { KvPlacement, MicroBatch, RemoteAttention } from '../executor.ts';
 import { type EventPriority, eventPriority, type SimEvent } from './events.ts';
 import type { Transfer } from './fabric.ts';
 import type { InstanceGroup } from './group.ts';

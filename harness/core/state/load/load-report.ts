@@ -1,4 +1,4 @@
-import type { GroupCounters, RequestView } from '../../policy/views.ts';
+import type { GroupCounters, RequestView } from '../../../policy/views.ts';
 import type { InstanceGroup } from '../group.ts';
 import { type ReportDetail, ReportedList } from './reported-list.ts';
 

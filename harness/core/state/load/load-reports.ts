@@ -1,10 +1,10 @@
-import type { ClusterView, GroupView, InstanceView, RequestView } from '../../policy/views.ts';
+import type { ClusterView, GroupView, InstanceView, RequestView } from '../../../policy/views.ts';
 import type { Cluster } from '../cluster.ts';
-import { ClusterWindow } from '../cluster-window.ts';
+import { ClusterWindow } from './cluster-window.ts';
 import { eventPriority } from '../events.ts';
 import type { InstanceGroup } from '../group.ts';
 import type { Instance } from '../instance.ts';
-import { planRetry, retryHeld } from '../lifecycle.ts';
+import { planRetry, retryHeld } from '../../lifecycle.ts';
 import type { StepBatch } from '../step-batch.ts';
 import { LoadReport } from './load-report.ts';
 import { ReportedGroup, ReportedInstance } from './reported-group.ts';

@@ -1,20 +1,20 @@
-import { assert } from '../base/assert.ts';
-import { removeFrom } from '../base/lists.ts';
-import type { Rng } from '../base/rng.ts';
-import { PolicyError } from '../base/errors.ts';
-import type { Limits } from '../policy/decisions.ts';
-import type { PolicyStack } from '../policy/stack.ts';
-import type { ClusterView, GroupPhase, PolicyEvent } from '../policy/views.ts';
-import type { EngineRules } from './engine.ts';
+import { assert } from '../../base/assert.ts';
+import { removeFrom } from '../../base/lists.ts';
+import type { Rng } from '../../base/rng.ts';
+import { PolicyError } from '../../base/errors.ts';
+import type { Limits } from '../../policy/decisions.ts';
+import type { PolicyStack } from '../../policy/stack.ts';
+import type { ClusterView, GroupPhase, InstanceState, PolicyEvent } from '../../policy/views.ts';
+import type { EngineRules } from '../engine.ts';
 import { EventQueue, eventPriority } from './events.ts';
-import type { Executor, WeightSource } from './executor.ts';
+import type { Executor, WeightSource } from '../executor.ts';
 import { Fabric } from './fabric.ts';
 import { InstanceGroup } from './group.ts';
 import { HeldQueue } from './held-queue.ts';
-import type { Hardware } from './hardware.ts';
+import type { Hardware } from '../../domain/hardware.ts';
 import { Instance } from './instance.ts';
-import type { KvLayout, LayoutPart } from './kv/kv-layout.ts';
-import { splitLayers } from './groups/layer-split.ts';
+import type { KvLayout, LayoutPart } from './kv-layout.ts';
+import { splitLayers } from '../groups/layer-split.ts';
 import { MemoryLedger } from './ledger.ts';
 import { type LoadReporting, LoadReports } from './load/load-reports.ts';
 import {
@@ -23,11 +23,11 @@ import {
   type LayerRange,
   type ModelShape,
   modelWeightBytes,
-} from './model-shape.ts';
-import type { ClusterEventKind, InstanceState, Observer } from './observer.ts';
+} from '../../domain/model-shape.ts';
+import type { ClusterEventKind, Observer } from '../observer.ts';
 import type { Request } from './request.ts';
-import type { WeightLoad } from './groups/weight-load.ts';
-import type { RequestClass, Workload } from './workload.ts';
+import type { WeightLoad } from './weight-load.ts';
+import type { RequestClass, Workload } from '../../domain/workload.ts';
 
 export interface ClusterOptions {
   readonly model: ModelShape;

@@ -1,26 +1,12 @@
 import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../state/cluster.ts';
 import type { WeightSource } from '../executor.ts';
-import type { Link, Transfer } from '../fabric.ts';
-import type { Instance } from '../instance.ts';
-import { layerWeightBytes, type LayerRange, residentWeightBytes } from '../model-shape.ts';
+import type { Link } from '../state/fabric.ts';
+import type { Instance } from '../state/instance.ts';
+import type { WeightLoad, WeightPiece } from '../state/weight-load.ts';
+import { layerWeightBytes, type LayerRange, residentWeightBytes } from '../../domain/model-shape.ts';
 import { send } from '../transfers.ts';
-
-/** Layers on their way to an instance; its memory is kept free for them. */
-export interface WeightLoad {
-  readonly instance: Instance;
-  /** What it holds when the load is complete. */
-  readonly layers: LayerRange;
-  /** `peer`: from instances that hold them, else from host memory where the hardware keeps them there, else from disk. */
-  readonly weightsFrom: 'disk' | 'host' | 'peer';
-  readonly pieces: WeightPiece[];
-  readonly onDone: () => void;
-}
-
-interface WeightPiece extends WeightSource {
-  transfer: Transfer | undefined;
-}
 
 /**
  * Pulls what the instance lacks of `layers`, behind everything else that uses the links: from peers first when parameters

@@ -1,4 +1,4 @@
-import type { ClusterView, GroupView, HeldView, InstanceView, RequestView } from '../policy/views.ts';
+import type { ClusterView, GroupView, HeldView, InstanceView, RequestView } from '../../../policy/views.ts';
 
 /** What a policy gets of the cluster: the promised numbers and lists, and no way to the state behind them. */
 export class ClusterWindow implements ClusterView {

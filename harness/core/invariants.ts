@@ -2,7 +2,8 @@ import { assert } from '../base/assert.ts';
 import type { Cluster } from './state/cluster.ts';
 import type { GroupStage, InstanceGroup } from './state/group.ts';
 import type { Instance } from './state/instance.ts';
-import type { Migration, Request } from './state/request.ts';
+import type { Request } from './state/request.ts';
+import type { Migration } from './state/request-state.ts';
 import type { StepBatch } from './state/step-batch.ts';
 import { hostBytes } from './kv/swap.ts';
 
@@ -95,7 +96,7 @@ function checkMigrations({ groups, live }: Cluster): void {
   const migrations: Migration[] = [];
   for (const request of live.values()) {
     checkMigration(request);
-    if (request.arrival?.migration !== undefined) migrations.push(request.arrival.migration);
+    if (request.migration !== undefined) migrations.push(request.migration);
   }
   const numOut = countBy(migrations, ({ fromGroup }) => fromGroup);
   const numIn = countBy(migrations, ({ toGroup }) => toGroup);
@@ -110,8 +111,7 @@ function checkMigrations({ groups, live }: Cluster): void {
 }
 
 /** INV-migration: a request is its source's until it is stopped, then the target's; it is stopped once no step holds it. */
-function checkMigration({ id, status, arrival, groupId, isStopping, isInFlight }: Request): void {
-  const migration = arrival?.migration;
+function checkMigration({ id, status, migration, groupId, isStopping, isInFlight }: Request): void {
   const isStopped = migration?.stoppedAtUs !== undefined;
   const owner = isStopped ? migration.toGroup : migration?.fromGroup;
   assert(

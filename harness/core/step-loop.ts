@@ -13,7 +13,7 @@ import { endIfAborted, endRequest } from './lifecycle.ts';
 import { stopIfBack } from './kv/migrate.ts';
 import { ownAttention, remoteAttentionOf, sendAttention } from './kv/remote-attention.ts';
 import { wakeGroupsOn } from './kv/request-memory.ts';
-import { Request, requestStatus } from './state/request.ts';
+import { Request } from './state/request.ts';
 import { schedule } from './scheduler.ts';
 import { StepBatch } from './state/step-batch.ts';
 import { send } from './transfers.ts';
@@ -215,7 +215,7 @@ function postprocess(cluster: Cluster, batch: StepBatch): void {
     request.computedTokens += batch.numTokens[index] as number;
     if (batch.samples[index] === 1) emitToken(cluster, group, request);
     if (request.isAbortWanted) endIfAborted(cluster, request);
-    if (request.arrival !== undefined) stopIfBack(cluster, request);
+    stopIfBack(cluster, request);
   }
   group.spareBatches.push(batch);
 }
@@ -235,7 +235,7 @@ function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): vo
   request.lastTokenAtUs = nowUs;
   request.generatedTokens += 1;
   request.tokens += 1;
-  request.status = requestStatus.decoding;
+  if (request.status.kind !== 'decoding') request.decode();
   cluster.generatedTokens += 1;
   if (Request.isComplete(request)) endRequest(cluster, request, 'finished');
   else if (request.tokens > request.demandBlocks * group.blockSizeTokens) group.updateDemand(request);

@@ -92,17 +92,14 @@ function split(cluster: Cluster, group: InstanceGroup, running: Retirement['runn
 function settle(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
   const queued = Array.from(group.waiting);
   for (const request of queued) {
-    group.release(request);
     placeAnew(cluster, request);
   }
   for (const request of group.running.slice()) {
     const home = into.find(({ layout }) => request.layout?.matches(layout) === true);
     if (home === undefined) continue;
-    group.release(request);
-    home.adopt(request);
+    request.moveTo(home);
     request.layout = home.layout;
-    home.running.push(request);
-    const migration = request.arrival?.migration;
+    const { migration } = request;
     if (migration !== undefined) {
       migration.fromGroup = home.id;
       group.numMigratingOut -= 1;

@@ -3,8 +3,8 @@ import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { blocksMissingFor } from './request-memory.ts';
-import type { KvArrival, Request } from '../state/request.ts';
-import { stall } from './stall.ts';
+import type { Request } from '../state/request.ts';
+import type { KvArrival } from '../state/request-state.ts';
 
 /**
  * KV exchange (KunServe, section 5): after layers have moved between members, each stalled request's KV follows, a few
@@ -12,7 +12,7 @@ import { stall } from './stall.ts';
  */
 export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
   if (group.retirement?.running === 'move-back') moveBack(cluster, group, group.retirement.into);
-  let numMoving = group.stalled.filter(isExchanging).length;
+  let numMoving = group.stalled.filter(isOnItsWay).length;
   for (const request of group.stalled) {
     if (numMoving >= group.exchange.maxRequests) return;
     if (request.arrival === undefined && startMoving(cluster, group, request)) numMoving += 1;
@@ -37,8 +37,8 @@ export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): voi
 }
 
 /** Whether its KV is on its way, other than by a migration. */
-function isExchanging({ arrival }: Request): boolean {
-  return arrival !== undefined && arrival.migration === undefined;
+function isOnItsWay({ status }: Request): boolean {
+  return status.kind === 'exchanging' && status.arrival !== undefined;
 }
 
 /** False while there is no room for it at its targets. */
@@ -47,8 +47,8 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   const { kvBlocks, computedTokens: numTokens } = request;
   if (blocksMissingFor(moves, kvBlocks) > 0) return false;
   const { layout, chunkUs, exchange } = group;
-  const arrival: KvArrival = { layout, moves, numBlocks: 0, transfers: [], migration: undefined };
-  request.arrival = arrival;
+  const arrival: KvArrival = { layout, moves, numBlocks: 0, transfers: [] };
+  request.exchange(arrival);
   const { isCoordinated } = exchange;
   const piece = { kind: 'exchange', numBlocks: kvBlocks, numTokens, chunkUs, isCoordinated } as const;
   sendBlocks(cluster, request, piece, () => {
@@ -69,9 +69,7 @@ function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly Instanc
     const open = into.filter((each) => each.phase === 'serving' && !each.isGone && !each.isChanging);
     const target = open.toSorted((a, b) => b.freeBlocks - a.freeBlocks)[0];
     if (target === undefined || blocksMissingFor(movesOf(target, request), request.kvBlocks) > 0) return;
-    group.release(request);
-    target.adopt(request);
-    stall(cluster, target, request);
+    request.stall(target);
     startMoving(cluster, target, request);
     numLeft -= 1;
   }

@@ -1,10 +1,11 @@
 import type { RequestStatus, RequestView, ViewList } from '../../../policy/views.ts';
-import { type Request, requestStatus } from '../request.ts';
+import type { Request } from '../request.ts';
+import { sharedState } from '../request-state.ts';
 
 /** A request as its group reported it. What never changes is read off the request itself. */
 export class RequestReport implements RequestView {
   #request: Request;
-  status: RequestStatus = requestStatus.queued;
+  status: RequestStatus = sharedState.queued;
   generatedTokens = 0;
   tokens = 0;
   computedTokens = 0;

@@ -1,8 +1,8 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
 import type { FlagsOf } from './command.ts';
 
-/** What `bench run` can be told on the command line. */
-export function runFlags(parser: Argv) {
+/** What is run: the configuration, and what is said in its place. */
+function experimentFlags(parser: Argv) {
   return parser
     .option('config', { type: 'string', requiresArg: true, describe: 'configuration to run' })
     .option('policy', {
@@ -20,7 +20,12 @@ export function runFlags(parser: Argv) {
       describe: "a value in place of the file's: a.b=c; repeatable",
     })
     .option('seed', { type: 'number', requiresArg: true, describe: 'first seed' })
-    .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' })
+    .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' });
+}
+
+/** Who executes the steps. */
+function executionFlags(parser: Argv) {
+  return experimentFlags(parser)
     .option('mode', {
       choices: ['measure', 'simulate'] as const,
       describe: 'real execution on TensorFlow, or the simulator',
@@ -34,7 +39,12 @@ export function runFlags(parser: Argv) {
       type: 'string',
       requiresArg: true,
       describe: 'run a results folder again from its recorded step times',
-    })
+    });
+}
+
+/** All that `bench run` can be told on the command line: the above, and what becomes of the results. */
+export function runFlags(parser: Argv) {
+  return executionFlags(parser)
     .option('output-dir', {
       type: 'string',
       requiresArg: true,

@@ -11,10 +11,10 @@ export function logDecision(
 ): void {
   const { kind, reason, ...data } = decision;
   if (error !== undefined) {
-    cluster.numRejectedDecisions += 1;
-    cluster.lastRefusal = `"${kind}" of policy "${source.policy}": ${error}`;
+    cluster.totals.numRejectedDecisions += 1;
+    cluster.totals.lastRefusal = `"${kind}" of policy "${source.policy}": ${error}`;
   }
-  cluster.observer.decision({
+  cluster.effects.observer.decision({
     timeUs: cluster.nowUs,
     policy: source.policy,
     moment: source.moment,

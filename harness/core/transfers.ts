@@ -19,10 +19,10 @@ export interface Movement {
 /** Sends bytes over the fabric, and tells the observer when they are there. The handle can be cancelled. */
 export function send(cluster: Cluster, movement: Movement, onDone: () => void): Transfer {
   const { requestId, source, target, ...transfer } = movement;
-  return cluster.fabric.submit({
+  return cluster.effects.fabric.submit({
     ...transfer,
     onDone: ({ requestedAtUs, startedAtUs }) => {
-      cluster.observer.transferEnded({
+      cluster.effects.observer.transferEnded({
         kind: movement.kind,
         requestId,
         source,

@@ -37,7 +37,7 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
   const firstToken = arrival.numBlocks * cluster.blockSizeTokens;
   takeAtTargets(arrival, numBlocks);
   for (const { from, to, layers } of arrival.moves) {
-    cluster.executor.copyKv(request.id, layers, {
+    cluster.effects.executor.copyKv(request.id, layers, {
       from: { instance: from.id, tier: 'device' },
       to: { instance: to.id, tier: 'device' },
       firstToken,
@@ -50,7 +50,7 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
     sendBytes(cluster, request, piece, onDone);
     return;
   }
-  cluster.events.scheduleCall(cluster.nowUs + handshakeUs, eventPriority.completion, () => {
+  cluster.effects.events.scheduleCall(cluster.nowUs + handshakeUs, eventPriority.completion, () => {
     // The arrival may have been cancelled meanwhile.
     if (request.arrival !== arrival) return;
     if (isAllThere) onDone();
@@ -89,16 +89,16 @@ function takeAtTargets(arrival: KvArrival, numBlocks: number): void {
 
 /** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
 export function completeArrival(cluster: Cluster, request: Request): InstanceGroup {
-  const group = must(cluster.groupOf(request), `group of request ${request.id}`);
+  const group = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
   const before = must(request.layout, `KV layout of request ${request.id}`);
   request.layout = layout;
   for (const { from, layers } of moves) {
     from.ledger.giveBack(request.kvBlocks * layers.count);
-    cluster.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
   }
   request.resume();
   wakeGroupsOn(cluster, before);
-  cluster.wake(group);
+  cluster.effects.wake(group);
   return group;
 }

@@ -24,8 +24,8 @@ export function swapOut(cluster: Cluster, request: Request): void {
     const group = groupOf(cluster, request);
     request.endSwapOut();
     freeKv(cluster, request);
-    cluster.hooks.notify({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
-    cluster.wake(group);
+    cluster.effects.notify({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
+    cluster.effects.wake(group);
   });
 }
 
@@ -42,8 +42,8 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
     // Layers may have moved meanwhile: its KV has to follow.
     if (isInPlace(own, request)) resumeInPlace(own, request);
     else request.stall(own);
-    cluster.hooks.notify({ kind: 'swapInDone', requestId: request.id, groupId: own.id });
-    cluster.wake(own);
+    cluster.effects.notify({ kind: 'swapInDone', requestId: request.id, groupId: own.id });
+    cluster.effects.wake(own);
   });
 }
 
@@ -51,7 +51,8 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
 export function cancelSwap(cluster: Cluster, request: Request): void {
   const { status } = request;
   if (!isSwap(status)) return;
-  if (status.kind !== 'swapped') for (const transfer of status.transfers) cluster.fabric.cancel(transfer);
+  if (status.kind !== 'swapped')
+    for (const transfer of status.transfers) cluster.effects.fabric.cancel(transfer);
   dropHostCopy(cluster, request, status.hostLayout);
 }
 
@@ -60,7 +61,7 @@ function dropHostCopy(cluster: Cluster, request: Request, hostLayout: KvLayout):
   for (const part of hostLayout.parts) {
     const { instance, layers } = part;
     instance.hostKvBytes -= hostBytes(cluster, request, part);
-    cluster.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
   }
   // An instance that drains may wait for this.
   wakeGroupsOn(cluster, hostLayout);
@@ -86,7 +87,7 @@ export function hostProblem(cluster: Cluster, request: Request, layout: KvLayout
 }
 
 function groupOf(cluster: Cluster, request: Request): InstanceGroup {
-  return must(cluster.groupOf(request), `group of request ${request.id}`);
+  return must(cluster.topology.groupOf(request), `group of request ${request.id}`);
 }
 
 interface Swap {
@@ -104,7 +105,7 @@ function moveAll(cluster: Cluster, { request, kind, moves, transfers }: Swap, on
     const bytes = hostBytes(cluster, request, move);
     const [source, target] =
       kind === 'swap-out' ? ([move.from.id, 'host'] as const) : (['host', move.to.id] as const);
-    cluster.swappedBytes += bytes;
+    cluster.totals.swappedBytes += bytes;
     const movement = { kind, requestId: request.id, source, target, bytes, links: linksOf(kind, move) };
     const transfer = send(cluster, movement, () => {
       numLeft -= 1;
@@ -131,5 +132,5 @@ function copy(
   const numTokens = request.computedTokens;
   const move =
     kind === 'swap-out' ? { from: device, to: host, numTokens } : { from: host, to: device, numTokens };
-  cluster.executor.copyKv(request.id, layers, move);
+  cluster.effects.executor.copyKv(request.id, layers, move);
 }

@@ -1,12 +1,13 @@
-import { PolicyError } from '../base/errors.ts';
-import type { Limits } from '../policy/decisions.ts';
+import { PolicyError } from '../../base/errors.ts';
+import type { Limits } from '../../policy/decisions.ts';
 import { addToBatch, admitWaiting, type StepBudget } from './admission.ts';
-import { applyDecisions, makeRoom } from './apply-decision.ts';
-import type { Cluster } from './state/cluster.ts';
-import type { InstanceGroup } from './state/group.ts';
-import type { Request } from './state/request.ts';
-import { isRunning } from './state/request-state.ts';
-import type { StepBatch } from './state/step-batch.ts';
+import { applyDecisions, makeRoom } from '../apply-decision.ts';
+import { growMemory } from '../kv/grow-memory.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { Request } from '../state/request.ts';
+import { isRunning } from '../state/request-state.ts';
+import type { StepBatch } from '../state/step-batch.ts';
 import { cannotEverFit } from './too-large.ts';
 
 /**
@@ -78,7 +79,7 @@ function reserveBlocks(
   let answersLeft = group.running.length + 8;
   for (let missing = missingBlocks(group, request, tokens); missing > 0; ) {
     if (cluster.stack.can('unlimitedMemory')) {
-      cluster.growMemory(request.layout ?? group.layout, missing);
+      growMemory(cluster, request.layout ?? group.layout, missing);
       break;
     }
     if (cannotEverFit(cluster, group, request) || !isRunningIn(group, request)) return false;

@@ -36,7 +36,7 @@ const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   waiting: true,
   running: true,
   swapped: true,
-  exchanging: true,
+  stalled: true,
   limits: true,
   totalBlocks: true,
   freeBlocks: true,

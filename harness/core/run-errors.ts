@@ -10,7 +10,7 @@ export class StuckError extends Error {
       .map(
         (group) =>
           `group ${group.id}: ${group.waiting.length} waiting, ${group.running.length} running, ` +
-          `${group.swapped.length} swapped, ${group.exchanging.length} exchanging, ${group.freeBlocks} of ${group.totalBlocks} KV blocks free`,
+          `${group.swapped.length} swapped, ${group.stalled.length} stalled, ${group.freeBlocks} of ${group.totalBlocks} KV blocks free`,
       );
     super(
       `at ${cluster.nowUs} us nothing is left to happen, but ${cluster.requests.live.size} requests are still open ` +

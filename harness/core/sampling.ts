@@ -48,7 +48,7 @@ function sampleInstance(cluster: Cluster, instance: Instance): void {
     numWaiting: sum(({ waiting }) => waiting.length),
     numRunning: sum(({ running }) => running.length),
     numSwapped: sum(({ swapped }) => swapped.length),
-    numExchanging: sum(({ exchanging }) => exchanging.length),
+    numStalled: sum(({ stalled }) => stalled.length),
     prefillTokens: instance.prefillTokens,
     decodeTokens: instance.decodeTokens,
     busyUs: instance.busyUs,

@@ -83,7 +83,7 @@ class KunServe {
    */
   relieve(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined {
     if (group.phase === 'merging') return [{ kind: 'wait', reason: 'its group is about to grow' }];
-    const isStalled = holds(group.exchanging, need.requestId);
+    const isStalled = holds(group.stalled, need.requestId);
     if (!isStalled) {
       const growth = this.#grow(group, need, view);
       if (growth.length > 0) return growth;
@@ -92,8 +92,8 @@ class KunServe {
     if (!isOverloaded(group, this.#params, view, runningNeed)) return undefined;
     const cancels = this.#cancelRestores([group], view);
     if (cancels.length > 0) return cancels;
-    if (!isStalled && group.stages.length > 1 && group.exchanging.length > 0) {
-      return [{ kind: 'wait', reason: `KV of ${group.exchanging.length} requests moves to other members` }];
+    if (!isStalled && group.stages.length > 1 && group.stalled.length > 0) {
+      return [{ kind: 'wait', reason: `KV of ${group.stalled.length} requests moves to other members` }];
     }
     const overloaded = overloadedGroups(view, this.#params, runningNeed);
     if (!isQuorum(overloaded.length, view, this.#params)) return undefined;

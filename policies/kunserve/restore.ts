@@ -77,8 +77,8 @@ export class RestoreTrigger {
 /** Whether groups change, or KV is still on its way after they have. Instances that start or drain are no part of it. */
 function isInTransition({ groups }: ClusterView): boolean {
   return groups.some(
-    ({ phase, exchanging }) =>
-      phase === 'merging' || phase === 'restoring' || phase === 'retiring' || exchanging.length > 0,
+    ({ phase, stalled }) =>
+      phase === 'merging' || phase === 'restoring' || phase === 'retiring' || stalled.length > 0,
   );
 }
 

@@ -49,11 +49,11 @@ export const swap = definePolicy({
     onSchedule: (group, view) => {
       const decisions: Decision[] = [];
       const comingBack = [...group.swapped].filter(({ status }) => status.kind === 'swapping-in');
-      const { running, exchanging, numMigratingIn, limits, freeBlocks, totalBlocks } = group;
+      const { running, stalled, numMigratingIn, limits, freeBlocks, totalBlocks } = group;
       let slots = limits.maxRunning - running.length - numMigratingIn - comingBack.length;
       let free = freeBlocks - Math.ceil(headroomRatio * totalBlocks);
       let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - sumOfBlocks(comingBack);
-      let isAlone = running.length + exchanging.length + comingBack.length === 0;
+      let isAlone = running.length + stalled.length + comingBack.length === 0;
       for (const request of byArrival(group)) {
         // With room for its next token, or it would leave again at once.
         const blocks = Math.ceil(request.tokens / view.blockSizeTokens);

@@ -181,7 +181,7 @@ describe('instanceLoads', () => {
       waiting: four,
       running: four.slice(0, 2),
       swapped: four.slice(0, 1),
-      exchanging: four.slice(0, 1),
+      stalled: four.slice(0, 1),
     });
     const { known } = instanceLoads(clusterView([pipeline]));
     expect(known.map(({ waiting, requests }) => [waiting, requests])).toEqual([

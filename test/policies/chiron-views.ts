@@ -63,10 +63,7 @@ export function instance(id: number, about: Partial<GroupView>, hostMemoryBytes 
     stages: [{ ...stage!, instance: instanceView(id, { hardware }) }],
     waitingBlocks: blocksOf(group.waiting),
     demandBlocks:
-      blocksOf(group.waiting) +
-      blocksOf(group.running) +
-      blocksOf(group.swapped) +
-      blocksOf(group.exchanging),
+      blocksOf(group.waiting) + blocksOf(group.running) + blocksOf(group.swapped) + blocksOf(group.stalled),
     freeBlocks: about.freeBlocks ?? group.totalBlocks - blocksOf(group.running),
   };
 }

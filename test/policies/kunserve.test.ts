@@ -151,12 +151,12 @@ describe('memory pressure', () => {
   it('waits for its merge, and for an exchange unless it is a stalled request that cannot move', () => {
     expect(kindsOf(answer(full(0, { running, phase: 'merging' }), []))).toEqual(['wait']);
     const pipeline = { freeBlocks: 0, running };
-    const exchanging = [requestView(8, { status: { kind: 'exchanging' } })];
-    expect(kindsOf(answer(groupView(0, 2, { ...pipeline, exchanging }), []))).toEqual(['wait']);
-    const stalled = [requestView(7, { status: { kind: 'exchanging' } })];
-    expect(answer(groupView(0, 2, { ...pipeline, running: [], exchanging: stalled }), [])).toBeUndefined();
+    const stalled = [requestView(8, { status: { kind: 'exchanging' } })];
+    expect(kindsOf(answer(groupView(0, 2, { ...pipeline, stalled }), []))).toEqual(['wait']);
+    const own = [requestView(7, { status: { kind: 'exchanging' } })];
+    expect(answer(groupView(0, 2, { ...pipeline, running: [], stalled: own }), [])).toBeUndefined();
     // Requests that move back to an instance bring it no memory.
-    expect(answer(groupView(0, 1, { ...pipeline, exchanging }), [])).toBeUndefined();
+    expect(answer(groupView(0, 1, { ...pipeline, stalled }), [])).toBeUndefined();
   });
 
   it('merges for a request larger than its group, at any load, if that makes it fit', () => {
@@ -250,7 +250,7 @@ describe('restore', () => {
     const scaling = [groupView(6, 1, { phase: 'loading' }), groupView(7, 1, { phase: 'draining' })];
     expect(afterLoad(low, ...idle, ...scaling)).toEqual(['restore']);
     expect(afterLoad(pipeline(0.1 * cells, { phase: 'draining' }), ...idle)).toBeUndefined();
-    expect(afterLoad(pipeline(0.1 * cells, { exchanging: [requestView(1)] }), ...idle)).toBeUndefined();
+    expect(afterLoad(pipeline(0.1 * cells, { stalled: [requestView(1)] }), ...idle)).toBeUndefined();
     expect(afterLoad(pipeline(0.97 * cells), ...idle)).toBeUndefined();
     const large = requestView(1, { tokens: instanceBlocks * blockSizeTokens + 1 });
     expect(afterLoad(pipeline(0.1 * cells, { waiting: [large] }), ...idle)).toBeUndefined();

@@ -71,7 +71,7 @@ export function groupView(id: number, numInstances: number, about: Partial<Group
     waiting: [],
     running: [],
     swapped: [],
-    exchanging: [],
+    stalled: [],
     limits: { maxRunning: 64, maxBatchTokens: 64, watermarkRatio: 0.01, admits: true },
     totalBlocks: instanceBlocks * numInstances,
     freeBlocks: instanceBlocks * numInstances,
@@ -113,11 +113,11 @@ export function clusterView(groups: readonly GroupView[], about: Partial<Cluster
 }
 
 function find(groups: readonly GroupView[], id: number): RequestView | undefined {
-  const lists = groups.flatMap(({ waiting, running, swapped, exchanging }) => [
+  const lists = groups.flatMap(({ waiting, running, swapped, stalled }) => [
     ...waiting,
     ...running,
     ...swapped,
-    ...exchanging,
+    ...stalled,
   ]);
   return lists.find((request) => request.id === id);
 }

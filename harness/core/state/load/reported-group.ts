@@ -158,8 +158,8 @@ export class ReportedGroup implements GroupView {
     return this.report.swapped;
   }
 
-  get exchanging(): ViewList<RequestView> {
-    return this.report.exchanging;
+  get stalled(): ViewList<RequestView> {
+    return this.report.stalled;
   }
 
   get freeBlocks(): number {

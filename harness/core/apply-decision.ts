@@ -11,17 +11,18 @@ import {
 import type { ActingMoment } from '../policy/moments.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { MemoryNeed } from '../policy/views.ts';
-import type { Cluster } from './cluster.ts';
-import { type DecisionSource, logDecision } from './decision-log.ts';
+import { logDecision } from './decision-log.ts';
 import { preempt } from './decisions/preempt.ts';
 import { setLimits } from './decisions/set-limits.ts';
 import { bringBack } from './decisions/swap-in.ts';
-import type { InstanceGroup } from './group.ts';
 import { cancelDrain, drain, setRole } from './groups/drain.ts';
 import { drop } from './groups/drop.ts';
 import { cancelRestore, restore } from './groups/restore.ts';
 import { scaleUp } from './groups/start.ts';
 import { migrate } from './kv/migrate.ts';
+import type { Cluster } from './state/cluster.ts';
+import type { DecisionSource } from './state/decision-source.ts';
+import type { InstanceGroup } from './state/group.ts';
 
 type ActingKind = KindAt<ActingMoment>;
 
@@ -83,8 +84,8 @@ export function makeRoom(cluster: Cluster, group: InstanceGroup, need: MemoryNee
  */
 function mustComeBackFirst(cluster: Cluster, source: DecisionSource, decision: Decision): boolean {
   if (decision.kind !== 'preempt' || source.moment === 'onMemoryPressure') return false;
-  const request = cluster.live.get(decision.requestId);
-  const group = request === undefined ? undefined : cluster.groupOf(request);
+  const request = cluster.requests.live.get(decision.requestId);
+  const group = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || group === undefined || !request.isInFlight) return false;
   group.deferred.push({ source, decision });
   return true;

@@ -1,5 +1,6 @@
 import type { DecisionKind } from '../policy/decisions.ts';
 import type { DecidingMoment } from '../policy/moments.ts';
+import type { InstanceState } from '../policy/views.ts';
 
 /**
  * What the core tells whoever records a run. Calls are synchronous and in order of virtual time; a
@@ -70,15 +71,6 @@ export interface DecisionRecord {
   readonly error?: string;
 }
 
-export type InstanceState =
-  | 'provisioning'
-  | 'loading'
-  | 'warming-up'
-  | 'ready'
-  | 'draining'
-  | 'stopped'
-  | 'failed';
-
 export interface InstanceSample {
   readonly timeUs: number;
   readonly instance: number;
@@ -102,7 +94,7 @@ export interface InstanceSample {
   readonly numWaiting: number;
   readonly numRunning: number;
   readonly numSwapped: number;
-  readonly numExchanging: number;
+  readonly numStalled: number;
   /** Since the last sample. */
   readonly prefillTokens: number;
   readonly decodeTokens: number;

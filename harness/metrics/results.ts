@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { InstanceState } from '../core/observer.ts';
 import { decisionKinds } from '../policy/decisions.ts';
 import { decidingMoments } from '../policy/moments.ts';
+import type { InstanceState } from '../policy/views.ts';
 
 /**
  * The files of a results folder, which are the interface for everything that reads results. Times ending in `_us` are

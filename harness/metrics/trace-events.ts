@@ -4,11 +4,11 @@ import type {
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
-  InstanceState,
   MigrationRecord,
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
+import type { InstanceState } from '../policy/views.ts';
 import { downtimeUs, quote } from './rows.ts';
 import type { Sink } from './sinks.ts';
 
@@ -169,7 +169,7 @@ export class TraceEvents {
     );
     this.#event(
       `${counter},"name":"requests","args":{"waiting":${sample.numWaiting},"running":${sample.numRunning},` +
-        `"swapped":${sample.numSwapped},"exchanging":${sample.numExchanging}}}`,
+        `"swapped":${sample.numSwapped},"exchanging":${sample.numStalled}}}`,
     );
   }
 

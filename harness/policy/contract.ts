@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import type { Hardware } from '../core/hardware.ts';
-import type { ModelShape } from '../core/model-shape.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import type { Rng } from '../base/rng.ts';
 import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
 import type { Capabilities } from './capabilities.ts';
@@ -16,7 +16,8 @@ export interface PolicyDeps {
   /** A stream of the policy's own: drawing from it never shifts the workload. */
   readonly rng: Rng;
   readonly model: ModelShape;
-  readonly hardware: Hardware;
+  /** Of an instance that is started; one that exists has its own (`InstanceView.hardware`). */
+  readonly startHardware: Hardware;
   readonly blockSizeTokens: number;
   /** Classes of requests with their priorities and targets. */
   readonly classes: readonly RequestClass[];

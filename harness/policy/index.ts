@@ -1,6 +1,7 @@
 /** The whole of what a policy author imports. */
-export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../core/model-shape.ts';
-export type { RequestClass, SloTarget } from '../core/workload.ts';
+export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../domain/model-shape.ts';
+export type { Hardware } from '../domain/hardware.ts';
+export type { RequestClass, SloTarget } from '../domain/workload.ts';
 export type { Capabilities } from './capabilities.ts';
 export { definePolicy } from './contract.ts';
 export { defaultMigration } from './decisions.ts';

@@ -76,9 +76,9 @@ export class Census {
 }
 
 /** All requests of a group. */
-export function* requestsOf({ waiting, running, swapped, exchanging }: GroupView) {
+export function* requestsOf({ waiting, running, swapped, stalled }: GroupView) {
   yield* waiting;
   yield* running;
   yield* swapped;
-  yield* exchanging;
+  yield* stalled;
 }

@@ -27,8 +27,8 @@ export class Priorities {
 
   /** Whether a request of high priority is on the group. */
   isHost(group: GroupView): boolean {
-    const { running, exchanging, swapped, waiting } = group;
-    return [running, exchanging, swapped, waiting].some((list) => this.#hasHigh(list));
+    const { running, stalled, swapped, waiting } = group;
+    return [running, stalled, swapped, waiting].some((list) => this.#hasHigh(list));
   }
 
   /** Once per group, however many requests share it; with `incoming`, as if it were there too. */

@@ -14,8 +14,8 @@ export const recompute = definePolicy({
   create: () => ({
     onMemoryPressure: (group, need) => {
       // Where nothing runs, requests whose KV has no room to follow its layers hold the memory.
-      const { running, exchanging } = group;
-      const victim = running.at(running.length - 1) ?? exchanging.at(exchanging.length - 1);
+      const { running, stalled } = group;
+      const victim = running.at(running.length - 1) ?? stalled.at(stalled.length - 1);
       if (victim === undefined) return undefined;
       // In a pipeline the last admitted may be on its way through the stages: its turn comes when it is back.
       if (victim.isInFlight)

@@ -1,6 +1,6 @@
 import { must } from '../harness/base/assert.ts';
 import { usPerSecond } from '../harness/base/units.ts';
-import type { Job, RequestSpec, Workload } from '../harness/core/workload.ts';
+import type { Job, RequestSpec, Workload } from '../harness/domain/workload.ts';
 
 /**
  * Every request on one time axis, by id, in seconds, as if memory and compute had no end: prefill takes no time and

@@ -1,10 +1,7 @@
-import type { ClusterView, GroupView, InstanceView, RequestView } from '../../policy/views.ts';
-import type { Cluster } from '../cluster.ts';
-import { ClusterWindow } from '../cluster-window.ts';
-import { eventPriority } from '../events.ts';
+import type { ClusterView, GroupView, InstanceView, RequestView } from '../../../policy/views.ts';
+import { ClusterWindow, type VisibleState } from './cluster-window.ts';
 import type { InstanceGroup } from '../group.ts';
 import type { Instance } from '../instance.ts';
-import { planRetry, retryHeld } from '../lifecycle.ts';
 import type { StepBatch } from '../step-batch.ts';
 import { LoadReport } from './load-report.ts';
 import { ReportedGroup, ReportedInstance } from './reported-group.ts';
@@ -26,35 +23,26 @@ export type LoadReporting =
 export class LoadReports {
   readonly reporting: LoadReporting;
   readonly view: ClusterView;
-  readonly #cluster: Cluster;
+  readonly #state: VisibleState;
   readonly #groups = new Map<InstanceGroup, ReportedGroup>();
   readonly #instances = new Map<Instance, ReportedInstance>();
   readonly #detail: ReportDetail = { hasRows: false };
 
-  constructor(cluster: Cluster, reporting: LoadReporting) {
-    this.#cluster = cluster;
+  constructor(state: VisibleState, reporting: LoadReporting) {
+    this.#state = state;
     this.reporting = reporting;
     this.view =
-      reporting.kind === 'live' ? new ClusterWindow(cluster) : new ReportedWindow(cluster, this, undefined);
+      reporting.kind === 'live' ? new ClusterWindow(state) : new ReportedWindow(state, this, undefined);
   }
 
   /** What an engine's own decisions are made on: its own group as it is, the others as they have reported. */
   viewFrom(group: InstanceGroup): ClusterView {
-    return this.reporting.kind === 'live' ? this.view : new ReportedWindow(this.#cluster, this, group);
+    return this.reporting.kind === 'live' ? this.view : new ReportedWindow(this.#state, this, group);
   }
 
-  /** Asks all groups at the interval, from the beginning on. */
-  plan(): void {
-    if (this.reporting.kind !== 'every') return;
-    const intervalUs = this.reporting.us;
-    const { events } = this.#cluster;
-    const next = (): void => {
-      for (const group of this.#groups.values()) if (group.isWatched) group.report.take();
-      // At once: a retry that is planned would count as progress, and reports come for ever.
-      retryHeld(this.#cluster);
-      events.scheduleCall(this.#cluster.nowUs + intervalUs, eventPriority.report, next);
-    };
-    events.scheduleCall(0, eventPriority.report, next);
+  /** All groups are asked how they stand. */
+  takeAll(): void {
+    for (const group of this.#groups.values()) if (group.isWatched) group.report.take();
   }
 
   /** The step that has just been scheduled carries the group's report. */
@@ -65,26 +53,26 @@ export class LoadReports {
     batch.carriesReport = true;
   }
 
-  stepEnded(group: InstanceGroup, batch: StepBatch): void {
-    if (!batch.carriesReport || batch.report === undefined) return;
+  /** The report that the step carries is there; whether there was one. */
+  stepEnded(group: InstanceGroup, batch: StepBatch): boolean {
+    if (!batch.carriesReport || batch.report === undefined) return false;
     batch.carriesReport = false;
     batch.report = this.groupOf(group).replaceReport(batch.report);
-    planRetry(this.#cluster);
+    return true;
   }
 
-  /** A group with nothing under way tells how it stands. */
-  idle(group: InstanceGroup): void {
+  /** A group with nothing under way tells how it stands, if anybody wants to know. */
+  idle(group: InstanceGroup): boolean {
     const watched = this.#watched(group);
-    if (watched === undefined) return;
-    watched.report.take();
-    planRetry(this.#cluster);
+    watched?.report.take();
+    return watched !== undefined;
   }
 
   /** The group is sent a request: what it has reported in this very microsecond is without it. */
   sent(group: InstanceGroup): void {
     const reported = this.#groups.get(group);
     if (reported?.isWatched !== true) return;
-    const { nowUs } = this.#cluster;
+    const { nowUs } = this.#state;
     reported.report.isFollowedAt(nowUs);
     for (const { carriesReport, report } of group.inFlight) if (carriesReport) report?.isFollowedAt(nowUs);
   }
@@ -110,7 +98,7 @@ export class LoadReports {
   }
 
   #placeOf(instance: Instance): { report: LoadReport; stageIndex: number } | undefined {
-    const { home } = instance;
+    const home = this.#state.topology.homeOf(instance);
     if (home === undefined) return undefined;
     const stageIndex = home.pipeline.findIndex(({ member }) => member === instance);
     return { report: this.groupOf(home).report, stageIndex };
@@ -125,13 +113,13 @@ export class LoadReports {
 
 /** The cluster as reported; one group, whose engine decides, as it is. */
 class ReportedWindow extends ClusterWindow {
-  readonly #cluster: Cluster;
+  readonly #state: VisibleState;
   readonly #reports: LoadReports;
   readonly #own: InstanceGroup | undefined;
 
-  constructor(cluster: Cluster, reports: LoadReports, own: InstanceGroup | undefined) {
-    super(cluster);
-    this.#cluster = cluster;
+  constructor(state: VisibleState, reports: LoadReports, own: InstanceGroup | undefined) {
+    super(state);
+    this.#state = state;
     this.#reports = reports;
     this.#own = own;
   }
@@ -141,16 +129,18 @@ class ReportedWindow extends ClusterWindow {
   }
 
   override get groups(): readonly GroupView[] {
-    return this.#cluster.groups.map((group) => (group === this.#own ? group : this.#reports.groupOf(group)));
+    return this.#state.topology.groups.map((group) =>
+      group === this.#own ? group : this.#reports.groupOf(group),
+    );
   }
 
   override get instances(): readonly InstanceView[] {
-    return this.#cluster.instances.map((instance) => this.#reports.instanceOf(instance));
+    return this.#state.topology.instances.map((instance) => this.#reports.instanceOf(instance));
   }
 
   override request(id: number): RequestView | undefined {
-    const request = this.#cluster.request(id);
-    const group = request === undefined ? undefined : this.#cluster.groupOf(request);
+    const request = this.#state.requests.live.get(id);
+    const group = request === undefined ? undefined : this.#state.topology.groupOf(request);
     if (group === undefined || group === this.#own) return request;
     return this.#reports.groupOf(group).report.find(id);
   }

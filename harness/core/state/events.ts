@@ -1,5 +1,5 @@
-import { assert } from '../base/assert.ts';
-import { Heap } from '../base/heap.ts';
+import { assert } from '../../base/assert.ts';
+import { Heap } from '../../base/heap.ts';
 
 /** Something that happens at a virtual time. Objects that recur (micro-batches) are events themselves. */
 export interface SimEvent {

@@ -1,11 +1,12 @@
-import { PolicyError } from '../base/errors.ts';
-import type { Limits } from '../policy/decisions.ts';
+import { PolicyError } from '../../base/errors.ts';
+import type { Limits } from '../../policy/decisions.ts';
 import { addToBatch, admitWaiting, type StepBudget } from './admission.ts';
-import { applyDecisions, makeRoom } from './apply-decision.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
-import type { Request } from './request.ts';
-import type { StepBatch } from './step-batch.ts';
+import { applyDecisions, makeRoom } from '../apply-decision.ts';
+import { growMemory } from '../kv/grow-memory.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { Request } from '../state/request.ts';
+import type { StepBatch } from '../state/step-batch.ts';
 import { cannotEverFit } from './too-large.ts';
 
 /**
@@ -77,7 +78,7 @@ function reserveBlocks(
   let answersLeft = group.running.length + 8;
   for (let missing = missingBlocks(group, request, tokens); missing > 0; ) {
     if (cluster.stack.can('unlimitedMemory')) {
-      cluster.growMemory(request.layout ?? group.layout, missing);
+      growMemory(cluster, request.layout ?? group.layout, missing);
       break;
     }
     if (cannotEverFit(cluster, group, request) || !isRunningIn(group, request)) return false;

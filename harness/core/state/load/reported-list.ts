@@ -1,10 +1,9 @@
-import type { RequestStatus, RequestView, ViewList } from '../../policy/views.ts';
-import { type Request, requestStatus } from '../request.ts';
+import type { RequestStatus, RequestView, ViewList } from '../../../policy/views.ts';
 
 /** A request as its group reported it. What never changes is read off the request itself. */
 export class RequestReport implements RequestView {
-  #request: Request;
-  status: RequestStatus = requestStatus.queued;
+  #request: RequestView;
+  status: RequestStatus;
   generatedTokens = 0;
   tokens = 0;
   computedTokens = 0;
@@ -14,12 +13,13 @@ export class RequestReport implements RequestView {
   isInFlight = false;
   migratesTo: number | undefined;
 
-  constructor(request: Request) {
+  constructor(request: RequestView) {
     this.#request = request;
+    this.status = request.status;
     this.take(request);
   }
 
-  take(request: Request): void {
+  take(request: RequestView): void {
     this.#request = request;
     this.status = request.status;
     this.generatedTokens = request.generatedTokens;
@@ -62,23 +62,18 @@ export interface ReportDetail {
   hasRows: boolean;
 }
 
-/** A queue of the group. */
-interface Queue extends Iterable<Request> {
-  readonly length: number;
-}
-
 /**
  * A queue as it was reported. Its rows are used again by the next report. A policy that looks at more than the head for the
  * first time sees the queue as it is; from then on all of it is reported.
  */
 export class ReportedList implements ViewList<RequestView> {
-  readonly #queue: Queue;
+  readonly #queue: ViewList<RequestView>;
   readonly #detail: ReportDetail;
   readonly #rows: RequestReport[] = [];
   #numRows = 0;
   #length = 0;
 
-  constructor(queue: Queue, detail: ReportDetail) {
+  constructor(queue: ViewList<RequestView>, detail: ReportDetail) {
     this.#queue = queue;
     this.#detail = detail;
   }

@@ -1,26 +1,13 @@
 import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
+import { reshape } from './reshape.ts';
+import type { Cluster } from '../state/cluster.ts';
 import type { WeightSource } from '../executor.ts';
-import type { Link, Transfer } from '../fabric.ts';
-import type { Instance } from '../instance.ts';
-import { layerWeightBytes, type LayerRange, residentWeightBytes } from '../model-shape.ts';
+import type { Link } from '../state/fabric.ts';
+import type { Instance } from '../state/instance.ts';
+import type { WeightLoad, WeightPiece } from '../state/weight-load.ts';
+import { layerWeightBytes, type LayerRange, residentWeightBytes } from '../../domain/model-shape.ts';
 import { send } from '../transfers.ts';
-
-/** Layers on their way to an instance; its memory is kept free for them. */
-export interface WeightLoad {
-  readonly instance: Instance;
-  /** What it holds when the load is complete. */
-  readonly layers: LayerRange;
-  /** `peer`: from instances that hold them, else from host memory where the hardware keeps them there, else from disk. */
-  readonly weightsFrom: 'disk' | 'host' | 'peer';
-  readonly pieces: WeightPiece[];
-  readonly onDone: () => void;
-}
-
-interface WeightPiece extends WeightSource {
-  transfer: Transfer | undefined;
-}
 
 /**
  * Pulls what the instance lacks of `layers`, behind everything else that uses the links: from peers first when parameters
@@ -35,8 +22,8 @@ export function loadWeights(
   const load: WeightLoad = { instance, layers, weightsFrom, pieces: [], onDone };
   const numMissing = layers.count - instance.layers.count;
   instance.ledger.expectWeights(numMissing * layerWeightBytes(cluster.model));
-  cluster.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
-  cluster.loads.add(load);
+  cluster.effects.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
+  cluster.topology.loads.add(load);
   for (const source of sourcesOf(cluster, load)) pull(cluster, load, source);
   return load;
 }
@@ -44,29 +31,33 @@ export function loadWeights(
 /** The weights are there: the instance holds them from now on. */
 export function finishLoad(cluster: Cluster, load: WeightLoad): void {
   const { instance, layers } = load;
-  cluster.loads.delete(load);
+  cluster.topology.loads.delete(load);
   // A peer that gave its layers up after they had travelled cannot be copied from; host and disk hold the same bytes.
-  const detail = cluster.reshape(instance, layers, sourcesOf(cluster, load));
-  cluster.note('weightsLoaded', { instance: instance.id, detail });
+  const detail = reshape(cluster, instance, layers, sourcesOf(cluster, load));
+  cluster.effects.note('weightsLoaded', { instance: instance.id, detail });
 }
 
 /** Gives the load up: its memory is KV cells again. */
 export function cancelLoad(cluster: Cluster, load: WeightLoad): void {
   const { instance } = load;
-  cluster.loads.delete(load);
-  for (const { transfer } of load.pieces) if (transfer !== undefined) cluster.fabric.cancel(transfer);
+  cluster.topology.loads.delete(load);
+  for (const { transfer } of load.pieces) if (transfer !== undefined) cluster.effects.fabric.cancel(transfer);
   instance.ledger.expectWeights(0);
-  cluster.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
+  cluster.effects.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
 }
 
 /** Peers have dropped layers or failed: what was being pulled from them is pulled from elsewhere, from its start. */
 export function redirectLoads(cluster: Cluster): void {
-  for (const load of cluster.loads) {
+  for (const load of cluster.topology.loads) {
     for (const piece of load.pieces.slice()) {
       const { from, layers, transfer } = piece;
-      if (transfer === undefined || typeof from !== 'number' || canServe(cluster.instances[from], layers))
+      if (
+        transfer === undefined ||
+        typeof from !== 'number' ||
+        canServe(cluster.topology.instances[from], layers)
+      )
         continue;
-      cluster.fabric.cancel(transfer);
+      cluster.effects.fabric.cancel(transfer);
       removeFrom(load.pieces, piece);
       for (const source of sourcesFor(cluster, load, layers)) pull(cluster, load, source);
     }
@@ -84,7 +75,7 @@ function pull(cluster: Cluster, load: WeightLoad, source: WeightSource): void {
     target: instance.id,
     bytes: layers.count * layerWeightBytes(cluster.model) + residentBytes(cluster, load, layers),
     links: linksFrom(cluster, instance, from),
-    chunkUs: must(instance.home, `group of instance ${instance.id}`).chunkUs,
+    chunkUs: must(cluster.topology.homeOf(instance), `group of instance ${instance.id}`).chunkUs,
   } as const;
   piece.transfer = send(cluster, movement, () => {
     piece.transfer = undefined;
@@ -101,7 +92,7 @@ function linksFrom(cluster: Cluster, instance: Instance, from: WeightSource['fro
   const { links } = instance;
   if (from === 'disk') return [links.fromDisk, links.fromHost];
   if (from === 'host') return [links.fromHost];
-  const peer = cluster.instances[from];
+  const peer = cluster.topology.instances[from];
   return peer === undefined ? [links.receive] : [peer.links.send, links.receive];
 }
 
@@ -127,7 +118,7 @@ function sourcesFor(cluster: Cluster, load: WeightLoad, missing: LayerRange): We
   while (first < end) {
     const peer = choosePeer(cluster, instance, first);
     const count = peer === undefined ? 1 : Math.min(end, peer.layers.first + peer.layers.count) - first;
-    const from = peer?.id ?? (cluster.hardware.weightsInHostMemory ? 'host' : 'disk');
+    const from = peer?.id ?? (instance.hardware.weightsInHostMemory ? 'host' : 'disk');
     const last = sources.at(-1);
     if (last?.from === from) {
       sources[sources.length - 1] = { from, layers: { ...last.layers, count: last.layers.count + count } };
@@ -140,7 +131,7 @@ function sourcesFor(cluster: Cluster, load: WeightLoad, missing: LayerRange): We
 function choosePeer(cluster: Cluster, instance: Instance, layer: number): Instance | undefined {
   let best: Instance | undefined;
   let fewest = Infinity;
-  for (const peer of cluster.instances) {
+  for (const peer of cluster.topology.instances) {
     if (peer === instance || !canServe(peer, { first: layer, count: 1 })) continue;
     const numPulls = pullsFrom(cluster, peer);
     if (numPulls >= fewest) continue;
@@ -156,7 +147,7 @@ function canServe(peer: Instance | undefined, { first, count }: LayerRange): boo
 
 function pullsFrom(cluster: Cluster, peer: Instance): number {
   let count = 0;
-  for (const { pieces } of cluster.loads) {
+  for (const { pieces } of cluster.topology.loads) {
     for (const { from, transfer } of pieces) if (from === peer.id && transfer !== undefined) count += 1;
   }
   return count;

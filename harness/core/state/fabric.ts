@@ -1,7 +1,7 @@
-import { assert } from '../base/assert.ts';
-import type { LinkProfile } from './hardware.ts';
+import { assert } from '../../base/assert.ts';
+import type { LinkProfile } from '../../domain/hardware.ts';
 import { type EventQueue, eventPriority } from './events.ts';
-import type { TransferKind } from './observer.ts';
+import type { TransferKind } from '../observer.ts';
 
 /** Lower goes first: a small activation never waits for a big copy longer than one chunk. */
 const ranks: Readonly<Record<TransferKind, number>> = {

@@ -1,9 +1,10 @@
-import type { Limits } from '../policy/decisions.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
-import { endPreemption } from './kv/stall.ts';
-import { type Request, requestStatus } from './request.ts';
-import type { StepBatch } from './step-batch.ts';
+import type { Limits } from '../../policy/decisions.ts';
+import { growMemory } from '../kv/grow-memory.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import { endPreemption } from '../kv/stall.ts';
+import { type Request, requestStatus } from '../state/request.ts';
+import type { StepBatch } from '../state/step-batch.ts';
 import { cannotEverFit } from './too-large.ts';
 
 /** What is left to give in the step that is being formed. */
@@ -79,7 +80,7 @@ function hasRoomFor(cluster: Cluster, group: InstanceGroup, blocks: number, limi
   const missing = blocks + watermarkBlocks - group.freeBlocks;
   if (missing <= 0) return true;
   if (!cluster.stack.can('unlimitedMemory')) return false;
-  cluster.growMemory(group.layout, missing);
+  growMemory(cluster, group.layout, missing);
   return hasRoomFor(cluster, group, blocks, limits);
 }
 

@@ -1,4 +1,4 @@
-import { assert } from '../base/assert.ts';
+import { assert } from '../../base/assert.ts';
 
 /**
  * Memory of one device: `budget = weights + weights on their way + KV cells x cell bytes + reserve + slack`, where the

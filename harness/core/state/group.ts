@@ -1,15 +1,15 @@
-import { Deque } from '../base/deque.ts';
-import { removeFrom } from '../base/lists.ts';
-import { usPerMs } from '../base/units.ts';
-import type { Decision, KvTransition, Limits } from '../policy/decisions.ts';
-import type { GroupCounters, GroupPhase, GroupView, StageView } from '../policy/views.ts';
-import type { DecisionSource } from './decision-log.ts';
-import type { Stage } from './executor.ts';
+import { Deque } from '../../base/deque.ts';
+import { removeFrom } from '../../base/lists.ts';
+import { usPerMs } from '../../base/units.ts';
+import type { Decision, KvTransition, Limits } from '../../policy/decisions.ts';
+import type { GroupCounters, GroupPhase, GroupView, StageView } from '../../policy/views.ts';
+import type { DecisionSource } from './decision-source.ts';
+import type { Stage } from '../executor.ts';
 import type { Instance } from './instance.ts';
-import { KvLayout, type LayoutPart } from './kv/kv-layout.ts';
+import { KvLayout, type LayoutPart } from './kv-layout.ts';
 import type { Request } from './request.ts';
 import type { StepBatch } from './step-batch.ts';
-import type { WeightLoad } from './groups/weight-load.ts';
+import type { WeightLoad } from './weight-load.ts';
 
 /** One member's part of the pipeline. */
 export interface GroupStage extends Stage {

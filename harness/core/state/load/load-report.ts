@@ -1,10 +1,14 @@
-import type { GroupCounters, RequestView } from '../../policy/views.ts';
-import type { InstanceGroup } from '../group.ts';
+import type { GroupCounters, GroupView, InstanceView, RequestView } from '../../../policy/views.ts';
 import { type ReportDetail, ReportedList } from './reported-list.ts';
+
+/** A group as it is. */
+export interface ReportingGroup extends GroupView {
+  readonly pipeline: readonly { readonly stageIndex: number; readonly member: InstanceView }[];
+}
 
 /** What a group says about its load: everything of a `GroupView` that the cluster does not know without being told. */
 export class LoadReport {
-  readonly #group: InstanceGroup;
+  readonly #group: ReportingGroup;
   /** Everything up to and including this microsecond is in it. */
   observedAtUs = 0;
   readonly waiting: ReportedList;
@@ -21,7 +25,7 @@ export class LoadReport {
   readonly usedCells: number[] = [];
   readonly hostKvBytes: number[] = [];
 
-  constructor(group: InstanceGroup, detail: ReportDetail) {
+  constructor(group: ReportingGroup, detail: ReportDetail) {
     this.#group = group;
     this.counters = group.counters;
     this.waiting = new ReportedList(group.waiting, detail);

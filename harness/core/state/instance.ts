@@ -1,12 +1,8 @@
-import type { InstanceView } from '../policy/views.ts';
-import { removeFrom } from '../base/lists.ts';
+import type { InstanceState, InstanceView } from '../../policy/views.ts';
 import { Link } from './fabric.ts';
-import type { InstanceGroup } from './group.ts';
-import type { Hardware } from './hardware.ts';
+import type { Hardware } from '../../domain/hardware.ts';
 import type { MemoryLedger } from './ledger.ts';
-import type { LayerRange } from './model-shape.ts';
-import type { InstanceState } from './observer.ts';
-import type { StepBatch } from './step-batch.ts';
+import type { LayerRange } from '../../domain/model-shape.ts';
 
 /** Links of an instance, each direction on its own. */
 export interface InstanceLinks {
@@ -22,27 +18,15 @@ export class Instance implements InstanceView {
   readonly id: number;
   readonly ledger: MemoryLedger;
   readonly links: InstanceLinks;
-  readonly hostMemoryBytes: number;
+  readonly hardware: Hardware;
   /** Layers whose weights it holds. */
   layers: LayerRange;
-  /** Groups that it is a member of: one, and beside it one that retires after a restore. */
-  readonly groups: InstanceGroup[] = [];
   state: InstanceState;
   role = 'mixed';
   hostKvBytes = 0;
   /** Instance-seconds count from here to `releasedAtUs`, or to the end of the run. */
   readonly requestedAtUs: number;
   releasedAtUs: number | undefined;
-  /** End of the stage that runs on it now; earlier than now when it is idle. */
-  busyUntilUs = 0;
-  /** End of the attention that it computes for other instances' stages; earlier than now when there is none. */
-  attendsUntilUs = 0;
-  /** Of such attention, what it has been asked for since the last stage of its own ended, while it ran none. */
-  attendedUs = 0;
-  /** The micro-batch that it is computing, or whose attention it waits for. */
-  current: StepBatch | undefined;
-  /** Micro-batches that wait for it, of whichever group. */
-  readonly stageQueue: StepBatch[] = [];
   /** Whether a sample has said already that it has failed or was released. */
   isGoneSampled = false;
   /** Since the last sample. */
@@ -62,7 +46,7 @@ export class Instance implements InstanceView {
     this.id = id;
     this.ledger = init.ledger;
     this.layers = init.layers;
-    this.hostMemoryBytes = hardware.hostMemoryBytes;
+    this.hardware = hardware;
     this.requestedAtUs = init.nowUs;
     this.state = init.state;
     const disk = { bytesPerSecond: hardware.diskBytesPerSecond, latencyUs: 0 };
@@ -73,6 +57,10 @@ export class Instance implements InstanceView {
       receive: new Link(`instance ${id} receiving`, hardware.network),
       fromDisk: new Link(`disk to instance ${id}`, disk),
     };
+  }
+
+  get hostMemoryBytes(): number {
+    return this.hardware.hostMemoryBytes;
   }
 
   get weightBytes(): number {
@@ -97,16 +85,7 @@ export class Instance implements InstanceView {
     return this.state === 'stopped' || this.state === 'failed';
   }
 
-  /** The group that serves on it, apart from one that retires; none once it has failed. */
-  get home(): InstanceGroup | undefined {
-    return this.groups.find((group) => group.phase !== 'retiring');
-  }
-
   holds(layer: number): boolean {
     return layer >= this.layers.first && layer < this.layers.first + this.layers.count;
-  }
-
-  leave(group: InstanceGroup): void {
-    removeFrom(this.groups, group);
   }
 }

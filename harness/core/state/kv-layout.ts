@@ -1,6 +1,6 @@
 import type { KvPlacement } from '../executor.ts';
-import type { Instance } from '../instance.ts';
-import type { LayerRange } from '../model-shape.ts';
+import type { Instance } from './instance.ts';
+import type { LayerRange } from '../../domain/model-shape.ts';
 
 /** The layers of one member: a block of tokens costs one cell per layer there. */
 export interface LayoutPart {

@@ -1,8 +1,8 @@
-import { must } from '../base/assert.ts';
-import { Deque } from '../base/deque.ts';
-import type { HeldView, ViewList } from '../policy/views.ts';
+import { must } from '../../base/assert.ts';
+import { Deque } from '../../base/deque.ts';
+import type { HeldView, ViewList } from '../../policy/views.ts';
 import type { Request } from './request.ts';
-import type { RequestClass } from './workload.ts';
+import type { RequestClass } from '../../domain/workload.ts';
 
 /**
  * Requests that are kept at the cluster, a queue for each class: those of the highest priority first, the oldest arrival

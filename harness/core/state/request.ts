@@ -1,9 +1,9 @@
-import type { MigrationProtocol } from '../policy/decisions.ts';
-import type { RequestStatus, RequestView } from '../policy/views.ts';
-import type { KvLayout, LayoutMove } from './kv/kv-layout.ts';
+import type { MigrationProtocol } from '../../policy/decisions.ts';
+import type { RequestStatus, RequestView } from '../../policy/views.ts';
+import type { KvLayout, LayoutMove } from './kv-layout.ts';
 import type { Transfer } from './fabric.ts';
-import type { EndStatus, RequestRecord } from './observer.ts';
-import type { RequestClass, RequestSpec } from './workload.ts';
+import type { EndStatus, RequestRecord } from '../observer.ts';
+import type { RequestClass, RequestSpec } from '../../domain/workload.ts';
 
 /** The statuses that carry no data, shared so that changing one allocates nothing. */
 export const requestStatus = {

@@ -1,16 +1,16 @@
-import type { Limits } from '../../policy/decisions.ts';
+import type { Limits } from '../../../policy/decisions.ts';
 import type {
   GroupCounters,
   GroupPhase,
   GroupView,
+  InstanceState,
   InstanceView,
   RequestView,
   StageView,
   ViewList,
-} from '../../policy/views.ts';
+} from '../../../policy/views.ts';
 import type { InstanceGroup } from '../group.ts';
 import type { Instance } from '../instance.ts';
-import type { InstanceState } from '../observer.ts';
 import { LoadReport } from './load-report.ts';
 import type { ReportDetail } from './reported-list.ts';
 

@@ -1,11 +1,17 @@
-import type { KvPlacement, MicroBatch, RemoteAttention } from './executor.ts';
+import type { KvPlacement, MicroBatch, RemoteAttention } from '../executor.ts';
 import { type EventPriority, eventPriority, type SimEvent } from './events.ts';
 import type { Transfer } from './fabric.ts';
-import type { InstanceGroup } from './group.ts';
+import type { KvLayout } from './kv-layout.ts';
 import type { LoadReport } from './load/load-report.ts';
 import type { Request } from './request.ts';
 
 export const nothingRemote: readonly RemoteAttention[] = [];
+
+/** What happens to a micro-batch at its times; given by the step loop, which knows whose it is. */
+export interface BatchHooks {
+  readonly stageEnded: (batch: StepBatch) => void;
+  readonly cameBack: (batch: StepBatch) => void;
+}
 
 /**
  * A micro-batch on its way through a group's stages. It is the event of its own stage end, and is used again when it
@@ -48,12 +54,13 @@ export class StepBatch implements MicroBatch, SimEvent {
   /** A member failed: it does not go on, and is not used again. */
   isAbandoned = false;
 
-  readonly group: InstanceGroup;
-  readonly #onStageEnd: (batch: StepBatch) => void;
+  /** Where the group's layers are. */
+  readonly #layout: KvLayout;
+  readonly #hooks: BatchHooks;
 
-  constructor(group: InstanceGroup, onStageEnd: (batch: StepBatch) => void) {
-    this.group = group;
-    this.#onStageEnd = onStageEnd;
+  constructor(layout: KvLayout, hooks: BatchHooks) {
+    this.#layout = layout;
+    this.#hooks = hooks;
   }
 
   reset(id: number, nowUs: number): void {
@@ -80,7 +87,7 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.numTokens[index] = count;
     this.pastTokens[index] = past;
     this.samples[index] = samples ? 1 : 0;
-    this.placements[index] = placementOf(request, this.group);
+    this.placements[index] = placementOf(request, this.#layout);
     if (this.placements[index] !== undefined) this.numRemote += 1;
     this.totalTokens += count;
     this.attentionPairs += count * past + (count * (count + 1)) / 2;
@@ -117,7 +124,12 @@ export class StepBatch implements MicroBatch, SimEvent {
   }
 
   fire(): void {
-    this.#onStageEnd(this);
+    this.#hooks.stageEnded(this);
+  }
+
+  /** It has left the last stage. */
+  comeBack(): void {
+    this.#hooks.cameBack(this);
   }
 
   #removeAt(index: number): void {
@@ -143,8 +155,8 @@ export class StepBatch implements MicroBatch, SimEvent {
 }
 
 /** Where its KV is, if that is not where the group's layers are. */
-function placementOf({ layout }: Request, group: InstanceGroup): KvPlacement | undefined {
-  return layout === undefined || layout === group.layout ? undefined : layout.placement;
+function placementOf({ layout }: Request, groupLayout: KvLayout): KvPlacement | undefined {
+  return layout === undefined || layout === groupLayout ? undefined : layout.placement;
 }
 
 /** Whether all but the newest generated token is computed: anything else is prefill, of the prompt or of what was dropped. */

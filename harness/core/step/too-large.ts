@@ -1,8 +1,8 @@
-import { applyDecisions } from './apply-decision.ts';
-import type { Cluster } from './cluster.ts';
-import type { InstanceGroup } from './group.ts';
-import { endRequest } from './lifecycle.ts';
-import type { Request } from './request.ts';
+import { applyDecisions } from '../apply-decision.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import { endRequest } from '../lifecycle.ts';
+import type { Request } from '../state/request.ts';
 
 /**
  * A request larger than the whole group would be given up and started again for ever: it fails instead, unless a policy

@@ -5,7 +5,7 @@ import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 import { ownAttention } from '../core/kv/remote-attention.ts';
 import { StepCost } from './step-cost.ts';
 
-/** Charges each stage what the cost model says; holds nothing. */
+/** Charges each stage the time given by the cost model. It holds no weights or KV. */
 export class SimulatedExecutor extends MemorylessExecutor {
   readonly #cost: StepCost;
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { lengthsSchema } from './lengths.ts';
+import { traceFormatNames } from './traces/formats/index.ts';
+import { layoutSchema } from './traces/layout.ts';
 
 const count = z.int().positive();
 const rate = z.number().positive().max(1_000_000);
@@ -166,21 +168,6 @@ const closedLoopSchema = z.strictObject({
   ...lengths,
 });
 
-/** Name in the header or in the JSON object, or position in the row (from 0) of a file without header. */
-const column = z.union([z.string().min(1), z.int().nonnegative()]);
-
-const customFormatSchema = z.strictObject({
-  file: z.enum(['csv', 'jsonl']).default('csv'),
-  delimiter: z.string().length(1).default(','),
-  columns: z
-    .strictObject({ time: column, promptTokens: column, outputTokens: column })
-    .refine((columns) => new Set(Object.values(columns).map((value) => typeof value)).size === 1, {
-      message: 'columns are either all names or all positions (a file without header)',
-    }),
-  /** Unit of the time column: a number of these, or a date and time (ISO 8601, space or T, any fraction). */
-  time: z.enum(['s', 'ms', 'us', '100ns', 'ns', 'datetime']),
-});
-
 const windowSchema = z
   .strictObject({
     /** Counted from the earliest row; becomes the source's own beginning. */
@@ -200,7 +187,7 @@ const traceSchema = z.strictObject({
   ...common,
   /** Relative to the configuration file. */
   path: z.string().min(1),
-  format: z.union([z.enum(['azure', 'burstgpt', 'mooncake']), customFormatSchema]),
+  format: z.union([z.enum(traceFormatNames), layoutSchema]),
   /** Rows of the trace that are used, in the trace's own time. */
   window: windowSchema.optional(),
   /**
@@ -241,8 +228,6 @@ export const workloadSourceSchema = z.discriminatedUnion('kind', [
 export type WorkloadSource = z.output<typeof workloadSourceSchema>;
 export type SourceOf<Kind extends WorkloadSource['kind']> = Extract<WorkloadSource, { kind: Kind }>;
 export type Bursts = SourceOf<'burst'>['bursts'];
-export type TraceFormat = SourceOf<'trace'>['format'];
-export type CustomFormat = z.output<typeof customFormatSchema>;
 
 function sumOf(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0);

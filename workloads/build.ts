@@ -1,6 +1,6 @@
 import { InputError, type InputIssue } from '../harness/base/errors.ts';
 import { createRng } from '../harness/base/rng.ts';
-import type { RequestClass, Workload } from '../harness/core/workload.ts';
+import type { RequestClass, Workload } from '../harness/domain/workload.ts';
 import { suggest } from '../harness/base/suggest.ts';
 import { mergeSources, type PlannedSource } from './merge.ts';
 import type { WorkloadSource } from './source-schema.ts';

@@ -1,5 +1,5 @@
 import { mean, quantileOfSorted, sorted, standardDeviation } from '../harness/base/stats.ts';
-import type { Workload } from '../harness/core/workload.ts';
+import type { Workload } from '../harness/domain/workload.ts';
 import { type KvDemand, measureKvDemand } from './kv-demand.ts';
 import { layOutTimeline, type Timeline } from './timeline.ts';
 

@@ -1,5 +1,5 @@
 import { assert, must } from '../harness/base/assert.ts';
-import type { Job, RequestClass, RequestSpec, Workload } from '../harness/core/workload.ts';
+import type { Job, RequestClass, RequestSpec, Workload } from '../harness/domain/workload.ts';
 import { none, type RequestTable } from './request-table.ts';
 
 export interface PlannedSource {

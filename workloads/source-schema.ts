@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { lengthsSchema } from './lengths.ts';
+import { traceFormatNames } from './traces/formats/index.ts';
+import { layoutSchema } from './traces/layout.ts';
 
 const count = z.int().positive();
 const rate = z.number().positive().max(1_000_000);
@@ -174,25 +176,6 @@ const closedLoopSchema = z.strictObject({
   ...lengths,
 });
 
-/**
- * Name in the header or key of the JSON object; or position in the row, from 0, if the file has no header.
- */
-const column = z.union([z.string().min(1), z.int().nonnegative()]);
-
-const customFormatSchema = z.strictObject({
-  file: z.enum(['csv', 'jsonl']).default('csv'),
-  delimiter: z.string().length(1).default(','),
-  columns: z
-    .strictObject({ time: column, promptTokens: column, outputTokens: column })
-    .refine((columns) => new Set(Object.values(columns).map((value) => typeof value)).size === 1, {
-      message: 'columns are either all names or all positions (a file without header)',
-    }),
-  /**
-   * Unit of the time column, or `datetime` for a date and time (ISO 8601, with a space or T, any fraction).
-   */
-  time: z.enum(['s', 'ms', 'us', '100ns', 'ns', 'datetime']),
-});
-
 const windowSchema = z
   .strictObject({
     /** Start of the window in seconds after the earliest row; it becomes the start of the source. */
@@ -212,7 +195,7 @@ const traceSchema = z.strictObject({
   ...common,
   /** Path of the file, relative to the configuration file. */
   path: z.string().min(1),
-  format: z.union([z.enum(['azure', 'burstgpt', 'mooncake']), customFormatSchema]),
+  format: z.union([z.enum(traceFormatNames), layoutSchema]),
   /** Part of the trace to use, in the trace's own time. */
   window: windowSchema.optional(),
   /**
@@ -257,8 +240,6 @@ export const workloadSourceSchema = z.discriminatedUnion('kind', [
 export type WorkloadSource = z.output<typeof workloadSourceSchema>;
 export type SourceOf<Kind extends WorkloadSource['kind']> = Extract<WorkloadSource, { kind: Kind }>;
 export type Bursts = SourceOf<'burst'>['bursts'];
-export type TraceFormat = SourceOf<'trace'>['format'];
-export type CustomFormat = z.output<typeof customFormatSchema>;
 
 function sumOf(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0);

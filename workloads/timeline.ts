@@ -1,6 +1,6 @@
 import { must } from '../harness/base/assert.ts';
 import { usPerSecond } from '../harness/base/units.ts';
-import type { Job, RequestSpec, Workload } from '../harness/core/workload.ts';
+import type { Job, RequestSpec, Workload } from '../harness/domain/workload.ts';
 
 /**
  * All requests on one time axis in seconds, indexed by id, under the assumption that memory and compute are

@@ -1,6 +1,6 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 
-/** Exit codes: 0 ok, 1 a run failed, 2 bad input, 99 a threshold was crossed, 130 stopped by Ctrl-C. */
+/** Exit codes: 0 ok, 1 a run failed, 2 bad input, 99 a threshold was crossed, 130 interrupted by a signal. */
 export type ExitCode = 0 | 1 | 2 | 99 | 130;
 
 /**

@@ -59,7 +59,7 @@ function createParser(argv: readonly string[], onExit: (code: ExitCode) => void)
     .alias('help', 'h')
     .exitProcess(false)
     .wrap(Math.min(110, process.stdout.columns ?? 100))
-    .epilogue('Exit codes: 0 ok, 1 a run failed, 2 bad input, 99 a threshold was crossed.');
+    .epilogue('Exit codes: 0 ok, 1 a run failed, 2 bad input, 99 a threshold was crossed, 130 interrupted.');
   return parser.fail((message, error) => {
     throw error ?? new InputError(usageIssues(message, optionsOf(parser)));
   });

@@ -1,5 +1,5 @@
-import { kvCellBytes, layerWeightBytes, residentWeightBytes } from '../core/model-shape.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import { kvCellBytes, layerWeightBytes, residentWeightBytes } from '../domain/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import type { ClusterSpec, EngineSpec } from './resolved.ts';
 
 /** Memory of one group (one copy of the model), on the member that has the least room for KV. */

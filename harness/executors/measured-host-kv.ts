@@ -1,5 +1,5 @@
 import { must } from '../base/assert.ts';
-import type { LayerRange } from '../core/model-shape.ts';
+import type { LayerRange } from '../domain/model-shape.ts';
 
 /** The KV of requests in the host memory of one instance: real copies of cells, layer by layer. */
 export class HostKv {

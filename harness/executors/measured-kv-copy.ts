@@ -1,8 +1,15 @@
 import { assert } from '../base/assert.ts';
-import type { LayerRange } from '../core/model-shape.ts';
+import type { LayerRange } from '../domain/model-shape.ts';
 import type { PagedKv } from '../model/paged-kv.ts';
 import type { KvStore } from '../core/executor.ts';
-import type { MeasuredInstance } from './measured.ts';
+import type { ModelInstance } from '../model/model-instance.ts';
+import type { HostKv } from './measured-host-kv.ts';
+
+/** An emulated device: a model with KV slabs, and host memory beside it. */
+export interface MeasuredInstance {
+  readonly model: ModelInstance;
+  readonly hostKv: HostKv;
+}
 
 type Place = MeasuredInstance & { readonly tier: KvStore['tier'] };
 

@@ -1,7 +1,7 @@
 import { must } from '../base/assert.ts';
 import { createRng } from '../base/rng.ts';
-import type { LayerRange } from '../core/model-shape.ts';
-import type { RequestSpec } from '../core/workload.ts';
+import type { LayerRange } from '../domain/model-shape.ts';
+import type { RequestSpec } from '../domain/workload.ts';
 import type { InstanceId } from '../core/executor.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { DeviceTensor, TensorflowBackend } from '../backend/tensorflow-backend.ts';
 import { assert, must } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
-import type { LayerRange, ModelShape } from '../core/model-shape.ts';
-import type { RequestSpec } from '../core/workload.ts';
+import type { LayerRange, ModelShape } from '../domain/model-shape.ts';
+import type { RequestSpec } from '../domain/workload.ts';
 import { ModelInstance } from '../model/model-instance.ts';
 import { type BatchEntry, firstRows, type PlacedKv } from '../model/step-plan.ts';
 import { RemoteClock } from '../model/remote-clock.ts';
@@ -22,7 +22,7 @@ import type {
   WeightSource,
 } from '../core/executor.ts';
 import { HostKv } from './measured-host-kv.ts';
-import { copyKvPages } from './measured-kv-copy.ts';
+import { copyKvPages, type MeasuredInstance } from './measured-kv-copy.ts';
 import { type TokenOwners, type Transcript, TranscriptBook } from './measured-requests.ts';
 
 export interface MeasuredOptions {
@@ -31,12 +31,6 @@ export interface MeasuredOptions {
   /** Seed of the weights and of the prompts' token ids. */
   readonly seed: number;
   readonly blockSizeTokens: number;
-}
-
-/** An emulated device: a model with its KV slab, and the host memory beside it. */
-export interface MeasuredInstance {
-  readonly model: ModelInstance;
-  readonly hostKv: HostKv;
 }
 
 /**

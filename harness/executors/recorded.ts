@@ -24,29 +24,9 @@ type RecordedTime = RecordedStage | RecordedAttention;
  * in the executor.
  */
 export function recordExecutor(executor: Executor, recording: Recording): RecordedRun {
-  const run = { executorUs: 0 };
-  const timed = <Args extends readonly unknown[], T>(call: (...args: Args) => T) => {
-    return (...args: Args): T => {
-      const startUs = wallClockUs();
-      try {
-        return call(...args);
-      } finally {
-        run.executorUs += wallClockUs() - startUs;
-      }
-    };
-  };
-  const timedStage = timed((batch: MicroBatch, stage: Stage) => executor.runStage(batch, stage));
+  const clock = new CallClock();
+  const timed = clock.timed.bind(clock);
   const write = (line: RecordedTime): void => recording.write(`${JSON.stringify(line)}\n`);
-  const runStage = (batch: MicroBatch, stage: Stage): number => {
-    const durationUs = timedStage(batch, stage);
-    write(stageLine(batch, stage, durationUs));
-    return durationUs;
-  };
-  const attentionUs = (batch: MicroBatch, stage: Stage, remote: RemoteAttention): number => {
-    const durationUs = executor.attentionUs(batch, stage, remote);
-    write(attentionLine(stage, remote, durationUs));
-    return durationUs;
-  };
   return {
     executor: {
       startInstance: timed((...args) => executor.startInstance(...args)),
@@ -54,8 +34,6 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
       reshapeInstance: timed((...args) => executor.reshapeInstance(...args)),
       admitRequest: timed((...args) => executor.admitRequest(...args)),
       endRequest: timed((...args) => executor.endRequest(...args)),
-      runStage,
-      attentionUs,
       abandonBatch: timed((...args) => executor.abandonBatch(...args)),
       copyKv: timed((...args) => executor.copyKv(...args)),
       releaseKv: timed((...args) => executor.releaseKv(...args)),
@@ -64,11 +42,50 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
         executor.close();
         recording.close();
       },
+      ...recordTimes(executor, timed, write),
     },
     get executorUs() {
-      return run.executorUs;
+      return clock.us;
     },
   };
+}
+
+/** The calls whose durations are the recording. Attention at an owner is charged from its stage's own clock, and not timed twice. */
+function recordTimes(
+  executor: Executor,
+  timed: CallClock['timed'],
+  write: (line: RecordedTime) => void,
+): Pick<Executor, 'runStage' | 'attentionUs'> {
+  const runTimed = timed((batch: MicroBatch, stage: Stage) => executor.runStage(batch, stage));
+  return {
+    runStage: (batch, stage) => {
+      const durationUs = runTimed(batch, stage);
+      write(stageLine(batch, stage, durationUs));
+      return durationUs;
+    },
+    attentionUs: (batch, stage, remote) => {
+      const durationUs = executor.attentionUs(batch, stage, remote);
+      write(attentionLine(stage, remote, durationUs));
+      return durationUs;
+    },
+  };
+}
+
+/** Adds up the wall time of calls, microseconds. */
+class CallClock {
+  us = 0;
+
+  /** The same call, its wall time added. */
+  timed<Args extends readonly unknown[], T>(call: (...args: Args) => T): (...args: Args) => T {
+    return (...args) => {
+      const startUs = wallClockUs();
+      try {
+        return call(...args);
+      } finally {
+        this.us += wallClockUs() - startUs;
+      }
+    };
+  }
 }
 
 /** Receives the lines of a recording. */

@@ -1,5 +1,5 @@
-import type { Hardware } from '../core/hardware.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import { MemorylessExecutor } from './memoryless.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 import { ownAttention } from '../core/kv/remote-attention.ts';

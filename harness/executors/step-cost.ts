@@ -1,5 +1,5 @@
-import type { Hardware } from '../core/hardware.ts';
-import { layerWeightBytes, type ModelShape } from '../core/model-shape.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import { layerWeightBytes, type ModelShape } from '../domain/model-shape.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 
 /** The properties of a step on which its cost depends. */

@@ -1,5 +1,5 @@
 import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import { type GivenText, scoreTexts, type TokenScore } from '../model/teacher-forcing.ts';
 import { generatedTokens, type TokenOwners, type Transcript } from './measured-requests.ts';
 

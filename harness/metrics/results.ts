@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { InstanceState } from '../core/observer.ts';
+import type { InstanceState } from '../policy/views.ts';
 
 /**
  * The files of a results folder, which are the interface for everything that reads results. Times ending in `_us` are

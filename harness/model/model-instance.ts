@@ -1,6 +1,6 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
 import { assert, must } from '../base/assert.ts';
-import type { LayerRange, ModelShape } from '../core/model-shape.ts';
+import type { LayerRange, ModelShape } from '../domain/model-shape.ts';
 import { rmsNorm, runLayer } from './decoder-layer.ts';
 import { PagedKv } from './paged-kv.ts';
 import type { RemoteClock } from './remote-clock.ts';

@@ -1,6 +1,6 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
 import { assert, must } from '../base/assert.ts';
-import type { LayerRange } from '../core/model-shape.ts';
+import type { LayerRange } from '../domain/model-shape.ts';
 import type { TensorOps } from './tensor-ops.ts';
 
 export interface KvCellShape {

@@ -1,5 +1,5 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import type { TensorOps } from './tensor-ops.ts';
 
 /**

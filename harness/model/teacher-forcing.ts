@@ -1,5 +1,5 @@
 import type { DeviceTensor, TensorflowBackend } from '../backend/tensorflow-backend.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import { ModelInstance } from './model-instance.ts';
 import { type BatchEntry, firstRows } from './step-plan.ts';
 import { TensorOps } from './tensor-ops.ts';

@@ -1,5 +1,5 @@
 import { wallClockUs } from '../base/clock.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import { ModelInstance } from './model-instance.ts';
 import type { BatchEntry } from './step-plan.ts';
 import type { TensorOps } from './tensor-ops.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
 import { assert, must } from '../base/assert.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import { tensorBytes, type TensorOps } from './tensor-ops.ts';
 import {
   type LayerWeights,

@@ -1,6 +1,6 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
 import { createRng } from '../base/rng.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import { tensorBytes, type TensorOps } from './tensor-ops.ts';
 
 /**

@@ -4,7 +4,7 @@ import { createLengthSampler } from '../lengths.ts';
 import type { PlannedSource } from '../merge.ts';
 import { floatColumn, intColumn, none, RequestTable } from '../request-table.ts';
 import type { SourceOf } from '../source-schema.ts';
-import { layoutOf } from '../traces/formats.ts';
+import { layoutOf } from '../traces/formats/index.ts';
 import { type LoadedTrace, loadTrace } from '../traces/load-trace.ts';
 import { locateTrace } from '../traces/locate.ts';
 import { type TraceReport, traceWarnings } from '../traces/report.ts';

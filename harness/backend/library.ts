@@ -39,7 +39,7 @@ const partialMark = '.partial-';
 const maxPartialAgeMs = 86_400_000;
 
 export const bindingName = 'tfjs_binding.node';
-/** Name of the addon of quiet.cc, which is beside every binding built here. */
+/** Name of the addon of quiet.cc, in the same folder as every binding built here. */
 export const quietName = 'quiet.node';
 
 export function bindingFolderIn(libraryFolder: string): string {
@@ -62,7 +62,7 @@ export async function isWholeLibrary(folder: string, versions: LibraryVersions):
   }
 }
 
-/** Creates an empty folder beside the library's; its name identifies the process that fills it. */
+/** Creates an empty folder next to the library's; its name identifies the process that fills it. */
 export async function createPartial(libraryFolder: string): Promise<string> {
   return mkdtemp(`${libraryFolder}${partialMark}${hostname()}-${process.pid}-`);
 }

@@ -28,7 +28,7 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
   return [columns(rows), '', `cells: ${cells.map(({ id }) => id).join(' ')}`].join('\n');
 }
 
-/** A label and what it says. */
+/** A label and its text. */
 type Line = [string, string];
 
 function runLines({ config, stacks, numRequests }: RunPlan, numCells: number): Line[] {

@@ -10,7 +10,9 @@ import type { ResolvedConfig } from './resolved.ts';
 import { measureLoad } from './workload-load.ts';
 import type { WorkloadLoad } from './workload-load.ts';
 
-/** One dimensionless ratio of a run beside the paper's; null where it is undefined or not published. */
+/**
+ * One dimensionless ratio of a run and the paper's value of it; null where it is undefined or not published.
+ */
 type ScaleModelRow = Manifest['scale_model'][number];
 
 interface Scale {

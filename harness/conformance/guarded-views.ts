@@ -105,25 +105,25 @@ export function withGuardedViews(policy: Policy): Policy {
  * The guard of each object. There is one per object, and a guard maps to itself, so that a policy can compare
  * views by identity.
  */
-const walls = new WeakMap<object, object>();
+const guards = new WeakMap<object, object>();
 /**
  * The object behind each guard, for methods of the core's lists that are given a guarded object (`includes`,
  * `indexOf`).
  */
-const insides = new WeakMap<object, object>();
+const originals = new WeakMap<object, object>();
 
 function guard(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  const known = walls.get(value);
+  const known = guards.get(value);
   if (known !== undefined) return known;
-  const wall = createWall(value);
-  walls.set(value, wall);
-  walls.set(wall, wall);
-  insides.set(wall, value);
-  return wall;
+  const proxy = createGuard(value);
+  guards.set(value, proxy);
+  guards.set(proxy, proxy);
+  originals.set(proxy, value);
+  return proxy;
 }
 
-function createWall(value: object): object {
+function createGuard(value: object): object {
   const rules = keysOf(value);
   return new Proxy(value, {
     get(target, key) {
@@ -138,8 +138,8 @@ function createWall(value: object): object {
       const inner: unknown = Reflect.get(target, key, target);
       if (typeof inner !== 'function') return guard(inner);
       return (...args: readonly unknown[]): unknown => {
-        const handed = args.map(handOver);
-        const result: unknown = Reflect.apply(inner, target, handed);
+        const passed = args.map(toOriginal);
+        const result: unknown = Reflect.apply(inner, target, passed);
         // A new list belongs to the policy and may become part of its answer; only its elements are guarded.
         return Array.isArray(result) ? result.map(guard) : guard(result);
       };
@@ -154,9 +154,9 @@ function createWall(value: object): object {
  * Prepares an argument for a method of the core's own lists: unwraps guarded objects and guards what
  * callbacks receive.
  */
-function handOver(arg: unknown): unknown {
+function toOriginal(arg: unknown): unknown {
   if (isCallback(arg)) return guardCallback(arg);
-  return typeof arg === 'object' && arg !== null ? (insides.get(arg) ?? arg) : arg;
+  return typeof arg === 'object' && arg !== null ? (originals.get(arg) ?? arg) : arg;
 }
 
 type Callback = (...args: readonly unknown[]) => unknown;

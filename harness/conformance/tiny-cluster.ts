@@ -47,7 +47,7 @@ export const tinyModel: ModelShape = {
 
 export const blockSizeTokens = 16;
 
-/** Returns a device with memory for exactly `blocks` KV blocks beside the whole model. */
+/** Returns a device with memory for the whole model and exactly `blocks` KV blocks. */
 export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
   const weights = residentWeightBytes(tinyModel) + tinyModel.numLayers * layerWeightBytes(tinyModel);
   const blockBytes = tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens);

@@ -16,8 +16,8 @@ export class Priorities {
   }
 
   /**
-   * Returns undefined if all classes have the same priority. `targetBlocks` is the largest load of one
-   * instance, in blocks, beside a request of high priority.
+   * Returns undefined if all classes have the same priority. `targetBlocks` is the largest load, in blocks,
+   * of an instance that hosts high priority.
    */
   static of(classes: readonly RequestClass[], targetBlocks: number): Priorities | undefined {
     const levels = classes.map(({ priority }) => priority);

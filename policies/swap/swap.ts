@@ -55,12 +55,12 @@ export const swap = definePolicy({
 
     onSchedule: (group, view) => {
       const decisions: Decision[] = [];
-      const swappingIn = [...group.swapped].filter(({ status }) => status.kind === 'swapping-in');
+      const comingBack = [...group.swapped].filter(({ status }) => status.kind === 'swapping-in');
       const { running, exchanging, numMigratingIn, limits, freeBlocks, totalBlocks } = group;
-      let slots = limits.maxRunning - running.length - numMigratingIn - swappingIn.length;
+      let slots = limits.maxRunning - running.length - numMigratingIn - comingBack.length;
       let free = freeBlocks - Math.ceil(headroomRatio * totalBlocks);
-      let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - sumOfBlocks(swappingIn);
-      let isAlone = running.length + exchanging.length + swappingIn.length === 0;
+      let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - sumOfBlocks(comingBack);
+      let isAlone = running.length + exchanging.length + comingBack.length === 0;
       for (const request of byArrival(group)) {
         // Counts room for the next token as well, or the request would be swapped out again at once.
         const blocks = Math.ceil(request.tokens / view.blockSizeTokens);

@@ -53,13 +53,14 @@ export class Deque<T> {
   remove(item: T): boolean {
     for (let index = 0; index < this.#length; index += 1) {
       if (this.at(index) !== item) continue;
-      this.#removeAt(index);
+      this.removeAt(index);
       return true;
     }
     return false;
   }
 
-  #removeAt(index: number): void {
+  /** Takes out the item at `index`, from 0 to `length - 1`. */
+  removeAt(index: number): void {
     if (index < this.#length / 2) {
       for (let at = index; at > 0; at -= 1) this.#swap(at, at - 1);
       this.popFront();

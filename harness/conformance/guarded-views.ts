@@ -36,7 +36,7 @@ const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   waiting: true,
   running: true,
   swapped: true,
-  exchanging: true,
+  stalled: true,
   limits: true,
   totalBlocks: true,
   freeBlocks: true,
@@ -60,7 +60,7 @@ const instanceKeys: Readonly<Record<keyof InstanceView, true>> = {
   totalCells: true,
   usedCells: true,
   hostKvBytes: true,
-  hostMemoryBytes: true,
+  hardware: true,
 };
 
 const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {

@@ -128,7 +128,7 @@ export class Eviction {
   /** Returns how many KV blocks of the group still fit in host memory, the minimum over its members. */
   #hostBlocks({ stages }: GroupView): number {
     const rooms = stages.map(({ instance, numLayers }) => {
-      return (instance.hostMemoryBytes - instance.hostKvBytes) / (numLayers * this.#cellBytes);
+      return (instance.hardware.hostMemoryBytes - instance.hostKvBytes) / (numLayers * this.#cellBytes);
     });
     return Math.floor(Math.min(...rooms));
   }

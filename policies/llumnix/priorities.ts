@@ -31,8 +31,8 @@ export class Priorities {
 
   /** Tells whether the group has a request of high priority. */
   isHost(group: GroupView): boolean {
-    const { running, exchanging, swapped, waiting } = group;
-    return [running, exchanging, swapped, waiting].some((list) => this.#hasHigh(list));
+    const { running, stalled, swapped, waiting } = group;
+    return [running, stalled, swapped, waiting].some((list) => this.#hasHigh(list));
   }
 
   /**

@@ -28,6 +28,11 @@ const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   migratesTo: true,
 };
 
+/** Of a request's status, whatever else the core's state has. */
+const statusKeys = allowed('kind reason');
+
+const statusRules: Rules = { name: 'a status', keys: statusKeys };
+
 const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   id: true,
   phase: true,
@@ -96,7 +101,12 @@ export function withGuardedViews(policy: Policy): Policy {
     get(target, key) {
       const ask: unknown = Reflect.get(target, key, target);
       if (typeof ask !== 'function') return ask;
-      return (...args: readonly unknown[]): unknown => Reflect.apply(ask, target, args.map(guard));
+      return (...args: readonly unknown[]): unknown =>
+        Reflect.apply(
+          ask,
+          target,
+          args.map((arg) => guard(arg)),
+        );
     },
   });
 }
@@ -106,19 +116,23 @@ const walls = new WeakMap<object, object>();
 /** What is behind each wall, for lists that are asked for it (`includes`, `indexOf`). */
 const insides = new WeakMap<object, object>();
 
-function guard(value: unknown): unknown {
+function guard(value: unknown, rules?: Rules): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const known = walls.get(value);
   if (known !== undefined) return known;
-  const wall = createWall(value);
+  const wall = createWall(value, rules ?? rulesOf(value));
   walls.set(value, wall);
   walls.set(wall, wall);
   insides.set(wall, value);
   return wall;
 }
 
-function createWall(value: object): object {
-  const rules = keysOf(value);
+interface Rules {
+  readonly name: string;
+  readonly keys: Readonly<Record<string, true>>;
+}
+
+function createWall(value: object, rules: Rules | undefined): object {
   return new Proxy(value, {
     get(target, key) {
       if (
@@ -130,12 +144,13 @@ function createWall(value: object): object {
         throw new TypeError(`${rules.name} has no "${key}": the contract does not promise it`);
       }
       const inner: unknown = Reflect.get(target, key, target);
-      if (typeof inner !== 'function') return guard(inner);
+      if (typeof inner !== 'function')
+        return guard(inner, rules?.keys === requestKeys ? statusRules : undefined);
       return (...args: readonly unknown[]): unknown => {
         const handed = args.map(handOver);
         const result: unknown = Reflect.apply(inner, target, handed);
         // A new list is the policy's own, and may become part of its answer; what stands in it is not.
-        return Array.isArray(result) ? result.map(guard) : guard(result);
+        return Array.isArray(result) ? result.map((each: unknown) => guard(each)) : guard(result);
       };
     },
     set: refuseWrite,
@@ -158,7 +173,12 @@ function isCallback(value: unknown): value is Callback {
 
 /** What a list hands to a callback (`filter`, `map`, `sort`) is behind the wall as well. */
 function guardCallback(callback: Callback): Callback {
-  return (...args) => Reflect.apply(callback, undefined, args.map(guard));
+  return (...args) =>
+    Reflect.apply(
+      callback,
+      undefined,
+      args.map((arg) => guard(arg)),
+    );
 }
 
 function isIndex(key: string): boolean {
@@ -169,7 +189,7 @@ function refuseWrite(_target: object, key: string | symbol): never {
   throw new TypeError(`a view is read-only: "${String(key)}" cannot be changed; return a decision instead`);
 }
 
-function keysOf(value: object): { name: string; keys: Readonly<Record<string, true>> } | undefined {
+function rulesOf(value: object): Rules | undefined {
   if (isOneOf(value, [Request, RequestReport])) return { name: 'a request', keys: requestKeys };
   if (isOneOf(value, [InstanceGroup, ReportedGroup])) return { name: 'a group', keys: groupKeys };
   if (isOneOf(value, [Instance, ReportedInstance])) return { name: 'an instance', keys: instanceKeys };

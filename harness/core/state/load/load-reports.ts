@@ -73,8 +73,8 @@ export class LoadReports {
     const reported = this.#groups.get(group);
     if (reported?.isWatched !== true) return;
     const { nowUs } = this.#state;
-    reported.report.isFollowedAt(nowUs);
-    for (const { carriesReport, report } of group.inFlight) if (carriesReport) report?.isFollowedAt(nowUs);
+    reported.report.expireAt(nowUs);
+    for (const { carriesReport, report } of group.inFlight) if (carriesReport) report?.expireAt(nowUs);
   }
 
   forget(group: InstanceGroup): void {

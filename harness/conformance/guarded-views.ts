@@ -65,7 +65,7 @@ const instanceKeys: Readonly<Record<keyof InstanceView, true>> = {
   totalCells: true,
   usedCells: true,
   hostKvBytes: true,
-  hostMemoryBytes: true,
+  hardware: true,
 };
 
 const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {

@@ -203,7 +203,7 @@ export function runTiny(run: TinyRun): TinyResult {
     ...engineOf(run),
     workload: workloadOf(run.specs, run.classes),
     stack,
-    executor: run.executor ?? new SimulatedExecutor(tinyModel, hardware),
+    executor: run.executor ?? new SimulatedExecutor(tinyModel),
     observer: seen,
     sampleIntervalUs: run.sampleIntervalUs ?? 10_000,
     faults: run.faults ?? [],
@@ -246,7 +246,7 @@ export function stackOf(
   { policySeed = 1, classes = defaultClasses }: Pick<TinyRun, 'policySeed' | 'classes'> = {},
 ): PolicyStack {
   const rng = createRng(policySeed, 'policy');
-  const deps = { rng, model: tinyModel, hardware, blockSizeTokens, classes };
+  const deps = { rng, model: tinyModel, startHardware: hardware, blockSizeTokens, classes };
   const members = definitions.map((definition) => ({
     name: definition.name,
     capabilities: definition.capabilities,

@@ -1,3 +1,4 @@
+import type { Hardware } from '../domain/hardware.ts';
 import type { Limits } from './decisions.ts';
 
 /** Read-only windows on the core's state. They hold ids and numbers, and never a request's true output length. */
@@ -74,7 +75,8 @@ export interface InstanceView {
   readonly totalCells: number;
   readonly usedCells: number;
   readonly hostKvBytes: number;
-  readonly hostMemoryBytes: number;
+  /** What it runs on. */
+  readonly hardware: Hardware;
 }
 
 export interface StageView {

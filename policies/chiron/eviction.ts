@@ -123,7 +123,7 @@ export class Eviction {
   /** KV blocks of the group for which every member has host memory. */
   #hostBlocks({ stages }: GroupView): number {
     const rooms = stages.map(({ instance, numLayers }) => {
-      return (instance.hostMemoryBytes - instance.hostKvBytes) / (numLayers * this.#cellBytes);
+      return (instance.hardware.hostMemoryBytes - instance.hostKvBytes) / (numLayers * this.#cellBytes);
     });
     return Math.floor(Math.min(...rooms));
   }

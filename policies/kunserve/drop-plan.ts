@@ -1,7 +1,10 @@
+import type { Hardware } from '../../harness/policy/index.ts';
+
 /** A group that may be merged: together its instances hold one copy of the model. */
 export interface Candidate {
   readonly groupId: number;
-  readonly numInstances: number;
+  /** What its instances run on. */
+  readonly members: readonly Hardware[];
   /** Whether its memory is short: the plan is for those groups' demand. */
   readonly isOverloaded: boolean;
   /** KV blocks that its queued requests lack. */
@@ -16,8 +19,8 @@ interface DropLimits {
   readonly neededBytes: number;
   readonly copyBytes: number;
   readonly maxStages: number;
-  /** KV blocks of a pipeline of so many instances. */
-  readonly pipelineBlocks: (numInstances: number) => number;
+  /** KV blocks of a pipeline of these instances. */
+  readonly pipelineBlocks: (members: readonly Hardware[]) => number;
 }
 
 /**
@@ -40,36 +43,37 @@ export function planDrop(
   for (let freedBytes = 0; freedBytes < neededBytes; freedBytes += copyBytes) {
     const [a, b, ...others] = sets;
     if (a === undefined || b === undefined) break;
-    const numInstances = a.numInstances + b.numInstances;
-    const gain =
-      pipelineBlocks(numInstances) - pipelineBlocks(a.numInstances) - pipelineBlocks(b.numInstances);
-    if (numInstances > maxStages || gain <= 0) break;
-    sets = [...others, union(a, b)].toSorted(bySize);
+    const merged = union(a, b);
+    const gain = pipelineBlocks(merged.members) - pipelineBlocks(a.members) - pipelineBlocks(b.members);
+    if (merged.members.length > maxStages || gain <= 0) break;
+    sets = [...others, merged].toSorted(bySize);
   }
   return sets.filter(({ groupIds }) => groupIds.length > 1).map(({ groupIds }) => groupIds);
 }
 
 /**
  * The smallest other groups with which a group becomes a pipeline in which a request fits that is larger than the group;
- * nothing if it would not fit with any. `fits` says whether it does in a pipeline of so many instances.
+ * nothing if it would not fit with any. `fits` says whether it does in a pipeline of these instances.
  */
 export function planGrowth(
-  candidates: readonly Pick<Candidate, 'groupId' | 'numInstances'>[],
+  candidates: readonly Pick<Candidate, 'groupId' | 'members'>[],
   {
     groupId,
     maxStages,
     fits,
-  }: { groupId: number; maxStages: number; fits: (numInstances: number) => boolean },
+  }: { groupId: number; maxStages: number; fits: (members: readonly Hardware[]) => boolean },
 ): readonly number[] | undefined {
   const groupIds = [groupId];
-  let numInstances = candidates.find((each) => each.groupId === groupId)?.numInstances;
-  if (numInstances === undefined) return undefined;
+  const members = candidates.find((each) => each.groupId === groupId)?.members.slice();
+  if (members === undefined) return undefined;
   const others = candidates.filter((each) => each.groupId !== groupId);
-  for (const other of others.toSorted((a, b) => a.numInstances - b.numInstances || a.groupId - b.groupId)) {
-    numInstances += other.numInstances;
-    if (numInstances > maxStages) return undefined;
+  for (const other of others.toSorted(
+    (a, b) => a.members.length - b.members.length || a.groupId - b.groupId,
+  )) {
+    members.push(...other.members);
+    if (members.length > maxStages) return undefined;
     groupIds.push(other.groupId);
-    if (fits(numInstances)) return groupIds;
+    if (fits(members)) return groupIds;
   }
   return undefined;
 }
@@ -77,14 +81,14 @@ export function planGrowth(
 function union(a: MergedSet, b: MergedSet): MergedSet {
   return {
     groupIds: [...a.groupIds, ...b.groupIds],
-    numInstances: a.numInstances + b.numInstances,
+    members: [...a.members, ...b.members],
     isOverloaded: a.isOverloaded || b.isOverloaded,
     unmetBlocks: a.unmetBlocks + b.unmetBlocks,
   };
 }
 
 function bySize(a: MergedSet, b: MergedSet): number {
-  const bySizeAlone = a.numInstances - b.numInstances;
+  const bySizeAlone = a.members.length - b.members.length;
   const byNeed = Number(b.isOverloaded) - Number(a.isOverloaded) || b.unmetBlocks - a.unmetBlocks;
   return bySizeAlone || byNeed || (a.groupIds[0] as number) - (b.groupIds[0] as number);
 }

@@ -4,6 +4,7 @@ import {
   type Decision,
   definePolicy,
   type GroupView,
+  type Hardware,
   type KvTransition,
   type MemoryNeed,
   type PolicyDeps,
@@ -132,9 +133,9 @@ class KunServe {
   #grow(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] {
     const blocks = need.blocks + blocksHeld(group, need.requestId);
     if (blocks <= group.totalBlocks) return [];
-    const fits = (numInstances: number): boolean => this.#units.pipelineBlocks(numInstances) >= blocks;
+    const fits = (members: readonly Hardware[]): boolean => this.#units.pipelineBlocks(members) >= blocks;
     const cancels = this.#cancelRestores([group], view);
-    if (cancels.length > 0 && fits(group.stages.length)) return cancels;
+    if (cancels.length > 0 && fits(group.stages.map(({ instance }) => instance.hardware))) return cancels;
     const candidates = this.#candidates(view);
     if (cancels.length > 0) candidates.push(this.#candidateOf(group, false));
     const groupIds = planGrowth(candidates, { groupId: group.id, maxStages: this.#maxStages, fits });
@@ -171,7 +172,7 @@ class KunServe {
   #candidateOf(group: GroupView, isShort: boolean, need?: RunningNeed): Candidate {
     return {
       groupId: group.id,
-      numInstances: group.stages.length,
+      members: group.stages.map(({ instance }) => instance.hardware),
       isOverloaded: isShort,
       unmetBlocks: unmetBlocks(group, this.#blockSizeTokens, need),
     };

@@ -72,7 +72,8 @@ export const swap = definePolicy({
 
 /** Blocks that the host links of a group's members move during one step. */
 function blocksPerStep(group: GroupView, deps: PolicyDeps): number {
-  const bytesPerUs = (group.stages.length * deps.hardware.hostLink.bytesPerSecond) / 1e6;
+  const rates = group.stages.map(({ instance }) => instance.hardware.hostLink.bytesPerSecond);
+  const bytesPerUs = rates.reduce((sum, rate) => sum + rate, 0) / 1e6;
   return (
     (group.lastStepUs * bytesPerUs) / (kvCellBytes(deps.model, deps.blockSizeTokens) * deps.model.numLayers)
   );
@@ -82,7 +83,7 @@ function fitsOnHost(group: GroupView, request: RequestView, deps: PolicyDeps): b
   return group.stages.every(
     ({ instance, numLayers }) =>
       instance.hostKvBytes + request.kvBlocks * numLayers * kvCellBytes(deps.model, deps.blockSizeTokens) <=
-      instance.hostMemoryBytes,
+      instance.hardware.hostMemoryBytes,
   );
 }
 

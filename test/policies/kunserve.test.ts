@@ -37,6 +37,8 @@ const pipelinesWith = (waitingBlocks: number) =>
 
 const setsFor = (view: ClusterView) => poll(create(), view)[0]?.length;
 
+const alike = (size: number) => Array.from({ length: size }, () => deps.startHardware);
+
 const kindsOf = (decisions: readonly Decision[] | undefined) => decisions?.map(({ kind }) => kind);
 
 describe('memory units', () => {
@@ -44,11 +46,11 @@ describe('memory units', () => {
     const units = memoryUnits(deps);
     expect(units.copyBytes).toBe(tinyModel.numLayers * layerWeightBytes(tinyModel));
     expect(units.blockBytes).toBe(tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens));
-    expect(units.undroppedCells).toBe(instanceBlocks * tinyModel.numLayers);
-    expect(units.pipelineBlocks(1)).toBe(instanceBlocks);
+    expect(units.undroppedCells(deps.startHardware)).toBe(instanceBlocks * tinyModel.numLayers);
+    expect(units.pipelineBlocks(alike(1))).toBe(instanceBlocks);
     // Two instances hold twice the blocks, and what one copy of the weights took.
     const gained = units.copyBytes / units.blockBytes;
-    expect(units.pipelineBlocks(2)).toBe(Math.floor(2 * instanceBlocks + gained));
+    expect(units.pipelineBlocks(alike(2))).toBe(Math.floor(2 * instanceBlocks + gained));
   });
 });
 
@@ -166,8 +168,8 @@ describe('memory pressure', () => {
     expect(large(instanceBlocks)).toBeUndefined();
     expect(large(instanceBlocks + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2] }]);
     const { pipelineBlocks } = memoryUnits(deps);
-    expect(large(pipelineBlocks(2) + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2, 1] }]);
-    expect(large(pipelineBlocks(4) + 1)).toBeUndefined();
+    expect(large(pipelineBlocks(alike(2)) + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2, 1] }]);
+    expect(large(pipelineBlocks(alike(4)) + 1)).toBeUndefined();
   });
 });
 

@@ -15,7 +15,7 @@ export const instanceBlocks = 20;
 export const deps: PolicyDeps = {
   rng: createRng(1, 'policy'),
   model: tinyModel,
-  hardware: tinyHardware(instanceBlocks),
+  startHardware: tinyHardware(instanceBlocks),
   blockSizeTokens,
   classes: [{ name: 'default', priority: 0, slo: {} }],
 };
@@ -51,7 +51,7 @@ export function instanceView(id: number, about: Partial<InstanceView> = {}): Ins
     totalCells: instanceBlocks * tinyModel.numLayers,
     usedCells: 0,
     hostKvBytes: 0,
-    hostMemoryBytes: 0,
+    hardware: deps.startHardware,
     ...about,
   };
 }

@@ -79,8 +79,8 @@ export function hostBytes(
 /** Why the host memory cannot take the request's KV, if it cannot. */
 export function hostProblem(cluster: Cluster, request: Request, layout: KvLayout): string | undefined {
   for (const part of layout.parts) {
-    const { hostKvBytes, hostMemoryBytes, id } = part.instance;
-    if (hostKvBytes + hostBytes(cluster, request, part) > hostMemoryBytes)
+    const { hostKvBytes, hardware, id } = part.instance;
+    if (hostKvBytes + hostBytes(cluster, request, part) > hardware.hostMemoryBytes)
       return `host memory of instance ${id} is full`;
   }
   return undefined;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { decisionKinds } from '../policy/decisions.ts';
+import { decidingMoments } from '../policy/moments.ts';
 import type { InstanceState } from '../policy/views.ts';
 
 /**
@@ -44,8 +46,8 @@ export type RequestRow = z.infer<typeof requestRowSchema>;
 export const decisionRowSchema = z.strictObject({
   time_us: timeUs,
   policy: z.string(),
-  moment: z.string(),
-  kind: z.string(),
+  moment: z.enum(decidingMoments),
+  kind: z.enum(decisionKinds),
   /** The decision's data, without kind and reason. */
   data: z.record(z.string(), z.unknown()),
   reason: z.string(),

@@ -1,7 +1,7 @@
 import type {
   ClusterView,
   GroupView,
-  MigrateDecision,
+  DecisionOf,
   MigrationProtocol,
   RequestView,
 } from '../../harness/policy/index.ts';
@@ -51,13 +51,13 @@ export class Migration {
   }
 
   /** Pairs the fullest source with the freest target, and so on; a source that has nothing to move leaves its target to the next. */
-  pair(view: ClusterView): readonly MigrateDecision[] {
+  pair(view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const sources = states.filter((state) => this.#isSource(state));
     const targets = states.filter((state) => this.#isTarget(state));
     sources.sort((a, b) => compare(a.freeness, b.freeness) || a.group.id - b.group.id);
     targets.sort((a, b) => compare(b.freeness, a.freeness) || a.group.id - b.group.id);
-    const decisions: MigrateDecision[] = [];
+    const decisions: DecisionOf<'migrate'>[] = [];
     for (const source of sources) {
       const target = targets[decisions.length];
       if (target === undefined) break;
@@ -67,7 +67,7 @@ export class Migration {
   }
 
   /** A migration is done: the pair goes on, if both still are what they were. */
-  continue(from: number, to: number, view: ClusterView): readonly MigrateDecision[] {
+  continue(from: number, to: number, view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const source = states.find(({ group }) => group.id === from);
     const target = states.find(({ group }) => group.id === to);
@@ -87,7 +87,7 @@ export class Migration {
   }
 
   /** One request of the source, if there is one to move: the pair is found by what instances report, the victim by the source itself. */
-  #migrate(source: State, target: State, view: ClusterView): readonly MigrateDecision[] {
+  #migrate(source: State, target: State, view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const victim = this.#victim(view.local(source.group.id) ?? source.group, target.group);
     if (victim === undefined) return [];
     const cause = this.#causeOf(source);

@@ -1,4 +1,5 @@
 import { must } from '../../base/assert.ts';
+import type { Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { logDecision } from '../decision-log.ts';
 import { regroup, requestsOf } from './drop.ts';
@@ -94,7 +95,8 @@ function stopGroup(cluster: Cluster, group: InstanceGroup): void {
   for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
   stopLoading(cluster, group);
   for (const { source, decision } of group.deferred.splice(0)) {
-    logDecision(cluster, source, decision, `group ${group.id} has lost a member`);
+    const lost: Refusal<'preempt'> = `group ${group.id} has lost a member`;
+    logDecision(cluster, source, decision, lost);
   }
   stopSteps(cluster, group);
 }

@@ -1,5 +1,4 @@
-import { describe } from '../../policy/check-answer.ts';
-import type { RestoreDecision } from '../../policy/decisions.ts';
+import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup, Retirement } from '../state/group.ts';
@@ -12,10 +11,10 @@ import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
  * Restoring parameters (KunServe, section 4.4): members load the layers that they lack while the group serves; then each
  * is a group of its own. Says why not, or begins to load.
  */
-export function restore(cluster: Cluster, decision: RestoreDecision): string | undefined {
+export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refusal<'restore'> | undefined {
   const group = cluster.topology.group(decision.groupId);
   if (group === undefined) return `there is no group ${decision.groupId}`;
-  const problem = restoreProblem(cluster, group, decision.running);
+  const problem = restoreProblem(cluster, group);
   if (problem !== undefined) return problem;
   group.phase = 'restoring';
   cluster.effects.note('restoreStarted', {
@@ -32,14 +31,7 @@ export function restore(cluster: Cluster, decision: RestoreDecision): string | u
   return undefined;
 }
 
-function restoreProblem(
-  cluster: Cluster,
-  group: InstanceGroup,
-  running: Retirement['running'],
-): string | undefined {
-  if (running !== 'finish' && running !== 'move-back') {
-    return `running must be "finish" or "move-back", got ${describe(running)}`;
-  }
+function restoreProblem(cluster: Cluster, group: InstanceGroup): Refusal<'restore'> | undefined {
   if (group.phase !== 'serving') return `group ${group.id} is ${group.phase}`;
   if (group.pipeline.length < 2) return `group ${group.id} is a single instance already`;
   if (group.stalled.length > 0) return `group ${group.id} still exchanges KV`;
@@ -51,7 +43,10 @@ function restoreProblem(
 }
 
 /** Stops a restore that has not split the group yet. */
-export function cancelRestore(cluster: Cluster, groupId: number): string | undefined {
+export function cancelRestore(
+  cluster: Cluster,
+  { groupId }: DecisionOf<'cancelRestore'>,
+): Refusal<'cancelRestore'> | undefined {
   const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;

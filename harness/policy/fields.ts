@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { describeValue } from './describe-value.ts';
+
+/**
+ * The pieces that schemas of answers are made of. Each says what a field must be in words that `problemOf` puts behind the
+ * field's name.
+ */
+
+type ErrorParams = { readonly error: z.core.$ZodErrorMap };
+
+function mustBe(what: string): ErrorParams {
+  return { error: ({ input }) => `must be ${what}, got ${describeValue(input)}` };
+}
+
+/** The id of a group that the view shows. */
+export const groupId = z.int(mustBe('the id of a group'));
+
+/** The id of a request that the view shows. */
+export const requestId = z.int(mustBe('the id of a request'));
+
+/** An integer of at least 1. */
+export const count = z.int(mustBe('an integer of at least 1')).min(1, mustBe('an integer of at least 1'));
+
+export const flag = z.boolean(mustBe('true or false'));
+
+/** A label of instances. */
+export const role = z
+  .string(mustBe('letters, digits and dashes'))
+  .regex(/^[A-Za-z0-9-]+$/, mustBe('letters, digits and dashes'));
+
+/** A number from 0 up to, but not including, 1. */
+export const ratio = z
+  .number(mustBe('a number from 0 up to, but not including, 1'))
+  .min(0, mustBe('a number from 0 up to, but not including, 1'))
+  .lt(1, mustBe('a number from 0 up to, but not including, 1'));
+
+export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z.enum(values, mustBe(values.map((value) => `"${value}"`).join(' or ')));
+}
+
+function isDistinct(list: readonly unknown[]): boolean {
+  return new Set(list).size === list.length;
+}
+
+/** A list of at least `min` items, each there once. */
+export function distinct<Item extends z.ZodType>(item: Item, min: number, what: string) {
+  return z.array(item, mustBe(what)).min(min, mustBe(what)).refine(isDistinct, mustBe(what)).readonly();
+}
+
+/** An object with these fields and no others. */
+export function record<const Fields extends z.core.$ZodShape>(fields: Fields) {
+  const names = Object.keys(fields).join(', ');
+  return z.strictObject(fields, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `has no "${issue.keys.join('", "')}"; there are ${names}`
+        : mustBe('an object').error(issue),
+  });
+}
+
+/** One of several objects, told apart by their `kind`. */
+export function variants<
+  const Options extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]],
+>(options: Options, kinds: readonly string[]) {
+  return z.discriminatedUnion('kind', options, mustBe(`one of "${kinds.join('", "')}"`));
+}
+
+/** The first thing that is wrong with an answer, in words, if anything; `name` is what the answer as a whole is called. */
+export function problemOf(schema: z.ZodType, name: string, answer: unknown): string | undefined {
+  const [issue] = schema.safeParse(answer).error?.issues ?? [];
+  if (issue === undefined) return undefined;
+  return `${issue.path.length === 0 ? name : issue.path.join('.')} ${issue.message}`;
+}

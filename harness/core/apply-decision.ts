@@ -14,7 +14,7 @@ import type { MemoryNeed } from '../policy/views.ts';
 import { logDecision } from './decision-log.ts';
 import { preempt } from './decisions/preempt.ts';
 import { setLimits } from './decisions/set-limits.ts';
-import { bringBack } from './decisions/swap-in.ts';
+import { beginSwapIn } from './decisions/swap-in.ts';
 import { cancelDrain, drain, setRole } from './groups/drain.ts';
 import { drop } from './groups/drop.ts';
 import { cancelRestore, restore } from './groups/restore.ts';
@@ -36,7 +36,7 @@ type Act<Kind extends ActingKind> = (
 const acts: { readonly [Kind in ActingKind]: Act<Kind> } = {
   preempt,
   wait: () => undefined,
-  swapIn: bringBack,
+  swapIn: beginSwapIn,
   migrate,
   setLimits,
   drop,
@@ -59,7 +59,7 @@ export function applyDecisions(
     const source = { policy: answer.policy, moment };
     checkReadable(source, decision);
     if (decision.kind === 'wait' && moment === 'onMemoryPressure') continue;
-    if (mustComeBackFirst(cluster, source, decision)) continue;
+    if (deferIfInFlight(cluster, source, decision)) continue;
     const error = apply(cluster, source, decision);
     logDecision(cluster, source, decision, error);
     if (error === undefined) numApplied += 1;
@@ -80,9 +80,9 @@ export function makeRoom(cluster: Cluster, group: InstanceGroup, need: MemoryNee
 
 /**
  * Between steps nearly every running request is in a micro-batch. A decision to give one up is then kept and carried
- * out when it comes back; under memory pressure it has to be now or not at all.
+ * out when it comes back; under memory pressure it has to be now or not at all. Whether the decision is kept.
  */
-function mustComeBackFirst(cluster: Cluster, source: DecisionSource, decision: Decision): boolean {
+function deferIfInFlight(cluster: Cluster, source: DecisionSource, decision: Decision): boolean {
   if (decision.kind !== 'preempt' || source.moment === 'onMemoryPressure') return false;
   const request = cluster.requests.live.get(decision.requestId);
   const group = request === undefined ? undefined : cluster.topology.groupOf(request);
@@ -95,7 +95,7 @@ function mustComeBackFirst(cluster: Cluster, source: DecisionSource, decision: D
 export function applyDeferred(cluster: Cluster, group: InstanceGroup): void {
   const deferred = group.deferred.splice(0);
   for (const { source, decision } of deferred) {
-    if (mustComeBackFirst(cluster, source, decision)) continue;
+    if (deferIfInFlight(cluster, source, decision)) continue;
     logDecision(cluster, source, decision, apply(cluster, source, decision));
   }
 }

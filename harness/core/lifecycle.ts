@@ -49,10 +49,10 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
 }
 
 /** `class held`: nothing of its class can be placed now. */
-type Placing = 'placed' | 'held' | 'class held';
+type DispatchOutcome = 'placed' | 'held' | 'class held';
 
 /** Asks where the request goes; without an answer, or when that is refused, it is to be held until something has changed. */
-function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Placing {
+function dispatch(cluster: Cluster, request: Request, isRetry: boolean): DispatchOutcome {
   const answer = cluster.stack.dispatch(request, cluster.reports.view);
   if (answer === undefined) return 'held';
   const { value } = answer;
@@ -112,14 +112,14 @@ function place(
   return undefined;
 }
 
-/** The request leaves its group without its KV and is placed anew. */
-export function computeElsewhere(cluster: Cluster, request: Request): void {
+/** The request loses its KV and its group, and is computed again wherever it is dispatched to. */
+export function recomputeElsewhere(cluster: Cluster, request: Request): void {
   loseKv(cluster, request);
-  placeAnew(cluster, request);
+  redispatch(cluster, request);
 }
 
-/** A request without KV that has lost its group waits at the cluster to be placed anew. */
-export function placeAnew(cluster: Cluster, request: Request): void {
+/** A request without KV that loses its group waits at the cluster to be dispatched again. */
+export function redispatch(cluster: Cluster, request: Request): void {
   request.hold(cluster.requests.held);
   planRetry(cluster);
 }

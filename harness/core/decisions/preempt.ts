@@ -1,6 +1,6 @@
 import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import { hostProblem, swapOut } from '../kv/swap.ts';
-import { computeElsewhere, loseKv } from '../lifecycle.ts';
+import { recomputeElsewhere, loseKv } from '../lifecycle.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { Request } from '../state/request.ts';
@@ -31,7 +31,7 @@ function canBeGivenUp({ status }: Request, mode: Preempt['mode']): boolean {
 function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Request): undefined {
   notePreemption(group, request);
   if (group.phase === 'retiring' || group.phase === 'draining') {
-    computeElsewhere(cluster, request);
+    recomputeElsewhere(cluster, request);
     return;
   }
   loseKv(cluster, request);

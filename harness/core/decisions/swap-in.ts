@@ -1,11 +1,11 @@
 import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import { growMemory } from '../kv/grow-memory.ts';
 import { swapIn } from '../kv/swap.ts';
-import { computeElsewhere } from '../lifecycle.ts';
+import { recomputeElsewhere } from '../lifecycle.ts';
 import type { Cluster } from '../state/cluster.ts';
 
 /** Takes blocks for a swapped request and copies its KV back. Says why not. */
-export function bringBack(
+export function beginSwapIn(
   cluster: Cluster,
   { requestId }: DecisionOf<'swapIn'>,
 ): Refusal<'swapIn'> | undefined {
@@ -21,7 +21,7 @@ export function bringBack(
   if (missing > 0 && cluster.stack.can('unlimitedMemory')) growMemory(cluster, group.layout, missing);
   else if (blocks > group.totalBlocks) {
     // It has come here from a larger group that is gone.
-    computeElsewhere(cluster, request);
+    recomputeElsewhere(cluster, request);
     return undefined;
   } else if (missing > 0) return `${blocks} blocks needed, ${group.freeBlocks} free`;
   swapIn(cluster, group, request);

@@ -3,12 +3,12 @@ import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { ClusterEventKind } from '../observer.ts';
-import { placeAnew, planRetry } from '../lifecycle.ts';
+import { redispatch, planRetry } from '../lifecycle.ts';
 import { stopLoading } from './restore.ts';
 import { redirectLoads } from './load-weights.ts';
 
 /**
- * Releases a group's instances: nothing is sent there any more, requests without KV are placed anew, and once the others
+ * Releases a group's instances: nothing is sent there any more, requests without KV are dispatched again, and once the others
  * have ended or migrated away the memory is freed. Says why not, or begins.
  */
 export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refusal<'drain'> | undefined {
@@ -23,7 +23,7 @@ export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refus
   abortMigrationsTo(cluster, group, `group ${groupId} drains`);
   const queued = [...group.waiting];
   for (const request of queued) {
-    placeAnew(cluster, request);
+    redispatch(cluster, request);
   }
   const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
   noteEach(cluster, group, 'drainStarted', detail);

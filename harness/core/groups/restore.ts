@@ -2,7 +2,7 @@ import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup, Retirement } from '../state/group.ts';
-import { placeAnew } from '../lifecycle.ts';
+import { redispatch } from '../lifecycle.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
 import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
@@ -83,22 +83,22 @@ function split(cluster: Cluster, group: InstanceGroup, running: Retirement['runn
   cluster.effects.notify({ kind: 'groupSplit', groupId: group.id, into: ids });
 }
 
-/** Requests without KV are placed anew; those whose KV never left one member run on there. */
+/** Requests without KV are dispatched again; those whose KV never left one member run on there. */
 function settle(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
   const queued = Array.from(group.waiting);
   for (const request of queued) {
-    placeAnew(cluster, request);
+    redispatch(cluster, request);
   }
   for (const request of group.running.slice()) {
-    const home = into.find(({ layout }) => request.layout?.matches(layout) === true);
-    if (home === undefined) continue;
-    request.moveTo(home);
-    request.layout = home.layout;
+    const target = into.find(({ layout }) => request.layout?.matches(layout) === true);
+    if (target === undefined) continue;
+    request.moveTo(target);
+    request.layout = target.layout;
     const { migration } = request;
     if (migration !== undefined) {
-      migration.fromGroup = home.id;
+      migration.fromGroup = target.id;
       group.numMigratingOut -= 1;
-      home.numMigratingOut += 1;
+      target.numMigratingOut += 1;
     }
   }
 }

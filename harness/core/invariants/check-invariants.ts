@@ -1,7 +1,7 @@
 import type { Cluster } from '../state/cluster.ts';
 import { checkMemory } from './memory.ts';
 import { checkMigrations } from './migrations.ts';
-import { checkBlocks, checkDemand, checkPlacement, checkQueues } from './requests.ts';
+import { checkBlocks, checkDemand, checkQueues } from './requests.ts';
 import { checkLayers, checkMembers, checkPlaces, checkTransitions } from './topology.ts';
 
 /**
@@ -11,7 +11,6 @@ import { checkLayers, checkMembers, checkPlaces, checkTransitions } from './topo
 export function checkInvariants(cluster: Cluster): void {
   for (const group of cluster.topology.groups) {
     checkLayers(cluster, group);
-    checkQueues(group);
     checkBlocks(group);
     checkDemand(group);
   }
@@ -20,5 +19,5 @@ export function checkInvariants(cluster: Cluster): void {
   checkTransitions(cluster);
   checkMigrations(cluster);
   checkMemory(cluster);
-  checkPlacement(cluster);
+  checkQueues(cluster);
 }

@@ -1,29 +1,8 @@
 import { assert } from '../../base/assert.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import type { Request } from '../state/request.ts';
-
-/** INV-queues: a request's status says which queue it stands in. */
-export function checkQueues(group: InstanceGroup): void {
-  checkStatuses(group, 'waiting', ['queued', 'preempted']);
-  checkStatuses(group, 'running', ['prefilling', 'decoding']);
-  checkStatuses(group, 'swapped', ['swapping-out', 'swapped', 'swapping-in']);
-  checkStatuses(group, 'stalled', ['exchanging', 'migrating']);
-}
-
-function checkStatuses(
-  group: InstanceGroup,
-  queue: 'waiting' | 'running' | 'swapped' | 'stalled',
-  allowed: readonly string[],
-): void {
-  for (const { id, status, groupId } of group[queue]) {
-    assert(
-      allowed.includes(status.kind) && groupId === group.id,
-      'INV-queues',
-      () => `request ${id} of group ${groupId} is ${status.kind} but stands in ${queue} of group ${group.id}`,
-    );
-  }
-}
+import { Request, type RequestPlace } from '../state/request.ts';
+import { type QueueName, queueNames, queueOf } from '../state/request-state.ts';
 
 /** INV-blocks: blocks are held by running and moving requests only, enough for what has been computed. */
 export function checkBlocks(group: InstanceGroup): void {
@@ -58,32 +37,29 @@ export function checkDemand(group: InstanceGroup): void {
   };
   const waiting = sum(group.waiting);
   const all = waiting + sum(group.running) + sum(group.swapped) + sum(group.stalled);
-  const leaving = group.swapped.filter(({ status }) => status.kind === 'swapping-out');
-  const freed = leaving.reduce((blocks, { kvBlocks }) => blocks + kvBlocks, 0);
-  const sums = [group.waitingBlocks, group.demandBlocks, group.pendingFreeBlocks];
+  const { id, waitingBlocks, demandBlocks } = group;
   assert(
-    sums.every((blocks, index) => blocks === [waiting, all, freed][index]),
+    waitingBlocks === waiting && demandBlocks === all,
     'INV-demand',
-    () =>
-      `group ${group.id}: waiting, demand, leaving are ${sums.join(', ')}, not ${waiting}, ${all}, ${freed}`,
+    () => `group ${id}: waiting and demand are ${waitingBlocks}, ${demandBlocks}, not ${waiting}, ${all}`,
   );
 }
 
-/** INV-once: every live request stands in exactly one place. */
-export function checkPlacement(cluster: Cluster): void {
-  const seen = new Set<number>();
-  const note = (request: Request): void => {
-    assert(!seen.has(request.id), 'INV-once', () => `request ${request.id} stands in two places`);
-    seen.add(request.id);
+/** INV-queues: every live request stands in one queue, the one that its state says, of the place that it names. */
+export function checkQueues({ requests: { live, held }, topology }: Cluster): void {
+  const seen = new Set<Request>();
+  const check = (place: RequestPlace, queue: QueueName | 'held', requests: Iterable<Request>): void => {
+    for (const request of requests) {
+      const { id, status } = request;
+      assert(
+        Request.placeOf(request) === place && queueOf[status.kind] === queue && !seen.has(request),
+        'INV-queues',
+        () => `request ${id} is ${status.kind}, but stands in ${queue} of ${place.groupId ?? 'the cluster'}`,
+      );
+      seen.add(request);
+    }
   };
-  for (const request of cluster.requests.held) note(request);
-  for (const group of cluster.topology.groups) {
-    for (const queue of [group.waiting, group.running, group.swapped, group.stalled])
-      [...queue].forEach(note);
-  }
-  assert(
-    seen.size === cluster.requests.live.size,
-    'INV-once',
-    () => `${cluster.requests.live.size} live requests, ${seen.size} placed`,
-  );
+  check(held, 'held', held);
+  for (const group of topology.groups) for (const name of queueNames) check(group, name, group[name]);
+  assert(seen.size === live.size, 'INV-queues', () => `${live.size} live requests, ${seen.size} in queues`);
 }

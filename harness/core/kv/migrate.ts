@@ -87,7 +87,7 @@ function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migra
   if (target.numAdmitted >= maxRunning)
     return `group ${target.id} runs or expects as many requests as it may: ${maxRunning}`;
   const moves = protocol.kind === 'recompute' ? [] : movesOf(target, request);
-  if (!hasRoom(cluster, { layout: target.layout, moves }, request.kvBlocks))
+  if (!makeRoomAt(cluster, { layout: target.layout, moves }, request.kvBlocks))
     return `group ${target.id} has no room for ${request.kvBlocks} blocks`;
   request.migrate({
     arrival: { layout: target.layout, moves, numBlocks: 0, transfers: [] },
@@ -128,7 +128,7 @@ function nextStage(
   if (isLast) {
     migration.isStopping = true;
     stopIfBack(cluster, request);
-  } else if (!hasRoom(cluster, arrival, numBlocks)) {
+  } else if (!makeRoomAt(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for ${numBlocks} more blocks at its target`);
   } else {
     const numTokens = fullBlocks * blockSizeTokens;
@@ -148,7 +148,7 @@ function stop(cluster: Cluster, request: Request): void {
   const source = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const target = must(cluster.topology.group(migration.toGroup), `group ${migration.toGroup}`);
   const numBlocks = request.kvBlocks - arrival.numBlocks;
-  if (!hasRoom(cluster, arrival, numBlocks)) {
+  if (!makeRoomAt(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
     return;
   }
@@ -169,8 +169,8 @@ function stop(cluster: Cluster, request: Request): void {
   cluster.effects.wake(source);
 }
 
-/** Whether so many blocks fit at the targets; memory without limit grows as needed. */
-function hasRoom(
+/** Memory without limit grows until so many blocks fit at the targets; whether they do. */
+function makeRoomAt(
   cluster: Cluster,
   { layout, moves }: Pick<KvArrival, 'layout' | 'moves'>,
   numBlocks: number,

@@ -17,7 +17,7 @@ import {
   transferRowSchema,
 } from '../harness/metrics/results.ts';
 import { hasTarget } from '../harness/metrics/slo.ts';
-import type { Metric } from '../harness/metrics/metrics.ts';
+import type { Metric } from '../harness/metrics/metric.ts';
 import type {
   CellSummary,
   DecisionRow,

@@ -22,7 +22,8 @@ import {
   transferLine,
 } from './rows.ts';
 import type { OpenSink, Sink } from './sinks.ts';
-import { type RunTotals, summarize } from './summary.ts';
+import { summarize } from './summary.ts';
+import type { RunTotals } from './tallied.ts';
 import { TraceEvents } from './trace-events.ts';
 
 export interface RecorderOptions {

@@ -1,5 +1,14 @@
 import { z } from 'zod';
 import type { InstanceState } from '../core/observer.ts';
+import type { Metric, Unit } from './metric.ts';
+import {
+  classMetricKeys,
+  clusterMetricKeys,
+  type MetricKey,
+  metricOf,
+  serviceMetricKeys,
+  type ValueOf,
+} from './metrics.ts';
 
 /**
  * The files of a results folder, which are the interface for everything that reads results. Times ending in `_us` are
@@ -11,6 +20,13 @@ export const schemaVersion = 4;
 const count = z.int().nonnegative();
 const timeUs = count;
 const metric = z.number().nullable();
+
+const wholeUnits: ReadonlySet<Unit> = new Set(['requests', 'tokens', 'bytes', 'count']);
+
+function valueSchema({ unit, isWhole, undefinedWhen }: Metric): z.ZodType<number | null> {
+  const number = wholeUnits.has(unit) && isWhole !== false ? count : z.number();
+  return undefinedWhen === undefined ? number : number.nullable();
+}
 
 /** One line of `cells/<id>/requests.jsonl`, in order of ending. */
 export const requestRowSchema = z.strictObject({
@@ -143,117 +159,28 @@ export type TimeseriesRow = { readonly [K in Exclude<TimeseriesColumn, 'role' | 
   readonly state: InstanceState;
 };
 
+/** Each class's own figures, by its name. */
+const classesSchema = z.record(z.string(), z.strictObject(shapeOf(classMetricKeys)));
+
 /** One object of `summary.json`'s `cells`: the metrics of one policy stack with one seed. */
 export const cellSummarySchema = z.strictObject({
   id: z.string(),
   policy: z.string(),
   seed: z.int(),
-  offered: count,
-  completed: count,
-  failed: count,
-  rejected: count,
-  aborted: count,
-  unfinished: count,
-  duration_ms: z.number(),
-  total_input_tokens: count,
-  total_output_tokens: count,
-  request_throughput: metric,
-  output_throughput: metric,
-  mean_ttft_ms: metric,
-  p50_ttft_ms: metric,
-  p90_ttft_ms: metric,
-  p95_ttft_ms: metric,
-  p99_ttft_ms: metric,
-  p999_ttft_ms: metric,
-  max_ttft_ms: metric,
-  num_ttft_samples: count,
-  mean_tpot_ms: metric,
-  p50_tpot_ms: metric,
-  p90_tpot_ms: metric,
-  p95_tpot_ms: metric,
-  p99_tpot_ms: metric,
-  p999_tpot_ms: metric,
-  max_tpot_ms: metric,
-  num_tpot_samples: count,
-  p50_itl_ms: metric,
-  p99_itl_ms: metric,
-  p999_itl_ms: metric,
-  max_itl_ms: metric,
-  mean_e2el_ms: metric,
-  p50_e2el_ms: metric,
-  p99_e2el_ms: metric,
-  p999_e2el_ms: metric,
-  mean_queueing_delay_ms: metric,
-  p99_queueing_delay_ms: metric,
-  p999_queueing_delay_ms: metric,
-  mean_normalized_latency_ms: metric,
-  slo_attainment: metric,
-  goodput_rps: metric,
-  /** Keyed by class name. */
-  classes: z.record(
-    z.string(),
-    z.strictObject({
-      offered: count,
-      completed: count,
-      mean_ttft_ms: metric,
-      p50_ttft_ms: metric,
-      p99_ttft_ms: metric,
-      p999_ttft_ms: metric,
-      p50_tpot_ms: metric,
-      p99_tpot_ms: metric,
-      p999_tpot_ms: metric,
-      p50_e2el_ms: metric,
-      p99_e2el_ms: metric,
-      p999_e2el_ms: metric,
-      slo_attainment: metric,
-    }),
-  ),
-  instance_seconds: z.number(),
-  mean_instances: metric,
-  peak_instances: count,
-  /** Instances asked for, starts of them that failed, drains begun. */
-  scale_up_count: count,
-  start_failures: count,
-  drain_count: count,
-  /** Instance-seconds that served nobody yet, or nobody new any more. */
-  cold_start_seconds: z.number(),
-  mean_cold_start_ms: metric,
-  drain_seconds: z.number(),
-  preemption_count: count,
-  swap_count: count,
-  migration_count: count,
-  migrations_aborted: count,
-  migrated_bytes: count,
-  mean_migration_downtime_ms: metric,
-  p99_migration_downtime_ms: metric,
-  p999_migration_downtime_ms: metric,
-  max_migration_downtime_ms: metric,
-  /** Time-weighted means over the run, all instances. */
-  kv_usage_ratio: metric,
-  kv_usage_ratio_max: metric,
-  /** Free KV memory that is of no use to requests that wait elsewhere. */
-  fragmentation_ratio: metric,
-  fragmentation_ratio_max: metric,
-  busy_ratio: metric,
-  bubble_ratio: metric,
-  swapped_bytes: count,
-  /** Groups merged, and groups split again. */
-  drop_count: count,
-  restore_count: count,
-  /** KV bytes moved between members after drops and restores. */
-  exchanged_bytes: count,
-  /** Requests that were stalled by an exchange, and for how long each. */
-  stalled_requests: count,
-  mean_stalled_ms: metric,
-  max_stalled_ms: metric,
-  generated_tokens: count,
-  /** Tokens that the teacher-forcing replay confirmed; `null` where nothing was really executed. */
-  verified_tokens: count.nullable(),
-  decisions_rejected: count,
+  ...shapeOf(serviceMetricKeys),
+  classes: classesSchema,
+  ...shapeOf(clusterMetricKeys),
   /** What the policies say about themselves: `policy.figure`. */
   policy_stats: z.record(z.string(), metric),
 });
 export type CellSummary = z.infer<typeof cellSummarySchema>;
+
+/** A schema for each of these metrics. */
+function shapeOf<Key extends MetricKey>(keys: readonly Key[]): { [K in Key]: z.ZodType<ValueOf<K>> } {
+  return Object.fromEntries(keys.map((key) => [key, valueSchema(metricOf(key))])) as {
+    [K in Key]: z.ZodType<ValueOf<K>>;
+  };
+}
 
 /**
  * A policy against the baseline on one metric, paired by seed and request. A request that never got its tokens counts

@@ -27,10 +27,14 @@ test('reads what the recorder writes', async () => {
     true,
     false,
   ]);
-  expect([outcomes.ttftMs[0], outcomes.tpotMs[0], outcomes.e2elMs[0], outcomes.isMet[0]]).toEqual([
-    200, 20, 380, 1,
+  const { ttft, tpot, e2el, queueing_delay: queueingDelay } = outcomes.latenciesMs;
+  expect([ttft[0], tpot[0], e2el[0], queueingDelay[0], outcomes.isMet[0]]).toEqual([200, 20, 380, 50, 1]);
+  expect([ttft[300], tpot[300], queueingDelay[300], outcomes.isMet[300]]).toEqual([
+    Infinity,
+    Infinity,
+    Infinity,
+    0,
   ]);
-  expect([outcomes.ttftMs[300], outcomes.tpotMs[300], outcomes.isMet[300]]).toEqual([Infinity, Infinity, 0]);
 });
 
 test.each([

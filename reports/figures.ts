@@ -1,5 +1,6 @@
 import { mean } from '../harness/base/stats.ts';
-import type { CellSummary, Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
+import type { MetricKey } from '../harness/metrics/metrics.ts';
+import type { Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
 import { latencyMs, timesOf } from '../harness/metrics/request-latencies.ts';
 import { meetsSlo } from '../harness/metrics/slo.ts';
 import type { SloTarget } from '../harness/core/workload.ts';
@@ -8,9 +9,7 @@ import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
 
 /** Keys of a cell's summary that hold one number. */
-export type FigureKey = {
-  [K in keyof CellSummary]: CellSummary[K] extends number | null ? K : never;
-}[keyof CellSummary];
+export type FigureKey = MetricKey;
 
 /** One metric of one stack over its seeds: the mean of the seeds' values, and their range. */
 export interface Figure {

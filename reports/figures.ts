@@ -3,7 +3,7 @@ import type { MetricKey } from '../harness/metrics/metrics.ts';
 import type { Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
 import { latencyMs, timesOf } from '../harness/metrics/request-latencies.ts';
 import { meetsSlo } from '../harness/metrics/slo.ts';
-import type { SloTarget } from '../harness/core/workload.ts';
+import type { SloTarget } from '../harness/domain/workload.ts';
 import type { Metric } from '../harness/metrics/metric.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';

@@ -10,7 +10,6 @@ import { WorkerPool } from '../run/worker-pool.ts';
 import type { ResolvedConfig } from '../config/index.ts';
 import { prepareBackend } from './backend-info.ts';
 import type { ExitCode } from './command.ts';
-import type { RunFlags } from './commands/run.ts';
 import { commandLine, resumeCommandLine } from './command-line.ts';
 import { currentCommit } from './commit.ts';
 import { concurrencyOf } from './concurrency.ts';
@@ -18,6 +17,7 @@ import { describePlan } from './describe-plan.ts';
 import { catchInterrupts } from './interrupt.ts';
 import { createProgress } from './progress.ts';
 import { resultsPath } from './results-path.ts';
+import type { RunFlags } from './run-flags.ts';
 
 /** The main job: from a configuration to a results folder with its report. */
 export async function runBench(flags: RunFlags): Promise<ExitCode> {

@@ -1,5 +1,5 @@
-import { kvCellBytes, layerWeightBytes, residentWeightBytes } from '../core/model-shape.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import { kvCellBytes, layerWeightBytes, residentWeightBytes } from '../domain/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import type { ClusterSpec, EngineSpec } from './resolved.ts';
 
 /** What one group (one copy of the model) has, on its tightest member. */

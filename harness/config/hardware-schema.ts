@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { msToUs, secondsToUs } from '../base/units.ts';
-import type { ComputeProfile, Hardware, StartProfile } from '../core/hardware.ts';
+import type { ComputeProfile, Hardware, StartProfile } from '../domain/hardware.ts';
 import { bytesPerSecondSchema, bytesSchema, flopsPerSecondSchema } from './quantity.ts';
 
 const durationUs = z.number().nonnegative();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 
 const count = z.int().positive();
 const elementBytes = z.union([z.literal(1), z.literal(2), z.literal(4)], {

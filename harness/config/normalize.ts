@@ -1,7 +1,7 @@
 import { basename, extname, resolve } from 'node:path';
 import type { WorkloadSource } from '../../workloads/index.ts';
 import { msToUs, secondsToUs } from '../base/units.ts';
-import type { RequestClass, SloTarget } from '../core/workload.ts';
+import type { RequestClass, SloTarget } from '../domain/workload.ts';
 import type { ExecutionSpec, FaultSpec } from './resolved.ts';
 import type { Config } from './schema.ts';
 

@@ -1,5 +1,5 @@
-import type { Hardware } from '../core/hardware.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import { loadDescription } from './catalog.ts';
 import type { Path } from './document.ts';
 import { hardwareSchema, toHardware } from './hardware-schema.ts';

@@ -1,8 +1,8 @@
 import type { EnginePreset, EngineRules } from '../core/engine.ts';
-import type { Hardware } from '../core/hardware.ts';
-import type { LoadReporting } from '../core/load/load-reports.ts';
-import type { ModelShape } from '../core/model-shape.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { LoadReporting } from '../core/state/load/load-reports.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import type { WorkloadSource } from '../../workloads/index.ts';
 
 /** A run after parse, normalize and resolve: nothing is left to default, nothing is left to look up. */

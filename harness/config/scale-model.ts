@@ -1,8 +1,8 @@
 import type { WorkloadSource } from '../../workloads/index.ts';
 import { mean } from '../base/stats.ts';
 import { usPerSecond } from '../base/units.ts';
-import { modelWeightBytes } from '../core/model-shape.ts';
-import type { Workload } from '../core/workload.ts';
+import { modelWeightBytes } from '../domain/model-shape.ts';
+import type { Workload } from '../domain/workload.ts';
 import { StepCost } from '../executors/step-cost.ts';
 import type { Manifest } from '../metrics/results.ts';
 import { groupCapacity } from './capacity.ts';

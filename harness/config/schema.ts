@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { workloadSourceSchema } from '../../workloads/index.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { msToUs } from '../base/units.ts';
-import type { LoadReporting } from '../core/load/load-reports.ts';
+import type { LoadReporting } from '../core/state/load/load-reports.ts';
 import { isMapping } from './document.ts';
 import { enginePresetNames, toEngine } from './engine.ts';
 import { hardwareSchema } from './hardware-schema.ts';

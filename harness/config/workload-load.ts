@@ -1,5 +1,5 @@
 import { usPerSecond } from '../base/units.ts';
-import type { RequestSpec, Workload } from '../core/workload.ts';
+import type { RequestSpec, Workload } from '../domain/workload.ts';
 
 /** What a planned workload looks like as a whole. */
 export interface WorkloadLoad {

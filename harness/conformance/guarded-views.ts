@@ -1,11 +1,11 @@
 import { Deque } from '../base/deque.ts';
-import { ClusterWindow } from '../core/cluster-window.ts';
-import { InstanceGroup } from '../core/group.ts';
-import { ReportedGroup, ReportedInstance } from '../core/load/reported-group.ts';
-import { ReportedList, RequestReport } from '../core/load/reported-list.ts';
-import { HeldQueue } from '../core/held-queue.ts';
-import { Instance } from '../core/instance.ts';
-import { Request } from '../core/request.ts';
+import { ClusterWindow } from '../core/state/load/cluster-window.ts';
+import { InstanceGroup } from '../core/state/group.ts';
+import { ReportedGroup, ReportedInstance } from '../core/state/load/reported-group.ts';
+import { ReportedList, RequestReport } from '../core/state/load/reported-list.ts';
+import { HeldQueue } from '../core/state/held-queue.ts';
+import { Instance } from '../core/state/instance.ts';
+import { Request } from '../core/state/request.ts';
 import type { Policy } from '../policy/index.ts';
 import type { ClusterView, GroupView, InstanceView, RequestView } from '../policy/views.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { usPerSecond } from '../base/units.ts';
-import type { Hardware } from '../core/hardware.ts';
-import type { RequestClass, RequestSpec } from '../core/workload.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { RequestClass, RequestSpec } from '../domain/workload.ts';
 import { type ClusterView, type Decision, definePolicy, type PolicyDefinition } from '../policy/index.ts';
 import { request, type TinyRun, tinyHardware } from './tiny-cluster.ts';
 

@@ -1,10 +1,15 @@
 import { wallClockUs } from '../base/clock.ts';
 import { createRng } from '../base/rng.ts';
 import { usPerSecond } from '../base/units.ts';
-import type { ClusterOptions } from '../core/cluster.ts';
+import type { ClusterOptions } from '../core/state/cluster.ts';
 import { type Admission, type EnginePreset, enginePresets } from '../core/engine.ts';
-import type { Hardware } from '../core/hardware.ts';
-import { kvCellBytes, layerWeightBytes, type ModelShape, residentWeightBytes } from '../core/model-shape.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import {
+  kvCellBytes,
+  layerWeightBytes,
+  type ModelShape,
+  residentWeightBytes,
+} from '../domain/model-shape.ts';
 import type { Fault } from '../core/groups/fault.ts';
 import type {
   ClusterEventRecord,
@@ -16,9 +21,9 @@ import type {
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
-import type { LoadReporting } from '../core/load/load-reports.ts';
+import type { LoadReporting } from '../core/state/load/load-reports.ts';
 import { type RunTotals, runCluster } from '../core/run.ts';
-import type { RequestClass, RequestSpec, Workload } from '../core/workload.ts';
+import type { RequestClass, RequestSpec, Workload } from '../domain/workload.ts';
 import type { Executor } from '../core/executor.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import type { Limits } from '../policy/decisions.ts';

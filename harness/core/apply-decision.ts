@@ -13,13 +13,15 @@ import type {
 import { limitsProblem } from '../policy/check-answer.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { MemoryNeed } from '../policy/views.ts';
-import type { Cluster } from './cluster.ts';
-import { type DecisionSource, logDecision } from './decision-log.ts';
+import { growMemory } from './kv/grow-memory.ts';
+import type { Cluster } from './state/cluster.ts';
+import { logDecision } from './decision-log.ts';
+import type { DecisionSource } from './state/decision-source.ts';
 import { cancelDrain, drain, setRole } from './groups/drain.ts';
 import { drop } from './groups/drop.ts';
-import type { InstanceGroup } from './group.ts';
+import type { InstanceGroup } from './state/group.ts';
 import { computeElsewhere, loseKv } from './lifecycle.ts';
-import { type Request, requestStatus } from './request.ts';
+import { type Request, requestStatus } from './state/request.ts';
 import { cancelRestore, restore } from './groups/restore.ts';
 import { scaleUp } from './groups/start.ts';
 import { migrate } from './kv/migrate.ts';
@@ -61,8 +63,8 @@ export function makeRoom(cluster: Cluster, group: InstanceGroup, need: MemoryNee
  */
 function mustComeBackFirst(cluster: Cluster, source: DecisionSource, decision: Decision): boolean {
   if (decision.kind !== 'preempt' || source.moment === 'onMemoryPressure') return false;
-  const request = cluster.live.get(decision.requestId);
-  const group = request === undefined ? undefined : cluster.groupOf(request);
+  const request = cluster.requests.live.get(decision.requestId);
+  const group = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || group === undefined || !request.isInFlight) return false;
   group.deferred.push({ source, decision });
   return true;
@@ -133,8 +135,8 @@ function changeGroups(cluster: Cluster, source: DecisionSource, decision: GroupD
 }
 
 function preempt(cluster: Cluster, decision: PreemptDecision): string | undefined {
-  const request = cluster.live.get(decision.requestId);
-  const group = request === undefined ? undefined : cluster.groupOf(request);
+  const request = cluster.requests.live.get(decision.requestId);
+  const group = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || group === undefined) return `there is no live request ${decision.requestId}`;
   if (!canBeGivenUp(request, decision.mode))
     return `request ${request.id} is ${request.status.kind}, not running`;
@@ -169,7 +171,7 @@ function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Req
   loseKv(cluster, request);
   request.status = requestStatus.preempted;
   group.enqueue(request, 'front');
-  cluster.wake(group);
+  cluster.effects.wake(group);
 }
 
 function preemptBySwap(cluster: Cluster, group: InstanceGroup, request: Request): string | undefined {
@@ -188,8 +190,8 @@ function notePreemption(cluster: Cluster, group: InstanceGroup, request: Request
 }
 
 function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefined {
-  const request = cluster.live.get(decision.requestId);
-  const group = request === undefined ? undefined : cluster.groupOf(request);
+  const request = cluster.requests.live.get(decision.requestId);
+  const group = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || group === undefined) return `there is no live request ${decision.requestId}`;
   if (request.status.kind !== 'swapped')
     return `request ${request.id} is ${request.status.kind}, not swapped`;
@@ -197,7 +199,7 @@ function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefin
   if (group.numAdmitted >= group.limits.maxRunning)
     return `${group.numAdmitted} requests run or come back already`;
   const missing = blocks - group.freeBlocks;
-  if (missing > 0 && cluster.stack.can('unlimitedMemory')) cluster.growMemory(group.layout, missing);
+  if (missing > 0 && cluster.stack.can('unlimitedMemory')) growMemory(cluster, group.layout, missing);
   else if (blocks > group.totalBlocks) {
     // It has come here from a larger group that is gone.
     computeElsewhere(cluster, request);
@@ -208,7 +210,7 @@ function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefin
 }
 
 function setLimits(cluster: Cluster, decision: SetLimitsDecision): string | undefined {
-  const group = cluster.group(decision.groupId);
+  const group = cluster.topology.group(decision.groupId);
   if (group === undefined) return `there is no group ${decision.groupId}`;
   const problem = limitsProblem(decision.limits);
   if (problem !== undefined) return problem;
@@ -217,6 +219,6 @@ function setLimits(cluster: Cluster, decision: SetLimitsDecision): string | unde
   if (Object.entries(limits).every(([name, value]) => group.limits[name as keyof Limits] === value))
     return undefined;
   group.limits = limits;
-  cluster.wake(group);
+  cluster.effects.wake(group);
   return undefined;
 }

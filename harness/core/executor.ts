@@ -1,5 +1,5 @@
-import type { LayerRange } from './model-shape.ts';
-import type { RequestSpec } from './workload.ts';
+import type { LayerRange } from '../domain/model-shape.ts';
+import type { RequestSpec } from '../domain/workload.ts';
 
 export type InstanceId = number;
 

@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.ts';
-import type { Cluster } from './cluster.ts';
-import type { GroupStage, InstanceGroup } from './group.ts';
-import type { Instance } from './instance.ts';
-import type { Migration, Request } from './request.ts';
-import type { StepBatch } from './step-batch.ts';
+import type { Cluster } from './state/cluster.ts';
+import type { GroupStage, InstanceGroup } from './state/group.ts';
+import type { Instance } from './state/instance.ts';
+import type { Migration, Request } from './state/request.ts';
+import type { StepBatch } from './state/step-batch.ts';
+import type { Topology } from './state/topology.ts';
 import { hostBytes } from './kv/swap.ts';
 
 /**
@@ -11,7 +12,7 @@ import { hostBytes } from './kv/swap.ts';
  * id that a failure names.
  */
 export function checkInvariants(cluster: Cluster): void {
-  for (const group of cluster.groups) {
+  for (const group of cluster.topology.groups) {
     checkLayers(cluster, group);
     checkQueues(group);
     checkBlocks(group);
@@ -46,11 +47,14 @@ function checkLayers(cluster: Cluster, group: InstanceGroup): void {
  * retire; one that is ready or drains stands in a group that does likewise; nobody has KV on one without a device.
  */
 function checkMembers(cluster: Cluster): void {
-  for (const { id, state, groups, isGone, home } of cluster.instances) {
+  for (const instance of cluster.topology.instances) {
+    const { id, state, isGone } = instance;
+    const groups = cluster.topology.groupsOn(instance);
+    const home = cluster.topology.homeOf(instance);
     const serving = groups.filter(({ phase }) => phase !== 'retiring').length;
     assert(serving === (isGone ? 0 : 1), 'INV-members', () => `instance ${id} is in ${serving} groups`);
     assert(
-      groups.every((group) => cluster.group(group.id) === group),
+      groups.every((group) => cluster.topology.group(group.id) === group),
       'INV-members',
       () => `instance ${id} is in a group that is gone`,
     );
@@ -65,7 +69,7 @@ function checkMembers(cluster: Cluster): void {
 }
 
 function checkPlaces(cluster: Cluster): void {
-  for (const { id, layout, hostLayout, arrival } of cluster.live.values()) {
+  for (const { id, layout, hostLayout, arrival } of cluster.requests.live.values()) {
     for (const place of [layout, hostLayout, arrival?.layout]) {
       const lost = place?.parts.find(({ instance }) => !instance.hasDevice)?.instance.id;
       assert(
@@ -78,8 +82,8 @@ function checkPlaces(cluster: Cluster): void {
 }
 
 /** INV-transition: no change of groups waits that could happen; a wake that is planned for this time may still bring it. */
-function checkTransitions({ groups }: Cluster): void {
-  for (const { id, transitions } of groups) {
+function checkTransitions({ topology }: Cluster): void {
+  for (const { id, transitions } of topology.groups) {
     for (const { groups: concerned } of transitions) {
       assert(
         concerned.some((group) => !group.isIdle || group.isWakePlanned),
@@ -91,7 +95,7 @@ function checkTransitions({ groups }: Cluster): void {
 }
 
 /** INV-migration: groups count what their requests do. */
-function checkMigrations({ groups, live }: Cluster): void {
+function checkMigrations({ topology: { groups }, requests: { live } }: Cluster): void {
   const migrations: Migration[] = [];
   for (const request of live.values()) {
     checkMigration(request);
@@ -222,10 +226,13 @@ interface Held {
  * instance is over its budget, and host memory is that of the swapped requests.
  */
 function checkMemory(cluster: Cluster): void {
-  const held = { cells: cluster.instances.map(() => 0), hostBytes: cluster.instances.map(() => 0) };
-  for (const request of cluster.live.values()) addHeld(cluster, held, request);
+  const held = {
+    cells: cluster.topology.instances.map(() => 0),
+    hostBytes: cluster.topology.instances.map(() => 0),
+  };
+  for (const request of cluster.requests.live.values()) addHeld(cluster, held, request);
   const unsettled = unsettledInstances(cluster);
-  for (const instance of cluster.instances) {
+  for (const instance of cluster.topology.instances) {
     const { id, ledger, hostKvBytes } = instance;
     const cells = held.cells[id] ?? 0;
     assert(
@@ -267,9 +274,13 @@ function add(sums: number[], { id }: Instance, amount: number): void {
 
 /** Where a micro-batch under way may yet take cells in the executor that the ledger has given it already. */
 function unsettledInstances(cluster: Cluster): Set<Instance> {
-  const pending = cluster.groups.flatMap(({ inFlight }) => inFlight.filter(isYetToTake));
+  const { topology } = cluster;
+  const pending = topology.groups.flatMap((group) =>
+    group.inFlight.filter((batch) => isYetToTake(topology, group, batch)),
+  );
   const requests = pending.flatMap((batch) => batch.requests.slice(0, batch.size));
-  for (const request of cluster.live.values()) if (hasSpareBlocks(cluster, request)) requests.push(request);
+  for (const request of cluster.requests.live.values())
+    if (hasSpareBlocks(cluster, request)) requests.push(request);
   const parts = requests.flatMap(({ layout, arrival }) => [
     ...(layout?.parts ?? []),
     ...(arrival?.layout.parts ?? []),
@@ -277,9 +288,9 @@ function unsettledInstances(cluster: Cluster): Set<Instance> {
   return new Set(parts.map(({ instance }) => instance));
 }
 
-function isYetToTake(batch: StepBatch): boolean {
-  const { member, isLast } = batch.group.pipeline[batch.stageIndex] as GroupStage;
-  return !isLast || member.current !== batch;
+function isYetToTake(topology: Topology, group: InstanceGroup, batch: StepBatch): boolean {
+  const { member, isLast } = group.pipeline[batch.stageIndex] as GroupStage;
+  return !isLast || topology.slotOf(member).current !== batch;
 }
 
 /** Blocks taken for a step that was abandoned: the next uses them. */
@@ -289,7 +300,7 @@ function hasSpareBlocks({ blockSizeTokens }: Cluster, request: Request): boolean
 
 /** INV-backend: tensors that exist are those that the ledger knows. */
 function checkAgainstExecutor(cluster: Cluster, { id, ledger }: Instance, isExact: boolean): void {
-  const audit = cluster.executor.audit(id);
+  const audit = cluster.effects.executor.audit(id);
   if (audit === undefined) return;
   const { weightBytes, totalCells, usedCells } = audit;
   const isRight =
@@ -309,14 +320,14 @@ function checkPlacement(cluster: Cluster): void {
     assert(!seen.has(request.id), 'INV-once', () => `request ${request.id} stands in two places`);
     seen.add(request.id);
   };
-  for (const request of cluster.held) note(request);
-  for (const group of cluster.groups) {
+  for (const request of cluster.requests.held) note(request);
+  for (const group of cluster.topology.groups) {
     for (const queue of [group.waiting, group.running, group.swapped, group.exchanging])
       [...queue].forEach(note);
   }
   assert(
-    seen.size === cluster.live.size,
+    seen.size === cluster.requests.live.size,
     'INV-once',
-    () => `${cluster.live.size} live requests, ${seen.size} placed`,
+    () => `${cluster.requests.live.size} live requests, ${seen.size} placed`,
   );
 }

@@ -3,19 +3,19 @@ import { PolicyError } from '../base/errors.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { DispatchDecision } from '../policy/decisions.ts';
 import type { PolicyEvent, RequestStatus } from '../policy/views.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from './state/cluster.ts';
 import { logDecision } from './decision-log.ts';
-import { eventPriority } from './events.ts';
+import { eventPriority } from './state/events.ts';
 import type { EndStatus } from './observer.ts';
-import { recordOf, Request, requestStatus } from './request.ts';
+import { recordOf, Request, requestStatus } from './state/request.ts';
 import { freeKv } from './kv/request-memory.ts';
 import { unstall } from './kv/stall.ts';
 import { dropHostCopy } from './kv/swap.ts';
-import type { RequestSpec } from './workload.ts';
+import type { RequestSpec } from '../domain/workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */
 export function planArrivals(cluster: Cluster): void {
-  const arrivals = cluster.workload.arrivals();
+  const arrivals = cluster.requests.workload.arrivals();
   const planNext = (): void => {
     const { done, value: spec } = arrivals.next();
     if (done === true || spec.arrival.kind !== 'at') return;
@@ -30,21 +30,21 @@ function planArrival(
   timeUs: number,
   before: () => void = () => {},
 ): void {
-  cluster.numPendingArrivals += 1;
-  cluster.events.scheduleCall(timeUs, eventPriority.arrival, () => {
-    cluster.numPendingArrivals -= 1;
+  cluster.requests.numPendingArrivals += 1;
+  cluster.effects.events.scheduleCall(timeUs, eventPriority.arrival, () => {
+    cluster.requests.numPendingArrivals -= 1;
     before();
     arrive(cluster, spec);
   });
 }
 
 function arrive(cluster: Cluster, spec: RequestSpec): void {
-  const requestClass = must(cluster.classes.get(spec.className), `class ${spec.className}`);
+  const requestClass = must(cluster.requests.classes.get(spec.className), `class ${spec.className}`);
   const request = new Request(spec, requestClass, cluster.nowUs);
-  cluster.live.set(request.id, request);
-  cluster.executor.admitRequest(spec);
-  cluster.hooks.notify({ kind: 'requestArrived', requestId: request.id });
-  if (dispatch(cluster, request, false) !== 'placed') cluster.held.add(request);
+  cluster.requests.live.set(request.id, request);
+  cluster.effects.executor.admitRequest(spec);
+  cluster.effects.notify({ kind: 'requestArrived', requestId: request.id });
+  if (dispatch(cluster, request, false) !== 'placed') cluster.requests.held.add(request);
 }
 
 /** `class held`: nothing of its class can be placed now. */
@@ -74,19 +74,19 @@ function applyDispatch(
   const decision = answer.value;
   switch (decision.kind) {
     case 'dispatch': {
-      const group = cluster.group(decision.groupId);
+      const group = cluster.topology.group(decision.groupId);
       if (group?.acceptsRequests !== true) {
         return group === undefined
           ? `there is no group ${decision.groupId}`
           : `group ${group.id} takes no requests`;
       }
-      cluster.held.remove(request);
+      cluster.requests.held.remove(request);
       const wasStarted = request.preemptedAtUs !== undefined;
       request.status = wasStarted ? requestStatus.preempted : requestStatus.queued;
       group.adopt(request);
       group.enqueue(request, wasStarted ? 'front' : 'back');
       cluster.reports.sent(group);
-      cluster.wake(group);
+      cluster.effects.wake(group);
       return undefined;
     }
     case 'hold':
@@ -105,7 +105,7 @@ function applyDispatch(
 
 /** The request leaves its group without its KV and is placed anew. */
 export function computeElsewhere(cluster: Cluster, request: Request): void {
-  cluster.groupOf(request)?.release(request);
+  cluster.topology.groupOf(request)?.release(request);
   loseKv(cluster, request);
   placeAnew(cluster, request);
 }
@@ -114,23 +114,23 @@ export function computeElsewhere(cluster: Cluster, request: Request): void {
 export function placeAnew(cluster: Cluster, request: Request): void {
   request.groupId = undefined;
   request.status = requestStatus.held;
-  cluster.held.add(request);
+  cluster.requests.held.add(request);
   planRetry(cluster);
 }
 
 /** Held requests are asked about again once everything that happens at this time has happened. */
 export function planRetry(cluster: Cluster): void {
-  if (cluster.held.length === 0 || cluster.isRetryPlanned) return;
-  cluster.isRetryPlanned = true;
-  cluster.events.scheduleCall(cluster.nowUs, eventPriority.wake, () => {
-    cluster.isRetryPlanned = false;
+  if (cluster.requests.held.length === 0 || cluster.requests.isRetryPlanned) return;
+  cluster.requests.isRetryPlanned = true;
+  cluster.effects.events.scheduleCall(cluster.nowUs, eventPriority.wake, () => {
+    cluster.requests.isRetryPlanned = false;
     retryHeld(cluster);
   });
 }
 
 /** The highest priority first, and oldest first in a class; each request once. */
 export function retryHeld(cluster: Cluster): void {
-  for (const queue of cluster.held.queues) {
+  for (const queue of cluster.requests.held.queues) {
     let index = 0;
     for (let left = queue.length; left > 0; left -= 1) {
       const request = queue.at(index);
@@ -146,22 +146,22 @@ export function retryHeld(cluster: Cluster): void {
  * A request in flight ends when its micro-batch comes back (`step-loop.ts`).
  */
 export function endRequest(cluster: Cluster, request: Request, status: EndStatus, reason?: string): void {
-  const group = cluster.groupOf(request);
-  if (group === undefined) cluster.held.remove(request);
+  const group = cluster.topology.groupOf(request);
+  if (group === undefined) cluster.requests.held.remove(request);
   else {
     group.release(request);
-    cluster.wake(group);
+    cluster.effects.wake(group);
   }
   stopSwap(cluster, request);
   freeKv(cluster, request);
   request.status = finalStatus(status, reason);
-  cluster.live.delete(request.id);
-  cluster.executor.endRequest(request.id, request.generatedTokens);
-  cluster.numEnded += 1;
-  cluster.observer.requestEnded(recordOf(request, status, cluster.nowUs, reason));
+  cluster.requests.live.delete(request.id);
+  cluster.effects.executor.endRequest(request.id, request.generatedTokens);
+  cluster.totals.numEnded += 1;
+  cluster.effects.observer.requestEnded(recordOf(request, status, cluster.nowUs, reason));
   if (status === 'unfinished') return;
   planFollowers(cluster, request);
-  cluster.hooks.notify(endOf(request, status));
+  cluster.effects.notify(endOf(request, status));
   if (status === 'finished') cancelUnneededBranches(cluster, request);
 }
 
@@ -189,7 +189,7 @@ export function loseKv(cluster: Cluster, request: Request): void {
 }
 
 function stopSwap(cluster: Cluster, request: Request): void {
-  for (const transfer of request.swapTransfers.splice(0)) cluster.fabric.cancel(transfer);
+  for (const transfer of request.swapTransfers.splice(0)) cluster.effects.fabric.cancel(transfer);
   dropHostCopy(cluster, request);
 }
 
@@ -199,7 +199,7 @@ function finalStatus(status: EndStatus, reason = ''): RequestStatus {
 }
 
 function planFollowers(cluster: Cluster, request: Request): void {
-  for (const spec of cluster.workload.followers(request.id)) {
+  for (const spec of cluster.requests.workload.followers(request.id)) {
     const delayUs = spec.arrival.kind === 'after' ? spec.arrival.delayUs : 0;
     planArrival(cluster, spec, cluster.nowUs + delayUs);
   }
@@ -209,11 +209,11 @@ function planFollowers(cluster: Cluster, request: Request): void {
 function cancelUnneededBranches(cluster: Cluster, request: Request): void {
   const { job } = Request.specOf(request);
   if (job === undefined) return;
-  const numFinished = (cluster.finishedBranches.get(job.id) ?? 0) + 1;
-  cluster.finishedBranches.set(job.id, numFinished);
+  const numFinished = (cluster.requests.finishedBranches.get(job.id) ?? 0) + 1;
+  cluster.requests.finishedBranches.set(job.id, numFinished);
   if (numFinished < job.needed) return;
   for (const id of job.branches) {
-    const branch = cluster.live.get(id);
+    const branch = cluster.requests.live.get(id);
     if (branch !== undefined) abort(cluster, branch);
   }
 }
@@ -226,6 +226,6 @@ function abort(cluster: Cluster, request: Request): void {
 
 /** Ends a request whose abort had to wait for its steps. */
 export function endIfAborted(cluster: Cluster, request: Request): void {
-  if (!request.isAbortWanted || request.isInFlight || !cluster.live.has(request.id)) return;
+  if (!request.isAbortWanted || request.isInFlight || !cluster.requests.live.has(request.id)) return;
   endRequest(cluster, request, 'aborted', 'enough branches finished');
 }

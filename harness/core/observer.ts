@@ -1,3 +1,5 @@
+import type { InstanceState } from '../policy/views.ts';
+
 /**
  * What the core tells whoever records a run. Calls are synchronous and in order of virtual time; a
  * record is the observer's to keep.
@@ -66,15 +68,6 @@ export interface DecisionRecord {
   readonly outcome: 'applied' | 'rejected';
   readonly error?: string;
 }
-
-export type InstanceState =
-  | 'provisioning'
-  | 'loading'
-  | 'warming-up'
-  | 'ready'
-  | 'draining'
-  | 'stopped'
-  | 'failed';
 
 export interface InstanceSample {
   readonly timeUs: number;

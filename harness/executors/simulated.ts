@@ -1,11 +1,11 @@
-import type { Hardware } from '../core/hardware.ts';
-import type { ModelShape } from '../core/model-shape.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
 import { MemorylessExecutor } from './memoryless.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 import { ownAttention } from '../core/kv/remote-attention.ts';
 import { StepCost } from './step-cost.ts';
 
-/** Charges each stage what the cost model says; holds nothing. */
+/** Charges each stage the time given by the cost model. It holds no weights or KV. */
 export class SimulatedExecutor extends MemorylessExecutor {
   readonly #cost: StepCost;
 

@@ -1,4 +1,4 @@
-import type { RequestClass } from '../core/workload.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import { metrics, type ResampledMetricKey, resampledMetricKeys, seedMetricKeys } from './metrics.ts';
 import { readOutcomes } from './outcomes.ts';
 import { type ComparedCell, PairedRun } from './paired-run.ts';

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError, messageOf } from '../base/errors.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import { type RequestRow, requestRowSchema } from './results.ts';
 import { byLatency, latencyMs, requestLatencyNames, timesOf } from './request-latencies.ts';
 import { meetsSlo } from './slo.ts';

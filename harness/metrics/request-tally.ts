@@ -1,6 +1,6 @@
 import { InvariantError } from '../base/errors.ts';
 import type { EndStatus, RequestRecord } from '../core/observer.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import { Samples } from './samples.ts';
 import { byLatency, e2elUs, requestLatencies, requestLatencyNames } from './request-latencies.ts';
 import type { RequestTimes } from './request-latencies.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { InstanceState } from '../core/observer.ts';
+import type { InstanceState } from '../policy/views.ts';
 import type { Metric, Unit } from './metric.ts';
 import {
   classMetricKeys,

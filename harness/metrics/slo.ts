@@ -1,4 +1,4 @@
-import type { SloTarget } from '../core/workload.ts';
+import type { SloTarget } from '../domain/workload.ts';
 import { type RequestTimes, tpotUs, ttftUs } from './request-latencies.ts';
 
 /** Whether the request finished and met every target of its class; a one-token answer meets any TPOT target. */

@@ -3,11 +3,11 @@ import type {
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
-  InstanceState,
   MigrationRecord,
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
+import type { InstanceState } from '../policy/views.ts';
 import { downtimeUs, quote } from './rows.ts';
 import type { Sink } from './sinks.ts';
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import type { Hardware } from '../core/hardware.ts';
-import type { ModelShape } from '../core/model-shape.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import type { Rng } from '../base/rng.ts';
 import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
 import type { Decision, DispatchDecision, Limits } from './decisions.ts';

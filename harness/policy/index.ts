@@ -1,6 +1,6 @@
 /** The whole of what a policy author imports. */
-export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../core/model-shape.ts';
-export type { RequestClass, SloTarget } from '../core/workload.ts';
+export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../domain/model-shape.ts';
+export type { RequestClass, SloTarget } from '../domain/workload.ts';
 export { definePolicy } from './contract.ts';
 export { defaultMigration } from './decisions.ts';
 export type {

@@ -1,4 +1,3 @@
-import type { InstanceState } from '../core/observer.ts';
 import type { Limits } from './decisions.ts';
 
 /** Read-only windows on the core's state. They hold ids and numbers, and never a request's true output length. */
@@ -54,6 +53,15 @@ export interface ViewList<T> extends Iterable<T> {
   readonly length: number;
   at(index: number): T | undefined;
 }
+
+export type InstanceState =
+  | 'provisioning'
+  | 'loading'
+  | 'warming-up'
+  | 'ready'
+  | 'draining'
+  | 'stopped'
+  | 'failed';
 
 export interface InstanceView {
   readonly id: number;

@@ -5,15 +5,21 @@ import {
   type PolicyDeps,
 } from '../../harness/policy/index.ts';
 
-/** What the memory of this model on this hardware comes to. */
+/** Sizes that follow from the model and the hardware. */
 export interface MemoryUnits {
-  /** Weights of all layers: what one dropped copy frees (embedding and output head stay on every instance). */
+  /**
+   * Bytes of the weights of all layers: what dropping one copy frees. Embedding and output head stay on every
+   * instance.
+   */
   readonly copyBytes: number;
-  /** KV of one block of tokens in all layers. */
+  /** Bytes of the KV of one block of tokens in all layers. */
   readonly blockBytes: number;
-  /** KV cells (one layer of a block) of an instance that holds the whole model. */
+  /** KV cells of an instance that holds the whole model. A cell is one layer of one block. */
   readonly undroppedCells: number;
-  /** KV blocks of a pipeline of so many instances, its layers divided evenly. */
+  /**
+   * Returns the KV blocks that a pipeline of `numInstances` instances can hold if its layers are divided
+   * evenly.
+   */
   readonly pipelineBlocks: (numInstances: number) => number;
 }
 

@@ -1,5 +1,5 @@
 import type { Config, TopLevelSpec } from 'vega-lite';
-import type { SloTarget } from '../../harness/core/workload.ts';
+import type { SloTarget } from '../../harness/domain/workload.ts';
 import type { Results } from '../load.ts';
 import { chartConfig } from '../theme.ts';
 

@@ -1,10 +1,10 @@
 import { wallClockUs } from '../../harness/base/clock.ts';
 import { createRng } from '../../harness/base/rng.ts';
 import { enginePresets } from '../../harness/core/engine.ts';
-import type { Hardware } from '../../harness/core/hardware.ts';
-import type { ModelShape } from '../../harness/core/model-shape.ts';
+import type { Hardware } from '../../harness/domain/hardware.ts';
+import type { ModelShape } from '../../harness/domain/model-shape.ts';
 import { runCluster } from '../../harness/core/run.ts';
-import type { RequestSpec, Workload } from '../../harness/core/workload.ts';
+import type { RequestSpec, Workload } from '../../harness/domain/workload.ts';
 import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import { nullSinks } from '../../harness/metrics/sinks.ts';

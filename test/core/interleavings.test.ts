@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runTiny, tinyHardware, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
-import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
+import type { LoadReporting } from '../../harness/core/state/load/load-reports.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { restless } from './restless.ts';

@@ -7,7 +7,7 @@ import type {
   StageRecord,
   TransferRecord,
 } from '../../harness/core/observer.ts';
-import type { RequestClass } from '../../harness/core/workload.ts';
+import type { RequestClass } from '../../harness/domain/workload.ts';
 import type { RequestRow } from '../../harness/metrics/results.ts';
 
 export const interactive: RequestClass = {

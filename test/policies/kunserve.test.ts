@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { kvCellBytes, layerWeightBytes } from '../../harness/core/model-shape.ts';
+import { kvCellBytes, layerWeightBytes } from '../../harness/domain/model-shape.ts';
 import type { ClusterView, Decision, GroupView, Policy } from '../../harness/policy/index.ts';
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { memoryUnits } from '../../policies/kunserve/memory.ts';

@@ -1,24 +1,24 @@
 import { describe } from '../../policy/check-answer.ts';
 import type { RestoreDecision } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
-import type { InstanceGroup, Retirement } from '../group.ts';
+import type { InstanceGroup, Retirement } from '../state/group.ts';
 import { placeAnew } from '../lifecycle.ts';
-import { modelWeightBytes } from '../model-shape.ts';
+import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
-import { cancelLoad, finishLoad, loadWeights } from './weight-load.ts';
+import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
 
 /**
  * Restoring parameters (KunServe, section 4.4): members load the layers that they lack while the group serves; then each
  * is a group of its own. Says why not, or begins to load.
  */
 export function restore(cluster: Cluster, decision: RestoreDecision): string | undefined {
-  const group = cluster.group(decision.groupId);
+  const group = cluster.topology.group(decision.groupId);
   if (group === undefined) return `there is no group ${decision.groupId}`;
   const problem = restoreProblem(cluster, group, decision.running);
   if (problem !== undefined) return problem;
   group.phase = 'restoring';
-  cluster.note('restoreStarted', {
+  cluster.effects.note('restoreStarted', {
     groupId: group.id,
     detail: `${group.pipeline.length} instances load what they lack`,
   });
@@ -52,14 +52,14 @@ function restoreProblem(
 
 /** Stops a restore that has not split the group yet. */
 export function cancelRestore(cluster: Cluster, groupId: number): string | undefined {
-  const group = cluster.group(groupId);
+  const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;
   group.phase = 'serving';
   for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
   stopLoading(cluster, group);
-  cluster.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
-  cluster.wake(group);
+  cluster.effects.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
+  cluster.effects.wake(group);
   return undefined;
 }
 
@@ -73,19 +73,19 @@ function split(cluster: Cluster, group: InstanceGroup, running: Retirement['runn
   group.phase = 'retiring';
   abortMigrationsTo(cluster, group, `group ${group.id} is split`);
   const into = group.pipeline.map(({ member }) =>
-    cluster.addGroup([{ instance: member, layers: cluster.allLayers }], 'serving'),
+    cluster.topology.addGroup([{ instance: member, layers: cluster.allLayers }], 'serving'),
   );
   group.retirement = { into, running };
-  const readyAtUs = cluster.nowUs + cluster.hardware.remapUs;
+  const readyAtUs = cluster.nowUs + Math.max(...group.pipeline.map(({ member }) => member.hardware.remapUs));
   for (const each of [group, ...into]) {
     each.exchange = group.exchange;
     each.pausedUntilUs = readyAtUs;
-    cluster.wake(each);
+    cluster.effects.wake(each);
   }
   settle(cluster, group, into);
   const ids = into.map(({ id }) => id);
-  cluster.note('groupSplit', { groupId: group.id, detail: `into groups ${ids.join(', ')}` });
-  cluster.hooks.notify({ kind: 'groupSplit', groupId: group.id, into: ids });
+  cluster.effects.note('groupSplit', { groupId: group.id, detail: `into groups ${ids.join(', ')}` });
+  cluster.effects.notify({ kind: 'groupSplit', groupId: group.id, into: ids });
 }
 
 /** Requests without KV are placed anew; those whose KV never left one member run on there. */

@@ -1,9 +1,10 @@
 import { makeRoom } from '../apply-decision.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
+import { growMemory } from './grow-memory.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { blocksMissingFor } from './request-memory.ts';
-import type { KvArrival, Request } from '../request.ts';
+import type { KvArrival, Request } from '../state/request.ts';
 import { stall } from './stall.ts';
 
 /**
@@ -29,11 +30,11 @@ export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): voi
   const blocks = blocksMissingFor(movesOf(group, request), request.kvBlocks);
   if (blocks <= 0) return;
   if (cluster.stack.can('unlimitedMemory')) {
-    cluster.growMemory(group.layout, blocks);
-    cluster.wake(group);
+    growMemory(cluster, group.layout, blocks);
+    cluster.effects.wake(group);
     return;
   }
-  if (makeRoom(cluster, group, { requestId: request.id, blocks }) !== undefined) cluster.wake(group);
+  if (makeRoom(cluster, group, { requestId: request.id, blocks }) !== undefined) cluster.effects.wake(group);
 }
 
 /** Whether its KV is on its way, other than by a migration. */

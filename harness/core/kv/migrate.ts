@@ -1,10 +1,12 @@
 import { must } from '../../base/assert.ts';
 import { describe } from '../../policy/check-answer.ts';
 import { defaultMigration, type MigrateDecision, type MigrationProtocol } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
+import { growMemory } from './grow-memory.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import { loseKv } from '../lifecycle.ts';
-import { type KvArrival, type Migration, type Request, requestStatus } from '../request.ts';
+import { type KvArrival, type Migration, type Request, requestStatus } from '../state/request.ts';
+import type { Topology } from '../state/topology.ts';
 import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { endMigration } from './migration-log.ts';
 import { blocksMissingFor, cancelArrival } from './request-memory.ts';
@@ -19,11 +21,11 @@ import { stall } from './stall.ts';
  */
 export function migrate(cluster: Cluster, decision: MigrateDecision): string | undefined {
   const { requestId, groupId, protocol = defaultMigration } = decision;
-  const request = cluster.live.get(requestId);
-  const source = request === undefined ? undefined : cluster.groupOf(request);
+  const request = cluster.requests.live.get(requestId);
+  const source = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || source === undefined)
     return `there is no live request ${requestId} in a group`;
-  const target = cluster.group(groupId);
+  const target = cluster.topology.group(groupId);
   const problem = targetProblem(source, target, groupId) ?? protocolProblem(protocol);
   if (problem !== undefined || target === undefined) return problem;
   const blocks = target.blocksFor(request.tokens);
@@ -55,8 +57,8 @@ function changeGroups(cluster: Cluster, request: Request, { source, target }: Ro
   if (kind === 'swapped') {
     target.swapped.push(request);
   } else target.enqueue(request, kind === 'queued' ? 'back' : 'front');
-  cluster.wake(source);
-  cluster.wake(target);
+  cluster.effects.wake(source);
+  cluster.effects.wake(target);
 }
 
 function targetProblem(
@@ -155,8 +157,8 @@ export function stopIfBack(cluster: Cluster, request: Request): void {
 /** From here on it is the target's request: its last blocks travel, or it is computed again there. */
 function stop(cluster: Cluster, request: Request): void {
   const { arrival, migration } = underWay(request);
-  const source = must(cluster.groupOf(request), `group of request ${request.id}`);
-  const target = must(cluster.group(migration.toGroup), `group ${migration.toGroup}`);
+  const source = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
+  const target = must(cluster.topology.group(migration.toGroup), `group ${migration.toGroup}`);
   const numBlocks = request.kvBlocks - arrival.numBlocks;
   if (!hasRoom(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
@@ -172,7 +174,7 @@ function stop(cluster: Cluster, request: Request): void {
     request.preemptedAtUs ??= cluster.nowUs;
     request.status = requestStatus.preempted;
     target.enqueue(request, 'front');
-    cluster.wake(target);
+    cluster.effects.wake(target);
   } else {
     stall(cluster, target, request, requestStatus.migrating);
     sendStage(cluster, request, { numBlocks, numTokens: request.computedTokens }, () => {
@@ -180,7 +182,7 @@ function stop(cluster: Cluster, request: Request): void {
       completeArrival(cluster, request);
     });
   }
-  cluster.wake(source);
+  cluster.effects.wake(source);
 }
 
 /** Whether so many blocks fit at the targets; memory without limit grows as needed. */
@@ -192,7 +194,7 @@ function hasRoom(
   const missing = blocksMissingFor(moves, numBlocks);
   if (missing <= 0) return true;
   if (!cluster.stack.can('unlimitedMemory')) return false;
-  cluster.growMemory(layout, missing);
+  growMemory(cluster, layout, missing);
   return true;
 }
 
@@ -203,11 +205,17 @@ function sendStage(
   onDone: () => void,
 ): void {
   const { arrival, migration } = underWay(request);
-  const { chunkUs } = must(cluster.groupOf(request), `group of request ${request.id}`);
+  const { chunkUs } = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   migration.numStages += 1;
   for (const { layers } of arrival.moves) migration.bytes += numBlocks * layers.count * cluster.cellBytes;
-  const { migrationHandshakeUs: handshakeUs } = cluster.hardware;
+  const handshakeUs = handshakeOf(cluster.topology, migration);
   sendBlocks(cluster, request, { kind: 'migration', numBlocks, numTokens, chunkUs, handshakeUs }, onDone);
+}
+
+/** The two sides agree at the pace of the slower. */
+function handshakeOf({ instances }: Topology, { fromInstance, toInstance }: Migration): number {
+  const sides = [instances[fromInstance], instances[toInstance]];
+  return Math.max(...sides.map((instance) => instance?.hardware.migrationHandshakeUs ?? 0));
 }
 
 function finish(cluster: Cluster, request: Request, migration: Migration): void {

@@ -1,7 +1,7 @@
-import type { Cluster } from '../cluster.ts';
+import type { Cluster } from '../state/cluster.ts';
 import type { RequestStatus } from '../../policy/views.ts';
-import type { InstanceGroup } from '../group.ts';
-import { type Request, requestStatus, runningStatus } from '../request.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import { type Request, requestStatus, runningStatus } from '../state/request.ts';
 
 /** It has its place again, or waits for something else: the time for which it had lost it ends. */
 export function endPreemption(request: Request, nowUs: number): void {

@@ -1,10 +1,10 @@
 import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
-import type { KvLayout, LayoutMove, LayoutPart } from './kv-layout.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { KvLayout, LayoutMove, LayoutPart } from '../state/kv-layout.ts';
 import { cancelArrival, freeKv, wakeGroupsOn } from './request-memory.ts';
-import { type Request, requestStatus } from '../request.ts';
+import { type Request, requestStatus } from '../state/request.ts';
 import { isInPlace, resume, stall } from './stall.ts';
 import { send } from '../transfers.ts';
 
@@ -28,8 +28,8 @@ export function swapOut(cluster: Cluster, group: InstanceGroup, request: Request
     home.pendingFreeBlocks -= request.kvBlocks;
     freeKv(cluster, request);
     request.status = requestStatus.swapped;
-    cluster.hooks.notify({ kind: 'swapOutDone', requestId: request.id, groupId: home.id });
-    cluster.wake(home);
+    cluster.effects.notify({ kind: 'swapOutDone', requestId: request.id, groupId: home.id });
+    cluster.effects.wake(home);
   });
 }
 
@@ -46,8 +46,8 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
     // Layers may have moved meanwhile: its KV has to follow.
     if (isInPlace(home, request)) resume(cluster, home, request);
     else stall(cluster, home, request);
-    cluster.hooks.notify({ kind: 'swapInDone', requestId: request.id, groupId: home.id });
-    cluster.wake(home);
+    cluster.effects.notify({ kind: 'swapInDone', requestId: request.id, groupId: home.id });
+    cluster.effects.wake(home);
   });
 }
 
@@ -59,7 +59,7 @@ export function dropHostCopy(cluster: Cluster, request: Request): void {
   for (const part of hostLayout.parts) {
     const { instance, layers } = part;
     instance.hostKvBytes -= hostBytes(cluster, request, part);
-    cluster.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
   }
   // An instance that drains may wait for this.
   wakeGroupsOn(cluster, hostLayout);
@@ -85,7 +85,7 @@ export function hostProblem(cluster: Cluster, request: Request, layout: KvLayout
 }
 
 function groupOf(cluster: Cluster, request: Request): InstanceGroup {
-  return must(cluster.groupOf(request), `group of request ${request.id}`);
+  return must(cluster.topology.groupOf(request), `group of request ${request.id}`);
 }
 
 interface Swap {
@@ -101,7 +101,7 @@ function moveAll(cluster: Cluster, { request, kind, moves }: Swap, onAllDone: ()
     const bytes = hostBytes(cluster, request, move);
     const [source, target] =
       kind === 'swap-out' ? ([move.from.id, 'host'] as const) : (['host', move.to.id] as const);
-    cluster.swappedBytes += bytes;
+    cluster.totals.swappedBytes += bytes;
     const movement = { kind, requestId: request.id, source, target, bytes, links: linksOf(kind, move) };
     return send(cluster, movement, () => {
       numLeft -= 1;
@@ -131,5 +131,5 @@ function copy(
   const numTokens = request.computedTokens;
   const move =
     kind === 'swap-out' ? { from: device, to: host, numTokens } : { from: host, to: device, numTokens };
-  cluster.executor.copyKv(request.id, layers, move);
+  cluster.effects.executor.copyKv(request.id, layers, move);
 }

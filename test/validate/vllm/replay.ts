@@ -1,8 +1,8 @@
 import { createRng } from '../../../harness/base/rng.ts';
 import { Collector, workloadOf } from '../../../harness/conformance/tiny-cluster.ts';
 import { enginePresets } from '../../../harness/core/engine.ts';
-import type { Hardware } from '../../../harness/core/hardware.ts';
-import { kvCellBytes, type ModelShape, modelWeightBytes } from '../../../harness/core/model-shape.ts';
+import type { Hardware } from '../../../harness/domain/hardware.ts';
+import { kvCellBytes, type ModelShape, modelWeightBytes } from '../../../harness/domain/model-shape.ts';
 import { runCluster } from '../../../harness/core/run.ts';
 import { SimulatedExecutor } from '../../../harness/executors/simulated.ts';
 import { PolicyStack } from '../../../harness/policy/stack.ts';

@@ -1,0 +1,7 @@
+/** Who answered, at which moment. */
+export interface DecisionSource {
+  readonly policy: string;
+  readonly moment: string;
+  /** Where the decision itself does not name the request that it is about (dispatch). */
+  readonly requestId?: number;
+}

@@ -48,24 +48,28 @@ export function compareStacks(cells: readonly ComparedCell[], baseline: string):
   });
 }
 
-/** Where the cells of a results folder lie. */
-export interface CellFiles {
+/** The cells of a results folder. */
+export interface ComparedFolder {
+  readonly dir: string;
   /** Of all finished cells. */
   readonly summaries: readonly CellSummary[];
-  /** The `requests.jsonl` of a cell. */
-  requestsPath(cellId: string): string;
   readonly classes: readonly RequestClass[];
   /** Name of the stack that the others are compared with. */
   readonly baseline: string;
 }
 
 /** `compareStacks` from the files of a results folder; an `InputError` when one holds something else. */
-export async function compareCells(files: CellFiles): Promise<Comparison[]> {
+export async function compareCells({
+  dir,
+  summaries,
+  classes,
+  baseline,
+}: ComparedFolder): Promise<Comparison[]> {
   const cells: ComparedCell[] = [];
-  for (const summary of files.summaries) {
-    cells.push({ summary, outcomes: await readOutcomes(files.requestsPath(summary.id), files.classes) });
+  for (const summary of summaries) {
+    cells.push({ summary, outcomes: await readOutcomes(dir, summary.id, classes) });
   }
-  return compareStacks(cells, files.baseline);
+  return compareStacks(cells, baseline);
 }
 
 interface CellPair {

@@ -1,8 +1,7 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { InputError, messageOf } from '../base/errors.ts';
 import type { RequestClass } from '../domain/workload.ts';
-import { type RequestRow, requestRowSchema } from './results.ts';
+import { forEachRow } from './read-results.ts';
 import { byLatency, latencyMs, requestLatencyNames, timesOf } from './request-latencies.ts';
+import { type RequestRow, requestRows } from './rows/request-row.ts';
 import { meetsSlo } from './slo.ts';
 
 const never = Number.POSITIVE_INFINITY;
@@ -63,48 +62,15 @@ export class RequestOutcomes {
   }
 }
 
-/** Reads a cell's `requests.jsonl`; a missing file or a line that is no request row is an `InputError` that names it. */
-export async function readOutcomes(path: string, classes: readonly RequestClass[]): Promise<RequestOutcomes> {
+/** Reads the requests of a cell of a results folder. */
+export async function readOutcomes(
+  dir: string,
+  cellId: string,
+  classes: readonly RequestClass[],
+): Promise<RequestOutcomes> {
   const outcomes = new RequestOutcomes(classes);
-  const file = await openFile(path);
-  let lineNumber = 0;
-  try {
-    for await (const line of file.readLines()) {
-      lineNumber += 1;
-      outcomes.add(parseRow(line, path, lineNumber));
-    }
-  } finally {
-    await file.close();
-  }
+  await forEachRow(dir, cellId, requestRows, (row) => outcomes.add(row));
   return outcomes;
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path);
-  } catch (error) {
-    throw new InputError(
-      { source: path, path: '', message: `cannot be read: ${messageOf(error)}` },
-      { cause: error },
-    );
-  }
-}
-
-function parseRow(line: string, path: string, lineNumber: number): RequestRow {
-  const where = { source: path, line: lineNumber, path: '' };
-  const parsed = requestRowSchema.safeParse(parseJson(line, where));
-  if (parsed.success) return parsed.data;
-  throw new InputError(
-    parsed.error.issues.map((issue) => ({ ...where, path: issue.path.join('.'), message: issue.message })),
-  );
-}
-
-function parseJson(line: string, where: { source: string; line: number; path: string }): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (error) {
-    throw new InputError({ ...where, message: `not JSON: ${messageOf(error)}` }, { cause: error });
-  }
 }
 
 function grown(values: Float64Array<ArrayBuffer>, length: number, filler: number): Float64Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
 import { usPerMs } from '../base/units.ts';
 import type { RequestRecord } from '../core/observer.ts';
-import type { RequestRow } from './results.ts';
+import type { RequestRow } from './rows/request-row.ts';
 
 /** What the latencies of one request are made from; times in microseconds, `undefined` for what did not happen. */
 export type RequestTimes = Pick<

@@ -6,13 +6,13 @@ import { configJsonSchema } from '../config/index.ts';
 
 const dir = fileURLToPath(new URL('../../configs/schemas/', import.meta.url));
 
-/** Writes the published JSON Schemas, made from the schemas that the code checks with. */
+/** Writes the published JSON Schemas, generated from the schemas that the code validates with. */
 export async function writeSchemas(): Promise<void> {
   await mkdir(dir, { recursive: true });
   for (const [path, text] of schemaFiles()) await writeFile(path, text);
 }
 
-/** Paths of published schemas that differ from what the code says. */
+/** Returns the paths of published schemas that differ from the generated ones. */
 export async function staleSchemas(): Promise<readonly string[]> {
   const stale: string[] = [];
   for (const [path, text] of schemaFiles()) {

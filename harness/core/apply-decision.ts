@@ -1,5 +1,4 @@
 import { PolicyError } from '../base/errors.ts';
-import { removeFrom } from '../base/lists.ts';
 import type {
   Decision,
   DispatchDecision,
@@ -21,7 +20,8 @@ import { cancelDrain, drain, setRole } from './groups/drain.ts';
 import { drop } from './groups/drop.ts';
 import type { InstanceGroup } from './state/group.ts';
 import { computeElsewhere, loseKv } from './lifecycle.ts';
-import { type Request, requestStatus } from './state/request.ts';
+import type { Request } from './state/request.ts';
+import { isRunning, isStalled } from './state/request-state.ts';
 import { cancelRestore, restore } from './groups/restore.ts';
 import { scaleUp } from './groups/start.ts';
 import { migrate } from './kv/migrate.ts';
@@ -155,22 +155,18 @@ function preempt(cluster: Cluster, decision: PreemptDecision): string | undefine
 
 /** One whose KV is on the move can be computed again, but not be swapped. */
 function canBeGivenUp({ status }: Request, mode: PreemptDecision['mode']): boolean {
-  const isRunning = status.kind === 'prefilling' || status.kind === 'decoding';
-  const isMoving = status.kind === 'exchanging' || status.kind === 'migrating';
-  return isRunning || (isMoving && mode === 'recompute');
+  return isRunning(status) || (isStalled(status) && mode === 'recompute');
 }
 
 /** Frees its KV; prompt and generated tokens become the new prompt, at the front of the queue (POLICIES 4.1). */
 function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Request): undefined {
-  notePreemption(cluster, group, request);
+  notePreemption(group, request);
   if (group.phase === 'retiring' || group.phase === 'draining') {
     computeElsewhere(cluster, request);
     return;
   }
-  if (!removeFrom(group.running, request)) removeFrom(group.exchanging, request);
   loseKv(cluster, request);
-  request.status = requestStatus.preempted;
-  group.enqueue(request, 'front');
+  request.preempt();
   cluster.effects.wake(group);
 }
 
@@ -178,15 +174,14 @@ function preemptBySwap(cluster: Cluster, group: InstanceGroup, request: Request)
   if (request.computedTokens === 0) return `request ${request.id} has no KV to swap`;
   const problem = hostProblem(cluster, request, request.layout ?? group.layout);
   if (problem !== undefined) return problem;
-  notePreemption(cluster, group, request);
-  swapOut(cluster, group, request);
+  notePreemption(group, request);
+  swapOut(cluster, request);
   return undefined;
 }
 
-function notePreemption(cluster: Cluster, group: InstanceGroup, request: Request): void {
+function notePreemption(group: InstanceGroup, request: Request): void {
   group.forming?.remove(request);
   request.numPreemptions += 1;
-  request.preemptedAtUs ??= cluster.nowUs;
 }
 
 function bringBack(cluster: Cluster, decision: SwapInDecision): string | undefined {

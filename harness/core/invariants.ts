@@ -2,7 +2,8 @@ import { assert } from '../base/assert.ts';
 import type { Cluster } from './state/cluster.ts';
 import type { GroupStage, InstanceGroup } from './state/group.ts';
 import type { Instance } from './state/instance.ts';
-import type { Migration, Request } from './state/request.ts';
+import type { Request } from './state/request.ts';
+import type { Migration } from './state/request-state.ts';
 import type { StepBatch } from './state/step-batch.ts';
 import type { Topology } from './state/topology.ts';
 import { hostBytes } from './kv/swap.ts';
@@ -99,7 +100,7 @@ function checkMigrations({ topology: { groups }, requests: { live } }: Cluster):
   const migrations: Migration[] = [];
   for (const request of live.values()) {
     checkMigration(request);
-    if (request.arrival?.migration !== undefined) migrations.push(request.arrival.migration);
+    if (request.migration !== undefined) migrations.push(request.migration);
   }
   const numOut = countBy(migrations, ({ fromGroup }) => fromGroup);
   const numIn = countBy(migrations, ({ toGroup }) => toGroup);
@@ -114,8 +115,7 @@ function checkMigrations({ topology: { groups }, requests: { live } }: Cluster):
 }
 
 /** INV-migration: a request is its source's until it is stopped, then the target's; it is stopped once no step holds it. */
-function checkMigration({ id, status, arrival, groupId, isStopping, isInFlight }: Request): void {
-  const migration = arrival?.migration;
+function checkMigration({ id, status, migration, groupId, isStopping, isInFlight }: Request): void {
   const isStopped = migration?.stoppedAtUs !== undefined;
   const owner = isStopped ? migration.toGroup : migration?.fromGroup;
   assert(
@@ -154,12 +154,12 @@ function checkQueues(group: InstanceGroup): void {
   checkStatuses(group, 'waiting', ['queued', 'preempted']);
   checkStatuses(group, 'running', ['prefilling', 'decoding']);
   checkStatuses(group, 'swapped', ['swapping-out', 'swapped', 'swapping-in']);
-  checkStatuses(group, 'exchanging', ['exchanging', 'migrating']);
+  checkStatuses(group, 'stalled', ['exchanging', 'migrating']);
 }
 
 function checkStatuses(
   group: InstanceGroup,
-  queue: 'waiting' | 'running' | 'swapped' | 'exchanging',
+  queue: 'waiting' | 'running' | 'swapped' | 'stalled',
   allowed: readonly string[],
 ): void {
   for (const { id, status, groupId } of group[queue]) {
@@ -180,7 +180,7 @@ function checkBlocks(group: InstanceGroup): void {
       () => `waiting request ${request.id} holds ${request.kvBlocks} blocks`,
     );
   }
-  for (const request of [...group.running, ...group.exchanging]) {
+  for (const request of [...group.running, ...group.stalled]) {
     const needed = group.blocksFor(request.scheduledTokens);
     assert(
       request.kvBlocks >= needed && (request.layout !== undefined || needed === 0),
@@ -203,7 +203,7 @@ function checkDemand(group: InstanceGroup): void {
     return blocks;
   };
   const waiting = sum(group.waiting);
-  const all = waiting + sum(group.running) + sum(group.swapped) + sum(group.exchanging);
+  const all = waiting + sum(group.running) + sum(group.swapped) + sum(group.stalled);
   const leaving = group.swapped.filter(({ status }) => status.kind === 'swapping-out');
   const freed = leaving.reduce((blocks, { kvBlocks }) => blocks + kvBlocks, 0);
   const sums = [group.waitingBlocks, group.demandBlocks, group.pendingFreeBlocks];
@@ -322,7 +322,7 @@ function checkPlacement(cluster: Cluster): void {
   };
   for (const request of cluster.requests.held) note(request);
   for (const group of cluster.topology.groups) {
-    for (const queue of [group.waiting, group.running, group.swapped, group.exchanging])
+    for (const queue of [group.waiting, group.running, group.swapped, group.stalled])
       [...queue].forEach(note);
   }
   assert(

@@ -2,15 +2,16 @@ import { must } from '../base/assert.ts';
 import { PolicyError } from '../base/errors.ts';
 import type { Answer } from '../policy/stack.ts';
 import type { DispatchDecision } from '../policy/decisions.ts';
-import type { PolicyEvent, RequestStatus } from '../policy/views.ts';
+import type { PolicyEvent } from '../policy/views.ts';
 import type { Cluster } from './state/cluster.ts';
 import { logDecision } from './decision-log.ts';
 import { eventPriority } from './state/events.ts';
 import type { EndStatus } from './observer.ts';
-import { recordOf, Request, requestStatus } from './state/request.ts';
+import { Request } from './state/request.ts';
+import { recordOf } from './state/request-record.ts';
+import type { EndState } from './state/request-state.ts';
 import { freeKv } from './kv/request-memory.ts';
-import { unstall } from './kv/stall.ts';
-import { dropHostCopy } from './kv/swap.ts';
+import { cancelSwap } from './kv/swap.ts';
 import type { RequestSpec } from '../domain/workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */
@@ -40,11 +41,11 @@ function planArrival(
 
 function arrive(cluster: Cluster, spec: RequestSpec): void {
   const requestClass = must(cluster.requests.classes.get(spec.className), `class ${spec.className}`);
-  const request = new Request(spec, requestClass, cluster.nowUs);
+  const request = new Request(spec, requestClass, cluster.effects.events);
   cluster.requests.live.set(request.id, request);
   cluster.effects.executor.admitRequest(spec);
   cluster.effects.notify({ kind: 'requestArrived', requestId: request.id });
-  if (dispatch(cluster, request, false) !== 'placed') cluster.requests.held.add(request);
+  if (dispatch(cluster, request, false) !== 'placed') request.hold(cluster.requests.held);
 }
 
 /** `class held`: nothing of its class can be placed now. */
@@ -80,11 +81,7 @@ function applyDispatch(
           ? `there is no group ${decision.groupId}`
           : `group ${group.id} takes no requests`;
       }
-      cluster.requests.held.remove(request);
-      const wasStarted = request.preemptedAtUs !== undefined;
-      request.status = wasStarted ? requestStatus.preempted : requestStatus.queued;
-      group.adopt(request);
-      group.enqueue(request, wasStarted ? 'front' : 'back');
+      request.queue(group);
       cluster.reports.sent(group);
       cluster.effects.wake(group);
       return undefined;
@@ -105,16 +102,13 @@ function applyDispatch(
 
 /** The request leaves its group without its KV and is placed anew. */
 export function computeElsewhere(cluster: Cluster, request: Request): void {
-  cluster.topology.groupOf(request)?.release(request);
   loseKv(cluster, request);
   placeAnew(cluster, request);
 }
 
 /** A request without KV that has lost its group waits at the cluster to be placed anew. */
 export function placeAnew(cluster: Cluster, request: Request): void {
-  request.groupId = undefined;
-  request.status = requestStatus.held;
-  cluster.requests.held.add(request);
+  request.hold(cluster.requests.held);
   planRetry(cluster);
 }
 
@@ -136,7 +130,7 @@ export function retryHeld(cluster: Cluster): void {
       const request = queue.at(index);
       if (request === undefined) break;
       if (dispatch(cluster, request, true) === 'class held') break;
-      if (request.isHeld) index += 1;
+      if (request.status.kind === 'held') index += 1;
     }
   }
 }
@@ -147,18 +141,14 @@ export function retryHeld(cluster: Cluster): void {
  */
 export function endRequest(cluster: Cluster, request: Request, status: EndStatus, reason?: string): void {
   const group = cluster.topology.groupOf(request);
-  if (group === undefined) cluster.requests.held.remove(request);
-  else {
-    group.release(request);
-    cluster.effects.wake(group);
-  }
-  stopSwap(cluster, request);
+  if (group !== undefined) cluster.effects.wake(group);
+  cancelSwap(cluster, request);
   freeKv(cluster, request);
-  request.status = finalStatus(status, reason);
+  request.end(endState(status, reason));
   cluster.requests.live.delete(request.id);
   cluster.effects.executor.endRequest(request.id, request.generatedTokens);
   cluster.totals.numEnded += 1;
-  cluster.effects.observer.requestEnded(recordOf(request, status, cluster.nowUs, reason));
+  cluster.effects.observer.requestEnded(recordOf(request, { status, reason, nowUs: cluster.nowUs }));
   if (status === 'unfinished') return;
   planFollowers(cluster, request);
   cluster.effects.notify(endOf(request, status));
@@ -181,21 +171,15 @@ function endOf(request: Request, status: EndStatus): PolicyEvent {
 
 /** Takes everything of a request's KV away: on devices, in host memory, on its way. */
 export function loseKv(cluster: Cluster, request: Request): void {
-  stopSwap(cluster, request);
+  cancelSwap(cluster, request);
   freeKv(cluster, request);
-  unstall(cluster, request);
   request.computedTokens = 0;
   request.scheduledTokens = 0;
 }
 
-function stopSwap(cluster: Cluster, request: Request): void {
-  for (const transfer of request.swapTransfers.splice(0)) cluster.effects.fabric.cancel(transfer);
-  dropHostCopy(cluster, request);
-}
-
-function finalStatus(status: EndStatus, reason = ''): RequestStatus {
+function endState(status: EndStatus, reason = ''): EndState {
   if (status === 'failed' || status === 'rejected') return { kind: status, reason };
-  return status === 'finished' ? requestStatus.finished : requestStatus.aborted;
+  return { kind: status === 'finished' ? 'finished' : 'aborted' };
 }
 
 function planFollowers(cluster: Cluster, request: Request): void {

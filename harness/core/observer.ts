@@ -92,7 +92,7 @@ export interface InstanceSample {
   readonly numWaiting: number;
   readonly numRunning: number;
   readonly numSwapped: number;
-  readonly numExchanging: number;
+  readonly numStalled: number;
   /** Since the last sample. */
   readonly prefillTokens: number;
   readonly decodeTokens: number;

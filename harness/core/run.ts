@@ -1,18 +1,17 @@
-import { applyDecisions } from './apply-decision.ts';
-import { Cluster, type ClusterOptions } from './state/cluster.ts';
-import { eventPriority, makesProgress } from './state/events.ts';
-import { type Fault, planFaults } from './groups/fault.ts';
-import { startFirstGroups } from './groups/first-groups.ts';
-import { planReports } from './report-load.ts';
-import type { InstanceGroup } from './state/group.ts';
-import type { Instance } from './state/instance.ts';
-import { checkInvariants } from './invariants.ts';
-import { endRequest, planArrivals, planRetry, retryHeld } from './lifecycle.ts';
 import { usPerSecond } from '../base/units.ts';
-import { modelWeightBytes } from '../domain/model-shape.ts';
-import { step } from './step/step-loop.ts';
 import type { StackMember } from '../policy/stack.ts';
 import type { PolicyEvent } from '../policy/views.ts';
+import { applyDecisions } from './apply-decision.ts';
+import { type Fault, planFaults } from './groups/fault.ts';
+import { startFirstGroups } from './groups/first-groups.ts';
+import { checkInvariants } from './invariants.ts';
+import { endRequest, planArrivals, planRetry, retryHeld } from './lifecycle.ts';
+import { planReports } from './report-load.ts';
+import { EndlessError, endlessEvents, StuckError } from './run-errors.ts';
+import { planSamples, sample } from './sampling.ts';
+import { Cluster, type ClusterOptions } from './state/cluster.ts';
+import { eventPriority, makesProgress } from './state/events.ts';
+import { step } from './step/step-loop.ts';
 
 export interface RunOptions extends ClusterOptions {
   readonly sampleIntervalUs: number;
@@ -33,36 +32,6 @@ export interface RunTotals {
   readonly swappedBytes: number;
   readonly numRejectedDecisions: number;
   readonly wasCutOff: boolean;
-}
-
-/** Nothing can happen any more, but requests are waiting: the policies have left them without a way on. */
-export class StuckError extends Error {
-  readonly code = 'stuck';
-
-  constructor(cluster: Cluster) {
-    const groups = cluster.topology.groups
-      .filter((group) => group.numRequests > 0)
-      .map(
-        (group) =>
-          `group ${group.id}: ${group.waiting.length} waiting, ${group.running.length} running, ` +
-          `${group.swapped.length} swapped, ${group.exchanging.length} exchanging, ${group.freeBlocks} of ${group.totalBlocks} KV blocks free`,
-      );
-    super(
-      `at ${cluster.nowUs} us nothing is left to happen, but ${cluster.requests.live.size} requests are still open ` +
-        `(${[`${cluster.requests.held.length} held at the cluster`, ...groups].join('; ')}). ` +
-        adviceFor(cluster) +
-        (cluster.totals.lastRefusal === undefined
-          ? ''
-          : ` The last decision refused was ${cluster.totals.lastRefusal}.`),
-    );
-    this.name = 'StuckError';
-  }
-}
-
-function adviceFor({ topology }: Cluster): string {
-  return topology.groups.some(({ acceptsRequests }) => acceptsRequests)
-    ? 'No policy of the stack made room or placed them; add one that does, recompute for example.'
-    : 'No instance takes requests any more: policies have drained them, and none asks for another.';
 }
 
 /** Runs a workload through a cluster to its end, in virtual time. Synchronous and deterministic. */
@@ -120,21 +89,6 @@ function drainEvents(cluster: Cluster, options: RunOptions): boolean {
 
 const progressEvery = 256;
 
-/** More events in one microsecond than any load brings at once: somebody reacts to the consequences of the reaction. */
-const endlessEvents = 20_000_000;
-
-/** Virtual time stands still: a policy's decisions cause the moment at which it decides them again. */
-export class EndlessError extends Error {
-  readonly code = 'endless';
-
-  constructor(timeUs: number) {
-    super(
-      `at ${timeUs} us more than ${endlessEvents} events happened without time going on; some decision causes itself`,
-    );
-    this.name = 'EndlessError';
-  }
-}
-
 /**
  * Whether a request is open or yet to arrive, and something can happen to it. With a policy that ticks, or reports that are
  * still to come, time goes on where nothing else does: it may yet act, but not for ever.
@@ -169,56 +123,4 @@ function planTicks(cluster: Cluster, member: StackMember): void {
     cluster.effects.events.scheduleCall(cluster.nowUs + tickUs, eventPriority.tick, tick);
   };
   cluster.effects.events.scheduleCall(tickUs, eventPriority.tick, tick);
-}
-
-function planSamples(cluster: Cluster, intervalUs: number): void {
-  const next = (): void => {
-    sample(cluster);
-    cluster.effects.events.scheduleCall(cluster.nowUs + intervalUs, eventPriority.sample, next);
-  };
-  cluster.effects.events.scheduleCall(0, eventPriority.sample, next);
-}
-
-function sample(cluster: Cluster): void {
-  for (const instance of cluster.topology.instances) {
-    // One row says that it is gone.
-    if (!instance.isGoneSampled) sampleInstance(cluster, instance);
-    instance.isGoneSampled = instance.isGone;
-  }
-}
-
-function sampleInstance(cluster: Cluster, instance: Instance): void {
-  const { ledger } = instance;
-  const hasDevice = instance.hasDevice;
-  const led = cluster.topology.groupsOn(instance).filter(({ pipeline }) => pipeline[0]?.member === instance);
-  const sum = (count: (group: InstanceGroup) => number): number => {
-    return led.reduce((total, group) => total + count(group), 0);
-  };
-  cluster.effects.observer.sample({
-    timeUs: cluster.nowUs,
-    instance: instance.id,
-    groupId: cluster.topology.homeOf(instance)?.id ?? -1,
-    role: instance.role,
-    state: instance.state,
-    weightBytes: hasDevice ? ledger.weightBytes : 0,
-    kvUsedBytes: ledger.usedCells * ledger.cellBytes,
-    kvFreeBytes: hasDevice ? ledger.freeCells * ledger.cellBytes : 0,
-    reserveBytes: hasDevice ? ledger.reserveBytes : 0,
-    loadingBytes: hasDevice ? ledger.loadingBytes : 0,
-    droppedBytes: hasDevice ? modelWeightBytes(cluster.model) - ledger.weightBytes - ledger.loadingBytes : 0,
-    hostKvBytes: instance.hostKvBytes,
-    waitingKvBytes: sum(({ waitingBlocks }) => waitingBlocks) * ledger.cellBytes * instance.layers.count,
-    headKvBytes:
-      sum(({ waiting }) => waiting.at(0)?.demandBlocks ?? 0) * ledger.cellBytes * instance.layers.count,
-    numWaiting: sum(({ waiting }) => waiting.length),
-    numRunning: sum(({ running }) => running.length),
-    numSwapped: sum(({ swapped }) => swapped.length),
-    numExchanging: sum(({ exchanging }) => exchanging.length),
-    prefillTokens: instance.prefillTokens,
-    decodeTokens: instance.decodeTokens,
-    busyUs: instance.busyUs,
-  });
-  instance.prefillTokens = 0;
-  instance.decodeTokens = 0;
-  instance.busyUs = 0;
 }

@@ -5,7 +5,7 @@ import type { KvStore } from '../core/executor.ts';
 import type { ModelInstance } from '../model/model-instance.ts';
 import type { HostKv } from './measured-host-kv.ts';
 
-/** An emulated device: a model with KV slabs, and host memory beside it. */
+/** An emulated device: a model with its KV slab, and the host memory of the instance. */
 export interface MeasuredInstance {
   readonly model: ModelInstance;
   readonly hostKv: HostKv;

@@ -8,7 +8,7 @@ export abstract class MemorylessExecutor implements Executor {
   abstract runStage(batch: MicroBatch, stage: Stage): number;
   abstract attentionUs(batch: MicroBatch, stage: Stage, remote: RemoteAttention): number;
 
-  startInstance(): void {}
+  startInstance(..._about: Parameters<Executor['startInstance']>): void {}
   stopInstance(): void {}
   reshapeInstance(): void {}
   admitRequest(): void {}

@@ -50,7 +50,10 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
   };
 }
 
-/** The calls whose durations are the recording. Attention at an owner is charged from its stage's own clock, and not timed twice. */
+/**
+ * Wraps the calls whose durations make up the recording. Attention on another instance was timed within its
+ * stage, so its call is not timed again.
+ */
 function recordTimes(
   executor: Executor,
   timed: CallClock['timed'],
@@ -71,11 +74,11 @@ function recordTimes(
   };
 }
 
-/** Adds up the wall time of calls, microseconds. */
+/** Sums up the wall time of calls in microseconds. */
 class CallClock {
   us = 0;
 
-  /** The same call, its wall time added. */
+  /** Returns a function that makes the same call and adds its wall time. */
   timed<Args extends readonly unknown[], T>(call: (...args: Args) => T): (...args: Args) => T {
     return (...args) => {
       const startUs = wallClockUs();

@@ -16,7 +16,7 @@ export interface TokenFailure {
   /** Position in the request's output, from 0. */
   readonly tokenIndex: number;
   readonly kept: { readonly token: number; readonly logit: number };
-  /** The replay's logit of the kept token, and the token with the largest logit. */
+  /** The replay's logit of the kept token, and the token with the largest logit together with that logit. */
   readonly expected: TokenScore;
   /** The instances that ran the step in which the token was generated. */
   readonly owners: TokenOwners;

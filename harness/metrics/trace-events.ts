@@ -171,7 +171,7 @@ export class TraceEvents {
     );
     this.#event(
       `${counter},"name":"requests","args":{"waiting":${sample.numWaiting},"running":${sample.numRunning},` +
-        `"swapped":${sample.numSwapped},"exchanging":${sample.numExchanging}}}`,
+        `"swapped":${sample.numSwapped},"exchanging":${sample.numStalled}}}`,
     );
   }
 

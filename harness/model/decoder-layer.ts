@@ -5,7 +5,7 @@ import type { RemoteClock } from './remote-clock.ts';
 import type { TensorOps } from './tensor-ops.ts';
 import type { LayerWeights } from './weights.ts';
 
-/** Everything that a layer needs beside its weights and its input. */
+/** Everything that a layer needs besides its weights and its input. */
 export interface LayerContext {
   readonly ops: TensorOps;
   readonly shape: ModelShape;

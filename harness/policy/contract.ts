@@ -35,7 +35,8 @@ export interface PolicyDeps {
   /** A stream of the policy's own: drawing from it never shifts the workload. */
   readonly rng: Rng;
   readonly model: ModelShape;
-  readonly hardware: Hardware;
+  /** Of an instance that is started; one that exists has its own (`InstanceView.hardware`). */
+  readonly startHardware: Hardware;
   readonly blockSizeTokens: number;
   /** Classes of requests with their priorities and targets. */
   readonly classes: readonly RequestClass[];

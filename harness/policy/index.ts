@@ -1,5 +1,6 @@
 /** The whole of what a policy author imports. */
 export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../domain/model-shape.ts';
+export type { Hardware } from '../domain/hardware.ts';
 export type { RequestClass, SloTarget } from '../domain/workload.ts';
 export { definePolicy } from './contract.ts';
 export { defaultMigration } from './decisions.ts';

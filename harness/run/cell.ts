@@ -148,7 +148,7 @@ async function createStack(job: CellJob, workload: Workload, guard: CallGuard): 
     const deps = {
       rng: createRng(job.seed, `policy/${name}`),
       model: config.model,
-      hardware: config.cluster.hardware,
+      startHardware: config.cluster.hardware,
       blockSizeTokens: config.engine.blockSizeTokens,
       classes: config.classes,
       ...(capabilities.isOracle === true ? { trueOutputTokens: trueLengths(workload) } : {}),

@@ -7,11 +7,11 @@ import type { CellJob } from './cell-job.ts';
 
 /** The executor of the job's mode. TensorFlow is loaded only where steps are really measured. */
 export async function createExecutor(job: CellJob): Promise<CellExecutor> {
-  const { execution, model, cluster } = job.config;
+  const { execution, model } = job.config;
   switch (execution.mode) {
     case 'simulate':
       return {
-        executor: new SimulatedExecutor(model, cluster.hardware),
+        executor: new SimulatedExecutor(model),
         executorUs: () => 0,
         doubts: () => [],
         verify: () => null,

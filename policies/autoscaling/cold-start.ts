@@ -5,8 +5,8 @@ import { heldWeightBytes, type PolicyDeps } from '../../harness/policy/index.ts'
  * the weights over an otherwise idle link, and warm-up. A real start takes longer where an attempt fails or
  * the link is shared.
  */
-export function coldStartUs({ model, hardware }: Pick<PolicyDeps, 'model' | 'hardware'>): number {
-  const { start, diskBytesPerSecond, hostLink, network } = hardware;
+export function coldStartUs({ model, startHardware }: Pick<PolicyDeps, 'model' | 'startHardware'>): number {
+  const { start, diskBytesPerSecond, hostLink, network } = startHardware;
   const link = start.weightsFrom === 'peer' ? network : hostLink;
   // Weights read from disk pass through host memory, so the slower of disk and host link decides.
   const sourceBytesPerSecond = start.weightsFrom === 'disk' ? diskBytesPerSecond : Infinity;

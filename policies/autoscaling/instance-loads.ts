@@ -52,8 +52,8 @@ export function instanceLoads(view: ClusterView): InstanceLoads {
  */
 function queuesByInstance(view: ClusterView): Map<number, { waiting: number; requests: number }> {
   const queues = new Map<number, { waiting: number; requests: number }>();
-  for (const { stages, waiting, running, swapped, exchanging } of view.groups) {
-    const requests = waiting.length + running.length + swapped.length + exchanging.length;
+  for (const { stages, waiting, running, swapped, stalled } of view.groups) {
+    const requests = waiting.length + running.length + swapped.length + stalled.length;
     for (const { instance } of stages) {
       const queue = queues.get(instance.id) ?? { waiting: 0, requests: 0 };
       queue.waiting += waiting.length / stages.length;

@@ -80,9 +80,9 @@ export class Census {
 }
 
 /** Iterates over all requests of a group, in whichever state. */
-export function* requestsOf({ waiting, running, swapped, exchanging }: GroupView) {
+export function* requestsOf({ waiting, running, swapped, stalled }: GroupView) {
   yield* waiting;
   yield* running;
   yield* swapped;
-  yield* exchanging;
+  yield* stalled;
 }

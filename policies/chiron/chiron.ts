@@ -48,7 +48,7 @@ class Chiron {
   readonly tickUs: number;
   #hasBegun = false;
   #numEvictions = 0;
-  #numReturns = 0;
+  #numSwapIns = 0;
   #numMoves = 0;
 
   constructor(settings: Params, deps: PolicyDeps) {
@@ -103,7 +103,7 @@ class Chiron {
     const mayEvict = this.#census.batchIn(group.id) > 0 && this.#census.interactiveIn(group.id) > 0;
     const evictions = mayEvict ? this.#eviction.makeRoom(group) : [];
     this.#noteEvictions(evictions, nowUs);
-    return evictions.length > 0 ? evictions : this.#bringBack(group);
+    return evictions.length > 0 ? evictions : this.#swapIn(group);
   }
 
   relieve(group: GroupView, need: MemoryNeed, { nowUs }: ClusterView): readonly Decision[] | undefined {
@@ -131,7 +131,7 @@ class Chiron {
   stats(): Readonly<Record<string, number | null>> {
     return {
       evictions: this.#numEvictions,
-      returns: this.#numReturns,
+      returns: this.#numSwapIns,
       moves_of_evicted: this.#numMoves,
       max_late_groups: this.#global?.maxLate ?? null,
       max_batch_instances: this.#global?.maxBatch ?? null,
@@ -202,18 +202,18 @@ class Chiron {
     for (const { id } of view.groups) {
       const group = view.local(id);
       if (group === undefined || group.swapped.length === 0) continue;
-      const returns = this.#bringBack(group);
-      decisions.push(...returns);
-      if (returns.length === 0) decisions.push(...this.#moveEvicted(group, view, planned));
+      const swapIns = this.#swapIn(group);
+      decisions.push(...swapIns);
+      if (swapIns.length === 0) decisions.push(...this.#moveEvicted(group, view, planned));
     }
     return decisions;
   }
 
-  #bringBack(group: GroupView): readonly Decision[] {
+  #swapIn(group: GroupView): readonly Decision[] {
     if (group.swapped.length === 0) return [];
-    const returns = this.#eviction.bringBack(group);
-    this.#numReturns += returns.length;
-    return returns;
+    const swapIns = this.#eviction.swapIn(group);
+    this.#numSwapIns += swapIns.length;
+    return swapIns;
   }
 
   #moveEvicted(group: GroupView, view: ClusterView, planned: Map<number, Planned>): readonly Decision[] {

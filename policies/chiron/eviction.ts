@@ -53,18 +53,18 @@ export class Eviction {
     const isForming = group.stages.length === 1;
     const decisions = this.#evict(group, { blocks, requests: 0, reason }, isForming);
     if (decisions.length > 0) return decisions;
-    const isComing = this.#hasBatch(group.running) || this.#hasBatch(returning(group.swapped));
+    const isComing = this.#hasBatch(group.running) || this.#hasBatch(swappingIn(group.swapped));
     return isComing ? [{ kind: 'wait', reason: 'batch requests can be evicted in a moment' }] : undefined;
   }
 
   /** Returns swap-ins for the evicted requests that fit now, the first evicted first. */
-  bringBack(group: GroupView): readonly Decision[] {
+  swapIn(group: GroupView): readonly Decision[] {
     if (this.#firstInteractive(group).length > 0) return [];
     const { limits, running, waiting, swapped, freeBlocks, totalBlocks } = group;
     const isIdle = running.length === 0 && waiting.length === 0;
     const decisions: Decision[] = [];
     let free = freeBlocks - Math.ceil(this.#returnHeadroom * totalBlocks) - this.#blocksStillToTake(running);
-    let slots = limits.maxRunning - running.length - returning(swapped).length;
+    let slots = limits.maxRunning - running.length - swappingIn(swapped).length;
     for (const request of swapped) {
       if (request.status.kind !== 'swapped') continue;
       const blocks = this.#blocksFor(request.computedTokens);
@@ -128,7 +128,7 @@ export class Eviction {
   /** Returns how many KV blocks of the group still fit in host memory, the minimum over its members. */
   #hostBlocks({ stages }: GroupView): number {
     const rooms = stages.map(({ instance, numLayers }) => {
-      return (instance.hostMemoryBytes - instance.hostKvBytes) / (numLayers * this.#cellBytes);
+      return (instance.hardware.hostMemoryBytes - instance.hostKvBytes) / (numLayers * this.#cellBytes);
     });
     return Math.floor(Math.min(...rooms));
   }
@@ -148,6 +148,6 @@ export class Eviction {
 }
 
 /** Selects the requests that are being swapped in. */
-function returning(swapped: Iterable<RequestView>): readonly RequestView[] {
+function swappingIn(swapped: Iterable<RequestView>): readonly RequestView[] {
   return [...swapped].filter(({ status }) => status.kind === 'swapping-in');
 }

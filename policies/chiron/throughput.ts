@@ -5,7 +5,7 @@ import type { Window } from './windows.ts';
  * Decay of the running averages: each new window multiplies the weight of all earlier ones by this, so about
  * ten windows are remembered.
  */
-const memory = 0.9;
+const decay = 0.9;
 
 interface Rate {
   tokens: number;
@@ -23,8 +23,8 @@ export class Throughput {
   observe({ id }: GroupView, window: Window): void {
     if (window.generatedTokens === 0) return;
     const rate = this.#rates.get(id) ?? { tokens: 0, us: 0 };
-    rate.tokens = memory * rate.tokens + window.generatedTokens;
-    rate.us = memory * rate.us + window.lengthUs;
+    rate.tokens = decay * rate.tokens + window.generatedTokens;
+    rate.us = decay * rate.us + window.lengthUs;
     this.#rates.set(id, rate);
   }
 

@@ -1,7 +1,10 @@
+import type { Hardware } from '../../harness/policy/index.ts';
+
 /** A group that may be merged with others. Its instances together hold exactly one copy of the model. */
 export interface Candidate {
   readonly groupId: number;
-  readonly numInstances: number;
+  /** Hardware of each of its instances. */
+  readonly members: readonly Hardware[];
   /** Whether the group's memory is overloaded. The plan serves the demand of these groups. */
   readonly isOverloaded: boolean;
   /** KV blocks that its queued requests need and do not have. */
@@ -16,8 +19,8 @@ interface DropLimits {
   readonly neededBytes: number;
   readonly copyBytes: number;
   readonly maxStages: number;
-  /** Returns the number of KV blocks that a pipeline of `numInstances` instances can hold. */
-  readonly pipelineBlocks: (numInstances: number) => number;
+  /** Returns the number of KV blocks that a pipeline of instances on this hardware can hold. */
+  readonly pipelineBlocks: (members: readonly Hardware[]) => number;
 }
 
 /**
@@ -42,37 +45,38 @@ export function planDrop(
   for (let freedBytes = 0; freedBytes < neededBytes; freedBytes += copyBytes) {
     const [a, b, ...others] = sets;
     if (a === undefined || b === undefined) break;
-    const numInstances = a.numInstances + b.numInstances;
-    const gain =
-      pipelineBlocks(numInstances) - pipelineBlocks(a.numInstances) - pipelineBlocks(b.numInstances);
-    if (numInstances > maxStages || gain <= 0) break;
-    sets = [...others, union(a, b)].toSorted(bySize);
+    const merged = union(a, b);
+    const gain = pipelineBlocks(merged.members) - pipelineBlocks(a.members) - pipelineBlocks(b.members);
+    if (merged.members.length > maxStages || gain <= 0) break;
+    sets = [...others, merged].toSorted(bySize);
   }
   return sets.filter(({ groupIds }) => groupIds.length > 1).map(({ groupIds }) => groupIds);
 }
 
 /**
  * Chooses the smallest other groups with which a group forms a pipeline that can hold a request too large for
- * the group itself. `fits` tells whether a pipeline of that many instances can hold it. Returns undefined if
- * none within `maxStages` can.
+ * the group itself. `fits` tells whether a pipeline of these instances can hold it. Returns undefined if none
+ * within `maxStages` can.
  */
 export function planGrowth(
-  candidates: readonly Pick<Candidate, 'groupId' | 'numInstances'>[],
+  candidates: readonly Pick<Candidate, 'groupId' | 'members'>[],
   {
     groupId,
     maxStages,
     fits,
-  }: { groupId: number; maxStages: number; fits: (numInstances: number) => boolean },
+  }: { groupId: number; maxStages: number; fits: (members: readonly Hardware[]) => boolean },
 ): readonly number[] | undefined {
   const groupIds = [groupId];
-  let numInstances = candidates.find((each) => each.groupId === groupId)?.numInstances;
-  if (numInstances === undefined) return undefined;
+  const members = candidates.find((each) => each.groupId === groupId)?.members.slice();
+  if (members === undefined) return undefined;
   const others = candidates.filter((each) => each.groupId !== groupId);
-  for (const other of others.toSorted((a, b) => a.numInstances - b.numInstances || a.groupId - b.groupId)) {
-    numInstances += other.numInstances;
-    if (numInstances > maxStages) return undefined;
+  for (const other of others.toSorted(
+    (a, b) => a.members.length - b.members.length || a.groupId - b.groupId,
+  )) {
+    members.push(...other.members);
+    if (members.length > maxStages) return undefined;
     groupIds.push(other.groupId);
-    if (fits(numInstances)) return groupIds;
+    if (fits(members)) return groupIds;
   }
   return undefined;
 }
@@ -80,14 +84,14 @@ export function planGrowth(
 function union(a: MergedSet, b: MergedSet): MergedSet {
   return {
     groupIds: [...a.groupIds, ...b.groupIds],
-    numInstances: a.numInstances + b.numInstances,
+    members: [...a.members, ...b.members],
     isOverloaded: a.isOverloaded || b.isOverloaded,
     unmetBlocks: a.unmetBlocks + b.unmetBlocks,
   };
 }
 
 function bySize(a: MergedSet, b: MergedSet): number {
-  const bySizeAlone = a.numInstances - b.numInstances;
+  const bySizeAlone = a.members.length - b.members.length;
   const byNeed = Number(b.isOverloaded) - Number(a.isOverloaded) || b.unmetBlocks - a.unmetBlocks;
   return bySizeAlone || byNeed || (a.groupIds[0] as number) - (b.groupIds[0] as number);
 }

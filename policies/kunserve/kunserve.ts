@@ -4,6 +4,7 @@ import {
   type Decision,
   definePolicy,
   type GroupView,
+  type Hardware,
   type KvTransition,
   type MemoryNeed,
   type PolicyDeps,
@@ -88,7 +89,7 @@ class KunServe {
    */
   relieve(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined {
     if (group.phase === 'merging') return [{ kind: 'wait', reason: 'its group is about to grow' }];
-    const isStalled = holds(group.exchanging, need.requestId);
+    const isStalled = holds(group.stalled, need.requestId);
     if (!isStalled) {
       const growth = this.#grow(group, need, view);
       if (growth.length > 0) return growth;
@@ -97,8 +98,8 @@ class KunServe {
     if (!isOverloaded(group, this.#params, view, runningNeed)) return undefined;
     const cancels = this.#cancelRestores([group], view);
     if (cancels.length > 0) return cancels;
-    if (!isStalled && group.stages.length > 1 && group.exchanging.length > 0) {
-      return [{ kind: 'wait', reason: `KV of ${group.exchanging.length} requests moves to other members` }];
+    if (!isStalled && group.stages.length > 1 && group.stalled.length > 0) {
+      return [{ kind: 'wait', reason: `KV of ${group.stalled.length} requests moves to other members` }];
     }
     const overloaded = overloadedGroups(view, this.#params, runningNeed);
     if (!isQuorum(overloaded.length, view, this.#params)) return undefined;
@@ -144,9 +145,9 @@ class KunServe {
   #grow(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] {
     const blocks = need.blocks + blocksHeld(group, need.requestId);
     if (blocks <= group.totalBlocks) return [];
-    const fits = (numInstances: number): boolean => this.#units.pipelineBlocks(numInstances) >= blocks;
+    const fits = (members: readonly Hardware[]): boolean => this.#units.pipelineBlocks(members) >= blocks;
     const cancels = this.#cancelRestores([group], view);
-    if (cancels.length > 0 && fits(group.stages.length)) return cancels;
+    if (cancels.length > 0 && fits(group.stages.map(({ instance }) => instance.hardware))) return cancels;
     const candidates = this.#candidates(view);
     if (cancels.length > 0) candidates.push(this.#candidateOf(group, false));
     const groupIds = planGrowth(candidates, { groupId: group.id, maxStages: this.#maxStages, fits });
@@ -183,7 +184,7 @@ class KunServe {
   #candidateOf(group: GroupView, isShort: boolean, need?: RunningNeed): Candidate {
     return {
       groupId: group.id,
-      numInstances: group.stages.length,
+      members: group.stages.map(({ instance }) => instance.hardware),
       isOverloaded: isShort,
       unmetBlocks: unmetBlocks(group, this.#blockSizeTokens, need),
     };

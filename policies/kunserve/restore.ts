@@ -65,9 +65,13 @@ export class RestoreTrigger {
    */
   #fits(group: GroupView, blockSizeTokens: number): boolean {
     const { undroppedCells } = this.#units;
-    const mostCells = this.#rule.restoreUsage * undroppedCells;
-    if (group.stages.some(({ instance }) => instance.usedCells > mostCells)) return false;
-    const mostTokens = Math.floor(undroppedCells / this.#numLayers) * blockSizeTokens;
+    const cells = group.stages.map(({ instance }) => undroppedCells(instance.hardware));
+    const { restoreUsage } = this.#rule;
+    const isFull = group.stages.some(
+      ({ instance }, index) => instance.usedCells > restoreUsage * (cells[index] as number),
+    );
+    if (isFull) return false;
+    const mostTokens = Math.floor(Math.min(...cells) / this.#numLayers) * blockSizeTokens;
     for (const list of [group.running, group.waiting, group.swapped]) {
       for (const { tokens } of list) if (tokens > mostTokens) return false;
     }
@@ -81,8 +85,8 @@ export class RestoreTrigger {
  */
 function isInTransition({ groups }: ClusterView): boolean {
   return groups.some(
-    ({ phase, exchanging }) =>
-      phase === 'merging' || phase === 'restoring' || phase === 'retiring' || exchanging.length > 0,
+    ({ phase, stalled }) =>
+      phase === 'merging' || phase === 'restoring' || phase === 'retiring' || stalled.length > 0,
   );
 }
 
@@ -92,7 +96,7 @@ function usageWithoutDrop({ instances }: ClusterView, { undroppedCells }: Memory
   for (const instance of instances) {
     if (instance.state !== 'ready') continue;
     usedCells += instance.usedCells;
-    totalCells += undroppedCells;
+    totalCells += undroppedCells(instance.hardware);
   }
   return totalCells === 0 ? 0 : usedCells / totalCells;
 }

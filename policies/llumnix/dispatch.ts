@@ -10,7 +10,6 @@ interface Candidate {
   readonly freeness: number;
 }
 
-/** Parameters of a dispatcher by freeness. */
 export const dispatchParams = {
   /**
    * Whether requests sent since an instance's last report count as well. The authors' code uses reported load

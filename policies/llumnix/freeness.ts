@@ -88,6 +88,6 @@ function heldBlocks({ totalBlocks, freeBlocks, demandBlocks, waitingBlocks }: Gr
   return Math.max(totalBlocks - freeBlocks, demandBlocks - waitingBlocks);
 }
 
-function numWithMemory({ running, swapped, exchanging }: GroupView): number {
-  return running.length + swapped.length + exchanging.length;
+function numWithMemory({ running, swapped, stalled }: GroupView): number {
+  return running.length + swapped.length + stalled.length;
 }

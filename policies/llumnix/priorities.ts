@@ -16,8 +16,8 @@ export class Priorities {
   }
 
   /**
-   * Returns undefined if all classes have the same priority. `targetBlocks` is the largest load of one
-   * instance, in blocks, beside a request of high priority.
+   * Returns undefined if all classes have the same priority. `targetBlocks` is the largest load, in blocks,
+   * of an instance that hosts high priority.
    */
   static of(classes: readonly RequestClass[], targetBlocks: number): Priorities | undefined {
     const levels = classes.map(({ priority }) => priority);
@@ -31,8 +31,8 @@ export class Priorities {
 
   /** Tells whether the group has a request of high priority. */
   isHost(group: GroupView): boolean {
-    const { running, exchanging, swapped, waiting } = group;
-    return [running, exchanging, swapped, waiting].some((list) => this.#hasHigh(list));
+    const { running, stalled, swapped, waiting } = group;
+    return [running, stalled, swapped, waiting].some((list) => this.#hasHigh(list));
   }
 
   /**

@@ -33,9 +33,9 @@ type Params = z.output<typeof params>;
 
 /**
  * The reactive autoscaler that SageServe is compared with. It applies thresholds to the effective memory
- * utilisation: the share of the memory beside the weights that KV takes, averaged over the serving instances.
- * It adds or removes one instance at a time, and none while the last change may not have taken effect; a
- * start that takes longer than the cooldown is waited for.
+ * utilisation: the share that KV takes of the memory not occupied by weights, averaged over the serving
+ * instances. It adds or removes one instance at a time, and none while the last change may not have taken
+ * effect; it waits for a start that takes longer than the cooldown.
  */
 class MemoryUtilisation {
   readonly #params: Params;

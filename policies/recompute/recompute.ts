@@ -16,8 +16,8 @@ export const recompute = definePolicy({
     onMemoryPressure: (group, need) => {
       // If nothing runs, the memory is held by stalled requests whose KV has no room to move to other
       // members.
-      const { running, exchanging } = group;
-      const victim = running.at(running.length - 1) ?? exchanging.at(exchanging.length - 1);
+      const { running, stalled } = group;
+      const victim = running.at(running.length - 1) ?? stalled.at(stalled.length - 1);
       if (victim === undefined) return undefined;
       // In a pipeline the last admitted request may be in a micro-batch; it is preempted once that is done.
       if (victim.isInFlight)

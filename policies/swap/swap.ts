@@ -56,11 +56,11 @@ export const swap = definePolicy({
     onSchedule: (group, view) => {
       const decisions: Decision[] = [];
       const comingBack = [...group.swapped].filter(({ status }) => status.kind === 'swapping-in');
-      const { running, exchanging, numMigratingIn, limits, freeBlocks, totalBlocks } = group;
+      const { running, stalled, numMigratingIn, limits, freeBlocks, totalBlocks } = group;
       let slots = limits.maxRunning - running.length - numMigratingIn - comingBack.length;
       let free = freeBlocks - Math.ceil(headroomRatio * totalBlocks);
       let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - sumOfBlocks(comingBack);
-      let isAlone = running.length + exchanging.length + comingBack.length === 0;
+      let isAlone = running.length + stalled.length + comingBack.length === 0;
       for (const request of byArrival(group)) {
         // Counts room for the next token as well, or the request would be swapped out again at once.
         const blocks = Math.ceil(request.tokens / view.blockSizeTokens);
@@ -79,7 +79,8 @@ export const swap = definePolicy({
 
 /** Returns how many blocks the host links of a group's members can transfer during one step. */
 function blocksPerStep(group: GroupView, deps: PolicyDeps): number {
-  const bytesPerUs = (group.stages.length * deps.hardware.hostLink.bytesPerSecond) / 1e6;
+  const rates = group.stages.map(({ instance }) => instance.hardware.hostLink.bytesPerSecond);
+  const bytesPerUs = rates.reduce((sum, rate) => sum + rate, 0) / 1e6;
   return (
     (group.lastStepUs * bytesPerUs) / (kvCellBytes(deps.model, deps.blockSizeTokens) * deps.model.numLayers)
   );
@@ -89,7 +90,7 @@ function fitsOnHost(group: GroupView, request: RequestView, deps: PolicyDeps): b
   return group.stages.every(
     ({ instance, numLayers }) =>
       instance.hostKvBytes + request.kvBlocks * numLayers * kvCellBytes(deps.model, deps.blockSizeTokens) <=
-      instance.hostMemoryBytes,
+      instance.hardware.hostMemoryBytes,
   );
 }
 

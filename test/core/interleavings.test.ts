@@ -81,7 +81,7 @@ describe('any interleaving of merges, restores, migrations, starts, drains, faul
         }
         const last = new Map(seen.samples.map((sample) => [sample.instance, sample]));
         for (const sample of last.values()) {
-          const empty = { kvUsedBytes: 0, hostKvBytes: 0, numWaiting: 0, numRunning: 0, numExchanging: 0 };
+          const empty = { kvUsedBytes: 0, hostKvBytes: 0, numWaiting: 0, numRunning: 0, numStalled: 0 };
           expect(sample).toMatchObject(empty);
         }
       }),

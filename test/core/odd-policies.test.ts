@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { StuckError } from '../../harness/core/run.ts';
+import { StuckError } from '../../harness/core/run-errors.ts';
 import { PolicyError } from '../../harness/base/errors.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import { definePolicy, type Policy } from '../../harness/policy/index.ts';

@@ -158,7 +158,8 @@ function batchOf(pastTokens: number, numRemote: number): MicroBatch {
 }
 
 describe('what the simulator charges', () => {
-  const executor = new SimulatedExecutor(tinyModel, tinyHardware(20));
+  const executor = new SimulatedExecutor(tinyModel);
+  for (const instance of [0, 1]) executor.startInstance(instance, stage.layers, 20, tinyHardware(20));
   const remoteUs = (batch: MicroBatch): number =>
     batch.remote.reduce((sum, each) => sum + executor.attentionUs(batch, stage, each), 0);
 

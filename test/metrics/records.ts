@@ -102,7 +102,7 @@ export const sample: InstanceSample = {
   numWaiting: 5,
   numRunning: 6,
   numSwapped: 7,
-  numExchanging: 2,
+  numStalled: 2,
   prefillTokens: 8,
   decodeTokens: 9,
   busyUs: 10,

@@ -2,7 +2,7 @@ import { InputError } from '../../harness/base/errors.ts';
 import type { Rng } from '../../harness/base/rng.ts';
 import { createLengthSampler, type Lengths } from '../lengths.ts';
 
-/** Everything that planning a source needs beside its configuration. */
+/** Everything that planning a source needs besides its configuration. */
 export interface PlanContext {
   /** `workload.<index>`, for messages. */
   readonly path: string;

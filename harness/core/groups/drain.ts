@@ -24,7 +24,6 @@ export function drain(cluster: Cluster, groupId: number): string | undefined {
   abortMigrationsTo(cluster, group, `group ${groupId} drains`);
   const queued = [...group.waiting];
   for (const request of queued) {
-    group.release(request);
     placeAnew(cluster, request);
   }
   const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;

@@ -8,7 +8,8 @@ import { dividePipeline } from './layer-split.ts';
 import type { LayoutPart } from '../state/kv-layout.ts';
 import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
 import type { Request } from '../state/request.ts';
-import { isInPlace, resume, stall } from '../kv/stall.ts';
+import { isInPlace, resumeInPlace } from '../kv/stall.ts';
+import { isRunning, isStalled } from '../state/request-state.ts';
 import { beginTransition } from './transition.ts';
 import { redirectLoads } from './load-weights.ts';
 
@@ -94,7 +95,7 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   group.lastStageUs = Math.ceil(stepUs / parts.length);
   group.pausedUntilUs = cluster.nowUs + Math.max(...members.map(({ hardware }) => hardware.remapUs));
   for (const old of before) group.deferred.push(...old.deferred);
-  for (const request of requests.toSorted(byAdmission)) join(cluster, group, request, transition);
+  for (const request of requests.toSorted(byAdmission)) regroup(group, request, transition);
   const from = before.map(({ id }) => id);
   const names = members.map(({ id }) => id).join(', ');
   cluster.effects.note('groupsMerged', {
@@ -106,7 +107,7 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
 }
 
 export function requestsOf(group: InstanceGroup): Request[] {
-  return [...group.waiting, ...group.running, ...group.exchanging, ...group.swapped];
+  return [...group.waiting, ...group.running, ...group.stalled, ...group.swapped];
 }
 
 /** Those that have been scheduled first, in that order, then by arrival. */
@@ -117,21 +118,11 @@ function byAdmission(a: Request, b: Request): number {
 }
 
 /** A request of a group that is gone becomes the new group's. */
-export function join(
-  cluster: Cluster,
-  group: InstanceGroup,
-  request: Request,
-  transition: KvTransition,
-): void {
-  const { kind } = request.status;
-  request.demandBlocks = 0;
-  group.adopt(request);
-  if (kind === 'queued' || kind === 'preempted') group.enqueue(request, 'back');
-  else if (kind === 'swapping-out' || kind === 'swapped' || kind === 'swapping-in') {
-    group.swapped.push(request);
-    if (kind === 'swapping-out') group.pendingFreeBlocks += request.kvBlocks;
+export function regroup(group: InstanceGroup, request: Request, transition: KvTransition): void {
+  if (isRunning(request.status) || isStalled(request.status)) {
     // Its KV is where the group's layers are, or may stay elsewhere; otherwise it has to follow.
-  } else if (isInPlace(group, request) || transition.kind === 'remote-attention')
-    resume(cluster, group, request);
-  else stall(cluster, group, request);
+    if (isInPlace(group, request)) resumeInPlace(group, request);
+    else if (transition.kind === 'remote-attention') request.resume(group);
+    else request.stall(group);
+  } else request.moveTo(group);
 }

@@ -1,7 +1,7 @@
 import { must } from '../../base/assert.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { logDecision } from '../decision-log.ts';
-import { join, requestsOf } from './drop.ts';
+import { regroup, requestsOf } from './drop.ts';
 import { eventPriority } from '../state/events.ts';
 import { defaultExchange, type GroupStage, type InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
@@ -47,7 +47,6 @@ function fail(cluster: Cluster, failed: Instance): void {
   const orphans = groups.flatMap(requestsOf);
   for (const request of orphans) {
     cancelArrival(cluster, request, `its group has lost instance ${failed.id}`);
-    cluster.topology.groupOf(request)?.release(request);
   }
   for (const group of groups) {
     abortMigrationsTo(cluster, group, `group ${group.id} has lost instance ${failed.id}`);
@@ -140,10 +139,7 @@ function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
 
 /** Its KV is gone: it is placed anew and computed again. */
 function startAgain(cluster: Cluster, request: Request): void {
-  if (request.preemptedAtUs === undefined) {
-    request.preemptedAtUs = cluster.nowUs;
-    request.numPreemptions += 1;
-  }
+  if (request.preemptedAtUs === undefined) request.numPreemptions += 1;
   computeElsewhere(cluster, request);
 }
 
@@ -190,6 +186,6 @@ function rehome(cluster: Cluster, request: Request): void {
     return;
   }
   const home = must(cluster.topology.homeOf(holder), `group of instance ${holder.id}`);
-  join(cluster, home, request, defaultExchange);
+  regroup(home, request, defaultExchange);
   cluster.effects.wake(home);
 }

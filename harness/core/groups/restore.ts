@@ -42,7 +42,7 @@ function restoreProblem(
   }
   if (group.phase !== 'serving') return `group ${group.id} is ${group.phase}`;
   if (group.pipeline.length < 2) return `group ${group.id} is a single instance already`;
-  if (group.exchanging.length > 0) return `group ${group.id} still exchanges KV`;
+  if (group.stalled.length > 0) return `group ${group.id} still exchanges KV`;
   const bytes = modelWeightBytes(cluster.model);
   const full = group.pipeline.find(({ member }) => !member.ledger.hasRoomForWeights(bytes));
   return full === undefined
@@ -92,17 +92,14 @@ function split(cluster: Cluster, group: InstanceGroup, running: Retirement['runn
 function settle(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
   const queued = Array.from(group.waiting);
   for (const request of queued) {
-    group.release(request);
     placeAnew(cluster, request);
   }
   for (const request of group.running.slice()) {
     const home = into.find(({ layout }) => request.layout?.matches(layout) === true);
     if (home === undefined) continue;
-    group.release(request);
-    home.adopt(request);
+    request.moveTo(home);
     request.layout = home.layout;
-    home.running.push(request);
-    const migration = request.arrival?.migration;
+    const { migration } = request;
     if (migration !== undefined) {
       migration.fromGroup = home.id;
       group.numMigratingOut -= 1;

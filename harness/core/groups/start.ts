@@ -86,7 +86,12 @@ function loadAndWarmUp(cluster: Cluster, group: InstanceGroup): void {
   const instance = group.leader;
   const { weightsFrom, warmUpUs } = instance.hardware.start;
   instance.state = 'loading';
-  cluster.effects.executor.startInstance(instance.id, instance.layers, instance.totalCells);
+  cluster.effects.executor.startInstance(
+    instance.id,
+    instance.layers,
+    instance.totalCells,
+    instance.hardware,
+  );
   cluster.effects.note('loadStarted', {
     instance: instance.id,
     groupId: group.id,

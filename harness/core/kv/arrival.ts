@@ -1,13 +1,12 @@
 import { must } from '../../base/assert.ts';
-import { removeFrom } from '../../base/lists.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { eventPriority } from '../state/events.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import type { KvArrival, Request } from '../state/request.ts';
+import type { Request } from '../state/request.ts';
+import type { KvArrival } from '../state/request-state.ts';
 import { send } from '../transfers.ts';
 import type { LayoutMove } from '../state/kv-layout.ts';
 import { wakeGroupsOn } from './request-memory.ts';
-import { resume } from './stall.ts';
 
 /** What of the request's KV is not where the group's layers are. */
 export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
@@ -93,14 +92,12 @@ export function completeArrival(cluster: Cluster, request: Request): InstanceGro
   const group = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
   const before = must(request.layout, `KV layout of request ${request.id}`);
-  request.arrival = undefined;
   request.layout = layout;
   for (const { from, layers } of moves) {
     from.ledger.giveBack(request.kvBlocks * layers.count);
     cluster.effects.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
   }
-  removeFrom(group.exchanging, request);
-  resume(cluster, group, request);
+  request.resume();
   wakeGroupsOn(cluster, before);
   cluster.effects.wake(group);
   return group;

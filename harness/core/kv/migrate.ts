@@ -5,12 +5,12 @@ import { growMemory } from './grow-memory.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import { loseKv } from '../lifecycle.ts';
-import { type KvArrival, type Migration, type Request, requestStatus } from '../state/request.ts';
+import type { Request } from '../state/request.ts';
+import type { KvArrival, Migration } from '../state/request-state.ts';
 import type { Topology } from '../state/topology.ts';
 import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { endMigration } from './migration-log.ts';
 import { blocksMissingFor, cancelArrival } from './request-memory.ts';
-import { stall } from './stall.ts';
 
 /**
  * Moving requests between groups on a policy's wish, running ones by live migration (Llumnix, section 4.2): the request runs
@@ -51,12 +51,7 @@ function move(cluster: Cluster, request: Request, route: Route): string | undefi
 
 /** It has no KV on a device: nothing travels now. */
 function changeGroups(cluster: Cluster, request: Request, { source, target }: Route): void {
-  const { kind } = request.status;
-  source.release(request);
-  target.adopt(request);
-  if (kind === 'swapped') {
-    target.swapped.push(request);
-  } else target.enqueue(request, kind === 'queued' ? 'back' : 'front');
+  request.moveTo(target, request.status.kind === 'preempted' ? 'front' : 'back');
   cluster.effects.wake(source);
   cluster.effects.wake(target);
 }
@@ -94,7 +89,7 @@ interface Route {
 
 function begin(cluster: Cluster, request: Request, route: Route): string | undefined {
   const { source, target, protocol } = route;
-  if (request.arrival !== undefined) return `request ${request.id} migrates already`;
+  if (request.migration !== undefined) return `request ${request.id} migrates already`;
   if (protocol.kind === 'live' && request.status.kind === 'prefilling')
     return `request ${request.id} has no KV to copy beside its steps: it is in its prefill`;
   const { maxRunning } = target.limits;
@@ -103,7 +98,8 @@ function begin(cluster: Cluster, request: Request, route: Route): string | undef
   const moves = protocol.kind === 'recompute' ? [] : movesOf(target, request);
   if (!hasRoom(cluster, { layout: target.layout, moves }, request.kvBlocks))
     return `group ${target.id} has no room for ${request.kvBlocks} blocks`;
-  const migration: Migration = {
+  request.migrate({
+    arrival: { layout: target.layout, moves, numBlocks: 0, transfers: [] },
     fromGroup: source.id,
     toGroup: target.id,
     fromInstance: source.leader.id,
@@ -114,8 +110,7 @@ function begin(cluster: Cluster, request: Request, route: Route): string | undef
     bytes: 0,
     isStopping: protocol.kind !== 'live',
     stoppedAtUs: undefined,
-  };
-  request.arrival = { layout: target.layout, moves, numBlocks: 0, transfers: [], migration };
+  });
   source.numMigratingOut += 1;
   target.numMigratingIn += 1;
   if (protocol.kind === 'live') nextStage(cluster, request, protocol);
@@ -129,7 +124,8 @@ function nextStage(
   request: Request,
   protocol: Extract<MigrationProtocol, { kind: 'live' }>,
 ): void {
-  const { arrival, migration } = underWay(request);
+  const migration = migrationOf(request);
+  const { arrival } = migration;
   const { blockSizeTokens } = cluster;
   const fullBlocks = Math.floor(request.computedTokens / blockSizeTokens);
   const usedBlocks = Math.ceil(request.computedTokens / blockSizeTokens);
@@ -156,7 +152,8 @@ export function stopIfBack(cluster: Cluster, request: Request): void {
 
 /** From here on it is the target's request: its last blocks travel, or it is computed again there. */
 function stop(cluster: Cluster, request: Request): void {
-  const { arrival, migration } = underWay(request);
+  const migration = migrationOf(request);
+  const { arrival } = migration;
   const source = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const target = must(cluster.topology.group(migration.toGroup), `group ${migration.toGroup}`);
   const numBlocks = request.kvBlocks - arrival.numBlocks;
@@ -165,18 +162,14 @@ function stop(cluster: Cluster, request: Request): void {
     return;
   }
   migration.stoppedAtUs = cluster.nowUs;
-  source.release(request);
-  target.adopt(request);
   if (migration.protocol.kind === 'recompute') {
-    request.arrival = undefined;
+    request.cancelArrival();
     finish(cluster, request, migration);
     loseKv(cluster, request);
-    request.preemptedAtUs ??= cluster.nowUs;
-    request.status = requestStatus.preempted;
-    target.enqueue(request, 'front');
+    request.preempt(target);
     cluster.effects.wake(target);
   } else {
-    stall(cluster, target, request, requestStatus.migrating);
+    request.stopForMigration(target);
     sendStage(cluster, request, { numBlocks, numTokens: request.computedTokens }, () => {
       finish(cluster, request, migration);
       completeArrival(cluster, request);
@@ -204,7 +197,8 @@ function sendStage(
   { numBlocks, numTokens }: { numBlocks: number; numTokens: number },
   onDone: () => void,
 ): void {
-  const { arrival, migration } = underWay(request);
+  const migration = migrationOf(request);
+  const { arrival } = migration;
   const { chunkUs } = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   migration.numStages += 1;
   for (const { layers } of arrival.moves) migration.bytes += numBlocks * layers.count * cluster.cellBytes;
@@ -223,7 +217,6 @@ function finish(cluster: Cluster, request: Request, migration: Migration): void 
   endMigration(cluster, request, migration);
 }
 
-function underWay(request: Request) {
-  const arrival = must(request.arrival, `arrival of request ${request.id}`);
-  return { arrival, migration: must(arrival.migration, `migration of request ${request.id}`) };
+function migrationOf(request: Request): Migration {
+  return must(request.migration, `migration of request ${request.id}`);
 }

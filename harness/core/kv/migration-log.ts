@@ -1,5 +1,6 @@
 import type { Cluster } from '../state/cluster.ts';
-import type { Migration, Request } from '../state/request.ts';
+import type { Request } from '../state/request.ts';
+import type { Migration } from '../state/request-state.ts';
 
 /** A migration is over: done, or aborted for a reason. The policies are told once the state is whole again. */
 export function endMigration(

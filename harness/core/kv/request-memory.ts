@@ -18,16 +18,16 @@ export function freeKv(cluster: Cluster, request: Request): void {
 
 /** The request's KV stays where it is; what was on its way is given up, and with it a migration. */
 export function cancelArrival(cluster: Cluster, request: Request, reason: string): void {
-  const { arrival } = request;
+  const { arrival, migration } = request;
   if (arrival === undefined) return;
-  request.arrival = undefined;
+  request.cancelArrival();
   for (const transfer of arrival.transfers) cluster.effects.fabric.cancel(transfer);
   for (const { to, layers } of arrival.moves) {
     to.ledger.giveBack(arrival.numBlocks * layers.count);
     cluster.effects.executor.releaseKv(request.id, layers, { instance: to.id, tier: 'device' });
   }
   wakeGroupsOn(cluster, arrival.layout);
-  if (arrival.migration !== undefined) endMigration(cluster, request, arrival.migration, reason);
+  if (migration !== undefined) endMigration(cluster, request, migration, reason);
 }
 
 /** The group takes no more requests: those that are on their way there, and run elsewhere yet, stay where they are. */

@@ -1,13 +1,15 @@
+import { assert } from '../../base/assert.ts';
 import { Deque } from '../../base/deque.ts';
 import { removeFrom } from '../../base/lists.ts';
 import { usPerMs } from '../../base/units.ts';
 import type { Decision, KvTransition, Limits } from '../../policy/decisions.ts';
-import type { GroupCounters, GroupPhase, GroupView, StageView } from '../../policy/views.ts';
+import type { GroupCounters, GroupPhase, GroupView, StageView, ViewList } from '../../policy/views.ts';
 import type { DecisionSource } from './decision-source.ts';
 import type { Stage } from '../executor.ts';
 import type { Instance } from './instance.ts';
 import { KvLayout, type LayoutPart } from './kv-layout.ts';
-import type { Request } from './request.ts';
+import type { QueueEnd, Request, RequestPlace } from './request.ts';
+import { queueOf } from './request-state.ts';
 import type { StepBatch } from './step-batch.ts';
 import type { WeightLoad } from './weight-load.ts';
 
@@ -30,21 +32,25 @@ export interface Retirement {
 
 /**
  * Instances that together hold exactly one copy of the model and serve requests as a pipeline; an ordinary instance is a
- * group of one. The group owns its requests: `waiting`, `running`, `swapped`, `exchanging`.
+ * group of one. The group owns its requests: `waiting`, `running`, `swapped`, `stalled`. In which of them a request stands
+ * is its state's business: the queues change with that, and only then.
  */
-export class InstanceGroup implements GroupView {
+export class InstanceGroup implements GroupView, RequestPlace {
   readonly id: number;
   readonly pipeline: readonly GroupStage[];
   readonly layout: KvLayout;
   readonly blockSizeTokens: number;
   readonly #clock: { readonly nowUs: number };
-  readonly waiting = new Deque<Request>();
-  readonly running: Request[] = [];
-  readonly swapped: Request[] = [];
-  readonly exchanging: Request[] = [];
+  readonly #waiting = new Deque<Request>();
+  readonly #running: Request[] = [];
+  readonly #swapped: Request[] = [];
+  readonly #stalled: Request[] = [];
+  readonly waiting: ViewList<Request> = this.#waiting;
+  readonly running: readonly Request[] = this.#running;
+  readonly swapped: readonly Request[] = this.#swapped;
+  readonly stalled: readonly Request[] = this.#stalled;
   phase: GroupPhase = 'serving';
   limits: Limits;
-  pendingFreeBlocks = 0;
   waitingBlocks = 0;
   demandBlocks = 0;
   lastStepUs = 0;
@@ -131,6 +137,10 @@ export class InstanceGroup implements GroupView {
     return this.phase === 'serving' || this.phase === 'merging' || this.phase === 'restoring';
   }
 
+  get groupId(): number {
+    return this.id;
+  }
+
   get totalBlocks(): number {
     return this.layout.totalBlocks;
   }
@@ -139,8 +149,14 @@ export class InstanceGroup implements GroupView {
     return this.layout.freeBlocks;
   }
 
+  get pendingFreeBlocks(): number {
+    let blocks = 0;
+    for (const { status, kvBlocks } of this.#swapped) if (status.kind === 'swapping-out') blocks += kvBlocks;
+    return blocks;
+  }
+
   get numRequests(): number {
-    return this.waiting.length + this.running.length + this.swapped.length + this.exchanging.length;
+    return this.waiting.length + this.running.length + this.swapped.length + this.stalled.length;
   }
 
   /** What counts against `limits.maxRunning`: those that run, and those that will once their KV is here. */
@@ -173,34 +189,50 @@ export class InstanceGroup implements GroupView {
     return (request.layout ?? this.layout).freeBlocks;
   }
 
-  enqueue(request: Request, end: 'back' | 'front'): void {
-    if (end === 'back') this.waiting.pushBack(request);
-    else this.waiting.pushFront(request);
-    this.waitingBlocks += request.demandBlocks;
-  }
-
-  /** The request leaves the waiting queue, wherever in it it stands. */
-  dequeue(request: Request): void {
-    if (this.waiting.remove(request)) this.waitingBlocks -= request.demandBlocks;
-  }
-
-  /** The request becomes one of this group's, in no list yet. */
-  adopt(request: Request): void {
-    request.groupId = this.id;
+  add(request: Request, end: QueueEnd): void {
     this.updateDemand(request);
+    switch (queueOf[request.status.kind]) {
+      case 'waiting':
+        if (end === 'back') this.#waiting.pushBack(request);
+        else this.#waiting.pushFront(request);
+        this.waitingBlocks += request.demandBlocks;
+        break;
+      case 'running':
+        this.#running.push(request);
+        break;
+      case 'swapped':
+        this.#swapped.push(request);
+        break;
+      case 'stalled':
+        this.#stalled.push(request);
+        break;
+      default:
+        assert(false, 'INV-queues', () => `request ${request.id} is ${request.status.kind}, in no group`);
+    }
   }
 
-  /** The request leaves the group; its status says which list it is in. */
-  release(request: Request): void {
-    const { kind } = request.status;
-    if (kind === 'queued' || kind === 'preempted') this.dequeue(request);
-    else if (kind === 'exchanging' || kind === 'migrating') removeFrom(this.exchanging, request);
-    else if (!removeFrom(this.running, request)) {
-      removeFrom(this.swapped, request);
-      if (kind === 'swapping-out') this.pendingFreeBlocks -= request.kvBlocks;
+  remove(request: Request): void {
+    switch (queueOf[request.status.kind]) {
+      case 'waiting':
+        this.#waiting.remove(request);
+        this.waitingBlocks -= request.demandBlocks;
+        break;
+      case 'running':
+        removeFrom(this.#running, request);
+        break;
+      case 'swapped':
+        removeFrom(this.#swapped, request);
+        break;
+      default:
+        removeFrom(this.#stalled, request);
     }
     this.demandBlocks -= request.demandBlocks;
     request.demandBlocks = 0;
+  }
+
+  /** Puts the waiting requests in this order. */
+  sortWaiting(compare: (a: Request, b: Request) => number): void {
+    this.#waiting.replaceAll([...this.#waiting].toSorted(compare));
   }
 
   /** Keeps the group's demand in step with the tokens that the request has now. */

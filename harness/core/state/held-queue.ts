@@ -1,14 +1,15 @@
 import { must } from '../../base/assert.ts';
 import { Deque } from '../../base/deque.ts';
 import type { HeldView, ViewList } from '../../policy/views.ts';
-import type { Request } from './request.ts';
+import type { Request, RequestPlace } from './request.ts';
 import type { RequestClass } from '../../domain/workload.ts';
 
 /**
  * Requests that are kept at the cluster, a queue for each class: those of the highest priority first, the oldest arrival
  * first in each. So a class of which nothing can be placed costs one question, however many wait.
  */
-export class HeldQueue implements HeldView {
+export class HeldQueue implements HeldView, RequestPlace {
+  readonly groupId = undefined;
   readonly #byClass: ReadonlyMap<string, Deque<Request>>;
 
   constructor(classes: readonly RequestClass[]) {
@@ -43,14 +44,12 @@ export class HeldQueue implements HeldView {
   /** One that has lost its place elsewhere comes before those that have arrived after it. */
   add(request: Request): void {
     const queue = this.#queueOf(request);
-    request.isHeld = true;
     queue.insertAt(firstAfter(queue, request), request);
   }
 
   remove(request: Request): void {
-    if (!request.isHeld) return;
-    request.isHeld = false;
-    this.#queueOf(request).remove(request);
+    const queue = this.#queueOf(request);
+    queue.removeAt(firstAfter(queue, request) - 1);
   }
 
   *[Symbol.iterator](): IterableIterator<Request> {

@@ -59,10 +59,6 @@ export class Instance implements InstanceView {
     };
   }
 
-  get hostMemoryBytes(): number {
-    return this.hardware.hostMemoryBytes;
-  }
-
   get weightBytes(): number {
     return this.ledger.weightBytes;
   }

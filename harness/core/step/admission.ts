@@ -2,8 +2,7 @@ import type { Limits } from '../../policy/decisions.ts';
 import { growMemory } from '../kv/grow-memory.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import { endPreemption } from '../kv/stall.ts';
-import { type Request, requestStatus } from '../state/request.ts';
+import type { Request } from '../state/request.ts';
 import type { StepBatch } from '../state/step-batch.ts';
 import { cannotEverFit } from './too-large.ts';
 
@@ -34,7 +33,7 @@ export function admitWaiting(
     if (group.waiting.at(place) !== request) continue;
     if (!hasRoomFor(cluster, group, blocksToAdmit(cluster, group, request, count), limits)) return;
     admit(cluster, group, request, count);
-    addToBatch(cluster, batch, request, count);
+    addToBatch(batch, request, count);
     budget.tokens -= count;
   }
 }
@@ -64,13 +63,10 @@ function blocksToAdmit({ engine }: Cluster, group: InstanceGroup, request: Reque
   return group.blocksFor(engine.admission === 'whole-prompt' ? request.tokens : count);
 }
 
-function admit({ engine, nowUs }: Cluster, group: InstanceGroup, request: Request, count: number): void {
-  group.dequeue(request);
+function admit({ engine }: Cluster, group: InstanceGroup, request: Request, count: number): void {
   const taken = engine.promptBlocks === 'at-admission' ? request.tokens : count;
   request.takeBlocks(group.layout, group.blocksFor(taken));
-  group.running.push(request);
-  request.status = requestStatus.prefilling;
-  request.firstScheduledAtUs ??= nowUs;
+  request.admit();
 }
 
 /** The watermark keeps a share of the blocks for the growth of running requests; an empty group needs none. */
@@ -90,11 +86,11 @@ function reorder(cluster: Cluster, group: InstanceGroup): void {
   if (answer === undefined) return;
   const rank = new Map(answer.value.map((id, index) => [id, index]));
   const rankOf = (request: Request): number => rank.get(request.id) ?? rank.size;
-  group.waiting.replaceAll([...group.waiting].toSorted((a, b) => rankOf(a) - rankOf(b)));
+  group.sortWaiting((a, b) => rankOf(a) - rankOf(b));
 }
 
 /** The request computes its next `count` tokens in this step; their blocks have been taken. */
-export function addToBatch(cluster: Cluster, batch: StepBatch, request: Request, count: number): void {
-  endPreemption(request, cluster.nowUs);
+export function addToBatch(batch: StepBatch, request: Request, count: number): void {
+  request.endPreemption();
   batch.add(request, count);
 }

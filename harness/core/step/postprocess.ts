@@ -4,7 +4,7 @@ import { endIfAborted, endRequest } from '../lifecycle.ts';
 import { reportStep } from '../report-load.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import { Request, requestStatus } from '../state/request.ts';
+import { Request } from '../state/request.ts';
 import type { StepBatch } from '../state/step-batch.ts';
 
 /** The micro-batch has come back: its tokens are computed, and requests that are complete end. */
@@ -20,7 +20,7 @@ export function postprocess(cluster: Cluster, group: InstanceGroup, batch: StepB
     request.computedTokens += batch.numTokens[index] as number;
     if (batch.samples[index] === 1) emitToken(cluster, group, request);
     if (request.isAbortWanted) endIfAborted(cluster, request);
-    if (request.arrival !== undefined) stopIfBack(cluster, request);
+    stopIfBack(cluster, request);
   }
   group.spareBatches.push(batch);
 }
@@ -40,7 +40,7 @@ function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): vo
   request.lastTokenAtUs = nowUs;
   request.generatedTokens += 1;
   request.tokens += 1;
-  request.status = requestStatus.decoding;
+  if (request.status.kind !== 'decoding') request.decode();
   cluster.totals.generatedTokens += 1;
   if (Request.isComplete(request)) endRequest(cluster, request, 'finished');
   else if (request.tokens > request.demandBlocks * group.blockSizeTokens) group.updateDemand(request);

@@ -6,6 +6,7 @@ import { growMemory } from '../kv/grow-memory.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { Request } from '../state/request.ts';
+import { isRunning } from '../state/request-state.ts';
 import type { StepBatch } from '../state/step-batch.ts';
 import { cannotEverFit } from './too-large.ts';
 
@@ -59,7 +60,7 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
         index = isRunningIn(group, request) ? running.indexOf(request) : index - 1;
       if (!hasBlocks) continue;
     }
-    addToBatch(cluster, batch, request, count);
+    addToBatch(batch, request, count);
     budget.tokens -= count;
   }
 }
@@ -106,5 +107,5 @@ function missingBlocks(group: InstanceGroup, request: Request, tokens: number): 
 
 /** Whether the request is still one of the group's that run: a policy may have given it up or moved it. */
 function isRunningIn(group: InstanceGroup, { status, groupId }: Request): boolean {
-  return groupId === group.id && (status.kind === 'prefilling' || status.kind === 'decoding');
+  return groupId === group.id && isRunning(status);
 }

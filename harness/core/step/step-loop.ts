@@ -17,7 +17,7 @@ import { endStage, enterStage, takeNextBatch } from './stages.ts';
  */
 export function step(cluster: Cluster, group: InstanceGroup): void {
   if (!canStep(cluster, group)) return;
-  if (group.exchanging.length > 0 || group.retirement !== undefined) advanceExchange(cluster, group);
+  if (group.stalled.length > 0 || group.retirement !== undefined) advanceExchange(cluster, group);
   while (!group.isChanging && group.inFlight.length < group.pipeline.length) {
     const batch = takeBatch(cluster, group);
     schedule(cluster, group, batch);

@@ -42,7 +42,7 @@ export function replay({ run, rows, model, hardware }: Replay): readonly Latency
     hardware.reserveBytes +
     run.blocks * model.numLayers * kvCellBytes(model, blockSizeTokens);
   const device = { ...hardware, memoryBytes };
-  const deps = { rng: createRng(1, 'policy'), model, hardware: device, blockSizeTokens, classes };
+  const deps = { rng: createRng(1, 'policy'), model, startHardware: device, blockSizeTokens, classes };
   const stack = new PolicyStack(
     [policies['round-robin'], policies.recompute].map((definition) => ({
       name: definition.name,
@@ -72,7 +72,7 @@ export function replay({ run, rows, model, hardware }: Replay): readonly Latency
     limits: { maxRunning: run.maxRunning, maxBatchTokens: 2048, watermarkRatio: 0, admits: true },
     workload: workloadOf(specs, classes),
     stack,
-    executor: new SimulatedExecutor(model, device),
+    executor: new SimulatedExecutor(model),
     observer: seen,
     sampleIntervalUs: 1e6,
     faults: [],

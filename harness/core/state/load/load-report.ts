@@ -14,7 +14,7 @@ export class LoadReport {
   readonly waiting: ReportedList;
   readonly running: ReportedList;
   readonly swapped: ReportedList;
-  readonly exchanging: ReportedList;
+  readonly stalled: ReportedList;
   freeBlocks = 0;
   pendingFreeBlocks = 0;
   waitingBlocks = 0;
@@ -31,14 +31,14 @@ export class LoadReport {
     this.waiting = new ReportedList(group.waiting, detail);
     this.running = new ReportedList(group.running, detail);
     this.swapped = new ReportedList(group.swapped, detail);
-    this.exchanging = new ReportedList(group.exchanging, detail);
+    this.stalled = new ReportedList(group.stalled, detail);
   }
 
   /** The group as it is now. */
   take(): void {
     const group = this.#group;
     this.observedAtUs = group.observedAtUs;
-    for (const list of [this.waiting, this.running, this.swapped, this.exchanging]) list.take();
+    for (const list of [this.waiting, this.running, this.swapped, this.stalled]) list.take();
     this.freeBlocks = group.freeBlocks;
     this.pendingFreeBlocks = group.pendingFreeBlocks;
     this.waitingBlocks = group.waitingBlocks;
@@ -57,7 +57,7 @@ export class LoadReport {
   }
 
   find(requestId: number): RequestView | undefined {
-    for (const list of [this.running, this.waiting, this.swapped, this.exchanging]) {
+    for (const list of [this.running, this.waiting, this.swapped, this.stalled]) {
       for (const request of list) if (request.id === requestId) return request;
     }
     return undefined;

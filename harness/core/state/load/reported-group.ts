@@ -1,3 +1,4 @@
+import type { Hardware } from '../../../domain/hardware.ts';
 import type { Limits } from '../../../policy/decisions.ts';
 import type {
   GroupCounters,
@@ -62,8 +63,8 @@ export class ReportedInstance implements InstanceView {
     return place?.report.hostKvBytes[place.stageIndex] ?? this.#instance.hostKvBytes;
   }
 
-  get hostMemoryBytes(): number {
-    return this.#instance.hostMemoryBytes;
+  get hardware(): Hardware {
+    return this.#instance.hardware;
   }
 }
 
@@ -157,8 +158,8 @@ export class ReportedGroup implements GroupView {
     return this.report.swapped;
   }
 
-  get exchanging(): ViewList<RequestView> {
-    return this.report.exchanging;
+  get stalled(): ViewList<RequestView> {
+    return this.report.stalled;
   }
 
   get freeBlocks(): number {

@@ -9,7 +9,8 @@ import type {
   TransferRecord,
 } from '../core/observer.ts';
 import type { InstanceState } from '../policy/views.ts';
-import { downtimeUs, quote } from './rows.ts';
+import { downtimeUs } from './rows/migration-row.ts';
+import { quote } from './rows/row-kind.ts';
 import type { Sink } from './sinks.ts';
 
 /** About 20 MB of JSON, which Perfetto opens in seconds. */

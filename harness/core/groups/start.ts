@@ -3,6 +3,7 @@ import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { eventPriority } from '../state/events.ts';
 import type { InstanceGroup } from '../state/group.ts';
+import type { Hardware } from '../../domain/hardware.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { addComingInstance } from './add-instance.ts';
 import { finishLoad, loadWeights } from './load-weights.ts';
@@ -31,16 +32,19 @@ export function scaleUp(
 }
 
 function budgetProblem(cluster: Cluster, numInstances: number): Refusal<'scaleUp'> | undefined {
-  const { model, topology, supply } = cluster;
-  const { hardware, maxInstances } = supply;
-  const numNow = topology.numInstances;
+  const { maxInstances, hardware } = cluster.supply;
+  const numNow = cluster.topology.numInstances;
   if (numNow + numInstances > maxInstances) {
     return `${numNow} instances and ${numInstances} more exceed the budget of ${maxInstances}`;
   }
-  const bytes = modelWeightBytes(model) + hardware.reserveBytes;
-  return bytes + cluster.cellBytes * model.numLayers > hardware.memoryBytes
-    ? 'a new instance serves alone, and the whole model does not fit one'
-    : undefined;
+  return holdsModel(cluster, hardware)
+    ? undefined
+    : 'a new instance serves alone, and the whole model does not fit one';
+}
+
+/** Whether an instance on this hardware has room for all layers, and for one block of KV beside them. */
+function holdsModel({ model, cellBytes }: Cluster, { memoryBytes, reserveBytes }: Hardware): boolean {
+  return modelWeightBytes(model) + reserveBytes + cellBytes * model.numLayers <= memoryBytes;
 }
 
 /** Gets the device; an attempt that fails is repeated after a back-off that doubles, as Kubernetes restarts a container. */

@@ -45,11 +45,14 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
   cluster.requests.live.set(request.id, request);
   cluster.effects.executor.admitRequest(spec);
   cluster.effects.notify({ kind: 'requestArrived', requestId: request.id });
-  if (dispatch(cluster, request, false) !== 'placed') request.hold(cluster.requests.held);
+  if (dispatch(cluster, request, false) !== 'settled') request.hold(cluster.requests.held);
 }
 
-/** `class held`: nothing of its class can be placed now. */
-type DispatchOutcome = 'placed' | 'held' | 'class held';
+/**
+ * `settled`: it stands in a group's queue, or was rejected and has ended. `held`: it waits at the cluster. `class held`: it
+ * does, and nothing of its class can be placed now.
+ */
+type DispatchOutcome = 'settled' | 'held' | 'class held';
 
 /** Asks where the request goes; without an answer, or when that is refused, it is to be held until something has changed. */
 function dispatch(cluster: Cluster, request: Request, isRetry: boolean): DispatchOutcome {
@@ -63,7 +66,7 @@ function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Dispatc
     logDecision(cluster, source, value, error);
   }
   if (value.kind === 'hold') return value.scope === 'class' ? 'class held' : 'held';
-  return error === undefined ? 'placed' : 'held';
+  return error === undefined ? 'settled' : 'held';
 }
 
 /** Carries an answer to `dispatch` out whole, or says why not and changes nothing. */
@@ -148,8 +151,8 @@ export function retryHeld(cluster: Cluster): void {
 }
 
 /**
- * The request leaves: its memory is freed, its record written, its followers planned, its unneeded siblings cancelled.
- * A request in flight ends when its micro-batch comes back (`step-loop.ts`).
+ * Ends the request: its memory is freed, its record written, its followers planned, its unneeded siblings aborted. Until the
+ * run is over, the caller makes sure that the request is in no step: an abort waits until `postprocess` calls `endIfAborted`.
  */
 export function endRequest(cluster: Cluster, request: Request, status: EndStatus, reason?: string): void {
   const group = cluster.topology.groupOf(request);

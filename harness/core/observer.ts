@@ -114,7 +114,7 @@ export type TransferKind =
 export interface TransferRecord {
   readonly kind: TransferKind;
   readonly requestId: number | undefined;
-  /** `host` is the memory beside the same instance. */
+  /** `host`: host memory; for `swap-in` perhaps that beside another instance. */
   readonly source: number | 'host' | 'disk';
   readonly target: number | 'host';
   readonly bytes: number;

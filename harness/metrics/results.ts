@@ -122,7 +122,7 @@ export const manifestSchema = z.strictObject({
   created_at: z.string(),
   /** As given by the user, for re-running. */
   command: z.string(),
-  /** Everything after resolution, defaults included (harness/spec). */
+  /** Everything after resolution, defaults included (`harness/config`). */
   config: z.record(z.string(), z.unknown()),
   seeds: z.array(z.int()),
   baseline: z.string(),

@@ -11,9 +11,9 @@ import { isInPlace, resumeInPlace } from './stall.ts';
 import { send } from '../transfers.ts';
 
 /**
- * Swapping: a request's KV goes to host memory beside each instance that holds it and comes back, over host links and
- * overlapped with steps; from the host of another instance also over the network, when layers have moved meanwhile. Its
- * device blocks stay taken until the last byte has left.
+ * Copies a request's KV to host memory beside each instance that holds it, over the host links and overlapped with steps.
+ * Its device blocks stay taken until the last byte has left. It comes back by `swapIn`: over the host link where layers have
+ * stayed, and from another instance's host over the network only, since that host's own link is not charged.
  */
 export function swapOut(cluster: Cluster, request: Request): void {
   const layout = must(request.layout, `KV layout of request ${request.id}`);

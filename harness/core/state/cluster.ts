@@ -16,7 +16,7 @@ import { Totals } from './totals.ts';
 
 export interface ClusterOptions {
   readonly model: ModelShape;
-  /** Of every instance. */
+  /** Of the instances that are started; each keeps its own (`Instance.hardware`). */
   readonly hardware: Hardware;
   /** At the start, unless a policy says otherwise. */
   readonly numInstances: number;
@@ -39,6 +39,7 @@ export interface ClusterOptions {
 
 /** Where new instances come from. */
 export interface InstanceSupply {
+  /** Of the instances that are started; each keeps its own (`Instance.hardware`). */
   readonly hardware: Hardware;
   /** The most instances that there may be at any time. */
   readonly maxInstances: number;

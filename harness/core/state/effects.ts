@@ -27,7 +27,10 @@ export class Effects {
     this.#hooks = hooks;
   }
 
-  /** An idle group looks for work once everything that happens at this time has happened. */
+  /**
+   * Schedules one step attempt for a group that has a free stage: after this microsecond's completions and arrivals, not
+   * before `pausedUntilUs`. A second call before it has fired does nothing.
+   */
   wake(group: InstanceGroup): void {
     if (group.isWakePlanned || group.inFlight.length >= group.pipeline.length) return;
     group.isWakePlanned = true;
@@ -38,12 +41,18 @@ export class Effects {
     });
   }
 
-  /** Tells the policies at once. */
+  /**
+   * Tells the policies at once, for whoever calls this when its own change is complete. They may see a batch half processed;
+   * decisions on requests that are still in flight are deferred.
+   */
   notify(event: PolicyEvent): void {
     this.#hooks.notify(event);
   }
 
-  /** Tells the policies once everything that happens at this time has happened: they may answer, and must see it whole. */
+  /**
+   * Tells the policies once this microsecond's completions and arrivals have happened, for what is told from within another
+   * change (a migration that ends, an instance released or ready): they may answer, and must see the state whole.
+   */
   notifyLater(event: PolicyEvent): void {
     this.events.scheduleCall(this.events.nowUs, eventPriority.wake, () => this.#hooks.notify(event));
   }

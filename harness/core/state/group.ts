@@ -75,7 +75,7 @@ export class InstanceGroup implements GroupView, RequestPlace {
   /** The batch that is being put together; a request given up meanwhile is taken out of it. */
   forming: StepBatch | undefined;
   isWakePlanned = false;
-  /** Merged into another, split, or lost with a member: an event that still names it does nothing. */
+  /** No longer in the topology (merged, retired, released, or lost with a member). Events that still name it do nothing. */
   isGone = false;
   /** Changes that wait for the group's last step; none starts meanwhile. */
   readonly transitions: Transition[] = [];

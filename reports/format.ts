@@ -1,5 +1,5 @@
 import { formatBytes } from '../harness/base/units.ts';
-import type { Unit } from '../harness/metrics/metrics.ts';
+import type { Unit } from '../harness/metrics/metric.ts';
 
 /** What stands where a number is undefined. */
 export const undefinedMark = '–';

@@ -7,7 +7,7 @@ import { groupCapacity, memoryPlanOf } from '../config/capacity.ts';
 import type { ClusterSpec, ResolvedConfig } from '../config/resolved.ts';
 import { columns } from './columns.ts';
 
-/** What a run would do, for `--dry-run`. */
+/** Describes what a run would do, for `--dry-run`. */
 export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
   const cells = planCells(plan.config);
   const memory = memoryOf(plan);
@@ -28,7 +28,7 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
   return [columns(rows), '', `cells: ${cells.map(({ id }) => id).join(' ')}`].join('\n');
 }
 
-/** A label and what it says. */
+/** A label and its text. */
 type Line = [string, string];
 
 function runLines({ config, stacks, numRequests }: RunPlan, numCells: number): Line[] {

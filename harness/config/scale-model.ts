@@ -10,7 +10,9 @@ import type { ResolvedConfig } from './resolved.ts';
 import { measureLoad } from './workload-load.ts';
 import type { WorkloadLoad } from './workload-load.ts';
 
-/** One dimensionless ratio of a run beside the paper's; `null` where it is not defined or not published. */
+/**
+ * One dimensionless ratio of a run and the paper's value of it; null where it is undefined or not published.
+ */
 type ScaleModelRow = Manifest['scale_model'][number];
 
 interface Scale {
@@ -30,8 +32,8 @@ interface Ratio {
 }
 
 /**
- * As in a wind tunnel, a small model says something about a large one only where the dimensionless ratios agree. The
- * references are KunServe's (EuroSys '26, Qwen-2.5-14B on A800-80GB), or what follows from its figures.
+ * As in a wind tunnel, results on a small model carry over to a large one only if the dimensionless ratios
+ * agree. The references are KunServe's (EuroSys '26, Qwen-2.5-14B on A800-80GB), or follow from its figures.
  */
 const ratios: readonly Ratio[] = [
   {
@@ -80,7 +82,7 @@ const ratios: readonly Ratio[] = [
   },
 ];
 
-/** The ratios of a configuration with the requests of one of its seeds. */
+/** Computes the ratios of a configuration with the requests of one of its seeds. */
 export function scaleModel(config: ResolvedConfig, workload: Workload): ScaleModelRow[] {
   const burstS = mean(config.workload.flatMap(burstLengthS));
   const { maxRunning } = config.engine;
@@ -95,14 +97,20 @@ function burstLengthS(source: WorkloadSource): readonly number[] {
   return [source.bursts.pattern === 'markov' ? source.bursts.meanBurstS : source.bursts.durationS];
 }
 
-/** When two equal groups merge, each member sends the half of its KV that belongs to the layers it gives up. */
+/**
+ * Returns the time in microseconds of the KV exchange when two equal groups merge: each member sends the half
+ * of its KV that belongs to the layers it gives up.
+ */
 function exchangeUs(plan: MemoryPlan): number {
   const { network } = plan.hardware;
   const { kvBytes } = groupCapacity(plan);
   return network.latencyUs + (kvBytes / 2 / network.bytesPerSecond) * usPerSecond;
 }
 
-/** One token for each request that fits, in one stage of the group, as the cost model has it. */
+/**
+ * Returns the time in microseconds, by the cost model, of a step that decodes one token for each request that
+ * fits, in one stage of the group. Undefined for an empty workload.
+ */
 function decodeStepUs({ plan, maxRunning, load: { meanTokens } }: Scale): number | undefined {
   const { model, hardware, stagesPerGroup } = plan;
   const fitting = over(groupCapacity(plan).kvTokens, meanTokens);
@@ -120,7 +128,7 @@ function decodeStepUs({ plan, maxRunning, load: { meanTokens } }: Scale): number
   return new StepCost(model, hardware).stageUs(step, { layers, isLast: true });
 }
 
-/** An instance that is started serves alone, so it loads the whole model. */
+/** Returns the cold start in seconds. A new instance serves alone, so it loads the whole model. */
 function coldStartS({ model, hardware }: MemoryPlan): number {
   const { provisioning, warmUpUs, weightsFrom } = hardware.start;
   const fromHost = hardware.hostLink.bytesPerSecond;

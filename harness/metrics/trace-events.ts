@@ -1,3 +1,4 @@
+import { decisions } from '../policy/decisions.ts';
 import type {
   ClusterEventKind,
   ClusterEventRecord,
@@ -8,7 +9,8 @@ import type {
   TransferRecord,
 } from '../core/observer.ts';
 import type { InstanceState } from '../policy/views.ts';
-import { downtimeUs, quote } from './rows.ts';
+import { downtimeUs } from './rows/migration-row.ts';
+import { quote } from './rows/row-kind.ts';
 import type { Sink } from './sinks.ts';
 
 /** About 20 MB of JSON, which Perfetto opens in seconds. */
@@ -18,9 +20,6 @@ const clusterPid = 0;
 const clusterTid = { decisions: 1, events: 2, scaling: 3 } as const;
 /** Tracks of an instance. */
 const instanceTid = { state: 1, steps: 2, transfers: 3, migrations: 4 } as const;
-
-/** Decisions that change the instances that there are, or what they are for. */
-const scalingKinds: ReadonlySet<string> = new Set(['scaleUp', 'drain', 'cancelDrain', 'setRole']);
 
 /** What an instance is after an event that names it. */
 const stateAfter: Readonly<Partial<Record<ClusterEventKind, InstanceState>>> = {
@@ -135,7 +134,8 @@ export class TraceEvents {
   /** Dispatches are left out: there is one per request, and the request log has them. */
   decision(record: DecisionRecord): void {
     if (record.kind === 'dispatch' || !this.#reserve(1, record.timeUs)) return;
-    const track = scalingKinds.has(record.kind) ? clusterTid.scaling : clusterTid.decisions;
+    const { subject } = decisions[record.kind];
+    const track = subject === 'instances' ? clusterTid.scaling : clusterTid.decisions;
     this.#event(
       `{"ph":"i","name":${quote(`${record.kind}${record.outcome === 'rejected' ? ' (rejected)' : ''}`)},"cat":"decision",` +
         `"s":"p","pid":${clusterPid},"tid":${track},"ts":${record.timeUs},"args":{"policy":${quote(record.policy)},` +

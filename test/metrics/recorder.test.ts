@@ -6,7 +6,7 @@ import { EnvironmentError, InvariantError } from '../../harness/base/errors.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import { type CellSummary, cellSummarySchema } from '../../harness/metrics/results.ts';
 import { FileSink, fileSinks, nullSinks } from '../../harness/metrics/sinks.ts';
-import type { RunTotals } from '../../harness/metrics/summary.ts';
+import type { RunTotals } from '../../harness/metrics/tallied.ts';
 import {
   clusterEvent,
   dispatch,

@@ -32,7 +32,7 @@ describe('writeReport', () => {
       expect(JSON.parse(readFileSync(path, 'utf8'))).toHaveProperty('$schema');
     }
     const files = [...readdirSync(resultsDir), ...readdirSync(join(resultsDir, 'charts'))];
-    expect(files.filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect(files.filter((name) => name.startsWith('.partial'))).toEqual([]);
   });
 
   it('gives the same bytes for the same results', async () => {

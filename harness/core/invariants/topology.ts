@@ -26,20 +26,20 @@ export function checkMembers(cluster: Cluster): void {
   for (const instance of cluster.topology.instances) {
     const { id, state, isGone } = instance;
     const groups = cluster.topology.groupsOn(instance);
-    const home = cluster.topology.homeOf(instance);
-    const serving = groups.filter(({ phase }) => phase !== 'retiring').length;
-    assert(serving === (isGone ? 0 : 1), 'INV-members', () => `instance ${id} is in ${serving} groups`);
+    const serving = cluster.topology.servingGroupOn(instance);
+    const numServing = groups.filter(({ phase }) => phase !== 'retiring').length;
+    assert(numServing === (isGone ? 0 : 1), 'INV-members', () => `instance ${id} is in ${numServing} groups`);
     assert(
       groups.every((group) => cluster.topology.group(group.id) === group),
       'INV-members',
       () => `instance ${id} is in a group that is gone`,
     );
-    const isOpen = home !== undefined && home.phase !== 'loading';
+    const isOpen = serving !== undefined && serving.phase !== 'loading';
     assert(
       isOpen === (state === 'ready' || state === 'draining') &&
-        (state === 'draining') === (home?.phase === 'draining'),
+        (state === 'draining') === (serving?.phase === 'draining'),
       'INV-members',
-      () => `instance ${id} is ${state}, its group ${home?.phase ?? 'gone'}`,
+      () => `instance ${id} is ${state}, its group ${serving?.phase ?? 'gone'}`,
     );
   }
 }

@@ -1,6 +1,10 @@
 import { must } from '../../base/assert.ts';
-import { describe } from '../../policy/check-answer.ts';
-import { defaultMigration, type MigrateDecision, type MigrationProtocol } from '../../policy/decisions.ts';
+import {
+  type DecisionOf,
+  defaultMigration,
+  type MigrationProtocol,
+  type Refusal,
+} from '../../policy/decisions.ts';
 import { growMemory } from './grow-memory.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
@@ -19,14 +23,16 @@ import { blocksMissingFor, cancelArrival } from './request-memory.ts';
  * agreeing on it is the hardware's `migrationHandshakeUs`. Whatever stands in the way
  * before the end aborts the migration, and the request goes on where it is. Says why not, or begins.
  */
-export function migrate(cluster: Cluster, decision: MigrateDecision): string | undefined {
-  const { requestId, groupId, protocol = defaultMigration } = decision;
+export function migrate(
+  cluster: Cluster,
+  { requestId, groupId, protocol = defaultMigration }: DecisionOf<'migrate'>,
+): Refusal<'migrate'> | undefined {
   const request = cluster.requests.live.get(requestId);
   const source = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || source === undefined)
     return `there is no live request ${requestId} in a group`;
   const target = cluster.topology.group(groupId);
-  const problem = targetProblem(source, target, groupId) ?? protocolProblem(protocol);
+  const problem = targetProblem(source, target, groupId);
   if (problem !== undefined || target === undefined) return problem;
   const blocks = target.blocksFor(request.tokens);
   if (blocks > target.totalBlocks && !cluster.stack.can('unlimitedMemory'))
@@ -34,7 +40,7 @@ export function migrate(cluster: Cluster, decision: MigrateDecision): string | u
   return move(cluster, request, { source, target, protocol });
 }
 
-function move(cluster: Cluster, request: Request, route: Route): string | undefined {
+function move(cluster: Cluster, request: Request, route: Route): Refusal<'migrate'> | undefined {
   switch (request.status.kind) {
     case 'queued':
     case 'preempted':
@@ -60,25 +66,10 @@ function targetProblem(
   source: InstanceGroup,
   target: InstanceGroup | undefined,
   groupId: number,
-): string | undefined {
+): Refusal<'migrate'> | undefined {
   if (target === undefined) return `there is no group ${groupId}`;
   if (target === source) return `the request is in group ${groupId} already`;
   return target.phase === 'serving' ? undefined : `group ${groupId} is ${target.phase}`;
-}
-
-function protocolProblem(protocol: MigrationProtocol): string | undefined {
-  switch (protocol?.kind) {
-    case 'blocking':
-    case 'recompute':
-      return undefined;
-    case 'live': {
-      const { maxStages, lastStageBlocks } = protocol;
-      const areCounts = [maxStages, lastStageBlocks].every((count) => Number.isInteger(count) && count >= 1);
-      return areCounts ? undefined : `maxStages and lastStageBlocks must be 1 or more: ${describe(protocol)}`;
-    }
-    default:
-      return `expected protocol "live", "blocking" or "recompute", got ${describe(protocol)}`;
-  }
 }
 
 interface Route {
@@ -87,7 +78,7 @@ interface Route {
   readonly protocol: MigrationProtocol;
 }
 
-function begin(cluster: Cluster, request: Request, route: Route): string | undefined {
+function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migrate'> | undefined {
   const { source, target, protocol } = route;
   if (request.migration !== undefined) return `request ${request.id} migrates already`;
   if (protocol.kind === 'live' && request.status.kind === 'prefilling')

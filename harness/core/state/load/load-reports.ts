@@ -98,10 +98,10 @@ export class LoadReports {
   }
 
   #placeOf(instance: Instance): { report: LoadReport; stageIndex: number } | undefined {
-    const home = this.#state.topology.homeOf(instance);
-    if (home === undefined) return undefined;
-    const stageIndex = home.pipeline.findIndex(({ member }) => member === instance);
-    return { report: this.groupOf(home).report, stageIndex };
+    const group = this.#state.topology.servingGroupOn(instance);
+    if (group === undefined) return undefined;
+    const stageIndex = group.pipeline.findIndex(({ member }) => member === instance);
+    return { report: this.groupOf(group).report, stageIndex };
   }
 
   /** The group as the cluster sees it, if its steps carry reports and anybody wants them. */

@@ -1,8 +1,9 @@
 import { wallClockUs } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { usPerSecond } from '../base/units.ts';
-import type { DecisionRecord } from '../core/observer.ts';
-import type { Capabilities, Policy, PolicyDefinition } from '../policy/index.ts';
+import { mayDecide } from '../policy/decisions.ts';
+import type { Policy, PolicyDefinition } from '../policy/index.ts';
+import { actingMoments, moments } from '../policy/moments.ts';
 import { leastLoaded } from '../../policies/least-loaded/least-loaded.ts';
 import { recompute } from '../../policies/recompute/recompute.ts';
 import { withGuardedViews } from './guarded-views.ts';
@@ -68,21 +69,7 @@ function checkParams({ params }: PolicyDefinition): string {
   return JSON.stringify(defaults.data);
 }
 
-const moments: Readonly<Record<keyof Policy, true>> = {
-  initialInstances: true,
-  initialGroups: true,
-  dispatch: true,
-  order: true,
-  limits: true,
-  onSchedule: true,
-  formMicroBatches: true,
-  onMemoryPressure: true,
-  tickUs: true,
-  onTick: true,
-  onEvent: true,
-  onStage: true,
-  stats: true,
-};
+const names: readonly string[] = [...moments, 'tickUs' satisfies keyof Policy];
 
 function checkCapabilities(definition: PolicyDefinition): string {
   const { capabilities } = definition;
@@ -92,9 +79,9 @@ function checkCapabilities(definition: PolicyDefinition): string {
     return created;
   });
   const has = (moment: keyof Policy): boolean => policy[moment] !== undefined;
-  const unknown = Object.keys(policy).filter((key) => !Object.hasOwn(moments, key));
+  const unknown = Object.keys(policy).filter((key) => !names.includes(key));
   require(unknown.length ===
-    0, `"${unknown.join('", "')}" is not a moment; the moments are ${Object.keys(moments).join(', ')}`);
+    0, `"${unknown.join('", "')}" is not a moment; the moments are ${names.join(', ')}`);
   require(capabilities.dispatches !== true || has('dispatch'), 'dispatches is declared, dispatch is missing');
   require(!has('dispatch') ||
     capabilities.dispatches === true, 'dispatch is there, capabilities.dispatches is not');
@@ -109,27 +96,8 @@ function checkCapabilities(definition: PolicyDefinition): string {
   return Object.keys(policy).join(', ') || 'no moment';
 }
 
-const acting = ['onSchedule', 'onMemoryPressure', 'onTick', 'onEvent'] as const;
 /** The moments in which a policy can use a capability on its own initiative. */
-const momentsOf = { migrates: acting, scales: ['initialInstances', ...acting] } as const;
-
-/** Tells whether a policy with these capabilities may make this decision. */
-function canDecide(capabilities: Capabilities, { kind }: DecisionRecord): boolean {
-  switch (kind) {
-    case 'migrate':
-      return capabilities.migrates === true;
-    case 'scaleUp':
-    case 'drain':
-    case 'cancelDrain':
-      return capabilities.scales === true;
-    case 'drop':
-    case 'restore':
-    case 'cancelRestore':
-      return capabilities.dropsParameters === true;
-    default:
-      return true;
-  }
-}
+const momentsOf = { migrates: actingMoments, scales: ['initialInstances', ...actingMoments] } as const;
 
 /**
  * Runs a situation. Every request must finish with every token, and no decision of the policy may be refused.
@@ -140,7 +108,7 @@ function serve(definition: PolicyDefinition, situation: Situation): string {
   const own = seen.decisions.filter(({ policy }) => policy === definition.name);
   const refused = own.find(({ outcome }) => outcome === 'rejected');
   require(refused === undefined, `a decision was refused: ${refused?.kind}: ${refused?.error}`);
-  const undeclared = own.find((decision) => !canDecide(definition.capabilities, decision));
+  const undeclared = own.find(({ kind }) => !mayDecide(definition.capabilities, kind));
   require(undeclared === undefined, `"${undeclared?.kind}" is decided and not among the capabilities`);
   const rejected = seen.requests.filter(({ status }) => status === 'rejected').length;
   require(rejected === 0 ||

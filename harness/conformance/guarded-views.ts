@@ -28,6 +28,11 @@ const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   migratesTo: true,
 };
 
+/** Of a request's status, whatever else the core's state has. */
+const statusKeys = allowed('kind reason');
+
+const statusRules: Rules = { name: 'a status', keys: statusKeys };
+
 const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   id: true,
   phase: true,
@@ -96,7 +101,12 @@ export function withGuardedViews(policy: Policy): Policy {
     get(target, key) {
       const ask: unknown = Reflect.get(target, key, target);
       if (typeof ask !== 'function') return ask;
-      return (...args: readonly unknown[]): unknown => Reflect.apply(ask, target, args.map(guard));
+      return (...args: readonly unknown[]): unknown =>
+        Reflect.apply(
+          ask,
+          target,
+          args.map((arg) => guard(arg)),
+        );
     },
   });
 }
@@ -112,19 +122,24 @@ const guards = new WeakMap<object, object>();
  */
 const originals = new WeakMap<object, object>();
 
-function guard(value: unknown): unknown {
+function guard(value: unknown, rules?: Rules): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const known = guards.get(value);
   if (known !== undefined) return known;
-  const proxy = createGuard(value);
+  const proxy = createGuard(value, rules ?? rulesOf(value));
   guards.set(value, proxy);
   guards.set(proxy, proxy);
   originals.set(proxy, value);
   return proxy;
 }
 
-function createGuard(value: object): object {
-  const rules = keysOf(value);
+/** The keys that the contract promises for a view, and what the view is called in an error. */
+interface Rules {
+  readonly name: string;
+  readonly keys: Readonly<Record<string, true>>;
+}
+
+function createGuard(value: object, rules: Rules | undefined): object {
   return new Proxy(value, {
     get(target, key) {
       if (
@@ -136,12 +151,13 @@ function createGuard(value: object): object {
         throw new TypeError(`${rules.name} has no "${key}": the contract does not promise it`);
       }
       const inner: unknown = Reflect.get(target, key, target);
-      if (typeof inner !== 'function') return guard(inner);
+      if (typeof inner !== 'function')
+        return guard(inner, rules?.keys === requestKeys ? statusRules : undefined);
       return (...args: readonly unknown[]): unknown => {
         const passed = args.map(toOriginal);
         const result: unknown = Reflect.apply(inner, target, passed);
         // A new list belongs to the policy and may become part of its answer; only its elements are guarded.
-        return Array.isArray(result) ? result.map(guard) : guard(result);
+        return Array.isArray(result) ? result.map((each: unknown) => guard(each)) : guard(result);
       };
     },
     set: refuseWrite,
@@ -167,7 +183,12 @@ function isCallback(value: unknown): value is Callback {
 
 /** Guards the arguments that a list passes to a callback (`filter`, `map`, `sort`). */
 function guardCallback(callback: Callback): Callback {
-  return (...args) => Reflect.apply(callback, undefined, args.map(guard));
+  return (...args) =>
+    Reflect.apply(
+      callback,
+      undefined,
+      args.map((arg) => guard(arg)),
+    );
 }
 
 function isIndex(key: string): boolean {
@@ -178,7 +199,7 @@ function refuseWrite(_target: object, key: string | symbol): never {
   throw new TypeError(`a view is read-only: "${String(key)}" cannot be changed; return a decision instead`);
 }
 
-function keysOf(value: object): { name: string; keys: Readonly<Record<string, true>> } | undefined {
+function rulesOf(value: object): Rules | undefined {
   if (isOneOf(value, [Request, RequestReport])) return { name: 'a request', keys: requestKeys };
   if (isOneOf(value, [InstanceGroup, ReportedGroup])) return { name: 'a group', keys: groupKeys };
   if (isOneOf(value, [Instance, ReportedInstance])) return { name: 'an instance', keys: instanceKeys };

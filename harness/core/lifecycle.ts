@@ -1,7 +1,7 @@
 import { must } from '../base/assert.ts';
 import { PolicyError } from '../base/errors.ts';
 import type { Answer } from '../policy/stack.ts';
-import type { DispatchDecision } from '../policy/decisions.ts';
+import { type DecisionOf, type DispatchDecision, fieldsProblem, type Refusal } from '../policy/decisions.ts';
 import type { PolicyEvent } from '../policy/views.ts';
 import type { Cluster } from './state/cluster.ts';
 import { logDecision } from './decision-log.ts';
@@ -49,65 +49,77 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
 }
 
 /** `class held`: nothing of its class can be placed now. */
-type Placing = 'placed' | 'held' | 'class held';
+type DispatchOutcome = 'placed' | 'held' | 'class held';
 
 /** Asks where the request goes; without an answer, or when that is refused, it is to be held until something has changed. */
-function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Placing {
+function dispatch(cluster: Cluster, request: Request, isRetry: boolean): DispatchOutcome {
   const answer = cluster.stack.dispatch(request, cluster.reports.view);
   if (answer === undefined) return 'held';
   const { value } = answer;
   const error = applyDispatch(cluster, request, answer);
   // A request that goes on being held is logged once, not at every event.
   if (value.kind !== 'hold' || !isRetry) {
-    const source = { policy: answer.policy, moment: 'dispatch', requestId: request.id };
+    const source = { policy: answer.policy, moment: 'dispatch', requestId: request.id } as const;
     logDecision(cluster, source, value, error);
   }
   if (value.kind === 'hold') return value.scope === 'class' ? 'class held' : 'held';
   return error === undefined ? 'placed' : 'held';
 }
 
+/** Carries an answer to `dispatch` out whole, or says why not and changes nothing. */
+type Place<Kind extends DispatchDecision['kind']> = (
+  cluster: Cluster,
+  request: Request,
+  decision: DecisionOf<Kind>,
+) => Refusal<Kind> | undefined;
+
+const places: { readonly [Kind in DispatchDecision['kind']]: Place<Kind> } = {
+  dispatch: place,
+  hold: () => undefined,
+  reject(cluster, request, { reason }) {
+    endRequest(cluster, request, 'rejected', reason);
+    return undefined;
+  },
+};
+
 /** Why the decision was refused. */
 function applyDispatch(
   cluster: Cluster,
   request: Request,
-  answer: Answer<DispatchDecision>,
+  { policy, value: decision }: Answer<DispatchDecision>,
 ): string | undefined {
-  const decision = answer.value;
-  switch (decision.kind) {
-    case 'dispatch': {
-      const group = cluster.topology.group(decision.groupId);
-      if (group?.acceptsRequests !== true) {
-        return group === undefined
-          ? `there is no group ${decision.groupId}`
-          : `group ${group.id} takes no requests`;
-      }
-      request.queue(group);
-      cluster.reports.sent(group);
-      cluster.effects.wake(group);
-      return undefined;
-    }
-    case 'hold':
-      return undefined;
-    case 'reject':
-      endRequest(cluster, request, 'rejected', decision.reason);
-      return undefined;
-    default:
-      throw new PolicyError(
-        answer.policy,
-        'dispatch',
-        `expected { kind: 'dispatch' | 'hold' | 'reject', reason }, got ${JSON.stringify(decision)}`,
-      );
+  if (!Object.hasOwn(places, decision.kind)) {
+    const kinds = Object.keys(places).map((kind) => `'${kind}'`);
+    const got = JSON.stringify(decision);
+    throw new PolicyError(policy, 'dispatch', `expected { kind: ${kinds.join(' | ')}, reason }, got ${got}`);
   }
+  const apply = places[decision.kind] as Place<DispatchDecision['kind']>;
+  return fieldsProblem(decision) ?? apply(cluster, request, decision);
 }
 
-/** The request leaves its group without its KV and is placed anew. */
-export function computeElsewhere(cluster: Cluster, request: Request): void {
+/** Puts the request in the queue of a group: at its end, or at the front where it has been started before. */
+function place(
+  cluster: Cluster,
+  request: Request,
+  { groupId }: DecisionOf<'dispatch'>,
+): Refusal<'dispatch'> | undefined {
+  const group = cluster.topology.group(groupId);
+  if (group === undefined) return `there is no group ${groupId}`;
+  if (!group.acceptsRequests) return `group ${group.id} takes no requests`;
+  request.queue(group);
+  cluster.reports.sent(group);
+  cluster.effects.wake(group);
+  return undefined;
+}
+
+/** The request loses its KV and its group, and is computed again wherever it is dispatched to. */
+export function recomputeElsewhere(cluster: Cluster, request: Request): void {
   loseKv(cluster, request);
-  placeAnew(cluster, request);
+  redispatch(cluster, request);
 }
 
-/** A request without KV that has lost its group waits at the cluster to be placed anew. */
-export function placeAnew(cluster: Cluster, request: Request): void {
+/** A request without KV that loses its group waits at the cluster to be dispatched again. */
+export function redispatch(cluster: Cluster, request: Request): void {
   request.hold(cluster.requests.held);
   planRetry(cluster);
 }

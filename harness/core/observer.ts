@@ -1,3 +1,5 @@
+import type { DecisionKind } from '../policy/decisions.ts';
+import type { DecidingMoment } from '../policy/moments.ts';
 import type { InstanceState } from '../policy/views.ts';
 
 /**
@@ -61,8 +63,8 @@ export interface StageRecord {
 export interface DecisionRecord {
   readonly timeUs: number;
   readonly policy: string;
-  readonly moment: string;
-  readonly kind: string;
+  readonly moment: DecidingMoment;
+  readonly kind: DecisionKind;
   readonly data: Readonly<Record<string, unknown>>;
   readonly reason: string;
   readonly outcome: 'applied' | 'rejected';

@@ -4,7 +4,7 @@ import type { PolicyEvent } from '../policy/views.ts';
 import { applyDecisions } from './apply-decision.ts';
 import { type Fault, planFaults } from './groups/fault.ts';
 import { startFirstGroups } from './groups/first-groups.ts';
-import { checkInvariants } from './invariants.ts';
+import { checkInvariants } from './invariants/check-invariants.ts';
 import { endRequest, planArrivals, planRetry, retryHeld } from './lifecycle.ts';
 import { planReports } from './report-load.ts';
 import { EndlessError, endlessEvents, StuckError } from './run-errors.ts';

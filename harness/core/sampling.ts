@@ -32,7 +32,7 @@ function sampleInstance(cluster: Cluster, instance: Instance): void {
   cluster.effects.observer.sample({
     timeUs: cluster.nowUs,
     instance: instance.id,
-    groupId: cluster.topology.homeOf(instance)?.id ?? -1,
+    groupId: cluster.topology.servingGroupOn(instance)?.id ?? -1,
     role: instance.role,
     state: instance.state,
     weightBytes: hasDevice ? ledger.weightBytes : 0,

@@ -1,7 +1,7 @@
 import type {
   ClusterView,
   GroupView,
-  MigrateDecision,
+  DecisionOf,
   MigrationProtocol,
   RequestView,
 } from '../../harness/policy/index.ts';
@@ -62,13 +62,13 @@ export class Migration {
    * Pairs the fullest source with the freest target, the next with the next, and so on. If a source has
    * nothing to move, its target goes to the next source.
    */
-  pair(view: ClusterView): readonly MigrateDecision[] {
+  pair(view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const sources = states.filter((state) => this.#isSource(state));
     const targets = states.filter((state) => this.#isTarget(state));
     sources.sort((a, b) => compare(a.freeness, b.freeness) || a.group.id - b.group.id);
     targets.sort((a, b) => compare(b.freeness, a.freeness) || a.group.id - b.group.id);
-    const decisions: MigrateDecision[] = [];
+    const decisions: DecisionOf<'migrate'>[] = [];
     for (const source of sources) {
       const target = targets[decisions.length];
       if (target === undefined) break;
@@ -78,7 +78,7 @@ export class Migration {
   }
 
   /** Continues with the same pair after a migration is done, if both are still source and target. */
-  continue(from: number, to: number, view: ClusterView): readonly MigrateDecision[] {
+  continue(from: number, to: number, view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const source = states.find(({ group }) => group.id === from);
     const target = states.find(({ group }) => group.id === to);
@@ -101,7 +101,7 @@ export class Migration {
    * Migrates one request of the source, if any can move. The pair was chosen by reported load; the victim is
    * chosen by the source itself, which sees its requests as they are now.
    */
-  #migrate(source: State, target: State, view: ClusterView): readonly MigrateDecision[] {
+  #migrate(source: State, target: State, view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const victim = this.#victim(view.local(source.group.id) ?? source.group, target.group);
     if (victim === undefined) return [];
     const cause = this.#causeOf(source);

@@ -1,18 +1,17 @@
-import { roleProblem } from '../../policy/check-answer.ts';
-import type { SetRoleDecision } from '../../policy/decisions.ts';
+import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { ClusterEventKind } from '../observer.ts';
-import { placeAnew, planRetry } from '../lifecycle.ts';
+import { redispatch, planRetry } from '../lifecycle.ts';
 import { stopLoading } from './restore.ts';
 import { redirectLoads } from './load-weights.ts';
 
 /**
- * Releases a group's instances: nothing is sent there any more, requests without KV are placed anew, and once the others
+ * Releases a group's instances: nothing is sent there any more, requests without KV are dispatched again, and once the others
  * have ended or migrated away the memory is freed. Says why not, or begins.
  */
-export function drain(cluster: Cluster, groupId: number): string | undefined {
+export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refusal<'drain'> | undefined {
   const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase === 'loading' && isEmpty(cluster, group)) {
@@ -24,7 +23,7 @@ export function drain(cluster: Cluster, groupId: number): string | undefined {
   abortMigrationsTo(cluster, group, `group ${groupId} drains`);
   const queued = [...group.waiting];
   for (const request of queued) {
-    placeAnew(cluster, request);
+    redispatch(cluster, request);
   }
   const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
   noteEach(cluster, group, 'drainStarted', detail);
@@ -33,7 +32,10 @@ export function drain(cluster: Cluster, groupId: number): string | undefined {
 }
 
 /** The group takes requests again. */
-export function cancelDrain(cluster: Cluster, groupId: number): string | undefined {
+export function cancelDrain(
+  cluster: Cluster,
+  { groupId }: DecisionOf<'cancelDrain'>,
+): Refusal<'cancelDrain'> | undefined {
   const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'draining') return `group ${groupId} is ${group.phase}, not draining`;
@@ -83,11 +85,12 @@ function release(cluster: Cluster, group: InstanceGroup, detail: string): void {
 }
 
 /** Gives the group's instances another role. Says why not. */
-export function setRole(cluster: Cluster, { groupId, role }: SetRoleDecision): string | undefined {
+export function setRole(
+  cluster: Cluster,
+  { groupId, role }: DecisionOf<'setRole'>,
+): Refusal<'setRole'> | undefined {
   const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
-  const problem = roleProblem(role);
-  if (problem !== undefined) return problem;
   if (group.phase === 'retiring') return `group ${groupId} is retiring: its instances serve in other groups`;
   if (group.pipeline.every(({ member }) => member.role === role)) return undefined;
   for (const { member } of group.pipeline) member.role = role;

@@ -1,5 +1,4 @@
-import { describe } from '../../policy/check-answer.ts';
-import type { DropDecision, KvTransition } from '../../policy/decisions.ts';
+import type { DecisionOf, KvTransition, Refusal } from '../../policy/decisions.ts';
 import { reshape } from './reshape.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
@@ -13,16 +12,14 @@ import { isRunning, isStalled } from '../state/request-state.ts';
 import { beginTransition } from './transition.ts';
 import { redirectLoads } from './load-weights.ts';
 
-type KvExchange = Extract<KvTransition, { kind: 'exchange' }>;
-
 /**
  * Dropping replicated parameters (KunServe, section 4): groups become one pipeline in which every layer is held once. Says
  * why not, or begins to wait for the groups' last steps.
  */
-export function drop(cluster: Cluster, decision: DropDecision): string | undefined {
-  const { groupIds, transition } = decision;
-  const problem = shapeProblem(groupIds, transition);
-  if (problem !== undefined) return problem;
+export function drop(
+  cluster: Cluster,
+  { groupIds, transition }: DecisionOf<'drop'>,
+): Refusal<'drop'> | undefined {
   const groups: InstanceGroup[] = [];
   for (const id of groupIds) {
     const group = cluster.topology.group(id);
@@ -36,29 +33,6 @@ export function drop(cluster: Cluster, decision: DropDecision): string | undefin
   beginTransition(cluster, [...groups, ...retiringBeside(cluster, groups)], () =>
     merge(cluster, parts, transition),
   );
-  return undefined;
-}
-
-function shapeProblem(groupIds: readonly number[], transition: KvTransition): string | undefined {
-  if (!Array.isArray(groupIds) || new Set(groupIds).size !== groupIds.length || groupIds.length < 2) {
-    return `expected two or more different groups, got ${describe(groupIds)}`;
-  }
-  switch (transition?.kind) {
-    case 'remote-attention':
-      return undefined;
-    case 'exchange':
-      return exchangeProblem(transition);
-    default:
-      return `expected transition "exchange" or "remote-attention", got ${describe(transition)}`;
-  }
-}
-
-function exchangeProblem({ maxRequests, isCoordinated }: KvExchange): string | undefined {
-  if (!Number.isInteger(maxRequests) || maxRequests < 1) {
-    return `maxRequests must be an integer of at least 1, got ${describe(maxRequests)}`;
-  }
-  if (typeof isCoordinated !== 'boolean')
-    return `isCoordinated must be true or false, got ${describe(isCoordinated)}`;
   return undefined;
 }
 

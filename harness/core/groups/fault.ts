@@ -1,4 +1,5 @@
 import { must } from '../../base/assert.ts';
+import type { Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { logDecision } from '../decision-log.ts';
 import { regroup, requestsOf } from './drop.ts';
@@ -6,7 +7,7 @@ import { eventPriority } from '../state/events.ts';
 import { defaultExchange, type GroupStage, type InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
 import { stopIfBack } from '../kv/migrate.ts';
-import { computeElsewhere, endIfAborted, placeAnew } from '../lifecycle.ts';
+import { recomputeElsewhere, endIfAborted, redispatch } from '../lifecycle.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
 import type { Request } from '../state/request.ts';
@@ -43,7 +44,7 @@ function fail(cluster: Cluster, failed: Instance): void {
   const members = groups.flatMap(({ pipeline }) => pipeline.map(({ member }) => member));
   const survivors = [...new Set(members)].filter((member) => member !== failed);
   for (const group of groups) stopGroup(cluster, group);
-  const numLosers = startAgainWithout(cluster, failed);
+  const numLosers = recomputeLostOn(cluster, failed);
   const orphans = groups.flatMap(requestsOf);
   for (const request of orphans) {
     cancelArrival(cluster, request, `its group has lost instance ${failed.id}`);
@@ -54,9 +55,9 @@ function fail(cluster: Cluster, failed: Instance): void {
   }
   shutDown(cluster, failed, `${numLosers} requests lose their KV`);
   for (const survivor of survivors) {
-    if (cluster.topology.homeOf(survivor) === undefined) startAlone(cluster, survivor, orphans);
+    if (cluster.topology.servingGroupOn(survivor) === undefined) startAlone(cluster, survivor, orphans);
   }
-  for (const request of orphans) rehome(cluster, request);
+  for (const request of orphans) followKv(cluster, request);
   redirectLoads(cluster);
   // Some have waited for a step that was taken back.
   for (const request of cluster.requests.live.values()) {
@@ -67,7 +68,7 @@ function fail(cluster: Cluster, failed: Instance): void {
 }
 
 /** Requests that have KV on the instance start again; KV on its way there stays where it was. How many start again. */
-function startAgainWithout(cluster: Cluster, failed: Instance): number {
+function recomputeLostOn(cluster: Cluster, failed: Instance): number {
   for (const request of cluster.requests.live.values()) {
     if (request.arrival?.layout.includes(failed) === true)
       cancelArrival(cluster, request, `instance ${failed.id} has failed`);
@@ -76,7 +77,7 @@ function startAgainWithout(cluster: Cluster, failed: Instance): number {
   for (const request of losers) stopSteps(cluster, cluster.topology.groupOf(request));
   for (const request of losers) {
     cancelArrival(cluster, request, `instance ${failed.id} has failed`);
-    startAgain(cluster, request);
+    recomputeLost(cluster, request);
   }
   return losers.length;
 }
@@ -94,7 +95,8 @@ function stopGroup(cluster: Cluster, group: InstanceGroup): void {
   for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
   stopLoading(cluster, group);
   for (const { source, decision } of group.deferred.splice(0)) {
-    logDecision(cluster, source, decision, `group ${group.id} has lost a member`);
+    const lost: Refusal<'preempt'> = `group ${group.id} has lost a member`;
+    logDecision(cluster, source, decision, lost);
   }
   stopSteps(cluster, group);
 }
@@ -137,10 +139,10 @@ function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
   return layout?.includes(instance) === true || hostLayout?.includes(instance) === true;
 }
 
-/** Its KV is gone: it is placed anew and computed again. */
-function startAgain(cluster: Cluster, request: Request): void {
+/** Its KV is gone: it is computed again, which counts as a preemption unless it has been preempted already. */
+function recomputeLost(cluster: Cluster, request: Request): void {
   if (request.preemptedAtUs === undefined) request.numPreemptions += 1;
-  computeElsewhere(cluster, request);
+  recomputeElsewhere(cluster, request);
 }
 
 /** A survivor becomes a group of its own, which serves once it has the whole model. KV that is then too much is given up. */
@@ -150,10 +152,10 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
     const orphan = orphans[index] as Request;
     if (orphan.layout?.includes(survivor) !== true) continue;
     orphans.splice(index, 1);
-    startAgain(cluster, orphan);
+    recomputeLost(cluster, orphan);
   }
   if (!survivor.ledger.hasRoomForWeights(bytes)) {
-    startAgainWithout(cluster, survivor);
+    recomputeLostOn(cluster, survivor);
     shutDown(cluster, survivor, 'the whole model does not fit a single instance');
     return;
   }
@@ -178,14 +180,14 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
 }
 
 /** A request that has lost its group, but not its KV, goes where the KV is. */
-function rehome(cluster: Cluster, request: Request): void {
+function followKv(cluster: Cluster, request: Request): void {
   if (request.status.kind === 'held') return;
   const holder = (request.layout ?? request.hostLayout)?.parts[0]?.instance;
   if (holder === undefined) {
-    placeAnew(cluster, request);
+    redispatch(cluster, request);
     return;
   }
-  const home = must(cluster.topology.homeOf(holder), `group of instance ${holder.id}`);
-  regroup(home, request, defaultExchange);
-  cluster.effects.wake(home);
+  const group = must(cluster.topology.servingGroupOn(holder), `group of instance ${holder.id}`);
+  regroup(group, request, defaultExchange);
+  cluster.effects.wake(group);
 }

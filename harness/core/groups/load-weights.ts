@@ -75,7 +75,7 @@ function pull(cluster: Cluster, load: WeightLoad, source: WeightSource): void {
     target: instance.id,
     bytes: layers.count * layerWeightBytes(cluster.model) + residentBytes(cluster, load, layers),
     links: linksFrom(cluster, instance, from),
-    chunkUs: must(cluster.topology.homeOf(instance), `group of instance ${instance.id}`).chunkUs,
+    chunkUs: must(cluster.topology.servingGroupOn(instance), `group of instance ${instance.id}`).chunkUs,
   } as const;
   piece.transfer = send(cluster, movement, () => {
     piece.transfer = undefined;

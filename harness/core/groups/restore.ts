@@ -1,9 +1,8 @@
-import { describe } from '../../policy/check-answer.ts';
-import type { RestoreDecision } from '../../policy/decisions.ts';
+import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup, Retirement } from '../state/group.ts';
-import { placeAnew } from '../lifecycle.ts';
+import { redispatch } from '../lifecycle.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
 import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
@@ -12,10 +11,10 @@ import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
  * Restoring parameters (KunServe, section 4.4): members load the layers that they lack while the group serves; then each
  * is a group of its own. Says why not, or begins to load.
  */
-export function restore(cluster: Cluster, decision: RestoreDecision): string | undefined {
+export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refusal<'restore'> | undefined {
   const group = cluster.topology.group(decision.groupId);
   if (group === undefined) return `there is no group ${decision.groupId}`;
-  const problem = restoreProblem(cluster, group, decision.running);
+  const problem = restoreProblem(cluster, group);
   if (problem !== undefined) return problem;
   group.phase = 'restoring';
   cluster.effects.note('restoreStarted', {
@@ -32,14 +31,7 @@ export function restore(cluster: Cluster, decision: RestoreDecision): string | u
   return undefined;
 }
 
-function restoreProblem(
-  cluster: Cluster,
-  group: InstanceGroup,
-  running: Retirement['running'],
-): string | undefined {
-  if (running !== 'finish' && running !== 'move-back') {
-    return `running must be "finish" or "move-back", got ${describe(running)}`;
-  }
+function restoreProblem(cluster: Cluster, group: InstanceGroup): Refusal<'restore'> | undefined {
   if (group.phase !== 'serving') return `group ${group.id} is ${group.phase}`;
   if (group.pipeline.length < 2) return `group ${group.id} is a single instance already`;
   if (group.stalled.length > 0) return `group ${group.id} still exchanges KV`;
@@ -51,7 +43,10 @@ function restoreProblem(
 }
 
 /** Stops a restore that has not split the group yet. */
-export function cancelRestore(cluster: Cluster, groupId: number): string | undefined {
+export function cancelRestore(
+  cluster: Cluster,
+  { groupId }: DecisionOf<'cancelRestore'>,
+): Refusal<'cancelRestore'> | undefined {
   const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;
@@ -88,22 +83,22 @@ function split(cluster: Cluster, group: InstanceGroup, running: Retirement['runn
   cluster.effects.notify({ kind: 'groupSplit', groupId: group.id, into: ids });
 }
 
-/** Requests without KV are placed anew; those whose KV never left one member run on there. */
+/** Requests without KV are dispatched again; those whose KV never left one member run on there. */
 function settle(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
   const queued = Array.from(group.waiting);
   for (const request of queued) {
-    placeAnew(cluster, request);
+    redispatch(cluster, request);
   }
   for (const request of group.running.slice()) {
-    const home = into.find(({ layout }) => request.layout?.matches(layout) === true);
-    if (home === undefined) continue;
-    request.moveTo(home);
-    request.layout = home.layout;
+    const target = into.find(({ layout }) => request.layout?.matches(layout) === true);
+    if (target === undefined) continue;
+    request.moveTo(target);
+    request.layout = target.layout;
     const { migration } = request;
     if (migration !== undefined) {
-      migration.fromGroup = home.id;
+      migration.fromGroup = target.id;
       group.numMigratingOut -= 1;
-      home.numMigratingOut += 1;
+      target.numMigratingOut += 1;
     }
   }
 }

@@ -1,6 +1,5 @@
 import { usPerSecond } from '../../base/units.ts';
-import { describe, roleProblem } from '../../policy/check-answer.ts';
-import type { ScaleUpDecision } from '../../policy/decisions.ts';
+import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { eventPriority } from '../state/events.ts';
 import type { InstanceGroup } from '../state/group.ts';
@@ -12,12 +11,11 @@ import { finishLoad, loadWeights } from './load-weights.ts';
  * Cold starts. An instance is paid for from the moment it is asked for; it is provisioned, loads its weights over its links,
  * warms up, and only then serves. Says why not, or begins.
  */
-export function scaleUp(cluster: Cluster, decision: ScaleUpDecision): string | undefined {
-  const { numInstances, role = 'mixed' } = decision;
-  if (!Number.isInteger(numInstances) || numInstances < 1) {
-    return `numInstances must be an integer of at least 1, got ${describe(numInstances)}`;
-  }
-  const problem = roleProblem(role) ?? budgetProblem(cluster, numInstances);
+export function scaleUp(
+  cluster: Cluster,
+  { numInstances, role = 'mixed' }: DecisionOf<'scaleUp'>,
+): Refusal<'scaleUp'> | undefined {
+  const problem = budgetProblem(cluster, numInstances);
   if (problem !== undefined) return problem;
   for (let count = 0; count < numInstances; count += 1) {
     const group = addComingInstance(cluster, role);
@@ -32,7 +30,7 @@ export function scaleUp(cluster: Cluster, decision: ScaleUpDecision): string | u
   return undefined;
 }
 
-function budgetProblem(cluster: Cluster, numInstances: number): string | undefined {
+function budgetProblem(cluster: Cluster, numInstances: number): Refusal<'scaleUp'> | undefined {
   const { model, topology, supply } = cluster;
   const { hardware, maxInstances } = supply;
   const numNow = topology.numInstances;

@@ -53,9 +53,9 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   const { isCoordinated } = exchange;
   const piece = { kind: 'exchange', numBlocks: kvBlocks, numTokens, chunkUs, isCoordinated } as const;
   sendBlocks(cluster, request, piece, () => {
-    const home = completeArrival(cluster, request);
+    const own = completeArrival(cluster, request);
     // Steps may be long: the links go on at once.
-    if (!home.isChanging) advanceExchange(cluster, home);
+    if (!own.isChanging) advanceExchange(cluster, own);
   });
   return true;
 }

@@ -1,6 +1,10 @@
 import { must } from '../../base/assert.ts';
-import { describe } from '../../policy/check-answer.ts';
-import { defaultMigration, type MigrateDecision, type MigrationProtocol } from '../../policy/decisions.ts';
+import {
+  type DecisionOf,
+  defaultMigration,
+  type MigrationProtocol,
+  type Refusal,
+} from '../../policy/decisions.ts';
 import { growMemory } from './grow-memory.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
@@ -19,14 +23,16 @@ import { blocksMissingFor, cancelArrival } from './request-memory.ts';
  * agreeing on it is the hardware's `migrationHandshakeUs`. Whatever stands in the way
  * before the end aborts the migration, and the request goes on where it is. Says why not, or begins.
  */
-export function migrate(cluster: Cluster, decision: MigrateDecision): string | undefined {
-  const { requestId, groupId, protocol = defaultMigration } = decision;
+export function migrate(
+  cluster: Cluster,
+  { requestId, groupId, protocol = defaultMigration }: DecisionOf<'migrate'>,
+): Refusal<'migrate'> | undefined {
   const request = cluster.requests.live.get(requestId);
   const source = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || source === undefined)
     return `there is no live request ${requestId} in a group`;
   const target = cluster.topology.group(groupId);
-  const problem = targetProblem(source, target, groupId) ?? protocolProblem(protocol);
+  const problem = targetProblem(source, target, groupId);
   if (problem !== undefined || target === undefined) return problem;
   const blocks = target.blocksFor(request.tokens);
   if (blocks > target.totalBlocks && !cluster.stack.can('unlimitedMemory'))
@@ -34,7 +40,7 @@ export function migrate(cluster: Cluster, decision: MigrateDecision): string | u
   return move(cluster, request, { source, target, protocol });
 }
 
-function move(cluster: Cluster, request: Request, route: Route): string | undefined {
+function move(cluster: Cluster, request: Request, route: Route): Refusal<'migrate'> | undefined {
   switch (request.status.kind) {
     case 'queued':
     case 'preempted':
@@ -60,25 +66,10 @@ function targetProblem(
   source: InstanceGroup,
   target: InstanceGroup | undefined,
   groupId: number,
-): string | undefined {
+): Refusal<'migrate'> | undefined {
   if (target === undefined) return `there is no group ${groupId}`;
   if (target === source) return `the request is in group ${groupId} already`;
   return target.phase === 'serving' ? undefined : `group ${groupId} is ${target.phase}`;
-}
-
-function protocolProblem(protocol: MigrationProtocol): string | undefined {
-  switch (protocol?.kind) {
-    case 'blocking':
-    case 'recompute':
-      return undefined;
-    case 'live': {
-      const { maxStages, lastStageBlocks } = protocol;
-      const areCounts = [maxStages, lastStageBlocks].every((count) => Number.isInteger(count) && count >= 1);
-      return areCounts ? undefined : `maxStages and lastStageBlocks must be 1 or more: ${describe(protocol)}`;
-    }
-    default:
-      return `expected protocol "live", "blocking" or "recompute", got ${describe(protocol)}`;
-  }
 }
 
 interface Route {
@@ -87,7 +78,7 @@ interface Route {
   readonly protocol: MigrationProtocol;
 }
 
-function begin(cluster: Cluster, request: Request, route: Route): string | undefined {
+function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migrate'> | undefined {
   const { source, target, protocol } = route;
   if (request.migration !== undefined) return `request ${request.id} migrates already`;
   if (protocol.kind === 'live' && request.status.kind === 'prefilling')
@@ -96,7 +87,7 @@ function begin(cluster: Cluster, request: Request, route: Route): string | undef
   if (target.numAdmitted >= maxRunning)
     return `group ${target.id} runs or expects as many requests as it may: ${maxRunning}`;
   const moves = protocol.kind === 'recompute' ? [] : movesOf(target, request);
-  if (!hasRoom(cluster, { layout: target.layout, moves }, request.kvBlocks))
+  if (!makeRoomAt(cluster, { layout: target.layout, moves }, request.kvBlocks))
     return `group ${target.id} has no room for ${request.kvBlocks} blocks`;
   request.migrate({
     arrival: { layout: target.layout, moves, numBlocks: 0, transfers: [] },
@@ -137,7 +128,7 @@ function nextStage(
   if (isLast) {
     migration.isStopping = true;
     stopIfBack(cluster, request);
-  } else if (!hasRoom(cluster, arrival, numBlocks)) {
+  } else if (!makeRoomAt(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for ${numBlocks} more blocks at its target`);
   } else {
     const numTokens = fullBlocks * blockSizeTokens;
@@ -157,7 +148,7 @@ function stop(cluster: Cluster, request: Request): void {
   const source = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const target = must(cluster.topology.group(migration.toGroup), `group ${migration.toGroup}`);
   const numBlocks = request.kvBlocks - arrival.numBlocks;
-  if (!hasRoom(cluster, arrival, numBlocks)) {
+  if (!makeRoomAt(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
     return;
   }
@@ -178,8 +169,8 @@ function stop(cluster: Cluster, request: Request): void {
   cluster.effects.wake(source);
 }
 
-/** Whether so many blocks fit at the targets; memory without limit grows as needed. */
-function hasRoom(
+/** Memory without limit grows until so many blocks fit at the targets; whether they do. */
+function makeRoomAt(
   cluster: Cluster,
   { layout, moves }: Pick<KvArrival, 'layout' | 'moves'>,
   numBlocks: number,

@@ -1,4 +1,5 @@
 import { must } from '../../base/assert.ts';
+import type { Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from '../state/kv-layout.ts';
@@ -77,7 +78,11 @@ export function hostBytes(
 }
 
 /** Why the host memory cannot take the request's KV, if it cannot. */
-export function hostProblem(cluster: Cluster, request: Request, layout: KvLayout): string | undefined {
+export function hostProblem(
+  cluster: Cluster,
+  request: Request,
+  layout: KvLayout,
+): Refusal<'preempt'> | undefined {
   for (const part of layout.parts) {
     const { hostKvBytes, hardware, id } = part.instance;
     if (hostKvBytes + hostBytes(cluster, request, part) > hardware.hostMemoryBytes)

@@ -57,7 +57,7 @@ export class Topology {
   }
 
   /** The group that serves on the instance, apart from one that retires; none once it has failed. */
-  homeOf(instance: Instance): InstanceGroup | undefined {
+  servingGroupOn(instance: Instance): InstanceGroup | undefined {
     return this.groupsOn(instance).find((group) => group.phase !== 'retiring');
   }
 

@@ -4,7 +4,7 @@ import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { Request } from '../state/request.ts';
 import type { StepBatch } from '../state/step-batch.ts';
-import { cannotEverFit } from './too-large.ts';
+import { growOrFail, isTooLarge } from './too-large.ts';
 
 /** What is left to give in the step that is being formed. */
 export interface StepBudget {
@@ -28,21 +28,23 @@ export function admitWaiting(
     const request = group.waiting.at(place);
     if (request === undefined) return;
     const count = firstTokens(cluster, request, batch, budget);
-    if (count <= 0 || isFull(group, limits)) return;
-    if (!cluster.stack.can('unlimitedMemory') && cannotEverFit(cluster, group, request)) continue;
+    if (count <= 0) return;
+    if (isFull(group, limits)) {
+      group.counters.numCappedSteps += 1;
+      return;
+    }
+    if (isTooLarge(cluster, group, request) && !growOrFail(cluster, group, request)) continue;
     if (group.waiting.at(place) !== request) continue;
-    if (!hasRoomFor(cluster, group, blocksToAdmit(cluster, group, request, count), limits)) return;
+    if (!makeRoomFor(cluster, group, blocksToAdmit(cluster, group, request, count), limits)) return;
     admit(cluster, group, request, count);
     addToBatch(batch, request, count);
     budget.tokens -= count;
   }
 }
 
-/** Whether as many requests run as may; a step that leaves others waiting for that reason counts. */
-function isFull({ numAdmitted, counters }: InstanceGroup, { maxRunning }: Limits): boolean {
-  if (numAdmitted < maxRunning) return false;
-  counters.numCappedSteps += 1;
-  return true;
+/** Whether as many requests run as may. */
+function isFull({ numAdmitted }: InstanceGroup, { maxRunning }: Limits): boolean {
+  return numAdmitted >= maxRunning;
 }
 
 /** Requests at the front of the queue that this very step has preempted: they rejoin it when the step has been formed. */
@@ -69,15 +71,21 @@ function admit({ engine }: Cluster, group: InstanceGroup, request: Request, coun
   request.admit();
 }
 
+/** Memory without limit grows until so many blocks fit; whether they do. */
+function makeRoomFor(cluster: Cluster, group: InstanceGroup, blocks: number, limits: Limits): boolean {
+  for (;;) {
+    const missing = missingBlocks(group, blocks, limits);
+    if (missing <= 0) return true;
+    if (!cluster.stack.can('unlimitedMemory')) return false;
+    growMemory(cluster, group.layout, missing);
+  }
+}
+
 /** The watermark keeps a share of the blocks for the growth of running requests; an empty group needs none. */
-function hasRoomFor(cluster: Cluster, group: InstanceGroup, blocks: number, limits: Limits): boolean {
+function missingBlocks(group: InstanceGroup, blocks: number, { watermarkRatio }: Limits): number {
   const isEmpty = group.running.length === 0;
-  const watermarkBlocks = isEmpty ? 0 : Math.floor(limits.watermarkRatio * group.totalBlocks);
-  const missing = blocks + watermarkBlocks - group.freeBlocks;
-  if (missing <= 0) return true;
-  if (!cluster.stack.can('unlimitedMemory')) return false;
-  growMemory(cluster, group.layout, missing);
-  return hasRoomFor(cluster, group, blocks, limits);
+  const watermarkBlocks = isEmpty ? 0 : Math.floor(watermarkRatio * group.totalBlocks);
+  return blocks + watermarkBlocks - group.freeBlocks;
 }
 
 /** Puts the waiting queue in the policy's order; requests that it does not name keep their order behind the others. */

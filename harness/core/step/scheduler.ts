@@ -8,7 +8,7 @@ import type { InstanceGroup } from '../state/group.ts';
 import type { Request } from '../state/request.ts';
 import { isRunning } from '../state/request-state.ts';
 import type { StepBatch } from '../state/step-batch.ts';
-import { cannotEverFit } from './too-large.ts';
+import { growOrFail, isTooLarge } from './too-large.ts';
 
 /**
  * Continuous batching. Running requests go first, in order of admission, then waiting ones, all out of one token budget; where
@@ -82,7 +82,8 @@ function reserveBlocks(
       growMemory(cluster, request.layout ?? group.layout, missing);
       break;
     }
-    if (cannotEverFit(cluster, group, request) || !isRunningIn(group, request)) return false;
+    if (isTooLarge(cluster, group, request) && !growOrFail(cluster, group, request)) return false;
+    if (!isRunningIn(group, request)) return false;
     budget.isUnderPressure = true;
     const policy = makeRoom(cluster, group, { requestId: request.id, blocks: missing });
     if (policy === undefined) return false;

@@ -16,7 +16,23 @@ import { endStage, enterStage, takeNextBatch } from './stages.ts';
  * stages. A group of one runs one step after the other.
  */
 export function step(cluster: Cluster, group: InstanceGroup): void {
-  if (!canStep(cluster, group)) return;
+  if (group.isChanging) {
+    applyWhenIdle(group);
+    return;
+  }
+  if (group.isGone || group.phase === 'loading') return;
+  if (group.pausedUntilUs > cluster.nowUs) {
+    cluster.effects.wake(group);
+    return;
+  }
+  runSteps(cluster, group);
+  if (group.inFlight.length > 0) return;
+  reportIdle(cluster, group);
+  changeWhenIdle(cluster, group);
+}
+
+/** Forms micro-batches until as many are under way as there are stages, or nothing more can be computed. */
+function runSteps(cluster: Cluster, group: InstanceGroup): void {
   if (group.stalled.length > 0 || group.retirement !== undefined) advanceExchange(cluster, group);
   while (!group.isChanging && group.inFlight.length < group.pipeline.length) {
     const batch = takeBatch(cluster, group);
@@ -29,20 +45,6 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
       execute(cluster, group, microBatch);
     }
   }
-  if (group.inFlight.length > 0) return;
-  reportIdle(cluster, group);
-  changeWhenIdle(cluster, group);
-}
-
-function canStep(cluster: Cluster, group: InstanceGroup): boolean {
-  if (group.isChanging) {
-    applyWhenIdle(group);
-    return false;
-  }
-  if (group.isGone || group.phase === 'loading') return false;
-  if (group.pausedUntilUs <= cluster.nowUs) return true;
-  cluster.effects.wake(group);
-  return false;
 }
 
 function takeBatch(cluster: Cluster, group: InstanceGroup): StepBatch {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { DecisionRecord } from '../../core/observer.ts';
+import { decisionKinds } from '../../policy/decisions.ts';
+import { decidingMoments } from '../../policy/moments.ts';
 import { column, jsonRows, type RowOf } from './row-kind.ts';
 import { timeUs } from './scalars.ts';
 
@@ -7,8 +9,8 @@ import { timeUs } from './scalars.ts';
 export const decisionRows = jsonRows<DecisionRecord>()('decisions.jsonl', {
   time_us: column(timeUs, (record) => record.timeUs),
   policy: column(z.string(), ({ policy }) => policy),
-  moment: column(z.string(), ({ moment }) => moment),
-  kind: column(z.string(), ({ kind }) => kind),
+  moment: column(z.enum(decidingMoments), ({ moment }) => moment),
+  kind: column(z.enum(decisionKinds), ({ kind }) => kind),
   /** The decision's data, without kind and reason. */
   data: column(z.record(z.string(), z.unknown()), ({ data }) => data),
   reason: column(z.string(), ({ reason }) => reason),

@@ -52,7 +52,7 @@ export class LoadReport {
   }
 
   /** Something that the report does not have happens at this time: at its end the report is true no more. */
-  isFollowedAt(timeUs: number): void {
+  expireAt(timeUs: number): void {
     this.observedAtUs = Math.min(this.observedAtUs, timeUs - 1);
   }
 

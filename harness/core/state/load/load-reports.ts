@@ -73,8 +73,8 @@ export class LoadReports {
     const reported = this.#groups.get(group);
     if (reported?.isWatched !== true) return;
     const { nowUs } = this.#state;
-    reported.report.isFollowedAt(nowUs);
-    for (const { carriesReport, report } of group.inFlight) if (carriesReport) report?.isFollowedAt(nowUs);
+    reported.report.expireAt(nowUs);
+    for (const { carriesReport, report } of group.inFlight) if (carriesReport) report?.expireAt(nowUs);
   }
 
   forget(group: InstanceGroup): void {
@@ -98,10 +98,10 @@ export class LoadReports {
   }
 
   #placeOf(instance: Instance): { report: LoadReport; stageIndex: number } | undefined {
-    const home = this.#state.topology.homeOf(instance);
-    if (home === undefined) return undefined;
-    const stageIndex = home.pipeline.findIndex(({ member }) => member === instance);
-    return { report: this.groupOf(home).report, stageIndex };
+    const group = this.#state.topology.servingGroupOn(instance);
+    if (group === undefined) return undefined;
+    const stageIndex = group.pipeline.findIndex(({ member }) => member === instance);
+    return { report: this.groupOf(group).report, stageIndex };
   }
 
   /** The group as the cluster sees it, if its steps carry reports and anybody wants them. */

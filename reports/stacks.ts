@@ -1,4 +1,5 @@
 import type { StackInfo } from '../harness/metrics/results.ts';
+import type { Look } from './charts/grammar/looks.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
 import { colour } from './theme.ts';
@@ -63,6 +64,14 @@ export function styleOf(results: Results, stack: StackInfo): StackStyle {
   };
 }
 
+/** How each of some stacks looks, by name. */
+export function stackLooks(results: Results, stacks: readonly StackInfo[]): Look[] {
+  return stacks.map((stack) => {
+    const { colour: hue, dash, shape } = styleOf(results, stack);
+    return { name: stack.name, hue, dash, shape };
+  });
+}
+
 /** Scales that give every stack its colour, dash and shape, and one legend for the three. */
 export function stackScales(results: Results, stacks: readonly StackInfo[]) {
   const domain = stacks.map((stack) => stack.name);
@@ -81,6 +90,11 @@ export function shownStacks(results: Results): readonly StackInfo[] {
 
 export function stackNamed(results: Results, name: string): StackInfo | undefined {
   return results.manifest.stacks.find((stack) => stack.name === name);
+}
+
+/** Whether a stack stands for a bound that no policy can reach. */
+export function isBound(results: Results, name: string): boolean {
+  return stackNamed(results, name)?.family === 'bound';
 }
 
 /** The first seed that every shown stack finished, for charts that show one run; else the first finished seed. */

@@ -5,6 +5,11 @@ export function roundForPicture(value: number): number {
   return value === 0 ? 0 : Number(value.toPrecision(4));
 }
 
+/** Place on a time axis in seconds. */
+export function seconds(timeUs: number): number {
+  return roundForPicture(timeUs / 1e6);
+}
+
 /** The items split into at most `maxBins` equal stretches of `position`; empty stretches are left out. */
 export function binBy<T>(items: readonly T[], position: (item: T) => number, maxBins: number): T[][] {
   if (items.length <= maxBins) return items.map((item) => [item]);
@@ -20,6 +25,18 @@ export function binBy<T>(items: readonly T[], position: (item: T) => number, max
     bins[Math.min(maxBins - 1, Math.floor((position(item) - low) * scale))]?.push(item);
   }
   return bins.filter((bin) => bin.length > 0);
+}
+
+/** Of each of at most `maxBins` equal stretches of `position` the item with the greatest score, so that no peak is lost. */
+export function peaksOf<T>(
+  items: readonly T[],
+  {
+    position,
+    maxBins,
+    score,
+  }: { position: (item: T) => number; maxBins: number; score: (item: T) => number },
+): T[] {
+  return binBy(items, position, maxBins).flatMap((bin) => greatest(bin, score) ?? []);
 }
 
 /** The items by what `keyOf` says of them, in the order of their first. */

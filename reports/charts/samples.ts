@@ -1,4 +1,5 @@
 import type { TimeseriesRow } from '../../harness/metrics/results.ts';
+import { byTime } from '../fleet.ts';
 import type { DoneCell } from '../load.ts';
 
 /** The whole cluster at one time: the rows of all instances added up. */
@@ -25,43 +26,23 @@ export interface Series {
   readonly samples: readonly Sample[];
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** Rows of one time stand together in the file, which is in order of time. */
 export function samplesOf(rows: readonly TimeseriesRow[]): Sample[] {
-  const samples: Mutable<Sample>[] = [];
-  for (const row of rows) {
-    let sample = samples.at(-1);
-    if (sample?.timeUs !== row.time_us) {
-      sample = emptyAt(row.time_us);
-      samples.push(sample);
-    }
-    sample.weightBytes += row.weight_bytes;
-    sample.kvUsedBytes += row.kv_used_bytes;
-    sample.kvFreeBytes += row.kv_free_bytes;
-    sample.reserveBytes += row.reserve_bytes;
-    sample.loadingBytes += row.loading_bytes;
-    sample.droppedBytes += row.dropped_bytes;
-    sample.hostKvBytes += row.host_kv_bytes;
-    sample.waiting += row.waiting;
-    sample.running += row.running;
-    sample.exchanging += row.exchanging;
-  }
-  return samples;
+  return [...byTime(rows)].map(addedUp);
 }
 
-function emptyAt(timeUs: number): Mutable<Sample> {
+function addedUp(rows: readonly TimeseriesRow[]): Sample {
+  const total = (valueOf: (row: TimeseriesRow) => number) => rows.reduce((sum, row) => sum + valueOf(row), 0);
   return {
-    timeUs,
-    weightBytes: 0,
-    kvUsedBytes: 0,
-    kvFreeBytes: 0,
-    reserveBytes: 0,
-    loadingBytes: 0,
-    droppedBytes: 0,
-    hostKvBytes: 0,
-    waiting: 0,
-    running: 0,
-    exchanging: 0,
+    timeUs: rows[0]?.time_us ?? 0,
+    weightBytes: total((row) => row.weight_bytes),
+    kvUsedBytes: total((row) => row.kv_used_bytes),
+    kvFreeBytes: total((row) => row.kv_free_bytes),
+    reserveBytes: total((row) => row.reserve_bytes),
+    loadingBytes: total((row) => row.loading_bytes),
+    droppedBytes: total((row) => row.dropped_bytes),
+    hostKvBytes: total((row) => row.host_kv_bytes),
+    waiting: total((row) => row.waiting),
+    running: total((row) => row.running),
+    exchanging: total((row) => row.exchanging),
   };
 }

@@ -28,8 +28,7 @@ describe('memory over time', () => {
     const panel = panelsOf(spec).find(({ title }) => title?.text?.startsWith('Memory of drop + exchange'));
     const tops = new Map<unknown, number>();
     for (const row of valuesIn(panel)) {
-      if (row['kind'] !== undefined)
-        tops.set(row['s'], Math.max(tops.get(row['s']) ?? 0, Number(row['high'])));
+      if (row['kind'] !== undefined) tops.set(row['s'], (tops.get(row['s']) ?? 0) + Number(row['size']));
     }
     const [first] = cellOf('drop + exchange').timeseries;
     const {

@@ -4,7 +4,7 @@ import type { DoneCell, Results } from '../load.ts';
 import { shownSeed, shownStacks } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { roundForPicture } from '../thin.ts';
-import type { Stretch, TimeAxis } from './grammar/time.ts';
+import type { Stretch, TimeAxis } from './grammar/index.ts';
 
 export type { Stretch } from './grammar/time.ts';
 

@@ -6,9 +6,8 @@ import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
 import { stackLooks } from '../stacks.ts';
 import { roundForPicture } from '../thin.ts';
-import { barLabels, bars, seedDots, stackBars } from './grammar/bars.ts';
-import type { Panel } from './grammar/panel.ts';
-import { fromZero } from './grammar/scales.ts';
+import { barLabels, bars, fromZero, seedDots, stackBars } from './grammar/index.ts';
+import type { Panel } from './grammar/index.ts';
 
 interface BarPanelOptions {
   readonly key: FigureKey;

@@ -8,12 +8,8 @@ import { arrivalRates, burstStretches, numArrivalBins, shownCells, timeDomain } 
 import type { ArrivalBin } from './arrivals.ts';
 import { absent, shareOfPoints } from './chart.ts';
 import type { Chart } from './chart.ts';
-import { layer, tips } from './grammar/layer.ts';
-import type { Look } from './grammar/looks.ts';
-import { stackPanels } from './grammar/panel.ts';
-import type { Panel } from './grammar/panel.ts';
-import { counts } from './grammar/scales.ts';
-import { timeLines } from './grammar/time.ts';
+import { counts, layer, stackPanels, timeLines, tips } from './grammar/index.ts';
+import type { Look, Panel } from './grammar/index.ts';
 import { memoryPanels } from './memory-panel.ts';
 import { samplesOf } from './samples.ts';
 import type { Sample, Series } from './samples.ts';

@@ -8,11 +8,8 @@ import { roundForPicture } from '../thin.ts';
 import { shownCells, timeDomain } from './arrivals.ts';
 import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
-import { laneTotals, lanes } from './grammar/lanes.ts';
-import { labelPx } from './grammar/frame.ts';
-import { layer, tips } from './grammar/layer.ts';
-import { stackPanels } from './grammar/panel.ts';
-import type { Panel } from './grammar/panel.ts';
+import { labelPx, laneTotals, lanes, layer, stackPanels, tips } from './grammar/index.ts';
+import type { Panel } from './grammar/index.ts';
 
 const numBins = 60;
 

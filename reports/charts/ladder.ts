@@ -10,14 +10,18 @@ import { roundForPicture } from '../thin.ts';
 import { barPanel } from './bar-panel.ts';
 import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
-import { barLabels, bars, seedDots, stackBars } from './grammar/bars.ts';
-import { labelPx } from './grammar/frame.ts';
-import { layer } from './grammar/layer.ts';
-import type { Position } from './grammar/layer.ts';
-import type { Look } from './grammar/looks.ts';
-import { stackPanels } from './grammar/panel.ts';
-import type { Panel } from './grammar/panel.ts';
-import { extent, logarithmic } from './grammar/scales.ts';
+import {
+  barLabels,
+  bars,
+  extent,
+  labelPx,
+  layer,
+  logarithmic,
+  seedDots,
+  stackBars,
+  stackPanels,
+} from './grammar/index.ts';
+import type { Look, Panel, Position } from './grammar/index.ts';
 
 const keys: readonly FigureKey[] = [
   'p50_ttft_ms',

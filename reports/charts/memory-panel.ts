@@ -6,12 +6,8 @@ import type { DoneCell, Results } from '../load.ts';
 import { isBound } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { binBy, greatest, greatestOf, peaksOf, roundForPicture, seconds } from '../thin.ts';
-import { layer, notes, targetRules, tips } from './grammar/layer.ts';
-import type { Layer } from './grammar/layer.ts';
-import type { Look } from './grammar/looks.ts';
-import type { Panel } from './grammar/panel.ts';
-import { between } from './grammar/scales.ts';
-import { timeAreas, timeLine } from './grammar/time.ts';
+import { between, layer, notes, targetRules, timeAreas, timeLine, tips } from './grammar/index.ts';
+import type { Layer, Look, Panel } from './grammar/index.ts';
 import type { Sample, Series } from './samples.ts';
 
 interface Kind extends Look {

@@ -7,8 +7,7 @@ import { shownStacks } from '../stacks.ts';
 import { barPanel } from './bar-panel.ts';
 import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
-import { labelPx } from './grammar/frame.ts';
-import { stackPanels } from './grammar/panel.ts';
+import { labelPx, stackPanels } from './grammar/index.ts';
 
 const kinds: readonly { key: FigureKey; title: string }[] = [
   { key: 'preemption_count', title: 'Preemptions' },

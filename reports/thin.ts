@@ -58,6 +58,11 @@ export function greatest<T>(items: readonly T[], score: (item: T) => number): T 
   return best;
 }
 
+/** The first item of those of which `keyOf` says the same. */
+export function firstOfEach<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  return [...groupBy(items, keyOf).values()].flatMap((same) => same.slice(0, 1));
+}
+
 /** The greatest of numbers from 0 on; 0 for none. Takes any number of them, which `Math.max(...)` does not. */
 export function greatestOf(values: readonly number[]): number {
   return values.reduce((high, value) => Math.max(high, value), 0);

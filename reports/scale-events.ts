@@ -1,4 +1,5 @@
 import type { DecisionRow } from '../harness/metrics/results.ts';
+import type { DecisionKind, KindAbout } from '../harness/policy/decisions.ts';
 import { plural } from './format.ts';
 import type { ClusterEventRow, DoneCell } from './load.ts';
 import { groupBy } from './thin.ts';
@@ -24,7 +25,7 @@ export const scaleEventKinds = [
 ] as const;
 export type ScaleEventKind = (typeof scaleEventKinds)[number];
 
-const decisionKinds: Readonly<Record<string, ScaleEventKind>> = {
+const decisionEvents: Readonly<Record<KindAbout<'instances'>, ScaleEventKind>> = {
   scaleUp: 'asked for',
   drain: 'drain begins',
   cancelDrain: 'drain taken back',
@@ -51,9 +52,13 @@ interface Draft extends Omit<ScaleEvent, 'what'> {
   readonly role: string | undefined;
 }
 
+function isAboutInstances(kind: DecisionKind): kind is KindAbout<'instances'> {
+  return Object.hasOwn(decisionEvents, kind);
+}
+
 function decidedEvent(row: DecisionRow, members: ReadonlyMap<number, readonly number[]>): Draft | undefined {
-  const kind = decisionKinds[row.kind];
-  if (kind === undefined || row.outcome === 'rejected') return undefined;
+  if (!isAboutInstances(row.kind) || row.outcome === 'rejected') return undefined;
+  const kind = decisionEvents[row.kind];
   const { numInstances, groupId, role } = row.data;
   return {
     timeUs: row.time_us,

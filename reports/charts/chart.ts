@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import type { SloTarget } from '../../harness/core/workload.ts';
+import type { SloTarget } from '../../harness/domain/workload.ts';
 import type { Results } from '../load.ts';
 import { legends } from './grammar/looks.ts';
 

@@ -301,7 +301,7 @@ function sampleOf(row: Pick<TimeseriesRow, 'kv_used_bytes' | 'kv_free_bytes' | '
     numWaiting: 0,
     numRunning: 0,
     numSwapped: 0,
-    numExchanging: 0,
+    numStalled: 0,
     prefillTokens: 0,
     decodeTokens: 0,
     busyUs: 0,

@@ -11,8 +11,8 @@ import type { Chart } from './chart.ts';
 import { counts, layer, stackPanels, timeLines, tips } from './grammar/index.ts';
 import type { Look, Panel } from './grammar/index.ts';
 import { memoryPanels } from './memory-panel.ts';
-import { samplesOf } from './samples.ts';
-import type { Sample, Series } from './samples.ts';
+import { samplesOf } from '../samples.ts';
+import type { Sample, Series } from '../samples.ts';
 
 /** Samples of all panels together, and the most that one shows. */
 const allSamples = 800;

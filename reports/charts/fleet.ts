@@ -12,8 +12,8 @@ import { absent, shareOfPoints } from './chart.ts';
 import type { Chart, ChartTable } from './chart.ts';
 import { between, counts, crossPath, events, layer, stackPanels, timeAreas, tips } from './grammar/index.ts';
 import type { Layer, Look, Panel } from './grammar/index.ts';
-import { openRequests } from './open-requests.ts';
-import type { OpenRequests } from './open-requests.ts';
+import { openRequests } from '../open-requests.ts';
+import type { OpenRequests } from '../open-requests.ts';
 
 /** Steps of all panels together. */
 const allSteps = 1600;

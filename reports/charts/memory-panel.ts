@@ -8,7 +8,7 @@ import { colour } from '../theme.ts';
 import { binBy, greatest, greatestOf, peaksOf, roundForPicture, seconds } from '../thin.ts';
 import { between, layer, notes, targetRules, timeAreas, timeLine, tips } from './grammar/index.ts';
 import type { Layer, Look, Panel } from './grammar/index.ts';
-import type { Sample, Series } from './samples.ts';
+import type { Sample, Series } from '../samples.ts';
 
 interface Kind extends Look {
   readonly bytesOf: (sample: Sample) => number;

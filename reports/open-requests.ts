@@ -1,7 +1,7 @@
 import { bisectRight } from 'd3-array';
-import { sorted } from '../../harness/base/stats.ts';
-import type { DoneCell } from '../load.ts';
-import { peaksOf } from '../thin.ts';
+import { sorted } from '../harness/base/stats.ts';
+import type { DoneCell } from './load.ts';
+import { peaksOf } from './thin.ts';
 import { samplesOf } from './samples.ts';
 
 /** Requests at one sample. */

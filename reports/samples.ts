@@ -1,6 +1,7 @@
-import type { TimeseriesRow } from '../../harness/metrics/results.ts';
-import { byTime } from '../fleet.ts';
-import type { DoneCell } from '../load.ts';
+import { sum } from 'd3-array';
+import type { TimeseriesRow } from '../harness/metrics/results.ts';
+import { byTime } from './fleet.ts';
+import type { DoneCell } from './load.ts';
 
 /** The whole cluster at one time: the rows of all instances added up. */
 export interface Sample {
@@ -27,13 +28,13 @@ export interface Series {
 }
 
 export function samplesOf(rows: readonly TimeseriesRow[]): Sample[] {
-  return [...byTime(rows)].map(addedUp);
+  return [...byTime(rows)].map(([timeUs, own]) => addedUp(timeUs, own));
 }
 
-function addedUp(rows: readonly TimeseriesRow[]): Sample {
-  const total = (valueOf: (row: TimeseriesRow) => number) => rows.reduce((sum, row) => sum + valueOf(row), 0);
+function addedUp(timeUs: number, rows: readonly TimeseriesRow[]): Sample {
+  const total = (valueOf: (row: TimeseriesRow) => number) => sum(rows, valueOf);
   return {
-    timeUs: rows[0]?.time_us ?? 0,
+    timeUs,
     weightBytes: total((row) => row.weight_bytes),
     kvUsedBytes: total((row) => row.kv_used_bytes),
     kvFreeBytes: total((row) => row.kv_free_bytes),

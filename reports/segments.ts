@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { group } from 'd3-array';
-import type { TimeseriesRow } from '../../harness/metrics/results.ts';
-import type { Phases } from '../fleet.ts';
-import type { DoneCell } from '../load.ts';
-import { thinnedTimes } from '../thin.ts';
+import type { TimeseriesRow } from '../harness/metrics/results.ts';
+import type { Phases } from './fleet.ts';
+import type { DoneCell } from './load.ts';
+import { thinnedTimes } from './thin.ts';
 
 /** A stretch of time in which an instance stays as it is. */
 interface Stay {
@@ -62,8 +62,10 @@ function staysOf<S extends object>(
 }
 
 /** Instances by group; a group keeps its members for as long as it exists. */
-export function membersOf(segments: readonly Segment[]): ReadonlyMap<number, readonly number[]> {
-  const byGroup = group(segments, (segment) => segment.group);
+export function membersOf(
+  rows: readonly Pick<Segment, 'group' | 'instance'>[],
+): ReadonlyMap<number, readonly number[]> {
+  const byGroup = group(rows, (row) => row.group);
   return new Map([...byGroup].map(([id, own]) => [id, [...new Set(own.map(({ instance }) => instance))]]));
 }
 

@@ -1,4 +1,4 @@
-import type { RequestRow } from '../../harness/metrics/results.ts';
+import type { RequestRow, StackInfo } from '../../harness/metrics/results.ts';
 import { cellsOf } from '../load.ts';
 import type { DoneCell, Results } from '../load.ts';
 import { shownSeed, shownStacks } from '../stacks.ts';
@@ -15,12 +15,14 @@ export interface ArrivalBin extends Stretch {
   readonly rate: number;
 }
 
-/** The cells that the charts over time show: one seed of every stack. */
-export function shownCells(results: Results): readonly DoneCell[] {
+/** The cells that the charts over time show: one seed of every stack that is meant. */
+export function shownCells(
+  results: Results,
+  isMeant: (stack: StackInfo) => boolean = () => true,
+): readonly DoneCell[] {
   const seed = shownSeed(results);
-  return shownStacks(results).flatMap((stack) =>
-    cellsOf(results, stack).filter((cell) => cell.seed === seed),
-  );
+  const stacks = shownStacks(results).filter(isMeant);
+  return stacks.flatMap((stack) => cellsOf(results, stack).filter((cell) => cell.seed === seed));
 }
 
 /** Seconds from 0 to the last end or sample of all shown cells, so that their charts share one axis. */

@@ -90,7 +90,7 @@ describe('who serves with whom', () => {
 describe('traffic', () => {
   it('shows every byte of every link', () => {
     const { values } = drawn('traffic');
-    const rows = values.filter((row) => row['link'] !== undefined && row['rate'] !== undefined);
+    const rows = values.filter((row) => row['lane'] !== undefined && row['rate'] !== undefined);
     const shown = rows.reduce(
       (sum, row) => sum + Number(row['rate']) * (Number(row['end']) - Number(row['start'])) * 2 ** 20,
       0,

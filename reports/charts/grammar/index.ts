@@ -1,4 +1,5 @@
 export { barLabels, bars, partBars, seedDots, stackBars } from './bars.ts';
+export { events } from './events.ts';
 export { labelPx } from './frame.ts';
 export type { Frame } from './frame.ts';
 export { laneTotals, lanes } from './lanes.ts';

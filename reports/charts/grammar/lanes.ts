@@ -20,13 +20,15 @@ interface Lanes {
   readonly pictureHeightPx: number;
   /** Words in or beside the lanes, where these have room for words. */
   readonly texts?: readonly Layer[];
-  /** On top of the bars; they name a lane as `lane`. */
+  /** On top of the bars. */
   readonly over?: readonly Layer[];
+  /** Of the layers on top that have no rows of their own. */
+  readonly rowsOver?: Rows;
 }
 
 /** One lane for each instance, link or kind, with bars over time. */
 export function lanes({ title, names, rows, encoding, texts = [], over = [], ...look }: Lanes): Panel {
-  const { thickness = 0.8, hue, opacity, mostPx, pictureHeightPx } = look;
+  const { thickness = 0.8, hue, opacity, mostPx, pictureHeightPx, rowsOver } = look;
   const step = rowStep(names.length, { mostPx, pictureHeightPx });
   const bars = layer(
     {
@@ -42,6 +44,7 @@ export function lanes({ title, names, rows, encoding, texts = [], over = [], ...
   return {
     title,
     height: { step },
+    ...(rowsOver === undefined ? {} : { rows: rowsOver }),
     y: { type: 'nominal', scale: { domain: [...names] }, axis: { title: null, labelOverlap: true } },
     layers: [bars, ...(step < leastTextPx ? [] : texts), ...over],
   };

@@ -13,9 +13,13 @@ export type Rows = readonly object[];
 /** Scale and axis of a position, without the field. */
 export type Position = Pick<PositionFieldDef<Field>, 'type' | 'scale' | 'axis'>;
 
-/** Marks for rows. Positions name fields only: scale and axis come from the panel, whose layers share them. */
-export function layer(mark: Mark, rows: Rows, encoding: Encoding): Layer {
-  return { data: { values: [...rows] }, mark, encoding };
+/** Marks for rows, or for the panel's rows where the layer has none. Positions name fields only: scale and axis come from the panel, whose layers share them. */
+export function layer(mark: Mark, rows: Rows | undefined, encoding: Encoding): Layer {
+  return { ...dataOf(rows), mark, encoding };
+}
+
+export function dataOf(rows: Rows | undefined): Pick<Layer, 'data'> {
+  return rows === undefined ? {} : { data: { values: [...rows] } };
 }
 
 /** What the pointer shows: fields in order, each with the words for it. */

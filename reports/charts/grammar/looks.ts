@@ -25,6 +25,7 @@ export const legends = {
   lines: { symbolType: 'stroke', symbolSize: 500, symbolOpacity: 1, symbolStrokeWidth: 2.4 },
   areas: { symbolType: 'square' },
   points: { symbolSize: 110, symbolOpacity: 1 },
+  arcs: { orient: 'bottom', symbolType: 'stroke', symbolSize: 300 },
   events: { orient: 'bottom', symbolFillColor: colour('ink'), symbolSize: 60 },
 } satisfies Record<string, Legend>;
 

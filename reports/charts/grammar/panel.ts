@@ -1,10 +1,11 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/index.js';
 import type { Field } from 'vega-lite/types_unstable/channeldef.js';
-import type { Resolve } from 'vega-lite/types_unstable/resolve.js';
+import type { Resolve, ResolveMode } from 'vega-lite/types_unstable/resolve.js';
 import { plotWidth, topLevel } from './frame.ts';
 import type { Frame } from './frame.ts';
-import type { Encoding, Layer, Position } from './layer.ts';
+import { dataOf } from './layer.ts';
+import type { Encoding, Layer, Position, Rows } from './layer.ts';
 import { burstLayer, timePosition } from './time.ts';
 import type { TimeAxis } from './time.ts';
 
@@ -17,6 +18,8 @@ export interface Panel {
   /** Scale and axis of every layer that has the position; not needed for `x` in a stack over time. */
   readonly x?: Position;
   readonly y?: Position;
+  /** Of the layers without rows of their own. */
+  readonly rows?: Rows;
   readonly layers: readonly Layer[];
 }
 
@@ -26,11 +29,10 @@ interface StackOptions {
   readonly spacing?: number | { readonly row: number; readonly column: number };
 }
 
-/** Each panel has scales of its own; which legends are shown is decided below. */
-const independent: Resolve = {
-  scale: { color: 'independent', fill: 'independent', strokeDash: 'independent', shape: 'independent' },
-  legend: { color: 'independent', fill: 'independent', strokeDash: 'independent', shape: 'independent' },
-};
+/** Each panel has scales of its own; which of them shows a legend is decided below. */
+const own: ResolveMode = 'independent';
+const channels = { color: own, stroke: own, strokeDash: own, shape: own };
+const resolve: Resolve = { scale: channels, legend: channels };
 
 /** The chart of some panels: below each other, or in the columns of the frame, with every legend once. */
 export function stackPanels(
@@ -45,16 +47,14 @@ export function stackPanels(
     const placed = time === undefined ? panel : overTime(panel, time, index === panels.length - 1);
     return { ...drawPanel(placed, hasLegend), width };
   });
-  const [only] = drawn;
-  if (drawn.length === 1 && only !== undefined) return topLevel(frame, only);
   if (frame.columns === 1 && typeof spacing === 'number') {
-    return topLevel(frame, { spacing, resolve: independent, vconcat: drawn });
+    return topLevel(frame, { spacing, resolve, vconcat: drawn });
   }
   return topLevel(frame, {
     columns: frame.columns,
     align: 'each',
     spacing,
-    resolve: independent,
+    resolve,
     concat: drawn,
   });
 }
@@ -65,12 +65,13 @@ function overTime(panel: Panel, { domain, bursts }: TimeAxis, isLowest: boolean)
 }
 
 function drawPanel(
-  { title, subtitle, height, x, y, layers }: Panel,
+  { title, subtitle, height, x, y, rows, layers }: Panel,
   hasLegend: (key: string) => boolean,
 ): LayerSpec<Field> {
   return {
     ...(title === undefined ? {} : { title: subtitle === undefined ? title : { text: title, subtitle } }),
     height,
+    ...dataOf(rows),
     layer: layers.map(({ encoding = {}, ...rest }) => ({
       ...rest,
       encoding: withLegends(withPositions(encoding, { x, y }), hasLegend),

@@ -1,9 +1,9 @@
 import type { MarkDef } from 'vega-lite/types_unstable/mark.js';
 import { colour } from '../../theme.ts';
 import { layer } from './layer.ts';
-import type { Layer, Position, Rows } from './layer.ts';
+import type { Encoding, Layer, Position, Rows } from './layer.ts';
 import { byLook, legends } from './looks.ts';
-import type { Legend, Look } from './looks.ts';
+import type { Look } from './looks.ts';
 
 /** A stretch of the time axis, seconds. */
 export interface Stretch {
@@ -23,34 +23,37 @@ interface OverTime {
   /** Names the kind of a row. */
   readonly by: string;
   readonly looks: readonly Look[];
-  readonly legend?: Legend | null;
+}
+
+interface Lines extends OverTime {
+  readonly look?: Partial<MarkDef>;
+  readonly tooltip?: Encoding['tooltip'];
 }
 
 /** A line for each kind; every value holds until the next. */
-export function timeLines(rows: Rows, { y, by, looks, legend = legends.lines }: OverTime): Layer {
-  const { color, strokeDash } = byLook(by, looks, legend);
-  return timeLine(rows, y, {}, { color, strokeDash });
+export function timeLines(rows: Rows, { y, by, looks, look = {}, tooltip }: Lines): Layer {
+  const { color, strokeDash } = byLook(by, looks, legends.lines);
+  const line = timeLine(rows, y, look);
+  return {
+    ...line,
+    encoding: { ...line.encoding, color, strokeDash, ...(tooltip === undefined ? {} : { tooltip }) },
+  };
 }
 
 /** One line; every value holds until the next. */
-export function timeLine(
-  rows: Rows,
-  y: string,
-  look: Partial<MarkDef>,
-  told: Pick<NonNullable<Layer['encoding']>, 'color' | 'strokeDash'> = {},
-): Layer {
+export function timeLine(rows: Rows, y: string, look: Partial<MarkDef>): Layer {
   const mark: MarkDef = { strokeWidth: 1.8, ...look, type: 'line', interpolate: 'step-after' };
-  return layer(mark, rows, { x: { field: 's' }, y: { field: y }, ...told });
+  return layer(mark, rows, { x: { field: 's' }, y: { field: y } });
 }
 
 /** Areas stacked on each other in the order of the looks, the first at the bottom. */
-export function timeAreas(rows: Rows, { y, by, looks, legend = legends.areas }: OverTime): Layer {
+export function timeAreas(rows: Rows, { y, by, looks }: OverTime): Layer {
   const names = JSON.stringify(looks.map(({ name }) => name));
   return {
     ...layer({ type: 'area', interpolate: 'step-after', clip: true }, rows, {
       x: { field: 's' },
       y: { field: y, type: 'quantitative', stack: 'zero' },
-      color: byLook(by, looks, legend).color,
+      color: byLook(by, looks, legends.areas).color,
       order: { field: 'rank', type: 'quantitative' },
     }),
     transform: [{ calculate: `indexof(${names}, datum[${JSON.stringify(by)}])`, as: 'rank' }],

@@ -153,7 +153,7 @@ describe('instances over time', () => {
       const total =
         cells.reduce((seconds, { summary }) => seconds + summary.instance_seconds, 0) / cells.length;
       const bars = values.filter((row) => row['stack'] === name && row['kind'] !== undefined);
-      const shown = sum(bars, (row) => Number(row['high']) - Number(row['low']));
+      const shown = sum(bars, (row) => Number(row['seconds']));
       expect(shown / total).toBeCloseTo(1, 2);
       const cold = bars.filter(({ kind }) => kind === 'provisioning' || kind === 'loading weights');
       expect(cold.length).toBe(name.includes('hpa') || name === 'chiron' ? 2 : 0);
@@ -269,7 +269,7 @@ describe('cost against attainment', () => {
       const names = values.filter((row) => row['at'] !== undefined);
       expect(new Set(names.map((row) => row['stack'])).size).toBe(results.manifest.stacks.length);
       const heights = names.map((row) => Number(row['at'])).toSorted((a, b) => a - b);
-      const shares = names.map((row) => Number(row['share']));
+      const shares = names.map((row) => Number(row['value']));
       const least = (Math.max(...shares) - Math.min(...shares)) / 25;
       heights.slice(1).forEach((height, index) => expect(height - heights[index]!).toBeGreaterThan(least));
       expect(heights.at(-1)).toBeLessThanOrEqual(Math.max(...shares) + 0.005);
@@ -314,8 +314,8 @@ function rowsOf(rows: readonly Partial<TimeseriesRow>[]): TimeseriesRow[] {
   return rows.map((own, instance) => ({ ...row!, instance, group: instance, ...own }));
 }
 
-function point(stack: string, cost: number, share: number) {
-  return { stack, cost, share, family: 'other' as const };
+function point(stack: string, cost: number, value: number) {
+  return { stack, cost, value, family: 'other' };
 }
 
 function roleDecision(groupId: number, outcome: DecisionRow['outcome'] = 'applied'): DecisionRow {

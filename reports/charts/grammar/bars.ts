@@ -1,7 +1,7 @@
 import { colour } from '../../theme.ts';
 import { layer, notes } from './layer.ts';
 import type { Encoding, Layer, Position, Rows } from './layer.ts';
-import { byLook } from './looks.ts';
+import { byLook, legends, orderOf } from './looks.ts';
 import type { Look } from './looks.ts';
 import type { Panel } from './panel.ts';
 
@@ -12,13 +12,16 @@ interface Bars {
   readonly names: readonly string[];
   /** Scale and axis of the values. */
   readonly x: Position;
+  /** Pixels between a name and the plot, where marks may stand at its edge. */
+  readonly labelPadding?: number;
   readonly stepPx: number;
   readonly layers: readonly Layer[];
 }
 
 /** Horizontal bars, one row for each name; layers name it as `stack`. */
-export function bars({ names, stepPx, layers, ...rest }: Bars): Panel {
-  const y: Panel['y'] = { type: 'nominal', scale: { domain: [...names] }, axis: { title: null } };
+export function bars({ names, labelPadding, stepPx, layers, ...rest }: Bars): Panel {
+  const axis = { title: null, ...(labelPadding === undefined ? {} : { labelPadding }) };
+  const y: Panel['y'] = { type: 'nominal', scale: { domain: [...names] }, axis };
   return { ...rest, height: { step: stepPx }, y, layers };
 }
 
@@ -35,6 +38,34 @@ export function stackBars(
     y: { field: 'stack' },
     color,
   });
+}
+
+/** Parts of a bar, one row each with the length `x`, from the left in the order of the looks of `by`. */
+export function partBars(
+  rows: Rows,
+  {
+    x,
+    by,
+    looks,
+    heightPx,
+    tooltip,
+  }: {
+    x: string;
+    by: string;
+    looks: readonly Look[];
+    heightPx: number;
+    tooltip: NonNullable<Encoding['tooltip']>;
+  },
+): Layer {
+  const { order, transform } = orderOf(by, looks);
+  const bar = layer({ type: 'bar', height: heightPx }, rows, {
+    x: { field: x, stack: 'zero' },
+    y: { field: 'stack' },
+    color: byLook(by, looks, legends.areas).color,
+    order,
+    tooltip,
+  });
+  return { ...bar, transform };
 }
 
 /** A dot for each seed over the bar of the mean. */

@@ -1,4 +1,4 @@
-export { barLabels, bars, seedDots, stackBars } from './bars.ts';
+export { barLabels, bars, partBars, seedDots, stackBars } from './bars.ts';
 export { events } from './events.ts';
 export { labelPx } from './frame.ts';
 export type { Frame } from './frame.ts';
@@ -9,6 +9,14 @@ export { byLook, crossPath, legends } from './looks.ts';
 export type { Look } from './looks.ts';
 export { stackPanels } from './panel.ts';
 export type { Panel } from './panel.ts';
-export { between, counts, extent, fromZero, logarithmic, msLabels } from './scales.ts';
+export {
+  between,
+  counts,
+  extent,
+  fromZero,
+  logarithmic,
+  logarithmicAround,
+  msLabels,
+} from './scales.ts';
 export { timeAreas, timeLine, timeLines } from './time.ts';
 export type { Stretch, TimeAxis } from './time.ts';

@@ -1,4 +1,4 @@
-import type { Field, PositionFieldDef } from 'vega-lite/types_unstable/channeldef.js';
+import type { Field, PositionFieldDef, StringFieldDef } from 'vega-lite/types_unstable/channeldef.js';
 import type { Encoding as VegaEncoding } from 'vega-lite/types_unstable/encoding.js';
 import type { AnyMark, MarkDef } from 'vega-lite/types_unstable/mark.js';
 import type { UnitSpec } from 'vega-lite/types_unstable/spec/index.js';
@@ -23,7 +23,7 @@ export function dataOf(rows: Rows | undefined): Pick<Layer, 'data'> {
 }
 
 /** What the pointer shows: fields in order, each with the words for it. */
-export function tips(words: Readonly<Record<string, string>>): NonNullable<Encoding['tooltip']> {
+export function tips(words: Readonly<Record<string, string>>): StringFieldDef<Field>[] {
   return Object.entries(words).map(([field, title]) => ({ field, type: 'nominal', title }));
 }
 

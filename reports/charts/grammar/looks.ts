@@ -1,4 +1,5 @@
-import type { Field, MarkPropFieldDef } from 'vega-lite/types_unstable/channeldef.js';
+import type { Field, MarkPropFieldDef, OrderFieldDef } from 'vega-lite/types_unstable/channeldef.js';
+import type { Transform } from 'vega-lite/types_unstable/transform.js';
 import { colour } from '../../theme.ts';
 
 export type Legend = NonNullable<MarkPropFieldDef<Field>['legend']>;
@@ -42,6 +43,16 @@ export function byLook(field: string, looks: readonly Look[], legend: Legend | n
     strokeDash: channel(({ dash = [] }) => [...dash]),
     shape: channel(({ shape = 'circle' }) => shape),
   };
+}
+
+/** Puts the rows in the order of their looks, wherever they are stacked. */
+export function orderOf(
+  field: string,
+  looks: readonly Look[],
+): { order: OrderFieldDef<Field>; transform: Transform[] } {
+  const names = JSON.stringify(looks.map(({ name }) => name));
+  const calculate = `indexof(${names}, datum[${JSON.stringify(field)}])`;
+  return { order: { field: 'rank', type: 'quantitative' }, transform: [{ calculate, as: 'rank' }] };
 }
 
 /** An upright cross: filled shapes only, since marks here have no outline. */

@@ -1,7 +1,9 @@
 import { extent as extentOf, range } from 'd3-array';
+import { roundForPicture } from '../../thin.ts';
 import type { Position } from './layer.ts';
 
 type AxisLook = NonNullable<Position['axis']>;
+type LogarithmicAxis = AxisLook & { maxTicks?: number };
 
 /** Rows below this height have no room for a text of their own. */
 export const leastTextPx = 11;
@@ -31,17 +33,19 @@ export function between(low: number, high: number, axis: AxisLook = {}): Positio
 }
 
 /** Logarithmic, exactly from `low` to `high`, with ticks at round numbers. */
-export function logarithmic(
-  low: number,
-  high: number,
-  axis: AxisLook & { maxTicks?: number } = {},
-): Position {
+export function logarithmic(low: number, high: number, axis: LogarithmicAxis = {}): Position {
   const { maxTicks = 6, ...look } = axis;
   return {
     type: 'quantitative',
     scale: { type: 'log', domain: [low, high], nice: false },
     axis: { title: null, values: logTicks(low, high, maxTicks), ...look },
   };
+}
+
+/** Logarithmic around all values, of which there is one at least; `air` is the ratio that is left at either end. */
+export function logarithmicAround(values: readonly number[], air: number, axis: LogarithmicAxis): Position {
+  const { low, high } = extent(values);
+  return logarithmic(roundForPicture(low / air), roundForPicture(high * air), axis);
 }
 
 /** Vega writes the one tick of an axis from 0 to 0 as 0.000000: where all values are 0 the axis goes to 1. */

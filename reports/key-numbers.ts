@@ -7,6 +7,7 @@ import type { Figure } from './figures.ts';
 import { formatNumber } from './format.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
+import { headlineMetrics } from './verdict.ts';
 
 /** A column of a table. */
 export interface Column {
@@ -81,7 +82,7 @@ export function notFinishedNote({ numOffered, numNotFinished }: KeyRow): string 
 /** The metric by which the table names a stack better or worse; the first compared one where it was not compared. */
 export function verdictMetric(results: Results): string | undefined {
   const compared = comparedMetrics(results);
-  return compared.find((metric) => metric === 'p99_ttft_ms') ?? compared[0];
+  return compared.find((metric) => metric === headlineMetrics[0]) ?? compared[0];
 }
 
 function verdictOf(results: Results, stack: StackInfo): string {

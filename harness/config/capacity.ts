@@ -16,7 +16,7 @@ export interface Capacity {
 /** What a group's memory depends on. */
 export interface MemoryPlan {
   readonly model: ModelShape;
-  /** Hardware of each instance of the group. */
+  /** Of each of its instances. */
   readonly hardware: Hardware;
   readonly stagesPerGroup: number;
   readonly blockSizeTokens: number;
@@ -28,7 +28,6 @@ interface PlannedCluster {
   readonly engine: EngineSpec;
 }
 
-/** Returns what the memory of each group of a configuration depends on. */
 export function memoryPlanOf({ model, cluster, engine }: PlannedCluster): MemoryPlan {
   const { hardware, stagesPerGroup } = cluster;
   return { model, hardware, stagesPerGroup, blockSizeTokens: engine.blockSizeTokens };

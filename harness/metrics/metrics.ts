@@ -41,6 +41,7 @@ export type ClassMetricKey = Having<{ readonly perClass: true }>;
 /** Metrics that policies are compared on: computed again from resampled requests, or with one number for each seed. */
 export type ResampledMetricKey = Having<{ readonly compared: 'requests' }>;
 export type SeedMetricKey = Having<{ readonly compared: 'seeds' }>;
+export type ComparedMetricKey = ResampledMetricKey | SeedMetricKey;
 
 export const serviceMetricKeys = keysOf(serviceMetrics);
 export const clusterMetricKeys = keysOf(clusterMetrics);

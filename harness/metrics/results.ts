@@ -17,9 +17,9 @@ export type { TimeseriesRow } from './rows/timeseries-row.ts';
 
 /**
  * The documents of a results folder; the rows of its cells are in `rows/`. Together they are the interface for everything
- * that reads results. Times ending in `_us` are
- * integer microseconds on the cell's clock, `_ms` are milliseconds; `null` means undefined (see each metric's formula).
- * Every change of a key or column raises the version, and readers refuse any but their own.
+ * that reads results. Times ending in `_us` are integer microseconds on the cell's clock, `_ms` are milliseconds; `null`
+ * means undefined (see each metric's formula). Every change of a key or column raises the version, and readers refuse any
+ * but their own.
  */
 export const schemaVersion = 4;
 
@@ -122,7 +122,7 @@ export const manifestSchema = z.strictObject({
   created_at: z.string(),
   /** As given by the user, for re-running. */
   command: z.string(),
-  /** Everything after resolution, defaults included (`harness/config`). */
+  /** Everything after resolution, defaults included (harness/config). */
   config: z.record(z.string(), z.unknown()),
   seeds: z.array(z.int()),
   baseline: z.string(),

@@ -58,6 +58,10 @@ async function loadPair(model: string, hardware: string, stagesPerGroup = 1) {
   return await load(validText, { overrides });
 }
 
+async function kvTokens(model: string, hardware: string): Promise<number> {
+  return groupCapacity(memoryPlanOf(await loadPair(model, hardware))).kvTokens;
+}
+
 describe('the catalog', () => {
   it('holds models and devices that all resolve', async () => {
     for (const model of catalogNames('models')) {
@@ -88,8 +92,6 @@ describe('the catalog', () => {
 
   it("leaves the KV memory of the papers' testbeds", async () => {
     // KunServe: 243,000 tokens for Qwen-2.5-14B on an A800; Llumnix: 13,616 for LLaMA-7B on an A10.
-    const kvTokens = async (model: string, hardware: string) =>
-      groupCapacity(memoryPlanOf(await loadPair(model, hardware))).kvTokens;
     expect(await kvTokens('qwen-2.5-14b', 'a800-80gb')).toBeCloseTo(243_000, -4);
     expect(Math.abs((await kvTokens('llama-7b', 'a10-24gb')) / 13_616 - 1)).toBeLessThan(0.05);
   });

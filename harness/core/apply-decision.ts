@@ -71,7 +71,7 @@ export function applyDecisions(
  * Asks the policies in turn to make room until one of them has done something or says to wait; the one that has.
  */
 export function makeRoom(cluster: Cluster, group: InstanceGroup, need: MemoryNeed): string | undefined {
-  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.reports.viewFrom(group))) {
+  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.loadReports.viewFrom(group))) {
     if (applyDecisions(cluster, 'onMemoryPressure', answer) > 0) return answer.policy;
     if (answer.value.some(({ kind }) => kind === 'wait')) return undefined;
   }

@@ -11,7 +11,7 @@ import { Request } from './state/request.ts';
 import { recordOf } from './state/request-record.ts';
 import type { EndState } from './state/request-state.ts';
 import { freeKv } from './kv/request-memory.ts';
-import { cancelSwap } from './kv/swap.ts';
+import { dropSwap } from './kv/swap.ts';
 import type { RequestSpec } from '../domain/workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */
@@ -43,7 +43,7 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
   const requestClass = must(cluster.requests.classes.get(spec.className), `class ${spec.className}`);
   const request = new Request(spec, requestClass, cluster.effects.events);
   cluster.requests.live.set(request.id, request);
-  cluster.effects.executor.admitRequest(spec);
+  cluster.effects.executor.addRequest(spec);
   cluster.effects.notify({ kind: 'requestArrived', requestId: request.id });
   if (dispatch(cluster, request, false) !== 'settled') request.hold(cluster.requests.held);
 }
@@ -56,7 +56,7 @@ type DispatchOutcome = 'settled' | 'held' | 'class held';
 
 /** Asks where the request goes; without an answer, or when that is refused, it is to be held until something has changed. */
 function dispatch(cluster: Cluster, request: Request, isRetry: boolean): DispatchOutcome {
-  const answer = cluster.stack.dispatch(request, cluster.reports.view);
+  const answer = cluster.stack.dispatch(request, cluster.loadReports.view);
   if (answer === undefined) return 'held';
   const { value } = answer;
   const error = applyDispatch(cluster, request, answer);
@@ -109,8 +109,8 @@ function place(
   const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (!group.acceptsRequests) return `group ${group.id} takes no requests`;
-  request.queue(group);
-  cluster.reports.sent(group);
+  request.enqueue(group);
+  cluster.loadReports.sent(group);
   cluster.effects.wake(group);
   return undefined;
 }
@@ -157,7 +157,7 @@ export function retryHeld(cluster: Cluster): void {
 export function endRequest(cluster: Cluster, request: Request, status: EndStatus, reason?: string): void {
   const group = cluster.topology.groupOf(request);
   if (group !== undefined) cluster.effects.wake(group);
-  cancelSwap(cluster, request);
+  dropSwap(cluster, request);
   freeKv(cluster, request);
   request.end(endState(status, reason));
   cluster.requests.live.delete(request.id);
@@ -187,7 +187,7 @@ function endOf(request: Request, status: EndStatus): PolicyEvent {
 
 /** Takes everything of a request's KV away: on devices, in host memory, on its way. */
 export function loseKv(cluster: Cluster, request: Request): void {
-  cancelSwap(cluster, request);
+  dropSwap(cluster, request);
   freeKv(cluster, request);
   request.computedTokens = 0;
   request.scheduledTokens = 0;

@@ -94,10 +94,10 @@ const progressEvery = 256;
  * still to come, time goes on where nothing else does: it may yet act, but not for ever.
  */
 function canGoOn(cluster: Cluster, progressAtUs: number): boolean {
-  const { effects, requests, nowUs, stack, reports } = cluster;
+  const { effects, requests, nowUs, stack, loadReports } = cluster;
   if (requests.live.size === 0 && requests.numPendingArrivals === 0) return false;
   if (effects.events.hasProgress) return true;
-  const reportUs = reports.reporting.kind === 'every' ? reports.reporting.us : 0;
+  const reportUs = loadReports.reporting.kind === 'every' ? loadReports.reporting.us : 0;
   const longestUs = Math.max(reportUs, ...stack.members.map(({ policy }) => policy.tickUs ?? 0));
   return longestUs > 0 && nowUs - progressAtUs < Math.max(leastPatienceUs, 3 * longestUs);
 }
@@ -106,7 +106,7 @@ function canGoOn(cluster: Cluster, progressAtUs: number): boolean {
 const leastPatienceUs = 60 * usPerSecond;
 
 function notify(cluster: Cluster, event: PolicyEvent): void {
-  const answers = cluster.stack.onEvent(event, cluster.reports.view);
+  const answers = cluster.stack.onEvent(event, cluster.loadReports.view);
   for (const answer of answers) applyDecisions(cluster, 'onEvent', answer);
   // One more arrival makes no room for those that wait.
   if (event.kind !== 'requestArrived' || answers.length > 0) planRetry(cluster);
@@ -116,7 +116,7 @@ function planTicks(cluster: Cluster, member: StackMember): void {
   const { tickUs } = member.policy;
   if (tickUs === undefined) return;
   const tick = (): void => {
-    const value = cluster.stack.onTick(member, cluster.reports.view);
+    const value = cluster.stack.onTick(member, cluster.loadReports.view);
     applyDecisions(cluster, 'onTick', { policy: member.name, value });
     // At once: a retry that is planned would count as progress, although nothing may come of it.
     retryHeld(cluster);

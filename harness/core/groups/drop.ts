@@ -5,7 +5,7 @@ import type { InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
 import { dividePipeline } from './layer-split.ts';
 import type { LayoutPart } from '../state/kv-layout.ts';
-import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
+import { abortMigrationsTo, cancelKvMove } from '../kv/request-memory.ts';
 import type { Request } from '../state/request.ts';
 import { isInPlace, resumeInPlace } from '../kv/stall.ts';
 import { isRunning, isStalled } from '../state/request-state.ts';
@@ -53,7 +53,7 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   const members = parts.map(({ instance }) => instance);
   const before = [...new Set(members.flatMap((member) => cluster.topology.groupsOn(member)))];
   const requests = before.flatMap(requestsOf);
-  for (const request of requests) cancelArrival(cluster, request, 'its group merges with others');
+  for (const request of requests) cancelKvMove(cluster, request, 'its group merges with others');
   for (const group of before) abortMigrationsTo(cluster, group, `group ${group.id} merges with others`);
   for (const group of before) cluster.removeGroup(group);
   for (const { instance, layers } of parts) {

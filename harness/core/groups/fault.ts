@@ -9,7 +9,7 @@ import type { Instance } from '../state/instance.ts';
 import { stopIfBack } from '../kv/migrate.ts';
 import { recomputeElsewhere, endIfAborted, redispatch } from '../lifecycle.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
-import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
+import { abortMigrationsTo, cancelKvMove } from '../kv/request-memory.ts';
 import type { Request } from '../state/request.ts';
 import { stopLoading } from './restore.ts';
 import { loadAlone, serve } from './start.ts';
@@ -47,7 +47,7 @@ function fail(cluster: Cluster, failed: Instance): void {
   const numLosers = recomputeLostOn(cluster, failed);
   const orphans = groups.flatMap(requestsOf);
   for (const request of orphans) {
-    cancelArrival(cluster, request, `its group has lost instance ${failed.id}`);
+    cancelKvMove(cluster, request, `its group has lost instance ${failed.id}`);
   }
   for (const group of groups) {
     abortMigrationsTo(cluster, group, `group ${group.id} has lost instance ${failed.id}`);
@@ -70,13 +70,13 @@ function fail(cluster: Cluster, failed: Instance): void {
 /** Requests that have KV on the instance start again; KV on its way there stays where it was. How many start again. */
 function recomputeLostOn(cluster: Cluster, failed: Instance): number {
   for (const request of cluster.requests.live.values()) {
-    if (request.arrival?.layout.includes(failed) === true)
-      cancelArrival(cluster, request, `instance ${failed.id} has failed`);
+    if (request.kvMove?.layout.includes(failed) === true)
+      cancelKvMove(cluster, request, `instance ${failed.id} has failed`);
   }
   const losers = [...cluster.requests.live.values()].filter((request) => hasKvOn(request, failed));
   for (const request of losers) stopSteps(cluster, cluster.topology.groupOf(request));
   for (const request of losers) {
-    cancelArrival(cluster, request, `instance ${failed.id} has failed`);
+    cancelKvMove(cluster, request, `instance ${failed.id} has failed`);
     recomputeLost(cluster, request);
   }
   return losers.length;

@@ -24,7 +24,7 @@ export function loadWeights(
   const numMissing = layers.count - instance.layers.count;
   instance.ledger.expectWeights(numMissing * layerWeightBytes(cluster.model));
   cluster.effects.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
-  cluster.topology.loads.add(load);
+  cluster.topology.weightLoads.add(load);
   for (const source of sourcesOf(cluster, load)) pull(cluster, load, source);
   return load;
 }
@@ -32,7 +32,7 @@ export function loadWeights(
 /** The weights are there: the instance holds them from now on. */
 export function finishLoad(cluster: Cluster, load: WeightLoad): void {
   const { instance, layers } = load;
-  cluster.topology.loads.delete(load);
+  cluster.topology.weightLoads.delete(load);
   // A peer that gave its layers up after they had travelled cannot be copied from; host and disk hold the same bytes.
   const detail = reshape(cluster, instance, layers, sourcesOf(cluster, load));
   cluster.effects.note('weightsLoaded', { instance: instance.id, detail });
@@ -41,7 +41,7 @@ export function finishLoad(cluster: Cluster, load: WeightLoad): void {
 /** Gives the load up: its memory is KV cells again. */
 export function cancelLoad(cluster: Cluster, load: WeightLoad): void {
   const { instance } = load;
-  cluster.topology.loads.delete(load);
+  cluster.topology.weightLoads.delete(load);
   for (const { transfer } of load.pieces) if (transfer !== undefined) cluster.effects.fabric.cancel(transfer);
   instance.ledger.expectWeights(0);
   cluster.effects.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
@@ -49,7 +49,7 @@ export function cancelLoad(cluster: Cluster, load: WeightLoad): void {
 
 /** Peers have dropped layers or failed: what was being pulled from them is pulled from elsewhere, from its start. */
 export function redirectLoads(cluster: Cluster): void {
-  for (const load of cluster.topology.loads) {
+  for (const load of cluster.topology.weightLoads) {
     for (const piece of load.pieces.slice()) {
       const { from, layers, transfer } = piece;
       if (
@@ -148,7 +148,7 @@ function canServe(peer: Instance | undefined, { first, count }: LayerRange): boo
 
 function pullsFrom(topology: Topology, peer: Instance): number {
   let count = 0;
-  for (const { pieces } of topology.loads) {
+  for (const { pieces } of topology.weightLoads) {
     for (const { from, transfer } of pieces) if (from === peer.id && transfer !== undefined) count += 1;
   }
   return count;

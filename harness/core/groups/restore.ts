@@ -28,7 +28,8 @@ export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refu
       beginTransition(cluster.effects, [group], () => split(cluster, group, decision.running));
   };
   const wanted = { layers: cluster.allLayers, weightsFrom: 'peer' } as const;
-  for (const { member } of group.pipeline) group.loads.push(loadWeights(cluster, member, wanted, noteDone));
+  for (const { member } of group.pipeline)
+    group.weightLoads.push(loadWeights(cluster, member, wanted, noteDone));
   return undefined;
 }
 
@@ -60,12 +61,12 @@ export function cancelRestore(
 }
 
 export function stopLoading(cluster: Cluster, group: InstanceGroup): void {
-  for (const load of group.loads.splice(0)) cancelLoad(cluster, load);
+  for (const load of group.weightLoads.splice(0)) cancelLoad(cluster, load);
 }
 
 /** No step is under way, the weights are there: each member is a group of its own, and the pipeline retires. */
 function split(cluster: Cluster, group: InstanceGroup, running: Retirement['running']): void {
-  for (const load of group.loads.splice(0)) finishLoad(cluster, load);
+  for (const load of group.weightLoads.splice(0)) finishLoad(cluster, load);
   group.phase = 'retiring';
   abortMigrationsTo(cluster, group, `group ${group.id} is split`);
   const into = group.pipeline.map(({ member }) =>

@@ -117,11 +117,11 @@ export function loadAlone(
   onLoaded: () => void,
 ): void {
   const loading = loadWeights(cluster, group.leader, { layers: cluster.allLayers, weightsFrom }, () => {
-    group.loads.length = 0;
+    group.weightLoads.length = 0;
     finishLoad(cluster, loading);
     onLoaded();
   });
-  group.loads.push(loading);
+  group.weightLoads.push(loading);
 }
 
 /** A group that was loading serves from now on. */

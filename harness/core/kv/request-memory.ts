@@ -6,7 +6,7 @@ import { endMigration } from './migration-log.ts';
 
 /** Gives back every device cell that the request holds or that waits for its KV, in the ledger and in the executor. */
 export function freeKv(cluster: Cluster, request: Request): void {
-  cancelArrival(cluster, request, 'the request ended or was given up');
+  cancelKvMove(cluster, request, 'the request ended or was given up');
   const { layout } = request;
   if (layout === undefined) return;
   request.giveBackBlocks();
@@ -17,16 +17,16 @@ export function freeKv(cluster: Cluster, request: Request): void {
 }
 
 /** The request's KV stays where it is; what was on its way is given up, and with it a migration. */
-export function cancelArrival(cluster: Cluster, request: Request, reason: string): void {
-  const { arrival, migration } = request;
-  if (arrival === undefined) return;
-  request.cancelArrival();
-  for (const transfer of arrival.transfers) cluster.effects.fabric.cancel(transfer);
-  for (const { to, layers } of arrival.moves) {
-    to.ledger.giveBack(arrival.numBlocks * layers.count);
+export function cancelKvMove(cluster: Cluster, request: Request, reason: string): void {
+  const { kvMove, migration } = request;
+  if (kvMove === undefined) return;
+  request.leaveKvMove();
+  for (const transfer of kvMove.transfers) cluster.effects.fabric.cancel(transfer);
+  for (const { to, layers } of kvMove.moves) {
+    to.ledger.giveBack(kvMove.numBlocks * layers.count);
     cluster.effects.executor.releaseKv(request.id, layers, { instance: to.id, tier: 'device' });
   }
-  wakeGroupsOn(cluster, arrival.layout);
+  wakeGroupsOn(cluster, kvMove.layout);
   if (migration !== undefined) endMigration(cluster, request, migration, reason);
 }
 
@@ -35,7 +35,7 @@ export function abortMigrationsTo(cluster: Cluster, group: InstanceGroup, reason
   if (group.numMigratingIn === 0) return;
   for (const request of cluster.requests.live.values()) {
     if (request.migratesTo === group.id && request.groupId !== group.id)
-      cancelArrival(cluster, request, reason);
+      cancelKvMove(cluster, request, reason);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Effects } from '../state/effects.ts';
 import type { Topology } from '../state/topology.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from '../state/kv-layout.ts';
-import { cancelArrival, freeKv, wakeGroupsOn } from './request-memory.ts';
+import { cancelKvMove, freeKv, wakeGroupsOn } from './request-memory.ts';
 import type { Request } from '../state/request.ts';
 import { isSwap } from '../state/request-state.ts';
 import type { Transfer } from '../state/fabric.ts';
@@ -19,9 +19,9 @@ import { send } from '../transfers.ts';
  */
 export function swapOut(cluster: Cluster, request: Request): void {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
-  cancelArrival(cluster, request, 'the request was swapped out');
+  cancelKvMove(cluster, request, 'the request was swapped out');
   const transfers: Transfer[] = [];
-  request.swapOut(layout, transfers);
+  request.beginSwapOut(layout, transfers);
   for (const part of layout.parts) part.instance.hostKvBytes += hostBytes(cluster, request, part);
   moveAll(cluster, { request, kind: 'swap-out', moves: layout.movesTo(layout), transfers }, () => {
     const group = groupOf(cluster.topology, request);
@@ -37,7 +37,7 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
   const hostLayout = must(request.hostLayout, `host layout of request ${request.id}`);
   request.takeBlocks(group.layout, group.blocksFor(request.computedTokens));
   const transfers: Transfer[] = [];
-  request.swapIn(transfers);
+  request.beginSwapIn(transfers);
   const moves = hostLayout.movesTo(group.layout);
   moveAll(cluster, { request, kind: 'swap-in', moves, transfers }, () => {
     const own = groupOf(cluster.topology, request);
@@ -51,7 +51,7 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
 }
 
 /** The request is given up or ends: nothing more of its KV is on its way to host memory or back, and nothing is there. */
-export function cancelSwap(cluster: Cluster, request: Request): void {
+export function dropSwap(cluster: Cluster, request: Request): void {
   const { status } = request;
   if (!isSwap(status)) return;
   if (status.kind !== 'swapped')

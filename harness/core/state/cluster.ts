@@ -59,7 +59,7 @@ export class Cluster {
   readonly requests: OpenRequests;
   readonly totals = new Totals();
   /** Policies see the state through these. */
-  readonly reports: LoadReports;
+  readonly loadReports: LoadReports;
   readonly effects: Effects;
 
   constructor(options: ClusterOptions, hooks: ClusterHooks) {
@@ -74,7 +74,7 @@ export class Cluster {
     const clock = this.effects.events;
     this.topology = new Topology({ clock, blockSizeTokens, limits: options.limits });
     this.requests = new OpenRequests(options.workload);
-    this.reports = new LoadReports(this, options.loadReports);
+    this.loadReports = new LoadReports(this, options.loadReports);
   }
 
   get nowUs(): number {
@@ -87,6 +87,6 @@ export class Cluster {
 
   removeGroup(group: InstanceGroup): void {
     this.topology.removeGroup(group);
-    this.reports.forget(group);
+    this.loadReports.forget(group);
   }
 }

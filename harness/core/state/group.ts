@@ -82,7 +82,7 @@ export class InstanceGroup implements GroupView, RequestPlace {
   /** How KV of stalled requests travels. */
   exchange: Extract<KvTransition, { kind: 'exchange' }> = defaultExchange;
   /** Weights on their way to members. */
-  readonly loads: WeightLoad[] = [];
+  readonly weightLoads: WeightLoad[] = [];
   retirement: Retirement | undefined;
   /** Decisions about requests that were in a step; carried out when that has come back. */
   readonly deferred: { readonly source: DecisionSource; readonly decision: Decision }[] = [];

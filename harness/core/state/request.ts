@@ -8,7 +8,7 @@ import {
   isRunning,
   isStalled,
   isSwap,
-  type KvArrival,
+  type KvMove,
   type Migration,
   queueOf,
   type RequestState,
@@ -111,8 +111,8 @@ export class Request implements RequestView {
     return isRunning(state) && state.migration?.isStopping === true;
   }
 
-  get arrival(): KvArrival | undefined {
-    return this.#state.kind === 'exchanging' ? this.#state.arrival : this.migration?.arrival;
+  get kvMove(): KvMove | undefined {
+    return this.#state.kind === 'exchanging' ? this.#state.kvMove : this.migration?.kvMove;
   }
 
   /** Beside which instances its KV lies in host memory; there while it does. */
@@ -128,7 +128,7 @@ export class Request implements RequestView {
   }
 
   /** It waits in the group, in front of the others if it had begun before it was held. */
-  queue(group: RequestPlace): void {
+  enqueue(group: RequestPlace): void {
     if (this.preemptedAtUs === undefined) this.#enter(sharedState.queued, group);
     else this.#enter(sharedState.preempted, group, 'front');
   }
@@ -152,7 +152,7 @@ export class Request implements RequestView {
   }
 
   /** All but its newest token is computed. */
-  decode(): void {
+  beginDecoding(): void {
     const state = this.#state;
     this.#require(isRunning(state));
     if (state.migration === undefined) this.#enter(sharedState.decoding);
@@ -160,7 +160,7 @@ export class Request implements RequestView {
   }
 
   /** Its KV leaves for host memory; `transfers` are those that carry it. */
-  swapOut(hostLayout: KvLayout, transfers: Transfer[]): void {
+  beginSwapOut(hostLayout: KvLayout, transfers: Transfer[]): void {
     this.#require(isRunning(this.#state));
     this.#startPreemption();
     this.numSwaps += 1;
@@ -175,7 +175,7 @@ export class Request implements RequestView {
   }
 
   /** Its KV comes back from host memory. */
-  swapIn(transfers: Transfer[]): void {
+  beginSwapIn(transfers: Transfer[]): void {
     const state = this.#state;
     this.#require(state.kind === 'swapped');
     this.#enter({ kind: 'swapping-in', hostLayout: state.hostLayout, transfers });
@@ -183,20 +183,20 @@ export class Request implements RequestView {
 
   /** It waits, in no step, until its KV is where the group's layers are. */
   stall(group: RequestPlace): void {
-    this.#enter({ kind: 'exchanging', stalledAtUs: this.#stalledAtUs, arrival: undefined }, group);
+    this.#enter({ kind: 'exchanging', stalledAtUs: this.#stalledAtUs, kvMove: undefined }, group);
     // From here on it waits for its KV to move, no longer for having been given up: the two times do not overlap.
     this.endPreemption();
   }
 
   /** It is its turn: what of its KV is elsewhere is on its way. */
-  exchange(arrival: KvArrival): void {
+  beginExchange(kvMove: KvMove): void {
     const state = this.#state;
     this.#require(state.kind === 'exchanging');
-    this.#enter({ ...state, arrival });
+    this.#enter({ ...state, kvMove });
   }
 
   /** Its KV is copied to another group while it runs. */
-  migrate(migration: Migration): void {
+  beginMigration(migration: Migration): void {
     const state = this.#state;
     this.#require(isRunning(state));
     this.#enter({ kind: state.kind, migration });
@@ -211,11 +211,11 @@ export class Request implements RequestView {
   }
 
   /** Its KV stays where it is: nothing of it is on its way to another layout. */
-  cancelArrival(): void {
+  leaveKvMove(): void {
     const state = this.#state;
     if (isRunning(state)) this.#enter(sharedState[state.kind]);
     else if (isStalled(state))
-      this.#enter({ kind: 'exchanging', stalledAtUs: state.stalledAtUs, arrival: undefined });
+      this.#enter({ kind: 'exchanging', stalledAtUs: state.stalledAtUs, kvMove: undefined });
   }
 
   /** It takes part in steps again: all but its newest token may be computed, or not. */

@@ -23,7 +23,7 @@ export class Topology {
   /** Those that live, oldest first. */
   readonly groups: InstanceGroup[] = [];
   /** Weights on their way to instances. */
-  readonly loads = new Set<WeightLoad>();
+  readonly weightLoads = new Set<WeightLoad>();
   /** Whether requests may have KV on instances that are no members of their group. */
   hasRemoteKv = false;
   readonly #defaults: GroupDefaults;

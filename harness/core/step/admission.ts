@@ -90,7 +90,7 @@ function missingBlocks(group: InstanceGroup, blocks: number, { watermarkRatio }:
 
 /** Puts the waiting queue in the policy's order; requests that it does not name keep their order behind the others. */
 function reorder(cluster: Cluster, group: InstanceGroup): void {
-  const answer = cluster.stack.order(group, cluster.reports.viewFrom(group));
+  const answer = cluster.stack.order(group, cluster.loadReports.viewFrom(group));
   if (answer === undefined) return;
   const rank = new Map(answer.value.map((id, index) => [id, index]));
   const rankOf = (request: Request): number => rank.get(request.id) ?? rank.size;

@@ -17,7 +17,7 @@ import { growOrFail, isTooLarge } from './too-large.ts';
  */
 export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const answer = cluster.stack.answers('onSchedule')
-    ? cluster.stack.onSchedule(group, cluster.reports.viewFrom(group))
+    ? cluster.stack.onSchedule(group, cluster.loadReports.viewFrom(group))
     : undefined;
   if (answer !== undefined) applyDecisions(cluster, 'onSchedule', answer);
   const limits = limitsOf(cluster, group);
@@ -37,7 +37,7 @@ export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatc
 
 function limitsOf(cluster: Cluster, group: InstanceGroup): Limits {
   const answer = cluster.stack.answers('limits')
-    ? cluster.stack.limits(group, cluster.reports.viewFrom(group))
+    ? cluster.stack.limits(group, cluster.loadReports.viewFrom(group))
     : undefined;
   return answer === undefined ? group.limits : { ...group.limits, ...answer.value };
 }

@@ -66,7 +66,7 @@ function execute(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void
   if (group.inFlight.length === 0 && cluster.nowUs > group.idleSinceUs) group.busySinceUs = cluster.nowUs;
   group.inFlight.push(batch);
   group.counters.numSteps += 1;
-  cluster.reports.stepBegun(group, batch);
+  cluster.loadReports.stepBegun(group, batch);
   enterStage(cluster, group, batch);
 }
 

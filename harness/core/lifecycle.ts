@@ -29,12 +29,12 @@ function planArrival(
   cluster: Cluster,
   spec: RequestSpec,
   timeUs: number,
-  before: () => void = () => {},
+  onDue: () => void = () => {},
 ): void {
   cluster.requests.numPendingArrivals += 1;
   cluster.effects.events.scheduleCall(timeUs, eventPriority.arrival, () => {
     cluster.requests.numPendingArrivals -= 1;
-    before();
+    onDue();
     arrive(cluster, spec);
   });
 }
@@ -44,7 +44,7 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
   const request = new Request(spec, requestClass, cluster.effects.events);
   cluster.requests.live.set(request.id, request);
   cluster.effects.executor.addRequest(spec);
-  cluster.effects.notify({ kind: 'requestArrived', requestId: request.id });
+  cluster.effects.notifyPolicies({ kind: 'requestArrived', requestId: request.id });
   if (dispatch(cluster, request, false) !== 'settled') request.hold(cluster.requests.held);
 }
 
@@ -159,7 +159,7 @@ export function endRequest(cluster: Cluster, request: Request, status: EndStatus
   if (group !== undefined) cluster.effects.wake(group);
   dropSwap(cluster, request);
   freeKv(cluster, request);
-  request.end(endState(status, reason));
+  request.end(endStateOf(status, reason));
   cluster.requests.live.delete(request.id);
   cluster.effects.executor.endRequest(request.id, request.generatedTokens);
   cluster.totals.numEnded += 1;
@@ -167,11 +167,11 @@ export function endRequest(cluster: Cluster, request: Request, status: EndStatus
   cluster.effects.observer.requestEnded(recordOf(request, { status, reason, nowUs: cluster.nowUs }));
   if (status === 'unfinished') return;
   planFollowers(cluster, request);
-  cluster.effects.notify(endOf(request, status));
+  cluster.effects.notifyPolicies(requestEndedEvent(request, status));
   if (status === 'finished') cancelUnneededBranches(cluster, request);
 }
 
-function endOf(request: Request, status: EndStatus): PolicyEvent {
+function requestEndedEvent(request: Request, status: EndStatus): PolicyEvent {
   const { id, groupId, className, promptTokens, generatedTokens, firstTokenAtUs, arrivedAtUs } = request;
   return {
     kind: 'requestEnded',
@@ -193,7 +193,7 @@ export function loseKv(cluster: Cluster, request: Request): void {
   request.scheduledTokens = 0;
 }
 
-function endState(status: EndStatus, reason = ''): EndState {
+function endStateOf(status: EndStatus, reason = ''): EndState {
   if (status === 'failed' || status === 'rejected') return { kind: status, reason };
   return { kind: status === 'finished' ? 'finished' : 'aborted' };
 }

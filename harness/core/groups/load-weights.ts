@@ -5,6 +5,7 @@ import type { Cluster } from '../state/cluster.ts';
 import type { Topology } from '../state/topology.ts';
 import type { WeightSource } from '../executor.ts';
 import type { Link } from '../state/fabric.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
 import type { WeightLoad, WeightPiece } from '../state/weight-load.ts';
 import { layerWeightBytes, type LayerRange, residentWeightBytes } from '../../domain/model-shape.ts';
@@ -35,11 +36,16 @@ export function finishLoad(cluster: Cluster, load: WeightLoad): void {
   cluster.topology.weightLoads.delete(load);
   // A peer that gave its layers up after they had travelled cannot be copied from; host and disk hold the same bytes.
   const detail = reshape(cluster, instance, layers, sourcesOf(cluster, load));
-  cluster.effects.note('weightsLoaded', { instance: instance.id, detail });
+  cluster.effects.recordEvent('weightsLoaded', { instance: instance.id, detail });
 }
 
-/** Gives the load up: its memory is KV cells again. */
-export function cancelLoad(cluster: Cluster, load: WeightLoad): void {
+/** Cancels every load of the group's members. */
+export function cancelLoads(cluster: Cluster, group: InstanceGroup): void {
+  for (const load of group.weightLoads.splice(0)) cancelLoad(cluster, load);
+}
+
+/** Cancels one load: its memory is KV cells again. */
+function cancelLoad(cluster: Cluster, load: WeightLoad): void {
   const { instance } = load;
   cluster.topology.weightLoads.delete(load);
   for (const { transfer } of load.pieces) if (transfer !== undefined) cluster.effects.fabric.cancel(transfer);

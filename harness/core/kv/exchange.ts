@@ -2,8 +2,7 @@ import { makeRoom } from '../apply-decision.ts';
 import { growMemory } from './grow-memory.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import { completeKvMove, movesOf, sendBlocks } from './kv-move.ts';
-import { blocksMissingFor } from './request-memory.ts';
+import { blocksMissingFor, completeKvMove, movesOf, sendBlocks } from './kv-move.ts';
 import type { Request } from '../state/request.ts';
 import type { KvMove } from '../state/request-state.ts';
 
@@ -12,7 +11,7 @@ import type { KvMove } from '../state/request-state.ts';
  * requests at a time, while others run. A request takes its cells at the targets first and frees the old ones at the end.
  */
 export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
-  if (group.retirement?.running === 'move-back') moveBack(cluster, group, group.retirement.into);
+  if (group.retirement?.runningRequests === 'move-back') moveBack(cluster, group, group.retirement.into);
   let numMoving = group.stalled.filter(isOnItsWay).length;
   for (const request of group.stalled) {
     if (numMoving >= group.exchange.maxRequests) return;

@@ -6,12 +6,23 @@ import type { Request } from '../state/request.ts';
 import type { KvMove } from '../state/request-state.ts';
 import { send } from '../transfers.ts';
 import type { LayoutMove } from '../state/kv-layout.ts';
-import { wakeGroupsOn } from './request-memory.ts';
+import { wakeGroupsOn } from './wake-groups.ts';
 
 /** What of the request's KV is not where the group's layers are. */
 export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
   return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);
+}
+
+/** How many of `numBlocks` do not fit the free cells at the moves' targets, at the fullest one; 0 if all fit. */
+export function blocksMissingFor(moves: readonly LayoutMove[], numBlocks: number): number {
+  let missing = 0;
+  for (const { to } of moves) {
+    let numLayers = 0;
+    for (const move of moves) if (move.to === to) numLayers += move.layers.count;
+    missing = Math.max(missing, numBlocks - Math.floor(to.ledger.freeCells / numLayers));
+  }
+  return missing;
 }
 
 /** The next blocks of KV on its way. */

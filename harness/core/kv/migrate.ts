@@ -13,9 +13,9 @@ import { loseKv } from '../lifecycle.ts';
 import type { Request } from '../state/request.ts';
 import type { KvMove, Migration } from '../state/request-state.ts';
 import type { Topology } from '../state/topology.ts';
-import { completeKvMove, movesOf, sendBlocks } from './kv-move.ts';
-import { endMigration } from './migration-log.ts';
-import { blocksMissingFor, cancelKvMove } from './request-memory.ts';
+import { blocksMissingFor, completeKvMove, movesOf, sendBlocks } from './kv-move.ts';
+import { endMigration } from './end-migration.ts';
+import { cancelKvMove } from './request-memory.ts';
 
 /**
  * Moving requests between groups on a policy's wish, running ones by live migration (Llumnix, section 4.2): the request runs
@@ -106,7 +106,7 @@ function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migra
   source.numMigratingOut += 1;
   target.numMigratingIn += 1;
   if (protocol.kind === 'live') nextStage(cluster, request, protocol);
-  else stopIfBack(cluster, request);
+  else stopOnceNotInFlight(cluster, request);
   return undefined;
 }
 
@@ -128,7 +128,7 @@ function nextStage(
     numBlocks === 0;
   if (isLast) {
     migration.isStopping = true;
-    stopIfBack(cluster, request);
+    stopOnceNotInFlight(cluster, request);
   } else if (!makeRoomAt(cluster, kvMove, numBlocks)) {
     cancelKvMove(cluster, request, `no room for ${numBlocks} more blocks at its target`);
   } else {
@@ -138,7 +138,7 @@ function nextStage(
 }
 
 /** A request that waits to be stopped for its migration is stopped once its last step has come back. */
-export function stopIfBack(cluster: Cluster, request: Request): void {
+export function stopOnceNotInFlight(cluster: Cluster, request: Request): void {
   if (request.isStopping && !request.isInFlight) stop(cluster, request);
 }
 

@@ -1,8 +1,8 @@
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import type { KvLayout, LayoutMove } from '../state/kv-layout.ts';
 import type { Request } from '../state/request.ts';
-import { endMigration } from './migration-log.ts';
+import { endMigration } from './end-migration.ts';
+import { wakeGroupsOn } from './wake-groups.ts';
 
 /** Gives back every device cell that the request holds or that waits for its KV, in the ledger and in the executor. */
 export function freeKv(cluster: Cluster, request: Request): void {
@@ -37,24 +37,4 @@ export function abortMigrationsTo(cluster: Cluster, group: InstanceGroup, reason
     if (request.migratesTo === group.id && request.groupId !== group.id)
       cancelKvMove(cluster, request, reason);
   }
-}
-
-/** Cells that moves of so many blocks need, by instance, fit what is free there; otherwise how many blocks do not. */
-export function blocksMissingFor(moves: readonly LayoutMove[], numBlocks: number): number {
-  let missing = 0;
-  for (const { to } of moves) {
-    let numLayers = 0;
-    for (const move of moves) if (move.to === to) numLayers += move.layers.count;
-    missing = Math.max(missing, numBlocks - Math.floor(to.ledger.freeCells / numLayers));
-  }
-  return missing;
-}
-
-/** Memory has become free: whoever shares it may go on. */
-export function wakeGroupsOn(cluster: Cluster, layout: KvLayout): void {
-  const { topology, effects } = cluster;
-  if (topology.hasRemoteKv) for (const group of topology.groups) effects.wake(group);
-  else
-    for (const { instance } of layout.parts)
-      for (const group of topology.groupsOn(instance)) effects.wake(group);
 }

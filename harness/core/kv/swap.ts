@@ -5,12 +5,13 @@ import type { Effects } from '../state/effects.ts';
 import type { Topology } from '../state/topology.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from '../state/kv-layout.ts';
-import { cancelKvMove, freeKv, wakeGroupsOn } from './request-memory.ts';
+import { cancelKvMove, freeKv } from './request-memory.ts';
 import type { Request } from '../state/request.ts';
 import { isSwap } from '../state/request-state.ts';
 import type { Transfer } from '../state/fabric.ts';
 import { isInPlace, resumeInPlace } from './stall.ts';
 import { send } from '../transfers.ts';
+import { wakeGroupsOn } from './wake-groups.ts';
 
 /**
  * Copies a request's KV to host memory beside each instance that holds it, over the host links and overlapped with steps.
@@ -27,7 +28,7 @@ export function swapOut(cluster: Cluster, request: Request): void {
     const group = groupOf(cluster.topology, request);
     request.endSwapOut();
     freeKv(cluster, request);
-    cluster.effects.notify({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
+    cluster.effects.notifyPolicies({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
     cluster.effects.wake(group);
   });
 }
@@ -45,7 +46,7 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
     // Layers may have moved meanwhile: its KV has to follow.
     if (isInPlace(own, request)) resumeInPlace(own, request);
     else request.stall(own);
-    cluster.effects.notify({ kind: 'swapInDone', requestId: request.id, groupId: own.id });
+    cluster.effects.notifyPolicies({ kind: 'swapInDone', requestId: request.id, groupId: own.id });
     cluster.effects.wake(own);
   });
 }

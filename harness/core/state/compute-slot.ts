@@ -15,9 +15,9 @@ export class ComputeSlot {
   /** End of the stage that runs now; earlier than now when the device is idle. */
   busyUntilUs = 0;
   /** End of the attention that is computed for other instances' stages; earlier than now when there is none. */
-  attendsUntilUs = 0;
+  remoteAttentionUntilUs = 0;
   /** Of such attention, what has been asked for since the last stage ended, while none ran. */
-  attendedUs = 0;
+  remoteAttentionSinceStageUs = 0;
 
   /** The micro-batch waits here no longer, if it did. */
   leave(batch: StepBatch): void {

@@ -45,7 +45,7 @@ export class Effects {
    * Tells the policies at once, for whoever calls this when its own change is complete. They may see a batch half processed;
    * decisions on requests that are still in flight are deferred.
    */
-  notify(event: PolicyEvent): void {
+  notifyPolicies(event: PolicyEvent): void {
     this.#hooks.notify(event);
   }
 
@@ -53,12 +53,12 @@ export class Effects {
    * Tells the policies once this microsecond's completions and arrivals have happened, for what is told from within another
    * change (a migration that ends, an instance released or ready): they may answer, and must see the state whole.
    */
-  notifyLater(event: PolicyEvent): void {
+  notifyPoliciesLater(event: PolicyEvent): void {
     this.events.scheduleCall(this.events.nowUs, eventPriority.wake, () => this.#hooks.notify(event));
   }
 
   /** Tells whoever records the run. */
-  note(kind: ClusterEventKind, about: { instance?: number; groupId?: number; detail: string }): void {
+  recordEvent(kind: ClusterEventKind, about: { instance?: number; groupId?: number; detail: string }): void {
     const { instance, groupId, detail } = about;
     this.observer.clusterEvent({ timeUs: this.events.nowUs, kind, instance, groupId, detail });
   }

@@ -8,7 +8,7 @@ import type { DecisionSource } from './decision-source.ts';
 import type { Stage } from '../executor.ts';
 import type { Instance } from './instance.ts';
 import { KvLayout, type LayoutPart } from './kv-layout.ts';
-import type { QueueEnd, Request, RequestPlace } from './request.ts';
+import type { QueueEnd, Request, RequestQueueOwner } from './request.ts';
 import { queueOf } from './request-state.ts';
 import type { StepBatch } from './step-batch.ts';
 import type { WeightLoad } from './weight-load.ts';
@@ -27,7 +27,7 @@ export interface Transition {
 /** Where the requests of a group that has been split go. */
 export interface Retirement {
   readonly into: readonly InstanceGroup[];
-  readonly running: 'finish' | 'move-back';
+  readonly runningRequests: 'finish' | 'move-back';
 }
 
 /**
@@ -35,7 +35,7 @@ export interface Retirement {
  * group of one. The group owns its requests: `waiting`, `running`, `swapped`, `stalled`. In which of them a request stands
  * is its state's business: the queues change with that, and only then.
  */
-export class InstanceGroup implements GroupView, RequestPlace {
+export class InstanceGroup implements GroupView, RequestQueueOwner {
   readonly id: number;
   readonly pipeline: readonly GroupStage[];
   readonly layout: KvLayout;
@@ -69,7 +69,7 @@ export class InstanceGroup implements GroupView, RequestPlace {
   readonly inFlight: StepBatch[] = [];
   busySinceUs = 0;
   /** When the last micro-batch came back. */
-  idleSinceUs = -1;
+  lastBatchBackAtUs = -1;
   /** No step starts before: members are remapping their memory. */
   pausedUntilUs = 0;
   /** The batch that is being put together; a request given up meanwhile is taken out of it. */

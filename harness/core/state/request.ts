@@ -18,7 +18,7 @@ import {
 export type QueueEnd = 'front' | 'back';
 
 /** Where requests stand: a group, with a queue for each kind of state, or the queue of those that the cluster holds. */
-export interface RequestPlace {
+export interface RequestQueueOwner {
   /** `undefined` for the cluster. */
   readonly groupId: number | undefined;
   /** Puts the request into the queue that its state says. */
@@ -43,7 +43,7 @@ export class Request implements RequestView {
   readonly #clock: { readonly nowUs: number };
   #state: RequestState = sharedState.held;
   /** `undefined` until it has been placed or held for the first time. One that has ended keeps the last. */
-  #place: RequestPlace | undefined;
+  #owner: RequestQueueOwner | undefined;
 
   generatedTokens = 0;
   tokens: number;
@@ -89,7 +89,7 @@ export class Request implements RequestView {
 
   /** The group that it stands in, or stood in when it ended. */
   get groupId(): number | undefined {
-    return this.#place?.groupId;
+    return this.#owner?.groupId;
   }
 
   get isInFlight(): boolean {
@@ -121,26 +121,26 @@ export class Request implements RequestView {
   }
 
   /** It waits at the cluster, without KV, to be dispatched. */
-  hold(held: RequestPlace): void {
+  hold(held: RequestQueueOwner): void {
     const { kind } = this.#state;
     if (kind !== 'held' && kind !== 'queued') this.#startPreemption();
     this.#enter(sharedState.held, held);
   }
 
   /** It waits in the group, in front of the others if it had begun before it was held. */
-  enqueue(group: RequestPlace): void {
+  enqueue(group: RequestQueueOwner): void {
     if (this.preemptedAtUs === undefined) this.#enter(sharedState.queued, group);
     else this.#enter(sharedState.preempted, group, 'front');
   }
 
   /** It waits, without KV, in front of the others; in its own group where no other is given. */
-  preempt(group = this.#place): void {
+  preempt(group = this.#owner): void {
     this.#startPreemption();
     this.#enter(sharedState.preempted, group, 'front');
   }
 
   /** It stands in another group, as it stood in the one before. */
-  moveTo(group: RequestPlace, end: QueueEnd = 'back'): void {
+  moveTo(group: RequestQueueOwner, end: QueueEnd = 'back'): void {
     this.#enter(this.#state, group, end);
   }
 
@@ -182,7 +182,7 @@ export class Request implements RequestView {
   }
 
   /** It waits, in no step, until its KV is where the group's layers are. */
-  stall(group: RequestPlace): void {
+  stall(group: RequestQueueOwner): void {
     this.#enter({ kind: 'exchanging', stalledAtUs: this.#stalledAtUs, kvMove: undefined }, group);
     // From here on it waits for its KV to move, no longer for having been given up: the two times do not overlap.
     this.endPreemption();
@@ -203,7 +203,7 @@ export class Request implements RequestView {
   }
 
   /** It is in no step until the rest of its KV has come to `target`, whose request it is from now on. */
-  stopForMigration(target: RequestPlace): void {
+  stopForMigration(target: RequestQueueOwner): void {
     const { migration } = this;
     this.#require(migration !== undefined);
     this.#enter({ kind: 'migrating', stalledAtUs: this.#stalledAtUs, migration }, target);
@@ -219,7 +219,7 @@ export class Request implements RequestView {
   }
 
   /** It takes part in steps again: all but its newest token may be computed, or not. */
-  resume(group = this.#place): void {
+  resume(group = this.#owner): void {
     this.#enter(this.computedTokens < this.tokens - 1 ? sharedState.prefilling : sharedState.decoding, group);
   }
 
@@ -257,8 +257,8 @@ export class Request implements RequestView {
   }
 
   /** Where it stands, for the check of the invariants. */
-  static placeOf(request: Request): RequestPlace | undefined {
-    return request.#place;
+  static ownerOf(request: Request): RequestQueueOwner | undefined {
+    return request.#owner;
   }
 
   /** One that goes on being stalled, for another reason or in another group, has been since it was first. */
@@ -275,13 +275,13 @@ export class Request implements RequestView {
   }
 
   /** The only way into a state: leaves the queue of the one before unless that is the same, and stops the clock of a stall. */
-  #enter(state: RequestState, place = this.#place, end: QueueEnd = 'back'): void {
+  #enter(state: RequestState, owner = this.#owner, end: QueueEnd = 'back'): void {
     const before = this.#state;
     if (isStalled(before) && !isStalled(state)) this.stalledUs += this.#clock.nowUs - before.stalledAtUs;
-    const stays = place === this.#place && queueOf[state.kind] === queueOf[before.kind];
-    if (!stays) this.#place?.remove(this);
+    const stays = owner === this.#owner && queueOf[state.kind] === queueOf[before.kind];
+    if (!stays) this.#owner?.remove(this);
     this.#state = state;
-    this.#place = place;
-    if (!stays && queueOf[state.kind] !== undefined) place?.add(this, end);
+    this.#owner = owner;
+    if (!stays && queueOf[state.kind] !== undefined) owner?.add(this, end);
   }
 }

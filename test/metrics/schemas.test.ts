@@ -16,7 +16,10 @@ function validator(name: (typeof resultSchemaNames)[number]) {
 test('every published schema is a valid JSON Schema with a title', () => {
   for (const name of resultSchemaNames) {
     expect(validator(name)).toBeTypeOf('function');
-    expect(resultJsonSchema(name)).toMatchObject({ title: expect.any(String), 'x-schema-version': schemaVersion });
+    expect(resultJsonSchema(name)).toMatchObject({
+      title: expect.any(String),
+      'x-schema-version': schemaVersion,
+    });
   }
 });
 

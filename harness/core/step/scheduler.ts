@@ -79,7 +79,7 @@ function reserveBlocks(
   let answersLeft = group.running.length + 8;
   for (let missing = missingBlocks(group, request, tokens); missing > 0; ) {
     if (cluster.stack.can('unlimitedMemory')) {
-      growMemory(cluster, request.layout ?? group.layout, missing);
+      growMemory(cluster.effects, request.layout ?? group.layout, missing);
       break;
     }
     if (isTooLarge(cluster, group, request) && !growOrFail(cluster, group, request)) return false;

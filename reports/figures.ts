@@ -1,4 +1,5 @@
 import { mean } from '../harness/base/stats.ts';
+import { metricKeys, metricOf } from '../harness/metrics/metrics.ts';
 import type { MetricKey } from '../harness/metrics/metrics.ts';
 import type { Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
 import { latencyMs, timesOf } from '../harness/metrics/request-latencies.ts';
@@ -8,9 +9,6 @@ import type { Metric } from '../harness/metrics/metric.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
 
-/** Keys of a cell's summary that hold one number. */
-export type FigureKey = MetricKey;
-
 /** One metric of one stack over its seeds: the mean of the seeds' values, and their range. */
 export interface Figure {
   readonly mean: number;
@@ -19,7 +17,7 @@ export interface Figure {
 }
 
 /** `undefined` where no finished cell defines the metric. */
-export function figureOf(results: Results, stack: StackInfo, key: FigureKey): Figure | undefined {
+export function figureOf(results: Results, stack: StackInfo, key: MetricKey): Figure | undefined {
   const values = cellsOf(results, stack).flatMap((cell) => {
     const value = cell.summary[key];
     return value === null ? [] : [value];
@@ -44,9 +42,12 @@ export function comparedMetrics(results: Results): readonly string[] {
   return [...new Set(results.summary.comparisons.map((comparison) => comparison.metric))];
 }
 
-/** The metric's declaration; a metric that nobody declared is shown under its key. */
-export function definitionOf(results: Results, key: string): Metric {
-  return results.definitions[key] ?? { label: key, unit: 'count', formula: '', better: 'neither' };
+/** The metric's declaration; what is no metric of a whole cell is shown under its key. */
+export function definitionOf(key: string): Metric {
+  const known = metricKeys.find((metric) => metric === key);
+  return known === undefined
+    ? { label: key, unit: 'count', formula: '', better: 'neither' }
+    : metricOf(known);
 }
 
 /** Time to first token, queueing included, milliseconds. */

@@ -1,6 +1,6 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { figureOf } from '../figures.ts';
-import type { FigureKey } from '../figures.ts';
+import type { MetricKey } from '../../harness/metrics/metrics.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
 import { familyLabels, shownStacks } from '../stacks.ts';
@@ -27,7 +27,7 @@ export interface CostPoints {
 }
 
 /** Of every shown stack that has the figure; lower ones stand at `least`, the foot of a logarithmic axis. */
-export function costPoints(results: Results, key: FigureKey, least = 0): CostPoints {
+export function costPoints(results: Results, key: MetricKey, least = 0): CostPoints {
   const stacks = shownStacks(results);
   const pointAt = ({ name, family }: StackInfo, seed: string, cost?: number, value?: number | null) => {
     if (cost === undefined || value === undefined || value === null) return [];

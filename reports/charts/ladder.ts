@@ -1,6 +1,6 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { definitionOf, figureOf } from '../figures.ts';
-import type { FigureKey } from '../figures.ts';
+import type { MetricKey } from '../../harness/metrics/metrics.ts';
 import { formatMetric, formatRatio, joinWords } from '../format.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
@@ -23,7 +23,7 @@ import {
 } from './grammar/index.ts';
 import type { Look, Panel, Position } from './grammar/index.ts';
 
-const keys: readonly FigureKey[] = [
+const keys: readonly MetricKey[] = [
   'p50_ttft_ms',
   'p90_ttft_ms',
   'p99_ttft_ms',
@@ -109,14 +109,14 @@ function bubbleWords(results: Results, stacks: readonly StackInfo[]): string {
 function specOf(
   results: Results,
   baseline: StackInfo,
-  { stacks, shown }: { stacks: readonly StackInfo[]; shown: readonly FigureKey[] },
+  { stacks, shown }: { stacks: readonly StackInfo[]; shown: readonly MetricKey[] },
 ) {
   const rows = shown.map((key) => ({ key, ...rowsOf(results, baseline, { stacks, key }) }));
   const { low, high } = extent([1, ...rows.flatMap(({ seeds }) => seeds.map((seed) => seed.ratio))]);
   const x = logarithmic(roundForPicture(low / 1.15), roundForPicture(high * 1.15), ratioAxis);
   const looks = stackLooks(results, stacks);
   const panels = rows.map(({ key, means, seeds }) =>
-    ratioPanel(definitionOf(results, key).label, { means, seeds, x, looks }),
+    ratioPanel(definitionOf(key).label, { means, seeds, x, looks }),
   );
   const bubbles = barPanel(results, stacks, {
     key: 'bubble_ratio',
@@ -139,10 +139,10 @@ interface Row {
 function rowsOf(
   results: Results,
   baseline: StackInfo,
-  { stacks, key }: { stacks: readonly StackInfo[]; key: FigureKey },
+  { stacks, key }: { stacks: readonly StackInfo[]; key: MetricKey },
 ) {
   const base = figureOf(results, baseline, key)?.mean ?? 1;
-  const { unit } = definitionOf(results, key);
+  const { unit } = definitionOf(key);
   const row = (stack: string, value: number): Row => ({
     stack,
     ratio: roundForPicture(value / base),

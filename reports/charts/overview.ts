@@ -71,7 +71,7 @@ function panel(
   metric: string,
   { domain, looks }: { domain: Domain; looks: readonly Look[] },
 ): Panel {
-  const definition = definitionOf(results, metric);
+  const definition = definitionOf(metric);
   const { label, better } = definition;
   const rows = drawable(results, metric).map((comparison) => rowOf(comparison, definition, domain));
   const drawn = looks.filter(({ name }) => rows.some(({ stack }) => stack === name));

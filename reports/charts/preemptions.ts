@@ -1,6 +1,6 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { figureOf } from '../figures.ts';
-import type { FigureKey } from '../figures.ts';
+import type { MetricKey } from '../../harness/metrics/metrics.ts';
 import { formatNumber, joinWords, listOrExtremes } from '../format.ts';
 import type { Results } from '../load.ts';
 import { shownStacks } from '../stacks.ts';
@@ -9,7 +9,7 @@ import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
 import { labelPx, stackPanels } from './grammar/index.ts';
 
-const kinds: readonly { key: FigureKey; title: string }[] = [
+const kinds: readonly { key: MetricKey; title: string }[] = [
   { key: 'preemption_count', title: 'Preemptions' },
   { key: 'swap_count', title: 'Swaps to host memory' },
   { key: 'migration_count', title: 'Migrations between instances' },
@@ -41,7 +41,7 @@ export const preemptions: Chart = {
   },
 };
 
-function highest(results: Results, stack: StackInfo, key: FigureKey): number {
+function highest(results: Results, stack: StackInfo, key: MetricKey): number {
   return figureOf(results, stack, key)?.high ?? 0;
 }
 

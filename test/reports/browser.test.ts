@@ -3,7 +3,6 @@ import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { metrics } from '../../harness/metrics/metrics.ts';
 import { charts } from '../../reports/charts/index.ts';
 import { writeReport } from '../../reports/index.ts';
 import { situations, syntheticDir } from './fixtures.ts';
@@ -117,7 +116,7 @@ async function reportOf(situation = 'everything that a stack can do'): Promise<s
 
 async function write(situation: string): Promise<string> {
   const resultsDir = syntheticDir(situations[situation]);
-  const { htmlPath } = await writeReport({ resultsDir, metricDefinitions: metrics });
+  const { htmlPath } = await writeReport(resultsDir);
   return pathToFileURL(htmlPath).href;
 }
 

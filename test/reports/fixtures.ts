@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { metrics } from '../../harness/metrics/metrics.ts';
 import { loadResults } from '../../reports/load.ts';
 import type { Results } from '../../reports/load.ts';
 import { writeSyntheticResults } from './synthetic-results.ts';
@@ -53,7 +52,7 @@ export function syntheticDir(options: SyntheticOptions = {}): string {
 }
 
 export async function syntheticResults(options: SyntheticOptions = {}): Promise<Results> {
-  return loadResults(syntheticDir(options), metrics);
+  return loadResults(syntheticDir(options));
 }
 
 /** Every inlined row of a spec. */

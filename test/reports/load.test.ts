@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
-import { metrics } from '../../harness/metrics/metrics.ts';
 import { loadResults } from '../../reports/load.ts';
 import { syntheticDir } from './fixtures.ts';
 
 describe('loadResults', () => {
   it('reads every cell of a run', async () => {
-    const results = await loadResults(syntheticDir({ seeds: [1, 2] }), metrics);
+    const results = await loadResults(syntheticDir({ seeds: [1, 2] }));
     expect(results.cells.map((cell) => cell.status)).toEqual(Array.from({ length: 6 }, () => 'done'));
     const [cell] = results.cells;
     if (cell?.status !== 'done') throw new Error('not done');
@@ -21,7 +20,7 @@ describe('loadResults', () => {
   it('keeps failed and missing cells with their reason', async () => {
     const dir = syntheticDir({ seeds: [1], failed: { 'swap-1': 'out of memory' } });
     rmSync(join(dir, 'cells', 'unlimited-1'), { recursive: true });
-    const results = await loadResults(dir, metrics);
+    const results = await loadResults(dir);
     expect(results.cells.map(({ id, status }) => [id, status])).toEqual([
       ['recompute-1', 'done'],
       ['swap-1', 'failed'],
@@ -38,20 +37,20 @@ describe('loadResults', () => {
     ],
     ['a file', join(syntheticDir({ seeds: [1] }), 'summary.json'), /not a results folder/],
   ])('refuses %s', async (_, dir, message) => {
-    await expect(loadResults(dir, metrics)).rejects.toThrow(message);
-    await expect(loadResults(dir, metrics)).rejects.toBeInstanceOf(InputError);
+    await expect(loadResults(dir)).rejects.toThrow(message);
+    await expect(loadResults(dir)).rejects.toBeInstanceOf(InputError);
   });
 
   it('refuses another schema version and names both', async () => {
     const dir = syntheticDir({ seeds: [1] });
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, schema_version: 99 }));
-    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 4, got 99/);
+    await expect(loadResults(dir)).rejects.toThrow(/schema_version: expected 4, got 99/);
   });
 
   it('refuses a broken document and names the key', async () => {
     const dir = syntheticDir({ seeds: [1] });
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, seeds: 'three' }));
-    await expect(loadResults(dir, metrics)).rejects.toThrow(/manifest\.json: seeds:/);
+    await expect(loadResults(dir)).rejects.toThrow(/manifest\.json: seeds:/);
   });
 
   it.each([
@@ -69,8 +68,8 @@ describe('loadResults', () => {
   ])('names file and line of a bad row in %s', async (file, row, message) => {
     const dir = syntheticDir({ seeds: [1] });
     appendFileSync(join(dir, 'cells', 'swap-1', file), row);
-    await expect(loadResults(dir, metrics)).rejects.toThrow(message);
-    await expect(loadResults(dir, metrics)).rejects.toBeInstanceOf(InputError);
+    await expect(loadResults(dir)).rejects.toThrow(message);
+    await expect(loadResults(dir)).rejects.toBeInstanceOf(InputError);
   });
 });
 
@@ -80,7 +79,7 @@ it('says which columns samples of an older version lack', async () => {
   const [header = '', ...rows] = readFileSync(path, 'utf8').split('\n');
   const older = header.replace(',loading_bytes,dropped_bytes', ',a,b');
   writeFileSync(path, [older, ...rows].join('\n'));
-  await expect(loadResults(dir, metrics)).rejects.toThrow(
+  await expect(loadResults(dir)).rejects.toThrow(
     /timeseries\.csv:1:1: has no column loading_bytes, dropped_bytes \(written by another version/,
   );
 });
@@ -88,7 +87,7 @@ it('says which columns samples of an older version lack', async () => {
 it('takes a cell without its transfers for missing', async () => {
   const dir = syntheticDir({ seeds: [1] });
   rmSync(join(dir, 'cells', 'swap-1', 'transfers.jsonl'));
-  const { cells } = await loadResults(dir, metrics);
+  const { cells } = await loadResults(dir);
   expect(cells[1]).toMatchObject({ status: 'missing', error: expect.stringContaining('transfers.jsonl') });
 });
 

@@ -12,7 +12,7 @@ import { scalingStacks, sevenStacks } from './synthetic-serving.ts';
 const maxBytes = 3_000_000;
 
 async function pageOf(options?: SyntheticOptions): Promise<string> {
-  const { htmlPath } = await writeReport({ resultsDir: syntheticDir(options), metricDefinitions: metrics });
+  const { htmlPath } = await writeReport(syntheticDir(options));
   return readFileSync(htmlPath, 'utf8');
 }
 
@@ -25,7 +25,7 @@ async function ownMarkup(page: string): Promise<string> {
 describe('writeReport', () => {
   it('writes the page and every chart, and no drafts', async () => {
     const resultsDir = syntheticDir(situations['everything that a stack can do']);
-    const report = await writeReport({ resultsDir, metricDefinitions: metrics });
+    const report = await writeReport(resultsDir);
     expect(report.bytes).toBe(readFileSync(report.htmlPath).length);
     expect(report.chartPaths.map((path) => basename(path, '.vl.json'))).toEqual(Object.keys(charts));
     for (const path of report.chartPaths) {
@@ -38,7 +38,7 @@ describe('writeReport', () => {
   it('gives the same bytes for the same results', async () => {
     const resultsDir = syntheticDir();
     const read = async () => {
-      const { htmlPath } = await writeReport({ resultsDir, metricDefinitions: metrics });
+      const { htmlPath } = await writeReport(resultsDir);
       return readFileSync(htmlPath, 'utf8');
     };
     expect(await read()).toBe(await read());
@@ -46,7 +46,7 @@ describe('writeReport', () => {
 
   it('removes the file of a chart that can no longer be drawn', async () => {
     const resultsDir = syntheticDir(situations['one stack, one seed']);
-    const { chartPaths } = await writeReport({ resultsDir, metricDefinitions: metrics });
+    const { chartPaths } = await writeReport(resultsDir);
     expect(chartPaths.map((path) => basename(path))).not.toContain('overview.vl.json');
   });
 });
@@ -91,7 +91,7 @@ describe('the page', () => {
 
   it('links only to anchors and files that exist', async () => {
     const resultsDir = syntheticDir();
-    await writeReport({ resultsDir, metricDefinitions: metrics });
+    await writeReport(resultsDir);
     const markup = await ownMarkup(page);
     for (const [, target] of markup.matchAll(/href="([^"]*)"/g)) {
       if (target?.startsWith('#')) expect(markup).toContain(`id="${target.slice(1)}"`);

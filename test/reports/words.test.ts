@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { metrics } from '../../harness/metrics/metrics.ts';
 import type { Comparison } from '../../harness/metrics/results.ts';
 import {
   formatInterval,
@@ -267,6 +266,5 @@ function compared(policy: string, ratio: number, low: number, high: number): Com
 /** Seven stacks of which only these comparisons are known. */
 async function comparing(comparisons: Comparison[]): Promise<Results> {
   const results = await syntheticResults({ stacks: sevenStacks, seeds: [1], seconds: 1 });
-  expect(results.definitions).toBe(metrics);
   return { ...results, summary: { ...results.summary, comparisons } };
 }

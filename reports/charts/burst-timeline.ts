@@ -1,9 +1,10 @@
+import { greatest } from 'd3-array';
 import { formatBytes } from '../../harness/base/units.ts';
 import { formatNumber, listOrExtremes } from '../format.ts';
 import type { Results } from '../load.ts';
 import { isBound, shownSeed, stackLooks, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { binBy, greatest, greatestOf, seconds } from '../thin.ts';
+import { binBy, greatestOf, seconds } from '../thin.ts';
 import { arrivalRates, burstStretches, numArrivalBins, shownCells, timeDomain } from './arrivals.ts';
 import type { ArrivalBin } from './arrivals.ts';
 import { absent, shareOfPoints } from './chart.ts';

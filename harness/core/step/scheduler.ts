@@ -49,7 +49,8 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     if (budget.tokens <= 0) return;
     const request = running[index] as Request;
     const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
-    if (count <= 0 || request.isStopping || (!overlapsChunks && request.isInFlight)) continue;
+    const isStopping = group.numMigratingOut > 0 && request.isStopping;
+    if (count <= 0 || isStopping || (!overlapsChunks && request.isInFlight)) continue;
     if (request.scheduledTokens + count > request.kvBlocks * group.blockSizeTokens) {
       const hasBlocks = reserveBlocks(cluster, group, request, {
         tokens: request.scheduledTokens + count,

@@ -1,7 +1,7 @@
 import { mean } from '../harness/base/stats.ts';
 import type { CellSummary, Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
 import { meetsSlo, timesOf, tpotMs, ttftMs } from '../harness/metrics/slo.ts';
-import type { SloTarget } from '../harness/core/workload.ts';
+import type { SloTarget } from '../harness/domain/workload.ts';
 import type { Metric } from '../harness/metrics/metrics.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';

@@ -14,6 +14,8 @@ import { fleetTable } from './page/fleet-table.ts';
 import { policyFigures } from './page/policy-figures.ts';
 import { paletteCss, variableByColour } from './theme.ts';
 
+const require = createRequire(import.meta.url);
+
 /** What is put into the page besides the results: text of scripts, in order of running, and of the style sheet. */
 export interface PageAssets {
   readonly scripts: readonly string[];
@@ -24,7 +26,7 @@ export interface PageAssets {
 export async function readPageAssets(): Promise<PageAssets> {
   const [vega, interpreter, vegaLite, drawCharts, style] = await Promise.all([
     readFile(join(packageBuild('vega'), 'vega.min.js'), 'utf8'),
-    readFile(createRequire(import.meta.url).resolve('vega-interpreter'), 'utf8'),
+    readFile(require.resolve('vega-interpreter'), 'utf8'),
     readFile(join(packageBuild('vega-lite'), 'vega-lite.min.js'), 'utf8'),
     readFile(fileURLToPath(new URL('page/draw-charts.js', import.meta.url)), 'utf8'),
     readFile(fileURLToPath(new URL('page/style.css', import.meta.url)), 'utf8'),
@@ -70,7 +72,7 @@ ${assets.scripts.map((text) => html`<script>${trusted(text)}</script>`)}
 }
 
 function packageBuild(name: 'vega' | 'vega-lite'): string {
-  return join(dirname(createRequire(import.meta.url).resolve(`${name}/${name}-schema.json`)));
+  return join(dirname(require.resolve(`${name}/${name}-schema.json`)));
 }
 
 /**

@@ -4,7 +4,7 @@ import { CsvError, parse as parseCsv } from 'csv-parse/sync';
 import { z } from 'zod';
 import { InputError, messageOf } from '../harness/base/errors.ts';
 import type { InputIssue } from '../harness/base/errors.ts';
-import type { RequestClass, SloTarget } from '../harness/core/workload.ts';
+import type { RequestClass, SloTarget } from '../harness/domain/workload.ts';
 import {
   clusterEventRowSchema,
   decisionRowSchema,

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import type { WorkloadSource } from '../../workloads/index.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
-import type { ModelShape } from '../core/model-shape.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import { groupCapacity } from './capacity.ts';
 import type { MemoryPlan } from './capacity.ts';
 import type { Path } from './document.ts';
@@ -15,10 +15,10 @@ import type { Config } from './schema.ts';
 import { suggest } from '../base/suggest.ts';
 import { parseThreshold } from './thresholds.ts';
 
-/** Something wrong between two parts of a configuration that are each well-formed. */
+/** A contradiction between parts of a configuration that are each well-formed. */
 type Finding = IssueDetails & { readonly path: Path };
 
-/** The parts of a configuration that could be made out; a part that is wrong in itself is left out. */
+/** The parts of a configuration that are valid in themselves; an invalid part is undefined or left out. */
 export interface Draft {
   readonly config: Partial<Config>;
   readonly baseDir: string;
@@ -26,11 +26,11 @@ export interface Draft {
   readonly cluster: ClusterSpec | undefined;
   readonly sources: readonly WorkloadSource[] | undefined;
   readonly classes: readonly RequestClass[] | undefined;
-  /** Of the file and of `--policy`, those with mistakes included. */
+  /** Names of the stacks of the file and of `--policy`, including stacks with mistakes. */
   readonly stackNames: readonly string[];
 }
 
-/** Checks everything that takes more than one section to see. */
+/** Runs all checks that need more than one section of the configuration. */
 export function crossCheck(draft: Draft, origin: Origin): readonly InputIssue[] {
   return checks.flatMap((check) => check(draft)).map(({ path, ...details }) => origin.issue(path, details));
 }
@@ -88,7 +88,10 @@ function checkFaults({ config: { cluster } }: Draft): readonly Finding[] {
   return [{ path: ['cluster', 'faults'], message }];
 }
 
-/** What is left of a static pipeline goes on as instances that each hold the whole model. */
+/**
+ * Survivors of a static pipeline continue as instances that each hold the whole model, so the model must fit
+ * on one.
+ */
 function checkSurvivors({ model, cluster, config }: Draft): readonly Finding[] {
   if (model === undefined || cluster === undefined || config.engine === undefined) return [];
   if (cluster.faults.length === 0 || cluster.stagesPerGroup === 1) return [];
@@ -222,7 +225,7 @@ function checkThresholds({ config, stackNames }: Draft): readonly Finding[] {
   });
 }
 
-/** Where a source stands: a lone one may be written without a list. */
+/** Path of a workload source: a single source may be written without a list. */
 function sourcePath({ workload }: Draft['config'], index: number): Path {
   return Array.isArray(workload) ? ['workload', index] : ['workload'];
 }

@@ -1,8 +1,8 @@
 import type { WorkloadSource } from '../../workloads/index.ts';
 import { mean } from '../base/stats.ts';
 import { usPerSecond } from '../base/units.ts';
-import { modelWeightBytes } from '../core/model-shape.ts';
-import type { Workload } from '../core/workload.ts';
+import { modelWeightBytes } from '../domain/model-shape.ts';
+import type { Workload } from '../domain/workload.ts';
 import { StepCost } from '../executors/step-cost.ts';
 import type { Manifest } from '../metrics/results.ts';
 import { groupCapacity } from './capacity.ts';
@@ -10,7 +10,9 @@ import type { ResolvedConfig } from './resolved.ts';
 import { measureLoad } from './workload-load.ts';
 import type { WorkloadLoad } from './workload-load.ts';
 
-/** One dimensionless ratio of a run beside the paper's; `null` where it is not defined or not published. */
+/**
+ * One dimensionless ratio of a run and the paper's value of it; null where it is undefined or not published.
+ */
 type ScaleModelRow = Manifest['scale_model'][number];
 
 interface Scale {
@@ -28,8 +30,8 @@ interface Ratio {
 }
 
 /**
- * As in a wind tunnel, a small model says something about a large one only where the dimensionless ratios agree. The
- * references are KunServe's (EuroSys '26, Qwen-2.5-14B on A800-80GB), or what follows from its figures.
+ * As in a wind tunnel, results on a small model carry over to a large one only if the dimensionless ratios
+ * agree. The references are KunServe's (EuroSys '26, Qwen-2.5-14B on A800-80GB), or follow from its figures.
  */
 const ratios: readonly Ratio[] = [
   {
@@ -78,7 +80,7 @@ const ratios: readonly Ratio[] = [
   },
 ];
 
-/** The ratios of a configuration with the requests of one of its seeds. */
+/** Computes the ratios of a configuration with the requests of one of its seeds. */
 export function scaleModel(config: ResolvedConfig, workload: Workload): ScaleModelRow[] {
   const burstS = mean(config.workload.flatMap(burstLengthS));
   const scale = { config, burstS, load: measureLoad(workload, burstS) };
@@ -92,14 +94,20 @@ function burstLengthS(source: WorkloadSource): readonly number[] {
   return [source.bursts.pattern === 'markov' ? source.bursts.meanBurstS : source.bursts.durationS];
 }
 
-/** When two equal groups merge, each member sends the half of its KV that belongs to the layers it gives up. */
+/**
+ * Returns the time in microseconds of the KV exchange when two equal groups merge: each member sends the half
+ * of its KV that belongs to the layers it gives up.
+ */
 function exchangeUs(config: ResolvedConfig): number {
   const { network } = config.cluster.hardware;
   const { kvBytes } = groupCapacity(config);
   return network.latencyUs + (kvBytes / 2 / network.bytesPerSecond) * usPerSecond;
 }
 
-/** One token for each request that fits, in one stage of the group, as the cost model has it. */
+/**
+ * Returns the time in microseconds, by the cost model, of a step that decodes one token for each request that
+ * fits, in one stage of the group. Undefined for an empty workload.
+ */
 function decodeStepUs(config: ResolvedConfig, load: WorkloadLoad): number | undefined {
   const { model, engine, cluster } = config;
   const { meanTokens } = load;
@@ -118,7 +126,7 @@ function decodeStepUs(config: ResolvedConfig, load: WorkloadLoad): number | unde
   return new StepCost(model, cluster.hardware).stageUs(step, { layers, isLast: true });
 }
 
-/** An instance that is started serves alone, so it loads the whole model. */
+/** Returns the cold start in seconds. A new instance serves alone, so it loads the whole model. */
 function coldStartS({ model, cluster: { hardware } }: ResolvedConfig): number {
   const { provisioning, warmUpUs, weightsFrom } = hardware.start;
   const fromHost = hardware.hostLink.bytesPerSecond;

@@ -1,5 +1,5 @@
-import type { Cluster } from './cluster.ts';
-import type { Link, Transfer } from './fabric.ts';
+import type { Cluster } from './state/cluster.ts';
+import type { Link, Transfer } from './state/fabric.ts';
 import type { TransferKind } from './observer.ts';
 
 export interface Movement {
@@ -19,10 +19,10 @@ export interface Movement {
 /** Sends bytes over the fabric, and tells the observer when they are there. The handle can be cancelled. */
 export function send(cluster: Cluster, movement: Movement, onDone: () => void): Transfer {
   const { requestId, source, target, ...transfer } = movement;
-  return cluster.fabric.submit({
+  return cluster.effects.fabric.submit({
     ...transfer,
     onDone: ({ requestedAtUs, startedAtUs }) => {
-      cluster.observer.transferEnded({
+      cluster.effects.observer.transferEnded({
         kind: movement.kind,
         requestId,
         source,

@@ -1,4 +1,4 @@
-import type { RequestClass } from '../core/workload.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import { metrics } from './metrics.ts';
 import { readOutcomes } from './outcomes.ts';
 import { type ComparedCell, PairedRun, requestMetrics } from './paired-run.ts';

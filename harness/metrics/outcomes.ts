@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError, messageOf } from '../base/errors.ts';
 import { usPerMs } from '../base/units.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import { type RequestRow, requestRowSchema } from './results.ts';
 import { e2elUs, meetsSlo, timesOf, tpotUs, ttftUs } from './slo.ts';
 

@@ -8,7 +8,7 @@ import type {
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import { ClusterTally } from './cluster-tally.ts';
 import { Histogram } from './histogram.ts';
 import { RequestTally } from './request-tally.ts';

@@ -1,6 +1,6 @@
 import { InvariantError } from '../base/errors.ts';
 import type { EndStatus, RequestRecord } from '../core/observer.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import { Samples } from './samples.ts';
 import { e2elUs, hasTarget, meetsSlo, type RequestTimes, tpotUs, ttftUs } from './slo.ts';
 

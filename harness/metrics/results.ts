@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import type { InstanceState } from '../core/observer.ts';
+import { decisionKinds } from '../policy/decisions.ts';
+import { decidingMoments } from '../policy/moments.ts';
+import type { InstanceState } from '../policy/views.ts';
 
 /**
  * The files of a results folder, which are the interface for everything that reads results. Times ending in `_us` are
@@ -44,8 +46,8 @@ export type RequestRow = z.infer<typeof requestRowSchema>;
 export const decisionRowSchema = z.strictObject({
   time_us: timeUs,
   policy: z.string(),
-  moment: z.string(),
-  kind: z.string(),
+  moment: z.enum(decidingMoments),
+  kind: z.enum(decisionKinds),
   /** The decision's data, without kind and reason. */
   data: z.record(z.string(), z.unknown()),
   reason: z.string(),

@@ -78,7 +78,7 @@ export function sampleLine(sample: InstanceSample): string {
     `${sample.timeUs},${sample.instance},${sample.groupId},${csvField(sample.role)},${sample.state},` +
     `${sample.weightBytes},${sample.kvUsedBytes},${sample.kvFreeBytes},${sample.reserveBytes},` +
     `${sample.loadingBytes},${sample.droppedBytes},${sample.hostKvBytes},${sample.waitingKvBytes},${sample.headKvBytes},` +
-    `${sample.numWaiting},${sample.numRunning},${sample.numSwapped},${sample.numExchanging},` +
+    `${sample.numWaiting},${sample.numRunning},${sample.numSwapped},${sample.numStalled},` +
     `${sample.prefillTokens},${sample.decodeTokens},${sample.busyUs}\n`
   );
 }

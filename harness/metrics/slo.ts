@@ -1,5 +1,5 @@
 import { usPerMs } from '../base/units.ts';
-import type { SloTarget } from '../core/workload.ts';
+import type { SloTarget } from '../domain/workload.ts';
 import type { RequestRow } from './results.ts';
 
 /** What the latencies of one request are made from; times in microseconds, `null` or `undefined` where there is none. */

@@ -1,13 +1,14 @@
+import { decisions } from '../policy/decisions.ts';
 import type {
   ClusterEventKind,
   ClusterEventRecord,
   DecisionRecord,
   InstanceSample,
-  InstanceState,
   MigrationRecord,
   StageRecord,
   TransferRecord,
 } from '../core/observer.ts';
+import type { InstanceState } from '../policy/views.ts';
 import { downtimeUs, quote } from './rows.ts';
 import type { Sink } from './sinks.ts';
 
@@ -18,9 +19,6 @@ const clusterPid = 0;
 const clusterTid = { decisions: 1, events: 2, scaling: 3 } as const;
 /** Tracks of an instance. */
 const instanceTid = { state: 1, steps: 2, transfers: 3, migrations: 4 } as const;
-
-/** Decisions that change the instances that there are, or what they are for. */
-const scalingKinds: ReadonlySet<string> = new Set(['scaleUp', 'drain', 'cancelDrain', 'setRole']);
 
 /** What an instance is after an event that names it. */
 const stateAfter: Readonly<Partial<Record<ClusterEventKind, InstanceState>>> = {
@@ -60,7 +58,7 @@ export class TraceEvents {
   }
 
   stage(record: StageRecord): void {
-    if (!this.#hasRoom(1, record.endedAtUs)) return;
+    if (!this.#reserve(1, record.endedAtUs)) return;
     const { startedAtUs, numRequests, prefillTokens, decodeTokens } = record;
     this.#event(
       `{"ph":"X","name":"${stepName(record)}","cat":"step","pid":${this.#pidOf(record.instance)},"tid":${instanceTid.steps},` +
@@ -75,7 +73,7 @@ export class TraceEvents {
    * from where the bytes leave to where they arrive.
    */
   transfer(record: TransferRecord): void {
-    if (!this.#hasRoom(6, record.endedAtUs)) return;
+    if (!this.#reserve(6, record.endedAtUs)) return;
     this.#numTransfers += 1;
     const id = this.#numTransfers;
     const sender = instanceOf(record.source) ?? instanceOf(record.target);
@@ -101,7 +99,7 @@ export class TraceEvents {
    * A track of the source for each, with the time in which the request stood still inside it, and an arrow to where it arrived.
    */
   migration(record: MigrationRecord): void {
-    if (!this.#hasRoom(8, record.endedAtUs)) return;
+    if (!this.#reserve(8, record.endedAtUs)) return;
     this.#numMigrations += 1;
     const id = this.#numMigrations;
     const { requestId, startedAtUs, stoppedAtUs, endedAtUs, abortReason } = record;
@@ -134,8 +132,9 @@ export class TraceEvents {
 
   /** Dispatches are left out: there is one per request, and the request log has them. */
   decision(record: DecisionRecord): void {
-    if (record.kind === 'dispatch' || !this.#hasRoom(1, record.timeUs)) return;
-    const track = scalingKinds.has(record.kind) ? clusterTid.scaling : clusterTid.decisions;
+    if (record.kind === 'dispatch' || !this.#reserve(1, record.timeUs)) return;
+    const { subject } = decisions[record.kind];
+    const track = subject === 'instances' ? clusterTid.scaling : clusterTid.decisions;
     this.#event(
       `{"ph":"i","name":${quote(`${record.kind}${record.outcome === 'rejected' ? ' (rejected)' : ''}`)},"cat":"decision",` +
         `"s":"p","pid":${clusterPid},"tid":${track},"ts":${record.timeUs},"args":{"policy":${quote(record.policy)},` +
@@ -145,7 +144,7 @@ export class TraceEvents {
 
   clusterEvent(record: ClusterEventRecord): void {
     const { instance, kind, timeUs } = record;
-    if (!this.#hasRoom(1, timeUs)) return;
+    if (!this.#reserve(1, timeUs)) return;
     this.#event(
       `{"ph":"i","name":${quote(kind)},"cat":"cluster","s":"g","pid":${clusterPid},"tid":${clusterTid.events},"ts":${timeUs},` +
         `"args":{"instance":${instance ?? null},"group":${record.groupId ?? null},"detail":${quote(record.detail)}}}`,
@@ -159,7 +158,7 @@ export class TraceEvents {
   /** Events tell most changes of state when they happen, samples the others: of members of a pipeline, of survivors of a fault. */
   sample(sample: InstanceSample): void {
     this.#enter(sample.instance, sample.state, sample.timeUs);
-    if (!this.#hasRoom(3, sample.timeUs)) return;
+    if (!this.#reserve(3, sample.timeUs)) return;
     const counter = `{"ph":"C","pid":${this.#pidOf(sample.instance)},"tid":0,"ts":${sample.timeUs}`;
     this.#event(
       `${counter},"name":"kv bytes","args":{"used":${sample.kvUsedBytes},"free":${sample.kvFreeBytes}}}`,
@@ -170,7 +169,7 @@ export class TraceEvents {
     );
     this.#event(
       `${counter},"name":"requests","args":{"waiting":${sample.numWaiting},"running":${sample.numRunning},` +
-        `"swapped":${sample.numSwapped},"exchanging":${sample.numExchanging}}}`,
+        `"swapped":${sample.numSwapped},"exchanging":${sample.numStalled}}}`,
     );
   }
 
@@ -191,8 +190,8 @@ export class TraceEvents {
     );
   }
 
-  /** All events of a record or none; once it is full it stays full, so that the trace has no holes before its end. */
-  #hasRoom(numEvents: number, timeUs: number): boolean {
+  /** Room for all events of a record or for none; once it is full it stays full, so that the trace has no holes before its end. */
+  #reserve(numEvents: number, timeUs: number): boolean {
     if (this.#numLeftOut > 0 || this.#numEvents + numEvents > this.#maxEvents) {
       this.#numLeftOut += numEvents;
       return false;
@@ -211,7 +210,7 @@ export class TraceEvents {
     const last = this.#states.get(instance);
     if (last?.state === state) return;
     if (last !== undefined) {
-      if (!this.#hasRoom(1, timeUs)) return;
+      if (!this.#reserve(1, timeUs)) return;
       this.#stateSlice(instance, last.state, { sinceUs: last.sinceUs, untilUs: timeUs });
     }
     if (state === 'stopped' || state === 'failed') this.#states.delete(instance);

@@ -6,8 +6,6 @@ import { shownSeed, shownStacks } from '../stacks.ts';
 import { roundForPicture, seconds } from '../thin.ts';
 import type { Stretch, TimeAxis } from './grammar/index.ts';
 
-export type { Stretch } from './grammar/time.ts';
-
 export const numArrivalBins = 80;
 
 export interface ArrivalBin extends Stretch {

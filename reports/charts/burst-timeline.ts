@@ -1,9 +1,10 @@
+import { greatest } from 'd3-array';
 import { formatBytes } from '../../harness/base/units.ts';
 import { formatNumber, listOrExtremes } from '../format.ts';
 import type { Results } from '../load.ts';
 import { isBound, shownSeed, stackLooks, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { binBy, greatest, greatestOf, seconds } from '../thin.ts';
+import { binBy, greatestOf, seconds } from '../thin.ts';
 import { arrivalRates, burstStretches, numArrivalBins, shownCells, timeDomain } from './arrivals.ts';
 import type { ArrivalBin } from './arrivals.ts';
 import { absent, shareOfPoints } from './chart.ts';
@@ -11,8 +12,8 @@ import type { Chart } from './chart.ts';
 import { counts, layer, stackPanels, timeLines, tips } from './grammar/index.ts';
 import type { Look, Panel } from './grammar/index.ts';
 import { memoryPanels } from './memory-panel.ts';
-import { samplesOf } from './samples.ts';
-import type { Sample, Series } from './samples.ts';
+import { samplesOf } from '../samples.ts';
+import type { Sample, Series } from '../samples.ts';
 
 /** Samples of all panels together, and the most that one shows. */
 const allSamples = 800;

@@ -8,8 +8,8 @@ import { absent, shareOfPoints } from './chart.ts';
 import type { Chart } from './chart.ts';
 import { byLook, crossPath, events, lanes, legends, notes, stackPanels, tips } from './grammar/index.ts';
 import type { Look, Panel } from './grammar/index.ts';
-import { changesGroups, membersOf, segmentsOf } from './lanes.ts';
-import type { Segment } from './lanes.ts';
+import { changesGroups, membersOf, segmentsOf } from '../segments.ts';
+import type { Segment } from '../segments.ts';
 
 /** Samples of all lanes together. */
 const allSamples = 12_000;

@@ -10,7 +10,7 @@ import { absent, shareOfPoints } from './chart.ts';
 import type { Chart } from './chart.ts';
 import { byLook, lanes, layer, legends, stackPanels, tips } from './grammar/index.ts';
 import type { Layer, Look, Panel } from './grammar/index.ts';
-import { phaseSegments } from './lanes.ts';
+import { phaseSegments } from '../segments.ts';
 
 /** Migrations of all panels together. */
 const allMigrations = 1200;

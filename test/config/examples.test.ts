@@ -3,7 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { modelWeightBytes } from '../../harness/core/model-shape.ts';
+import { modelWeightBytes } from '../../harness/domain/model-shape.ts';
 import { groupCapacity } from '../../harness/config/capacity.ts';
 import { catalogNames } from '../../harness/config/catalog.ts';
 import { configJsonSchema, loadConfig } from '../../harness/config/index.ts';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EventQueue } from '../../harness/core/events.ts';
-import { Fabric, Link, type Transfer } from '../../harness/core/fabric.ts';
+import { EventQueue } from '../../harness/core/state/events.ts';
+import { Fabric, Link, type Transfer } from '../../harness/core/state/fabric.ts';
 import type { TransferKind } from '../../harness/core/observer.ts';
 
 /** 1 byte a microsecond and no latency: bytes are microseconds. */

@@ -1,5 +1,5 @@
 import type { Rng } from '../../harness/base/rng.ts';
-import type { RequestClass } from '../../harness/core/workload.ts';
+import type { RequestClass } from '../../harness/domain/workload.ts';
 import { RequestOutcomes } from '../../harness/metrics/outcomes.ts';
 import type { ComparedCell } from '../../harness/metrics/paired-run.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { kvCellBytes } from '../../harness/core/model-shape.ts';
+import { kvCellBytes } from '../../harness/domain/model-shape.ts';
 import { PagedKv } from '../../harness/model/paged-kv.ts';
 import { ops, tinyShape } from './support.ts';
 

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkPolicy } from '../../harness/conformance/check-policy.ts';
 import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
-import type { RequestSpec } from '../../harness/core/workload.ts';
+import type { RequestSpec } from '../../harness/domain/workload.ts';
 import type { PolicyDefinition, RequestClass } from '../../harness/policy/index.ts';
 import { chiron } from '../../policies/chiron/chiron.ts';
 import { policies } from '../../policies/index.ts';

@@ -5,7 +5,7 @@ import type {
   Decision,
   GroupPhase,
   GroupView,
-  MigrateDecision,
+  DecisionOf,
   Policy,
   RequestStatus,
   RequestView,
@@ -60,7 +60,7 @@ function moves(policy: Policy, groups: readonly GroupView[]): [number, number][]
   ]);
 }
 
-function migrations(decisions: readonly Decision[] | undefined): MigrateDecision[] {
+function migrations(decisions: readonly Decision[] | undefined): DecisionOf<'migrate'>[] {
   return (decisions ?? []).filter((decision) => decision.kind === 'migrate');
 }
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { charts } from '../../reports/charts/index.ts';
 import { faultWords } from '../../reports/faults.ts';
-import { membersOf, segmentsOf } from '../../reports/charts/lanes.ts';
+import { membersOf, segmentsOf } from '../../reports/segments.ts';
 import { doneCells } from '../../reports/load.ts';
 import type { DoneCell, Results } from '../../reports/load.ts';
 import { situations, syntheticResults, valuesIn } from './fixtures.ts';

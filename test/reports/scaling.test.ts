@@ -5,8 +5,8 @@ import { Fragmentation } from '../../harness/metrics/fragmentation.ts';
 import type { DecisionRow, TimeseriesRow } from '../../harness/metrics/results.ts';
 import { frontierOf } from '../../reports/charts/cost-attainment.ts';
 import { charts } from '../../reports/charts/index.ts';
-import { phaseSegments } from '../../reports/charts/lanes.ts';
-import { openRequests } from '../../reports/charts/open-requests.ts';
+import { phaseSegments } from '../../reports/segments.ts';
+import { openRequests } from '../../reports/open-requests.ts';
 import { byTime, fleetSteps, Phases } from '../../reports/fleet.ts';
 import { fragmentationOf, freeMemoryOf, kvBytesPerToken } from '../../reports/free-memory.ts';
 import { doneCells } from '../../reports/load.ts';
@@ -42,7 +42,7 @@ describe('instances over time', () => {
     const cell = cellOf('chiron');
     const phases = new Phases([cell]);
     const steps = fleetSteps(cell, phases);
-    for (const rows of byTime(cell.timeseries)) {
+    for (const rows of byTime(cell.timeseries).values()) {
       const step = steps.findLast(({ timeUs }) => timeUs <= rows[0]!.time_us)!;
       const there = rows.filter(({ state }) => state !== 'stopped' && state !== 'failed');
       expect(step.total).toBe(there.length);
@@ -301,7 +301,7 @@ function sampleOf(row: Pick<TimeseriesRow, 'kv_used_bytes' | 'kv_free_bytes' | '
     numWaiting: 0,
     numRunning: 0,
     numSwapped: 0,
-    numExchanging: 0,
+    numStalled: 0,
     prefillTokens: 0,
     decodeTokens: 0,
     busyUs: 0,

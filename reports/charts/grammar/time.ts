@@ -49,15 +49,13 @@ export function timeLine(rows: Rows, y: string, look: Partial<MarkDef>): Layer {
 /** Areas stacked on each other in the order of the looks, the first at the bottom. */
 export function timeAreas(rows: Rows, { y, by, looks }: OverTime): Layer {
   const { order, transform } = orderOf(by, looks);
-  return {
-    ...layer({ type: 'area', interpolate: 'step-after', clip: true }, rows, {
-      x: { field: 's' },
-      y: { field: y, type: 'quantitative', stack: 'zero' },
-      color: byLook(by, looks, legends.areas).color,
-      order,
-    }),
-    transform,
-  };
+  const area = layer({ type: 'area', interpolate: 'step-after', clip: true }, rows, {
+    x: { field: 's' },
+    y: { field: y, type: 'quantitative', stack: 'zero' },
+    color: byLook(by, looks, legends.areas).color,
+    order,
+  });
+  return { ...area, transform };
 }
 
 /** Tints bursts behind the other layers. */

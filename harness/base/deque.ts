@@ -1,4 +1,7 @@
-/** Double-ended queue over a ring buffer: O(1) at both ends, indexable; in the middle as far as the nearer end. */
+/**
+ * Double-ended queue over a ring buffer: O(1) at both ends and by index; inserting or removing in the middle
+ * moves the items up to the nearer end.
+ */
 export class Deque<T> {
   #items: (T | undefined)[] = Array.from({ length: 16 }, () => undefined);
   #head = 0;
@@ -35,7 +38,7 @@ export class Deque<T> {
     return item;
   }
 
-  /** Puts the item at `index`, from 0 to `length`. */
+  /** Inserts the item at `index`, from 0 to `length`. */
   insertAt(index: number, item: T): void {
     if (index < this.#length / 2) {
       this.pushFront(item);
@@ -46,17 +49,18 @@ export class Deque<T> {
     }
   }
 
-  /** Whether the item was there. */
+  /** Removes the first occurrence of the item and returns whether there was one. */
   remove(item: T): boolean {
     for (let index = 0; index < this.#length; index += 1) {
       if (this.at(index) !== item) continue;
-      this.#removeAt(index);
+      this.removeAt(index);
       return true;
     }
     return false;
   }
 
-  #removeAt(index: number): void {
+  /** Takes out the item at `index`, from 0 to `length - 1`. */
+  removeAt(index: number): void {
     if (index < this.#length / 2) {
       for (let at = index; at > 0; at -= 1) this.#swap(at, at - 1);
       this.popFront();

@@ -1,15 +1,15 @@
 import { Deque } from '../base/deque.ts';
-import { ClusterWindow } from '../core/cluster-window.ts';
-import { InstanceGroup } from '../core/group.ts';
-import { ReportedGroup, ReportedInstance } from '../core/load/reported-group.ts';
-import { ReportedList, RequestReport } from '../core/load/reported-list.ts';
-import { HeldQueue } from '../core/held-queue.ts';
-import { Instance } from '../core/instance.ts';
-import { Request } from '../core/request.ts';
+import { ClusterWindow } from '../core/state/load/cluster-window.ts';
+import { InstanceGroup } from '../core/state/group.ts';
+import { ReportedGroup, ReportedInstance } from '../core/state/load/reported-group.ts';
+import { ReportedList, RequestReport } from '../core/state/load/reported-list.ts';
+import { HeldQueue } from '../core/state/held-queue.ts';
+import { Instance } from '../core/state/instance.ts';
+import { Request } from '../core/state/request.ts';
 import type { Policy } from '../policy/index.ts';
 import type { ClusterView, GroupView, InstanceView, RequestView } from '../policy/views.ts';
 
-/** Everything that a view promises; the compiler keeps these lists whole. */
+/** All keys that a view promises; the compiler keeps these lists complete. */
 const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   id: true,
   className: true,
@@ -28,6 +28,11 @@ const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   migratesTo: true,
 };
 
+/** Of a request's status, whatever else the core's state has. */
+const statusKeys = allowed('kind reason');
+
+const statusRules: Rules = { name: 'a status', keys: statusKeys };
+
 const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   id: true,
   phase: true,
@@ -36,7 +41,7 @@ const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   waiting: true,
   running: true,
   swapped: true,
-  exchanging: true,
+  stalled: true,
   limits: true,
   totalBlocks: true,
   freeBlocks: true,
@@ -60,7 +65,7 @@ const instanceKeys: Readonly<Record<keyof InstanceView, true>> = {
   totalCells: true,
   usedCells: true,
   hostKvBytes: true,
-  hostMemoryBytes: true,
+  hardware: true,
 };
 
 const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {
@@ -78,7 +83,7 @@ const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {
 
 const heldKeys = allowed('length at ofClass');
 
-/** Of arrays only what reads; a sort or a reverse in place would reorder the core's own queues. */
+/** Array members that only read. Sorting or reversing in place would reorder the core's own queues. */
 const listKeys = allowed(
   'length at concat entries every filter find findIndex findLast findLastIndex flatMap flat forEach includes indexOf join keys lastIndexOf map reduce reduceRight slice some toReversed toSorted toSpliced values with',
 );
@@ -88,37 +93,53 @@ function allowed(names: string): Readonly<Record<string, true>> {
 }
 
 /**
- * The policy with every argument behind a wall: writing to a view, or reading what the contract does not promise (a
- * request's true output length above all), throws a `TypeError` that says so.
+ * Wraps a policy so that every argument is guarded: writing to a view, or reading a property that the
+ * contract does not promise (above all a request's true output length), throws a `TypeError` that says so.
  */
 export function withGuardedViews(policy: Policy): Policy {
   return new Proxy(policy, {
     get(target, key) {
       const ask: unknown = Reflect.get(target, key, target);
       if (typeof ask !== 'function') return ask;
-      return (...args: readonly unknown[]): unknown => Reflect.apply(ask, target, args.map(guard));
+      return (...args: readonly unknown[]): unknown =>
+        Reflect.apply(
+          ask,
+          target,
+          args.map((arg) => guard(arg)),
+        );
     },
   });
 }
 
-/** One wall per object, and a wall is its own, so that a policy may compare views by identity. */
-const walls = new WeakMap<object, object>();
-/** What is behind each wall, for lists that are asked for it (`includes`, `indexOf`). */
-const insides = new WeakMap<object, object>();
+/**
+ * The guard of each object. There is one per object, and a guard maps to itself, so that a policy can compare
+ * views by identity.
+ */
+const guards = new WeakMap<object, object>();
+/**
+ * The object behind each guard, for methods of the core's lists that are given a guarded object (`includes`,
+ * `indexOf`).
+ */
+const originals = new WeakMap<object, object>();
 
-function guard(value: unknown): unknown {
+function guard(value: unknown, rules?: Rules): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  const known = walls.get(value);
+  const known = guards.get(value);
   if (known !== undefined) return known;
-  const wall = createWall(value);
-  walls.set(value, wall);
-  walls.set(wall, wall);
-  insides.set(wall, value);
-  return wall;
+  const proxy = createGuard(value, rules ?? rulesOf(value));
+  guards.set(value, proxy);
+  guards.set(proxy, proxy);
+  originals.set(proxy, value);
+  return proxy;
 }
 
-function createWall(value: object): object {
-  const rules = keysOf(value);
+/** The keys that the contract promises for a view, and what the view is called in an error. */
+interface Rules {
+  readonly name: string;
+  readonly keys: Readonly<Record<string, true>>;
+}
+
+function createGuard(value: object, rules: Rules | undefined): object {
   return new Proxy(value, {
     get(target, key) {
       if (
@@ -130,12 +151,13 @@ function createWall(value: object): object {
         throw new TypeError(`${rules.name} has no "${key}": the contract does not promise it`);
       }
       const inner: unknown = Reflect.get(target, key, target);
-      if (typeof inner !== 'function') return guard(inner);
+      if (typeof inner !== 'function')
+        return guard(inner, rules?.keys === requestKeys ? statusRules : undefined);
       return (...args: readonly unknown[]): unknown => {
-        const handed = args.map(handOver);
-        const result: unknown = Reflect.apply(inner, target, handed);
-        // A new list is the policy's own, and may become part of its answer; what stands in it is not.
-        return Array.isArray(result) ? result.map(guard) : guard(result);
+        const passed = args.map(toOriginal);
+        const result: unknown = Reflect.apply(inner, target, passed);
+        // A new list belongs to the policy and may become part of its answer; only its elements are guarded.
+        return Array.isArray(result) ? result.map((each: unknown) => guard(each)) : guard(result);
       };
     },
     set: refuseWrite,
@@ -144,10 +166,13 @@ function createWall(value: object): object {
   });
 }
 
-/** An argument as a method of the core's own lists may have it. */
-function handOver(arg: unknown): unknown {
+/**
+ * Prepares an argument for a method of the core's own lists: unwraps guarded objects and guards what
+ * callbacks receive.
+ */
+function toOriginal(arg: unknown): unknown {
   if (isCallback(arg)) return guardCallback(arg);
-  return typeof arg === 'object' && arg !== null ? (insides.get(arg) ?? arg) : arg;
+  return typeof arg === 'object' && arg !== null ? (originals.get(arg) ?? arg) : arg;
 }
 
 type Callback = (...args: readonly unknown[]) => unknown;
@@ -156,9 +181,14 @@ function isCallback(value: unknown): value is Callback {
   return typeof value === 'function';
 }
 
-/** What a list hands to a callback (`filter`, `map`, `sort`) is behind the wall as well. */
+/** Guards the arguments that a list passes to a callback (`filter`, `map`, `sort`). */
 function guardCallback(callback: Callback): Callback {
-  return (...args) => Reflect.apply(callback, undefined, args.map(guard));
+  return (...args) =>
+    Reflect.apply(
+      callback,
+      undefined,
+      args.map((arg) => guard(arg)),
+    );
 }
 
 function isIndex(key: string): boolean {
@@ -169,7 +199,7 @@ function refuseWrite(_target: object, key: string | symbol): never {
   throw new TypeError(`a view is read-only: "${String(key)}" cannot be changed; return a decision instead`);
 }
 
-function keysOf(value: object): { name: string; keys: Readonly<Record<string, true>> } | undefined {
+function rulesOf(value: object): Rules | undefined {
   if (isOneOf(value, [Request, RequestReport])) return { name: 'a request', keys: requestKeys };
   if (isOneOf(value, [InstanceGroup, ReportedGroup])) return { name: 'a group', keys: groupKeys };
   if (isOneOf(value, [Instance, ReportedInstance])) return { name: 'an instance', keys: instanceKeys };

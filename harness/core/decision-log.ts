@@ -1,13 +1,6 @@
 import type { Decision } from '../policy/decisions.ts';
-import type { Cluster } from './cluster.ts';
-
-/** Who answered, at which moment. */
-export interface DecisionSource {
-  readonly policy: string;
-  readonly moment: string;
-  /** Where the decision itself does not name the request that it is about (dispatch). */
-  readonly requestId?: number;
-}
+import type { Cluster } from './state/cluster.ts';
+import type { DecisionSource } from './state/decision-source.ts';
 
 /** Writes a decision to the log, applied or refused with `error`. */
 export function logDecision(
@@ -18,10 +11,10 @@ export function logDecision(
 ): void {
   const { kind, reason, ...data } = decision;
   if (error !== undefined) {
-    cluster.numRejectedDecisions += 1;
-    cluster.lastRefusal = `"${kind}" of policy "${source.policy}": ${error}`;
+    cluster.totals.numRejectedDecisions += 1;
+    cluster.totals.lastRefusal = `"${kind}" of policy "${source.policy}": ${error}`;
   }
-  cluster.observer.decision({
+  cluster.effects.observer.decision({
     timeUs: cluster.nowUs,
     policy: source.policy,
     moment: source.moment,

@@ -1,5 +1,6 @@
-import type { LayerRange } from './model-shape.ts';
-import type { RequestSpec } from './workload.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { LayerRange } from '../domain/model-shape.ts';
+import type { RequestSpec } from '../domain/workload.ts';
 
 export type InstanceId = number;
 
@@ -70,8 +71,11 @@ export interface Stage {
  * and the core has no `await`. Every call is made by the core in an order that is the same for every executor.
  */
 export interface Executor {
-  /** Makes an instance: weights of `layers`, of which there may be none yet, plus the resident ones, and `numCells` KV cells. */
-  startInstance(instance: InstanceId, layers: LayerRange, numCells: number): void;
+  /**
+   * Makes an instance: weights of `layers`, of which there may be none yet, plus the resident ones, and `numCells` KV cells.
+   * What its steps take is that of `hardware` where they are not really executed.
+   */
+  startInstance(instance: InstanceId, layers: LayerRange, numCells: number, hardware: Hardware): void;
   /** Frees everything that the instance holds. */
   stopInstance(instance: InstanceId): void;
   /**

@@ -1,21 +1,22 @@
 import { must } from '../base/assert.ts';
 import { PolicyError } from '../base/errors.ts';
 import type { Answer } from '../policy/stack.ts';
-import type { DispatchDecision } from '../policy/decisions.ts';
-import type { PolicyEvent, RequestStatus } from '../policy/views.ts';
-import type { Cluster } from './cluster.ts';
+import { type DecisionOf, type DispatchDecision, fieldsProblem, type Refusal } from '../policy/decisions.ts';
+import type { PolicyEvent } from '../policy/views.ts';
+import type { Cluster } from './state/cluster.ts';
 import { logDecision } from './decision-log.ts';
-import { eventPriority } from './events.ts';
+import { eventPriority } from './state/events.ts';
 import type { EndStatus } from './observer.ts';
-import { recordOf, Request, requestStatus } from './request.ts';
+import { Request } from './state/request.ts';
+import { recordOf } from './state/request-record.ts';
+import type { EndState } from './state/request-state.ts';
 import { freeKv } from './kv/request-memory.ts';
-import { unstall } from './kv/stall.ts';
-import { dropHostCopy } from './kv/swap.ts';
-import type { RequestSpec } from './workload.ts';
+import { cancelSwap } from './kv/swap.ts';
+import type { RequestSpec } from '../domain/workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */
 export function planArrivals(cluster: Cluster): void {
-  const arrivals = cluster.workload.arrivals();
+  const arrivals = cluster.requests.workload.arrivals();
   const planNext = (): void => {
     const { done, value: spec } = arrivals.next();
     if (done === true || spec.arrival.kind !== 'at') return;
@@ -30,113 +31,118 @@ function planArrival(
   timeUs: number,
   before: () => void = () => {},
 ): void {
-  cluster.numPendingArrivals += 1;
-  cluster.events.scheduleCall(timeUs, eventPriority.arrival, () => {
-    cluster.numPendingArrivals -= 1;
+  cluster.requests.numPendingArrivals += 1;
+  cluster.effects.events.scheduleCall(timeUs, eventPriority.arrival, () => {
+    cluster.requests.numPendingArrivals -= 1;
     before();
     arrive(cluster, spec);
   });
 }
 
 function arrive(cluster: Cluster, spec: RequestSpec): void {
-  const requestClass = must(cluster.classes.get(spec.className), `class ${spec.className}`);
-  const request = new Request(spec, requestClass, cluster.nowUs);
-  cluster.live.set(request.id, request);
-  cluster.executor.admitRequest(spec);
-  cluster.hooks.notify({ kind: 'requestArrived', requestId: request.id });
-  if (dispatch(cluster, request, false) !== 'placed') cluster.held.add(request);
+  const requestClass = must(cluster.requests.classes.get(spec.className), `class ${spec.className}`);
+  const request = new Request(spec, requestClass, cluster.effects.events);
+  cluster.requests.live.set(request.id, request);
+  cluster.effects.executor.admitRequest(spec);
+  cluster.effects.notify({ kind: 'requestArrived', requestId: request.id });
+  if (dispatch(cluster, request, false) !== 'placed') request.hold(cluster.requests.held);
 }
 
 /** `class held`: nothing of its class can be placed now. */
-type Placing = 'placed' | 'held' | 'class held';
+type DispatchOutcome = 'placed' | 'held' | 'class held';
 
 /** Asks where the request goes; without an answer, or when that is refused, it is to be held until something has changed. */
-function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Placing {
+function dispatch(cluster: Cluster, request: Request, isRetry: boolean): DispatchOutcome {
   const answer = cluster.stack.dispatch(request, cluster.reports.view);
   if (answer === undefined) return 'held';
   const { value } = answer;
   const error = applyDispatch(cluster, request, answer);
   // A request that goes on being held is logged once, not at every event.
   if (value.kind !== 'hold' || !isRetry) {
-    const source = { policy: answer.policy, moment: 'dispatch', requestId: request.id };
+    const source = { policy: answer.policy, moment: 'dispatch', requestId: request.id } as const;
     logDecision(cluster, source, value, error);
   }
   if (value.kind === 'hold') return value.scope === 'class' ? 'class held' : 'held';
   return error === undefined ? 'placed' : 'held';
 }
 
+/** Carries an answer to `dispatch` out whole, or says why not and changes nothing. */
+type Place<Kind extends DispatchDecision['kind']> = (
+  cluster: Cluster,
+  request: Request,
+  decision: DecisionOf<Kind>,
+) => Refusal<Kind> | undefined;
+
+const places: { readonly [Kind in DispatchDecision['kind']]: Place<Kind> } = {
+  dispatch: place,
+  hold: () => undefined,
+  reject(cluster, request, { reason }) {
+    endRequest(cluster, request, 'rejected', reason);
+    return undefined;
+  },
+};
+
 /** Why the decision was refused. */
 function applyDispatch(
   cluster: Cluster,
   request: Request,
-  answer: Answer<DispatchDecision>,
+  { policy, value: decision }: Answer<DispatchDecision>,
 ): string | undefined {
-  const decision = answer.value;
-  switch (decision.kind) {
-    case 'dispatch': {
-      const group = cluster.group(decision.groupId);
-      if (group?.acceptsRequests !== true) {
-        return group === undefined
-          ? `there is no group ${decision.groupId}`
-          : `group ${group.id} takes no requests`;
-      }
-      cluster.held.remove(request);
-      const wasStarted = request.preemptedAtUs !== undefined;
-      request.status = wasStarted ? requestStatus.preempted : requestStatus.queued;
-      group.adopt(request);
-      group.enqueue(request, wasStarted ? 'front' : 'back');
-      cluster.reports.sent(group);
-      cluster.wake(group);
-      return undefined;
-    }
-    case 'hold':
-      return undefined;
-    case 'reject':
-      endRequest(cluster, request, 'rejected', decision.reason);
-      return undefined;
-    default:
-      throw new PolicyError(
-        answer.policy,
-        'dispatch',
-        `expected { kind: 'dispatch' | 'hold' | 'reject', reason }, got ${JSON.stringify(decision)}`,
-      );
+  if (!Object.hasOwn(places, decision.kind)) {
+    const kinds = Object.keys(places).map((kind) => `'${kind}'`);
+    const got = JSON.stringify(decision);
+    throw new PolicyError(policy, 'dispatch', `expected { kind: ${kinds.join(' | ')}, reason }, got ${got}`);
   }
+  const apply = places[decision.kind] as Place<DispatchDecision['kind']>;
+  return fieldsProblem(decision) ?? apply(cluster, request, decision);
 }
 
-/** The request leaves its group without its KV and is placed anew. */
-export function computeElsewhere(cluster: Cluster, request: Request): void {
-  cluster.groupOf(request)?.release(request);
+/** Puts the request in the queue of a group: at its end, or at the front where it has been started before. */
+function place(
+  cluster: Cluster,
+  request: Request,
+  { groupId }: DecisionOf<'dispatch'>,
+): Refusal<'dispatch'> | undefined {
+  const group = cluster.topology.group(groupId);
+  if (group === undefined) return `there is no group ${groupId}`;
+  if (!group.acceptsRequests) return `group ${group.id} takes no requests`;
+  request.queue(group);
+  cluster.reports.sent(group);
+  cluster.effects.wake(group);
+  return undefined;
+}
+
+/** The request loses its KV and its group, and is computed again wherever it is dispatched to. */
+export function recomputeElsewhere(cluster: Cluster, request: Request): void {
   loseKv(cluster, request);
-  placeAnew(cluster, request);
+  redispatch(cluster, request);
 }
 
-/** A request without KV that has lost its group waits at the cluster to be placed anew. */
-export function placeAnew(cluster: Cluster, request: Request): void {
-  request.groupId = undefined;
-  request.status = requestStatus.held;
-  cluster.held.add(request);
+/** A request without KV that loses its group waits at the cluster to be dispatched again. */
+export function redispatch(cluster: Cluster, request: Request): void {
+  request.hold(cluster.requests.held);
   planRetry(cluster);
 }
 
 /** Held requests are asked about again once everything that happens at this time has happened. */
 export function planRetry(cluster: Cluster): void {
-  if (cluster.held.length === 0 || cluster.isRetryPlanned) return;
-  cluster.isRetryPlanned = true;
-  cluster.events.scheduleCall(cluster.nowUs, eventPriority.wake, () => {
-    cluster.isRetryPlanned = false;
+  if (cluster.requests.held.length === 0 || cluster.requests.isRetryPlanned) return;
+  cluster.requests.isRetryPlanned = true;
+  cluster.effects.events.scheduleCall(cluster.nowUs, eventPriority.wake, () => {
+    cluster.requests.isRetryPlanned = false;
     retryHeld(cluster);
   });
 }
 
 /** The highest priority first, and oldest first in a class; each request once. */
 export function retryHeld(cluster: Cluster): void {
-  for (const queue of cluster.held.queues) {
+  for (const queue of cluster.requests.held.queues) {
     let index = 0;
     for (let left = queue.length; left > 0; left -= 1) {
       const request = queue.at(index);
       if (request === undefined) break;
       if (dispatch(cluster, request, true) === 'class held') break;
-      if (request.isHeld) index += 1;
+      if (request.status.kind === 'held') index += 1;
     }
   }
 }
@@ -146,22 +152,19 @@ export function retryHeld(cluster: Cluster): void {
  * A request in flight ends when its micro-batch comes back (`step-loop.ts`).
  */
 export function endRequest(cluster: Cluster, request: Request, status: EndStatus, reason?: string): void {
-  const group = cluster.groupOf(request);
-  if (group === undefined) cluster.held.remove(request);
-  else {
-    group.release(request);
-    cluster.wake(group);
-  }
-  stopSwap(cluster, request);
+  const group = cluster.topology.groupOf(request);
+  if (group !== undefined) cluster.effects.wake(group);
+  cancelSwap(cluster, request);
   freeKv(cluster, request);
-  request.status = finalStatus(status, reason);
-  cluster.live.delete(request.id);
-  cluster.executor.endRequest(request.id, request.generatedTokens);
-  cluster.numEnded += 1;
-  cluster.observer.requestEnded(recordOf(request, status, cluster.nowUs, reason));
+  request.end(endState(status, reason));
+  cluster.requests.live.delete(request.id);
+  cluster.effects.executor.endRequest(request.id, request.generatedTokens);
+  cluster.totals.numEnded += 1;
+  cluster.totals.generatedTokens += request.generatedTokens;
+  cluster.effects.observer.requestEnded(recordOf(request, { status, reason, nowUs: cluster.nowUs }));
   if (status === 'unfinished') return;
   planFollowers(cluster, request);
-  cluster.hooks.notify(endOf(request, status));
+  cluster.effects.notify(endOf(request, status));
   if (status === 'finished') cancelUnneededBranches(cluster, request);
 }
 
@@ -181,25 +184,19 @@ function endOf(request: Request, status: EndStatus): PolicyEvent {
 
 /** Takes everything of a request's KV away: on devices, in host memory, on its way. */
 export function loseKv(cluster: Cluster, request: Request): void {
-  stopSwap(cluster, request);
+  cancelSwap(cluster, request);
   freeKv(cluster, request);
-  unstall(cluster, request);
   request.computedTokens = 0;
   request.scheduledTokens = 0;
 }
 
-function stopSwap(cluster: Cluster, request: Request): void {
-  for (const transfer of request.swapTransfers.splice(0)) cluster.fabric.cancel(transfer);
-  dropHostCopy(cluster, request);
-}
-
-function finalStatus(status: EndStatus, reason = ''): RequestStatus {
+function endState(status: EndStatus, reason = ''): EndState {
   if (status === 'failed' || status === 'rejected') return { kind: status, reason };
-  return status === 'finished' ? requestStatus.finished : requestStatus.aborted;
+  return { kind: status === 'finished' ? 'finished' : 'aborted' };
 }
 
 function planFollowers(cluster: Cluster, request: Request): void {
-  for (const spec of cluster.workload.followers(request.id)) {
+  for (const spec of cluster.requests.workload.followers(request.id)) {
     const delayUs = spec.arrival.kind === 'after' ? spec.arrival.delayUs : 0;
     planArrival(cluster, spec, cluster.nowUs + delayUs);
   }
@@ -209,11 +206,11 @@ function planFollowers(cluster: Cluster, request: Request): void {
 function cancelUnneededBranches(cluster: Cluster, request: Request): void {
   const { job } = Request.specOf(request);
   if (job === undefined) return;
-  const numFinished = (cluster.finishedBranches.get(job.id) ?? 0) + 1;
-  cluster.finishedBranches.set(job.id, numFinished);
+  const numFinished = (cluster.requests.finishedBranches.get(job.id) ?? 0) + 1;
+  cluster.requests.finishedBranches.set(job.id, numFinished);
   if (numFinished < job.needed) return;
   for (const id of job.branches) {
-    const branch = cluster.live.get(id);
+    const branch = cluster.requests.live.get(id);
     if (branch !== undefined) abort(cluster, branch);
   }
 }
@@ -226,6 +223,6 @@ function abort(cluster: Cluster, request: Request): void {
 
 /** Ends a request whose abort had to wait for its steps. */
 export function endIfAborted(cluster: Cluster, request: Request): void {
-  if (!request.isAbortWanted || request.isInFlight || !cluster.live.has(request.id)) return;
+  if (!request.isAbortWanted || request.isInFlight || !cluster.requests.live.has(request.id)) return;
   endRequest(cluster, request, 'aborted', 'enough branches finished');
 }

@@ -1,3 +1,7 @@
+import type { DecisionKind } from '../policy/decisions.ts';
+import type { DecidingMoment } from '../policy/moments.ts';
+import type { InstanceState } from '../policy/views.ts';
+
 /**
  * What the core tells whoever records a run. Calls are synchronous and in order of virtual time; a
  * record is the observer's to keep.
@@ -59,22 +63,13 @@ export interface StageRecord {
 export interface DecisionRecord {
   readonly timeUs: number;
   readonly policy: string;
-  readonly moment: string;
-  readonly kind: string;
+  readonly moment: DecidingMoment;
+  readonly kind: DecisionKind;
   readonly data: Readonly<Record<string, unknown>>;
   readonly reason: string;
   readonly outcome: 'applied' | 'rejected';
   readonly error?: string;
 }
-
-export type InstanceState =
-  | 'provisioning'
-  | 'loading'
-  | 'warming-up'
-  | 'ready'
-  | 'draining'
-  | 'stopped'
-  | 'failed';
 
 export interface InstanceSample {
   readonly timeUs: number;
@@ -99,7 +94,7 @@ export interface InstanceSample {
   readonly numWaiting: number;
   readonly numRunning: number;
   readonly numSwapped: number;
-  readonly numExchanging: number;
+  readonly numStalled: number;
   /** Since the last sample. */
   readonly prefillTokens: number;
   readonly decodeTokens: number;

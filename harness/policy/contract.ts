@@ -1,41 +1,23 @@
 import type { z } from 'zod';
-import type { Hardware } from '../core/hardware.ts';
-import type { ModelShape } from '../core/model-shape.ts';
-import type { RequestClass } from '../core/workload.ts';
+import type { Hardware } from '../domain/hardware.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
+import type { RequestClass } from '../domain/workload.ts';
 import type { Rng } from '../base/rng.ts';
 import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
-import type { Decision, DispatchDecision, Limits } from './decisions.ts';
+import type { Capabilities } from './capabilities.ts';
+import type { Decision, DispatchDecision } from './decisions.ts';
+import type { Limits } from './limits.ts';
 
 /** The family that a report files a policy under; a dispatcher belongs to none (`support`). */
 export type PolicyFamily = 'kv-centric' | 'parameter-centric' | 'autoscaling' | 'bound' | 'support' | 'other';
-
-/**
- * What a policy can do. The core asks for these, never for names, and a stack that cannot serve its
- * configuration is refused before anything has run (`harness/spec`).
- */
-export interface Capabilities {
-  /** Chooses a group for every request. */
-  readonly dispatches?: boolean;
-  /** Answers memory pressure by giving up running requests in these ways. */
-  readonly preempts?: readonly ('recompute' | 'swap')[];
-  /** Merges groups: asked to, by memory pressure, before a request fails that is too large for its group. */
-  readonly dropsParameters?: boolean;
-  /** Bound, not a policy: instances get as much KV memory as the load asks for. */
-  readonly unlimitedMemory?: boolean;
-  /** Moves requests from group to group. */
-  readonly migrates?: boolean;
-  /** Starts and drains instances. */
-  readonly scales?: boolean;
-  /** Asks for true output lengths (`PolicyDeps.trueOutputTokens`); every report says so. */
-  readonly isOracle?: boolean;
-}
 
 /** What `create` gets besides its parameters. */
 export interface PolicyDeps {
   /** A stream of the policy's own: drawing from it never shifts the workload. */
   readonly rng: Rng;
   readonly model: ModelShape;
-  readonly hardware: Hardware;
+  /** Of an instance that is started; one that exists has its own (`InstanceView.hardware`). */
+  readonly startHardware: Hardware;
   readonly blockSizeTokens: number;
   /** Classes of requests with their priorities and targets. */
   readonly classes: readonly RequestClass[];

@@ -1,11 +1,12 @@
 /** The whole of what a policy author imports. */
-export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../core/model-shape.ts';
-export type { RequestClass, SloTarget } from '../core/workload.ts';
+export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../domain/model-shape.ts';
+export type { Hardware } from '../domain/hardware.ts';
+export type { RequestClass, SloTarget } from '../domain/workload.ts';
+export type { Capabilities } from './capabilities.ts';
 export { definePolicy } from './contract.ts';
 export { defaultMigration } from './decisions.ts';
 export type {
   BatchView,
-  Capabilities,
   MicroBatchPlan,
   Policy,
   PolicyDefinition,
@@ -14,24 +15,13 @@ export type {
   StageTiming,
 } from './contract.ts';
 export type {
-  CancelDrainDecision,
-  CancelRestoreDecision,
   Decision,
+  DecisionKind,
+  DecisionOf,
   DispatchDecision,
-  DrainDecision,
-  DropDecision,
-  HoldDecision,
   KvTransition,
   Limits,
-  MigrateDecision,
   MigrationProtocol,
-  PreemptDecision,
-  RestoreDecision,
-  ScaleUpDecision,
-  SetLimitsDecision,
-  SetRoleDecision,
-  SwapInDecision,
-  WaitDecision,
 } from './decisions.ts';
 export type {
   ClusterView,

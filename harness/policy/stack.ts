@@ -1,5 +1,6 @@
 import { messageOf, PolicyError } from '../base/errors.ts';
-import type { BatchView, Capabilities, MicroBatchPlan, Policy, StageTiming } from './contract.ts';
+import type { Capabilities } from './capabilities.ts';
+import type { BatchView, MicroBatchPlan, Policy, StageTiming } from './contract.ts';
 import {
   checkCount,
   checkDispatch,
@@ -10,7 +11,9 @@ import {
   checkStats,
   nonEmpty,
 } from './check-answer.ts';
-import type { Decision, DispatchDecision, Limits } from './decisions.ts';
+import type { Decision, DispatchDecision } from './decisions.ts';
+import type { Limits } from './limits.ts';
+import type { Moment } from './moments.ts';
 import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
 
 /** One policy of a stack, made and ready to be asked. */
@@ -32,8 +35,6 @@ export interface Answer<T> {
   readonly value: T;
 }
 
-type Moment = Exclude<keyof Policy, 'tickUs'>;
-
 /**
  * Policies asked in order until one answers. Whatever a policy throws becomes a `PolicyError` with its name, the moment
  * and what it was asked about, so that it fails its own cell and no other.
@@ -41,7 +42,8 @@ type Moment = Exclude<keyof Policy, 'tickUs'>;
 export class PolicyStack {
   readonly members: readonly StackMember[];
   readonly #guard: CallGuard;
-  readonly #byMoment: Readonly<Record<Moment, readonly StackMember[]>>;
+  /** Has every moment of the contract, and so keeps the union of moments complete. */
+  readonly #byMoment: Readonly<Record<Exclude<keyof Policy, 'tickUs'>, readonly StackMember[]>>;
 
   constructor(members: readonly StackMember[], guard: CallGuard) {
     for (const member of members) checkTicks(member);

@@ -1,4 +1,4 @@
-import type { InstanceState } from '../core/observer.ts';
+import type { Hardware } from '../domain/hardware.ts';
 import type { Limits } from './decisions.ts';
 
 /** Read-only windows on the core's state. They hold ids and numbers, and never a request's true output length. */
@@ -55,6 +55,15 @@ export interface ViewList<T> extends Iterable<T> {
   at(index: number): T | undefined;
 }
 
+export type InstanceState =
+  | 'provisioning'
+  | 'loading'
+  | 'warming-up'
+  | 'ready'
+  | 'draining'
+  | 'stopped'
+  | 'failed';
+
 export interface InstanceView {
   readonly id: number;
   readonly state: InstanceState;
@@ -66,7 +75,8 @@ export interface InstanceView {
   readonly totalCells: number;
   readonly usedCells: number;
   readonly hostKvBytes: number;
-  readonly hostMemoryBytes: number;
+  /** What it runs on. */
+  readonly hardware: Hardware;
 }
 
 export interface StageView {
@@ -106,8 +116,8 @@ export interface GroupView {
   readonly running: ViewList<RequestView>;
   /** Requests whose KV is in host memory or on its way there or back. */
   readonly swapped: ViewList<RequestView>;
-  /** Stalled requests whose KV is on its way to this group, or waits to follow its layers. */
-  readonly exchanging: ViewList<RequestView>;
+  /** Requests that are in no step until their KV is where the layers are: it follows them, or comes with the last stage of a migration. */
+  readonly stalled: ViewList<RequestView>;
   readonly limits: Limits;
   /** KV blocks that the group can hold: the minimum over its members. */
   readonly totalBlocks: number;

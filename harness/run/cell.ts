@@ -3,7 +3,7 @@ import { wallClockUs } from '../base/clock.ts';
 import { messageOf, PolicyError } from '../base/errors.ts';
 import { createRng } from '../base/rng.ts';
 import { runCluster } from '../core/run.ts';
-import type { RequestSpec, Workload } from '../core/workload.ts';
+import type { RequestSpec, Workload } from '../domain/workload.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks } from '../metrics/sinks.ts';
@@ -12,7 +12,8 @@ import { PolicyStack, type StackMember } from '../policy/stack.ts';
 import type { EngineSpec } from '../config/index.ts';
 import { buildWorkload } from '../../workloads/index.ts';
 import type { CallGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
-import { type CellExecutor, createExecutor } from './create-executor.ts';
+import type { CellExecutor } from './cell-executor.ts';
+import { createExecutor } from './create-executor.ts';
 import { loadPolicy } from './load-policy.ts';
 
 export interface CellIo {
@@ -147,7 +148,7 @@ async function createStack(job: CellJob, workload: Workload, guard: CallGuard): 
     const deps = {
       rng: createRng(job.seed, `policy/${name}`),
       model: config.model,
-      hardware: config.cluster.hardware,
+      startHardware: config.cluster.hardware,
       blockSizeTokens: config.engine.blockSizeTokens,
       classes: config.classes,
       ...(capabilities.isOracle === true ? { trueOutputTokens: trueLengths(workload) } : {}),

@@ -5,7 +5,7 @@ import { MeasuredExecutor } from '../executors/measured.ts';
 import { describeFailure, type TokenCheck, verifyTokens } from '../executors/verify.ts';
 import { fileSinks } from '../metrics/sinks.ts';
 import type { CellJob } from './cell-job.ts';
-import type { CellExecutor } from './create-executor.ts';
+import type { CellExecutor } from './cell-executor.ts';
 
 /** A token that the run generated is not what the model says: some KV or weights were not what they should have been. */
 export class TokenCheckError extends Error {

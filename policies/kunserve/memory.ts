@@ -1,36 +1,44 @@
 import {
+  type Hardware,
   heldWeightBytes,
   kvCellBytes,
   layerWeightBytes,
   type PolicyDeps,
 } from '../../harness/policy/index.ts';
 
-/** What the memory of this model on this hardware comes to. */
+/** Sizes that follow from the model, and from the hardware of the instances asked about. */
 export interface MemoryUnits {
-  /** Weights of all layers: what one dropped copy frees (embedding and output head stay on every instance). */
+  /**
+   * Bytes of the weights of all layers: what dropping one copy frees. Embedding and output head stay on every
+   * instance.
+   */
   readonly copyBytes: number;
-  /** KV of one block of tokens in all layers. */
+  /** Bytes of the KV of one block of tokens in all layers. */
   readonly blockBytes: number;
-  /** KV cells (one layer of a block) of an instance that holds the whole model. */
-  readonly undroppedCells: number;
-  /** KV blocks of a pipeline of so many instances, its layers divided evenly. */
-  readonly pipelineBlocks: (numInstances: number) => number;
+  /** Returns the KV cells of an instance on this hardware that holds the whole model. A cell is one layer of one block. */
+  readonly undroppedCells: (hardware: Hardware) => number;
+  /** Returns the KV blocks that a pipeline of instances on this hardware can hold if its layers are divided evenly. */
+  readonly pipelineBlocks: (members: readonly Hardware[]) => number;
 }
 
-export function memoryUnits({ model, hardware, blockSizeTokens }: PolicyDeps): MemoryUnits {
+export function memoryUnits({
+  model,
+  blockSizeTokens,
+}: Pick<PolicyDeps, 'model' | 'blockSizeTokens'>): MemoryUnits {
   const { numLayers } = model;
   const cellBytes = kvCellBytes(model, blockSizeTokens);
-  const cellsBeside = (numHeldLayers: number): number => {
+  const cellsBeside = (numHeldLayers: number, hardware: Hardware): number => {
     const kvBytes = hardware.memoryBytes - hardware.reserveBytes - heldWeightBytes(model, numHeldLayers);
     return Math.max(0, Math.floor(kvBytes / cellBytes));
   };
   return {
     copyBytes: numLayers * layerWeightBytes(model),
     blockBytes: numLayers * cellBytes,
-    undroppedCells: cellsBeside(numLayers),
-    pipelineBlocks: (numInstances) => {
-      const mostLayers = Math.ceil(numLayers / numInstances);
-      return Math.floor(cellsBeside(mostLayers) / mostLayers);
+    undroppedCells: (hardware) => cellsBeside(numLayers, hardware),
+    pipelineBlocks: (members) => {
+      const mostLayers = Math.ceil(numLayers / members.length);
+      const cells = members.map((hardware) => cellsBeside(mostLayers, hardware));
+      return Math.floor(Math.min(...cells) / mostLayers);
     },
   };
 }

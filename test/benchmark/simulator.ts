@@ -1,10 +1,10 @@
 import { wallClockUs } from '../../harness/base/clock.ts';
 import { createRng } from '../../harness/base/rng.ts';
 import { enginePresets } from '../../harness/core/engine.ts';
-import type { Hardware } from '../../harness/core/hardware.ts';
-import type { ModelShape } from '../../harness/core/model-shape.ts';
+import type { Hardware } from '../../harness/domain/hardware.ts';
+import type { ModelShape } from '../../harness/domain/model-shape.ts';
 import { runCluster } from '../../harness/core/run.ts';
-import type { RequestSpec, Workload } from '../../harness/core/workload.ts';
+import type { RequestSpec, Workload } from '../../harness/domain/workload.ts';
 import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import { nullSinks } from '../../harness/metrics/sinks.ts';
@@ -113,7 +113,7 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
   const { numInstances, numRequests, memoryBytes = device.memoryBytes } = benchmarkCase;
   const hardware = { ...device, memoryBytes };
   const recorder = new CellRecorder({ classes, openSink: nullSinks, maxTraceEvents: 0 });
-  const deps = { rng: createRng(1, 'policy'), model, hardware, blockSizeTokens: 16, classes };
+  const deps = { rng: createRng(1, 'policy'), model, startHardware: hardware, blockSizeTokens: 16, classes };
   const stack = new PolicyStack(
     [policies['round-robin'], policies.recompute].map((definition) => ({
       name: definition.name,
@@ -137,7 +137,7 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
     limits: { maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0, admits: true },
     workload: poisson(benchmarkCase),
     stack,
-    executor: new SimulatedExecutor(model, hardware),
+    executor: new SimulatedExecutor(model),
     observer: recorder,
     sampleIntervalUs: 1e6,
     faults: [],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RequestSpec, Workload } from '../../harness/core/workload.ts';
+import type { RequestSpec, Workload } from '../../harness/domain/workload.ts';
 import { scaleModel } from '../../harness/config/index.ts';
 import { load, validText } from './support.ts';
 

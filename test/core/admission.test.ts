@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Admission, EnginePreset } from '../../harness/core/engine.ts';
 import { blockSizeTokens, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
-import type { RequestSpec } from '../../harness/core/workload.ts';
+import type { RequestSpec } from '../../harness/domain/workload.ts';
 import type { ClusterView, Limits } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { buildWorkload, workloadSourceSchema } from '../../workloads/index.ts';
+import * as fc from '../fast-check.ts';
 import { policyOf } from './policy-of.ts';
 import { scripted } from './scripted.ts';
 

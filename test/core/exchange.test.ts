@@ -87,11 +87,11 @@ describe('moving back', () => {
     const intruders: number[] = [];
     let numIntoOther = 0;
     const watch = ({ groups }: ClusterView) => {
-      for (const { id, phase, running, exchanging } of groups) {
-        const ids = [...running, ...exchanging].map((each) => each.id);
+      for (const { id, phase, running, stalled } of groups) {
+        const ids = [...running, ...stalled].map((each) => each.id);
         const before = members.get(id);
         if (phase === 'draining') intruders.push(...ids.filter((each) => before?.has(each) === false));
-        if (phase === 'serving') numIntoOther = Math.max(numIntoOther, exchanging.length);
+        if (phase === 'serving') numIntoOther = Math.max(numIntoOther, stalled.length);
         members.set(id, new Set(ids));
       }
     };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { blockSizeTokens, request, runTiny, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
 import type { Fault } from '../../harness/core/groups/fault.ts';
-import { kvCellBytes } from '../../harness/core/model-shape.ts';
+import { kvCellBytes } from '../../harness/domain/model-shape.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';
 import { decide, drop, migrate, scripted } from './scripted.ts';

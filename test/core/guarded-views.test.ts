@@ -110,6 +110,10 @@ test.each([
     'the true length of a request by id',
     (view: ClusterView) => Reflect.get(view.request(0) ?? {}, 'outputTokens'),
   ],
+  [
+    'what the state of a running request holds',
+    (view: ClusterView) => Reflect.get(view.groups[0]?.running.at(0)?.status ?? {}, 'migration'),
+  ],
   ['a queue of the core', (view: ClusterView) => Reflect.get(view.held, 'queues')],
   ['a queue of a class', (view: ClusterView) => Reflect.get(view.held.ofClass('default'), 'pushBack')],
   ['counters', (view: ClusterView) => Object.assign(view.groups[0]?.counters ?? {}, { numSteps: 0 })],

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Deque } from '../../harness/base/deque.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
-import type { RequestClass } from '../../harness/core/workload.ts';
+import type { RequestClass } from '../../harness/domain/workload.ts';
 import type { Decision, DispatchDecision, Policy } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';

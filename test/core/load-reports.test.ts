@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
-import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
+import type { LoadReporting } from '../../harness/core/state/load/load-reports.ts';
 import type { ClusterView, Policy, PolicyDefinition } from '../../harness/policy/index.ts';
-import { StuckError } from '../../harness/core/run.ts';
+import { StuckError } from '../../harness/core/run-errors.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf, withParams } from './policy-of.ts';
 import { scripted } from './scripted.ts';

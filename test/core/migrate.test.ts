@@ -196,7 +196,7 @@ describe('a migration is refused', () => {
     [
       'without stages',
       migrate(2000, [0, 1], { kind: 'live', maxStages: 0, lastStageBlocks: 1 }),
-      'maxStages and lastStageBlocks must be 1 or more: {"kind":"live","maxStages":0,"lastStageBlocks":1}',
+      'protocol.maxStages must be an integer of at least 1, got 0',
     ],
   ])('%s', (_what, act, error) => {
     expect(refusals([act])).toEqual([error]);

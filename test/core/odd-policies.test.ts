@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { StuckError } from '../../harness/core/run.ts';
+import { StuckError } from '../../harness/core/run-errors.ts';
 import { PolicyError } from '../../harness/base/errors.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import { definePolicy, type Policy } from '../../harness/policy/index.ts';
@@ -78,8 +78,8 @@ describe('policies that do unusual things', () => {
   it.each([
     ['a fraction of a token', { maxBatchTokens: 1.5 }, /maxBatchTokens must be an integer/],
     ['an undefined limit', { admits: undefined }, /admits must be true or false/],
-    ['an unknown limit', { maxTokens: 3 }, /no limit "maxTokens"/],
-    ['no object', 7, /expected limits, got 7/],
+    ['an unknown limit', { maxTokens: 3 }, /limits has no "maxTokens"; there are maxRunning, /],
+    ['no object', 7, /limits must be an object, got 7/],
   ])('limits are checked: %s', (_, limits, message) => {
     const wrong = policyOf({ limits: () => limits as object });
     const run = () => runTiny({ specs, policies: [leastLoaded, wrong, recompute] });

@@ -8,8 +8,8 @@ import {
 } from '../../harness/conformance/tiny-cluster.ts';
 import type { InstanceId, MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
 import { ownAttention } from '../../harness/core/kv/remote-attention.ts';
-import { StepBatch } from '../../harness/core/step-batch.ts';
-import { InstanceGroup } from '../../harness/core/group.ts';
+import { StepBatch } from '../../harness/core/state/step-batch.ts';
+import { KvLayout } from '../../harness/core/state/kv-layout.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
 import { policies } from '../../policies/index.ts';
@@ -158,7 +158,8 @@ function batchOf(pastTokens: number, numRemote: number): MicroBatch {
 }
 
 describe('what the simulator charges', () => {
-  const executor = new SimulatedExecutor(tinyModel, tinyHardware(20));
+  const executor = new SimulatedExecutor(tinyModel);
+  for (const instance of [0, 1]) executor.startInstance(instance, stage.layers, 20, tinyHardware(20));
   const remoteUs = (batch: MicroBatch): number =>
     batch.remote.reduce((sum, each) => sum + executor.attentionUs(batch, stage, each), 0);
 
@@ -182,11 +183,9 @@ describe('what the simulator charges', () => {
 
 it('attention that is all elsewhere leaves exactly nothing to the stage, however many owners share its layers', () => {
   const numLayers = 7;
-  const clock = { nowUs: 0 };
-  const limits = { maxRunning: 1, maxBatchTokens: 1, watermarkRatio: 0, admits: true };
-  const group = new InstanceGroup({ id: 0, clock, parts: [], blockSizeTokens: 16, limits });
+  const hooks = { stageEnded: () => undefined, cameBack: () => undefined };
   for (let pairs = 1; pairs < 200; pairs += 1) {
-    const batch = new StepBatch(group, () => undefined);
+    const batch = new StepBatch(new KvLayout([]), hooks);
     batch.attentionPairs = pairs + 1000;
     batch.decodeContextTokens = 1000;
     batch.contextTokens = 1000 + pairs;

@@ -26,7 +26,7 @@ export const restless = definePolicy({
       return back === undefined ? [] : [{ kind: 'swapIn', requestId: back.id, reason: 'if there is room' }];
     },
     onMemoryPressure: (group) => {
-      const idle = [...group.running, ...group.exchanging].filter(({ isInFlight }) => !isInFlight);
+      const idle = [...group.running, ...group.stalled].filter(({ isInFlight }) => !isInFlight);
       const victim = idle[rng.integer(idle.length + 1)];
       if (victim === undefined) return undefined;
       const give = { kind: 'preempt', requestId: victim.id, mode: 'recompute', reason: 'the die' } as const;
@@ -83,11 +83,11 @@ function cancelSome(view: ClusterView): Decision[] {
 
 /** Requests in any state, to groups in any phase: half of this is refused. */
 function migrateSome(view: ClusterView, rng: Rng): Decision[] {
-  const requests = view.groups.flatMap(({ waiting, running, swapped, exchanging }) => [
+  const requests = view.groups.flatMap(({ waiting, running, swapped, stalled }) => [
     ...[...waiting].slice(0, 1),
     ...running,
     ...swapped,
-    ...[...exchanging].slice(0, 1),
+    ...[...stalled].slice(0, 1),
   ]);
   return Array.from({ length: 1 + rng.integer(3) }, () => ({
     kind: 'migrate',

@@ -57,8 +57,7 @@ export function restore(atUs: number, running: 'finish' | 'move-back' = 'move-ba
     decide: ({ groups }) =>
       groups
         .filter(
-          ({ phase, stages, exchanging }) =>
-            phase === 'serving' && stages.length > 1 && exchanging.length === 0,
+          ({ phase, stages, stalled }) => phase === 'serving' && stages.length > 1 && stalled.length === 0,
         )
         .map(({ id }) => ({ kind: 'restore', groupId: id, running, reason: 'script' })),
   };

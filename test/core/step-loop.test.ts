@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PolicyError } from '../../harness/base/errors.ts';
-import { StuckError } from '../../harness/core/run.ts';
+import { StuckError } from '../../harness/core/run-errors.ts';
 import type { Decision, Policy } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';

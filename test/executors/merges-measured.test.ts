@@ -74,7 +74,7 @@ describe.each([
       hardware: { network: { bytesPerSecond: 1e6, latencyUs: 10 } },
       watch: (view) => {
         if (view.nowUs < 50_000)
-          numStalled = view.groups.reduce((sum, { exchanging }) => sum + exchanging.length, 0);
+          numStalled = view.groups.reduce((sum, { stalled }) => sum + stalled.length, 0);
       },
     });
     expect(numStalled > 0).toBe(transition.kind === 'exchange');

@@ -7,7 +7,7 @@ import {
   tinyModel,
   type TinyRun,
 } from '../../harness/conformance/tiny-cluster.ts';
-import { kvCellBytes } from '../../harness/core/model-shape.ts';
+import { kvCellBytes } from '../../harness/domain/model-shape.ts';
 import type { Decision, MigrationProtocol, PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { exchange } from '../core/scripted.ts';

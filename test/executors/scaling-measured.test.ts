@@ -6,7 +6,7 @@ import {
   tinyHardware,
   type TinyRun,
 } from '../../harness/conformance/tiny-cluster.ts';
-import type { StartProfile } from '../../harness/core/hardware.ts';
+import type { StartProfile } from '../../harness/domain/hardware.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { exchange, restore, scripted } from '../core/scripted.ts';

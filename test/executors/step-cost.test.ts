@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { situations } from '../../harness/conformance/situations.ts';
 import { runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { MicroBatch } from '../../harness/core/executor.ts';
-import type { ComputeProfile, Hardware, TensorParallelProfile } from '../../harness/core/hardware.ts';
+import type { ComputeProfile, Hardware, TensorParallelProfile } from '../../harness/domain/hardware.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
 import { type StepShape, StepCost } from '../../harness/executors/step-cost.ts';
 import { policies } from '../../policies/index.ts';

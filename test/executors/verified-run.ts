@@ -8,6 +8,7 @@ import {
   type TinyRun,
 } from '../../harness/conformance/tiny-cluster.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
+import type { LayerRange } from '../../harness/domain/model-shape.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { SimulatedExecutor } from '../../harness/executors/simulated.ts';
 import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
@@ -17,10 +18,20 @@ const model = { backend, shape: tinyModel, seed: 3 };
 
 /** TensorFlow runs every step, but steps are charged what the cost model says: virtual time repeats exactly. */
 class RepeatableExecutor extends MeasuredExecutor {
-  readonly #clock = new SimulatedExecutor(tinyModel, tinyHardware(20));
+  readonly #clock = new SimulatedExecutor(tinyModel);
   /** Entries of stages whose KV was elsewhere, and micro-batches that did not go on. */
   numRemote = 0;
   numAbandoned = 0;
+
+  override startInstance(
+    instance: number,
+    layers: LayerRange,
+    numCells: number,
+    hardware = tinyHardware(20),
+  ): void {
+    super.startInstance(instance, layers, numCells);
+    this.#clock.startInstance(instance, layers, numCells, hardware);
+  }
 
   override runStage(batch: MicroBatch, stage: Stage): number {
     this.numRemote += batch.numRemote;

@@ -1,11 +1,11 @@
 import type { Rng } from '../../harness/base/rng.ts';
-import type { RequestClass } from '../../harness/core/workload.ts';
+import type { RequestClass } from '../../harness/domain/workload.ts';
 import { RequestOutcomes } from '../../harness/metrics/outcomes.ts';
 import type { ComparedCell } from '../../harness/metrics/paired-run.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import type { RequestRow } from '../../harness/metrics/results.ts';
 import { nullSinks } from '../../harness/metrics/sinks.ts';
-import type { RunTotals } from '../../harness/metrics/summary.ts';
+import type { RunTotals } from '../../harness/metrics/tallied.ts';
 import { finishedRequest, rowOf } from './records.ts';
 
 export const classes: readonly RequestClass[] = [

@@ -7,7 +7,7 @@ import type {
   StageRecord,
   TransferRecord,
 } from '../../harness/core/observer.ts';
-import type { RequestClass } from '../../harness/core/workload.ts';
+import type { RequestClass } from '../../harness/domain/workload.ts';
 import type { RequestRow } from '../../harness/metrics/results.ts';
 
 export const interactive: RequestClass = {
@@ -102,7 +102,7 @@ export const sample: InstanceSample = {
   numWaiting: 5,
   numRunning: 6,
   numSwapped: 7,
-  numExchanging: 2,
+  numStalled: 2,
   prefillTokens: 8,
   decodeTokens: 9,
   busyUs: 10,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { WeightSource } from '../../harness/core/executor.ts';
-import { heldWeightBytes } from '../../harness/core/model-shape.ts';
+import { heldWeightBytes } from '../../harness/domain/model-shape.ts';
 import { all, back, Driver, expectSound, front, whole } from './measured-driver.ts';
 import { backend, tinyShape } from './support.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { LayerRange } from '../../harness/core/model-shape.ts';
-import { heldWeightBytes } from '../../harness/core/model-shape.ts';
+import type { LayerRange } from '../../harness/domain/model-shape.ts';
+import { heldWeightBytes } from '../../harness/domain/model-shape.ts';
 import {
   all,
   back,

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { LayerRange } from '../../harness/core/model-shape.ts';
+import type { LayerRange } from '../../harness/domain/model-shape.ts';
 import type { InstanceId, KvPlacement, MicroBatch } from '../../harness/core/executor.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { generatedTokens } from '../../harness/executors/measured-requests.ts';

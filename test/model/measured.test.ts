@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { modelWeightBytes } from '../../harness/core/model-shape.ts';
+import { modelWeightBytes } from '../../harness/domain/model-shape.ts';
 import { describeFailure } from '../../harness/executors/verify.ts';
 import { all, Driver, expectSound, whole } from './measured-driver.ts';
 import { backend, requestSpec, tinyShape } from './support.ts';

@@ -1,8 +1,8 @@
 import { TensorOps } from '../../harness/model/tensor-ops.ts';
 import { ensureBackend } from '../../harness/backend/provision.ts';
 import { loadBackend } from '../../harness/backend/load.ts';
-import type { ModelShape } from '../../harness/core/model-shape.ts';
-import type { RequestSpec } from '../../harness/core/workload.ts';
+import type { ModelShape } from '../../harness/domain/model-shape.ts';
+import type { RequestSpec } from '../../harness/domain/workload.ts';
 import type { KvPlacement, MicroBatch } from '../../harness/core/executor.ts';
 import type { BatchEntry } from '../../harness/model/step-plan.ts';
 

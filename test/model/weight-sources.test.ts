@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { WeightSource } from '../../harness/core/executor.ts';
-import { heldWeightBytes } from '../../harness/core/model-shape.ts';
+import { heldWeightBytes } from '../../harness/domain/model-shape.ts';
 import { WeightStore } from '../../harness/model/weight-store.ts';
 import {
   copyWeights,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { layerWeightBytes, residentWeightBytes } from '../../harness/core/model-shape.ts';
+import { layerWeightBytes, residentWeightBytes } from '../../harness/domain/model-shape.ts';
 import {
   freeWeights,
   loadLayerWeights,

@@ -1,9 +1,9 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision, GroupPhase, GroupView } from '../../harness/policy/index.ts';
 import { coldStartUs } from '../../policies/autoscaling/cold-start.ts';
 import { fleetOf, scaleTo } from '../../policies/autoscaling/fleet.ts';
 import { countWaiting, instanceLoads } from '../../policies/autoscaling/instance-loads.ts';
+import * as fc from '../fast-check.ts';
 import { clusterView, deps, groupView, heldView, instanceView, requestView } from './views.ts';
 
 const reason = 'test';
@@ -181,7 +181,7 @@ describe('instanceLoads', () => {
       waiting: four,
       running: four.slice(0, 2),
       swapped: four.slice(0, 1),
-      exchanging: four.slice(0, 1),
+      stalled: four.slice(0, 1),
     });
     const { known } = instanceLoads(clusterView([pipeline]));
     expect(known.map(({ waiting, requests }) => [waiting, requests])).toEqual([
@@ -198,9 +198,9 @@ it('countWaiting counts the queues and what is held at the cluster', () => {
 });
 
 it('a cold start takes provisioning, the weights over the slowest link on their way, and the warm-up', () => {
-  const { model, hardware } = deps;
+  const { model, startHardware: hardware } = deps;
   const timeOf = (start: Partial<typeof hardware.start>, about: Partial<typeof hardware> = {}) =>
-    coldStartUs({ model, hardware: { ...hardware, ...about, start: { ...hardware.start, ...start } } });
+    coldStartUs({ model, startHardware: { ...hardware, ...about, start: { ...hardware.start, ...start } } });
   // 4 layers of 37,120 B and 16,512 B beside them: 100 MB/s on disk and network, 50 MB/s through the host, 10 us latency.
   expect(timeOf({})).toBe(2000 + 3310 + 500);
   expect(timeOf({ weightsFrom: 'host' })).toBe(2000 + 3310 + 500);

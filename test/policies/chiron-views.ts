@@ -57,15 +57,13 @@ export function bulk(id: number, about: Partial<RequestView> = {}): RequestView 
 export function instance(id: number, about: Partial<GroupView>, hostMemoryBytes = plenty): GroupView {
   const group = groupView(id, 1, about);
   const [stage] = group.stages;
+  const hardware = { ...deps.startHardware, hostMemoryBytes };
   return {
     ...group,
-    stages: [{ ...stage!, instance: instanceView(id, { hostMemoryBytes }) }],
+    stages: [{ ...stage!, instance: instanceView(id, { hardware }) }],
     waitingBlocks: blocksOf(group.waiting),
     demandBlocks:
-      blocksOf(group.waiting) +
-      blocksOf(group.running) +
-      blocksOf(group.swapped) +
-      blocksOf(group.exchanging),
+      blocksOf(group.waiting) + blocksOf(group.running) + blocksOf(group.swapped) + blocksOf(group.stalled),
     freeBlocks: about.freeBlocks ?? group.totalBlocks - blocksOf(group.running),
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { request, runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
-import type { LoadReporting } from '../../harness/core/load/load-reports.ts';
-import type { RequestSpec } from '../../harness/core/workload.ts';
+import type { LoadReporting } from '../../harness/core/state/load/load-reports.ts';
+import type { RequestSpec } from '../../harness/domain/workload.ts';
 import { policies } from '../../policies/index.ts';
 import { withParams } from '../core/policy-of.ts';
 

@@ -1,14 +1,18 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Hardware } from '../../harness/policy/index.ts';
 import { planDrop, planGrowth } from '../../policies/kunserve/drop-plan.ts';
+import * as fc from '../fast-check.ts';
+import { deps } from './views.ts';
 
 const copyBytes = 100;
 
+const alike = (size: number): readonly Hardware[] => Array.from({ length: size }, () => deps.startHardware);
+
 /** Groups of these sizes, ids in order; the first ones lack more where sizes are equal. */
 function groups(...sizes: readonly number[]) {
-  return sizes.map((numInstances, groupId) => ({
+  return sizes.map((size, groupId) => ({
     groupId,
-    numInstances,
+    members: alike(size),
     isOverloaded: false,
     unmetBlocks: -groupId,
   }));
@@ -19,9 +23,9 @@ function plan(sizes: readonly number[], neededBytes: number, maxStages = Infinit
 }
 
 /** A pipeline holds more than its instances would alone, by one copy of the weights for each but the first. */
-const pipelineBlocks = (numInstances: number) => 100 * numInstances + 50 * (numInstances - 1);
+const pipelineBlocks = ({ length }: readonly Hardware[]) => 100 * length + 50 * (length - 1);
 
-const unevenBlocks = (numInstances: number) => [0, 111, 258, 369][numInstances] ?? 0;
+const unevenBlocks = ({ length }: readonly Hardware[]) => [0, 111, 258, 369][length] ?? 0;
 
 describe('drop plan', () => {
   it('makes no pipeline that holds less than its parts: 4 layers on 3 instances leave memory that no block can use', () => {
@@ -74,7 +78,7 @@ describe('drop plan', () => {
     const limits = { neededBytes: 1, copyBytes, maxStages: 9, pipelineBlocks };
     const planFor = (...shortIds: readonly number[]) => {
       const lacking = [3, 9, 5, 1].map((unmetBlocks, groupId) => {
-        return { groupId, numInstances: 1, isOverloaded: shortIds.includes(groupId), unmetBlocks };
+        return { groupId, members: alike(1), isOverloaded: shortIds.includes(groupId), unmetBlocks };
       });
       return planDrop(lacking, limits);
     };
@@ -88,7 +92,7 @@ const growth = (fromSize: number, maxStages = 9) =>
   planGrowth(groups(2, 3, 1, 1), {
     groupId: 1,
     maxStages,
-    fits: (numInstances) => numInstances >= fromSize,
+    fits: ({ length }) => length >= fromSize,
   });
 
 describe('growth for a request larger than its group', () => {

@@ -16,7 +16,8 @@ function mergedSets(...groups: readonly GroupView[]): (readonly number[])[] {
   return decisions.flatMap((decision) => (decision.kind === 'drop' ? [decision.groupIds] : []));
 }
 
-const { copyBytes, blockBytes, undroppedCells } = memoryUnits(deps);
+const { copyBytes, blockBytes, ...units } = memoryUnits(deps);
+const undroppedCells = units.undroppedCells(deps.startHardware);
 /** Blocks that need more than one copy of the weights dropped. */
 const moreThanACopy = Math.floor(copyBytes / blockBytes) + 1;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { kvCellBytes, layerWeightBytes } from '../../harness/core/model-shape.ts';
+import { kvCellBytes, layerWeightBytes } from '../../harness/domain/model-shape.ts';
 import type { ClusterView, Decision, GroupView, Policy } from '../../harness/policy/index.ts';
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { memoryUnits } from '../../policies/kunserve/memory.ts';
@@ -37,6 +37,8 @@ const pipelinesWith = (waitingBlocks: number) =>
 
 const setsFor = (view: ClusterView) => poll(create(), view)[0]?.length;
 
+const alike = (size: number) => Array.from({ length: size }, () => deps.startHardware);
+
 const kindsOf = (decisions: readonly Decision[] | undefined) => decisions?.map(({ kind }) => kind);
 
 describe('memory units', () => {
@@ -44,11 +46,11 @@ describe('memory units', () => {
     const units = memoryUnits(deps);
     expect(units.copyBytes).toBe(tinyModel.numLayers * layerWeightBytes(tinyModel));
     expect(units.blockBytes).toBe(tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens));
-    expect(units.undroppedCells).toBe(instanceBlocks * tinyModel.numLayers);
-    expect(units.pipelineBlocks(1)).toBe(instanceBlocks);
+    expect(units.undroppedCells(deps.startHardware)).toBe(instanceBlocks * tinyModel.numLayers);
+    expect(units.pipelineBlocks(alike(1))).toBe(instanceBlocks);
     // Two instances hold twice the blocks, and what one copy of the weights took.
     const gained = units.copyBytes / units.blockBytes;
-    expect(units.pipelineBlocks(2)).toBe(Math.floor(2 * instanceBlocks + gained));
+    expect(units.pipelineBlocks(alike(2))).toBe(Math.floor(2 * instanceBlocks + gained));
   });
 });
 
@@ -149,12 +151,12 @@ describe('memory pressure', () => {
   it('waits for its merge, and for an exchange unless it is a stalled request that cannot move', () => {
     expect(kindsOf(answer(full(0, { running, phase: 'merging' }), []))).toEqual(['wait']);
     const pipeline = { freeBlocks: 0, running };
-    const exchanging = [requestView(8, { status: { kind: 'exchanging' } })];
-    expect(kindsOf(answer(groupView(0, 2, { ...pipeline, exchanging }), []))).toEqual(['wait']);
-    const stalled = [requestView(7, { status: { kind: 'exchanging' } })];
-    expect(answer(groupView(0, 2, { ...pipeline, running: [], exchanging: stalled }), [])).toBeUndefined();
+    const stalled = [requestView(8, { status: { kind: 'exchanging' } })];
+    expect(kindsOf(answer(groupView(0, 2, { ...pipeline, stalled }), []))).toEqual(['wait']);
+    const own = [requestView(7, { status: { kind: 'exchanging' } })];
+    expect(answer(groupView(0, 2, { ...pipeline, running: [], stalled: own }), [])).toBeUndefined();
     // Requests that move back to an instance bring it no memory.
-    expect(answer(groupView(0, 1, { ...pipeline, exchanging }), [])).toBeUndefined();
+    expect(answer(groupView(0, 1, { ...pipeline, stalled }), [])).toBeUndefined();
   });
 
   it('merges for a request larger than its group, at any load, if that makes it fit', () => {
@@ -166,8 +168,8 @@ describe('memory pressure', () => {
     expect(large(instanceBlocks)).toBeUndefined();
     expect(large(instanceBlocks + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2] }]);
     const { pipelineBlocks } = memoryUnits(deps);
-    expect(large(pipelineBlocks(2) + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2, 1] }]);
-    expect(large(pipelineBlocks(4) + 1)).toBeUndefined();
+    expect(large(pipelineBlocks(alike(2)) + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2, 1] }]);
+    expect(large(pipelineBlocks(alike(4)) + 1)).toBeUndefined();
   });
 });
 
@@ -248,7 +250,7 @@ describe('restore', () => {
     const scaling = [groupView(6, 1, { phase: 'loading' }), groupView(7, 1, { phase: 'draining' })];
     expect(afterLoad(low, ...idle, ...scaling)).toEqual(['restore']);
     expect(afterLoad(pipeline(0.1 * cells, { phase: 'draining' }), ...idle)).toBeUndefined();
-    expect(afterLoad(pipeline(0.1 * cells, { exchanging: [requestView(1)] }), ...idle)).toBeUndefined();
+    expect(afterLoad(pipeline(0.1 * cells, { stalled: [requestView(1)] }), ...idle)).toBeUndefined();
     expect(afterLoad(pipeline(0.97 * cells), ...idle)).toBeUndefined();
     const large = requestView(1, { tokens: instanceBlocks * blockSizeTokens + 1 });
     expect(afterLoad(pipeline(0.1 * cells, { waiting: [large] }), ...idle)).toBeUndefined();

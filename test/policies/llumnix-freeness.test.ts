@@ -81,7 +81,7 @@ describe('freeness', () => {
     const swapped = group({
       ...running(1, 10),
       swapped: requests(1),
-      exchanging: requests(1),
+      stalled: requests(1),
       demandBlocks: 39,
     });
     expect(dispatchFreeness(swapped, 16)).toBe((60 * 16) / 3);
@@ -134,7 +134,7 @@ describe('headroom', () => {
     expect(migrationFreeness(group(running(1, 2)), withHeadroom, incoming)).toBe((6 * 16) / 2);
   });
 
-  it.each(['running', 'waiting', 'swapped', 'exchanging'] as const)('is there for one that is %s', (list) => {
+  it.each(['running', 'waiting', 'swapped', 'stalled'] as const)('is there for one that is %s', (list) => {
     const host = group({ [list]: requests(1, { priority: 1 }), demandBlocks: 1 });
     expect(priorities?.isHost(host)).toBe(true);
     expect(priorities?.isHost(group({ [list]: requests(1) }))).toBe(false);

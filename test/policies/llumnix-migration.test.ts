@@ -1,17 +1,17 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type {
   ClusterView,
   Decision,
   GroupPhase,
   GroupView,
-  MigrateDecision,
+  DecisionOf,
   Policy,
   RequestStatus,
   RequestView,
 } from '../../harness/policy/index.ts';
 import { migrationFreeness } from '../../policies/llumnix/freeness.ts';
 import { llumnix } from '../../policies/llumnix/llumnix.ts';
+import * as fc from '../fast-check.ts';
 import { clusterView, deps, groupView, requestView } from './views.ts';
 
 const twoClasses = {
@@ -60,7 +60,7 @@ function moves(policy: Policy, groups: readonly GroupView[]): [number, number][]
   ]);
 }
 
-function migrations(decisions: readonly Decision[] | undefined): MigrateDecision[] {
+function migrations(decisions: readonly Decision[] | undefined): DecisionOf<'migrate'>[] {
   return (decisions ?? []).filter((decision) => decision.kind === 'migrate');
 }
 

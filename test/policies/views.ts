@@ -15,7 +15,7 @@ export const instanceBlocks = 20;
 export const deps: PolicyDeps = {
   rng: createRng(1, 'policy'),
   model: tinyModel,
-  hardware: tinyHardware(instanceBlocks),
+  startHardware: tinyHardware(instanceBlocks),
   blockSizeTokens,
   classes: [{ name: 'default', priority: 0, slo: {} }],
 };
@@ -51,7 +51,7 @@ export function instanceView(id: number, about: Partial<InstanceView> = {}): Ins
     totalCells: instanceBlocks * tinyModel.numLayers,
     usedCells: 0,
     hostKvBytes: 0,
-    hostMemoryBytes: 0,
+    hardware: deps.startHardware,
     ...about,
   };
 }
@@ -71,7 +71,7 @@ export function groupView(id: number, numInstances: number, about: Partial<Group
     waiting: [],
     running: [],
     swapped: [],
-    exchanging: [],
+    stalled: [],
     limits: { maxRunning: 64, maxBatchTokens: 64, watermarkRatio: 0.01, admits: true },
     totalBlocks: instanceBlocks * numInstances,
     freeBlocks: instanceBlocks * numInstances,
@@ -113,11 +113,11 @@ export function clusterView(groups: readonly GroupView[], about: Partial<Cluster
 }
 
 function find(groups: readonly GroupView[], id: number): RequestView | undefined {
-  const lists = groups.flatMap(({ waiting, running, swapped, exchanging }) => [
+  const lists = groups.flatMap(({ waiting, running, swapped, stalled }) => [
     ...waiting,
     ...running,
     ...swapped,
-    ...exchanging,
+    ...stalled,
   ]);
   return lists.find((request) => request.id === id);
 }

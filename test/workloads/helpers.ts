@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { RequestSpec, Workload } from '../../harness/core/workload.ts';
+import type { RequestSpec, Workload } from '../../harness/domain/workload.ts';
 import { type BuiltWorkload, buildWorkload, workloadSourceSchema } from '../../workloads/index.ts';
 
 export const fixturesDir = fileURLToPath(new URL('../fixtures/traces/', import.meta.url));

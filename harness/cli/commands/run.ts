@@ -1,63 +1,7 @@
-import type { ArgumentsCamelCase, Argv } from 'yargs';
 import type { Command, FlagsOf } from '../command.ts';
+import { runFlags } from '../run-flags.ts';
 
-function flags(parser: Argv) {
-  return parser
-    .option('config', { type: 'string', requiresArg: true, describe: 'configuration to run' })
-    .option('policy', {
-      array: true,
-      string: true,
-      requiresArg: true,
-      default: [],
-      describe: 'one more policy: a built-in name, a file, a package; repeatable',
-    })
-    .option('set', {
-      array: true,
-      string: true,
-      requiresArg: true,
-      default: [],
-      describe: "a value in place of the file's: a.b=c; repeatable",
-    })
-    .option('seed', { type: 'number', requiresArg: true, describe: 'first seed' })
-    .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' })
-    .option('mode', {
-      choices: ['measure', 'simulate'] as const,
-      describe: 'real execution on TensorFlow, or the simulator',
-    })
-    .option('device', {
-      choices: ['auto', 'cpu', 'cuda'] as const,
-      default: 'auto' as const,
-      describe: 'where TensorFlow computes',
-    })
-    .option('replay', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'run a results folder again from its recorded step times',
-    })
-    .option('output-dir', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'results folder (default: results/<name>-<time>)',
-    })
-    .option('overwrite', { type: 'boolean', default: false, describe: 'replace an earlier results folder' })
-    .option('resume', { type: 'boolean', default: false, describe: 'run only the missing and failed cells' })
-    .option('dry-run', { type: 'boolean', default: false, describe: 'show what would run, and stop' })
-    .option('concurrency', {
-      type: 'number',
-      requiresArg: true,
-      describe: 'simulated cells at once (default: cores)',
-    })
-    .option('format', {
-      choices: ['table', 'json'] as const,
-      default: 'table' as const,
-      describe: 'closing table',
-    })
-    .option('quiet', { type: 'boolean', default: false, describe: 'no progress' });
-}
-
-export type RunFlags = ArgumentsCamelCase<FlagsOf<typeof flags>>;
-
-export const run: Command<FlagsOf<typeof flags>> = {
+export const run: Command<FlagsOf<typeof runFlags>> = {
   usage: ['$0', 'run'],
   summary: 'run a configuration: every policy on every seed, then the report',
   examples: [
@@ -66,7 +10,7 @@ export const run: Command<FlagsOf<typeof flags>> = {
     ['bench --config burst.yaml --policy ./my-policy.ts', 'compare a policy of your own'],
     ['bench --config burst.yaml --set cluster.instances=8', 'change one value'],
   ],
-  flags,
+  flags: runFlags,
   async execute(given) {
     const { runBench } = await import('../run-bench.ts');
     return runBench(given);

@@ -1,21 +1,21 @@
-import { roleProblem } from '../../policy/check-answer.ts';
-import type { SetRoleDecision } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
+import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
-import type { InstanceGroup } from '../group.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import type { ClusterEventKind } from '../observer.ts';
-import { placeAnew, planRetry } from '../lifecycle.ts';
+import { redispatch, planRetry } from '../lifecycle.ts';
 import { stopLoading } from './restore.ts';
-import { redirectLoads } from './weight-load.ts';
+import { redirectLoads } from './load-weights.ts';
 
 /**
- * Releases a group's instances: nothing is sent there any more, requests without KV are placed anew, and once the others
+ * Releases a group's instances: nothing is sent there any more, requests without KV are dispatched again, and once the others
  * have ended or migrated away the memory is freed. Says why not, or begins.
  */
-export function drain(cluster: Cluster, groupId: number): string | undefined {
-  const group = cluster.group(groupId);
+export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refusal<'drain'> | undefined {
+  const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
-  if (group.phase === 'loading' && isEmpty(group)) {
+  if (group.phase === 'loading' && isEmpty(cluster, group)) {
     release(cluster, group, 'before it was ready');
     return undefined;
   }
@@ -24,23 +24,25 @@ export function drain(cluster: Cluster, groupId: number): string | undefined {
   abortMigrationsTo(cluster, group, `group ${groupId} drains`);
   const queued = [...group.waiting];
   for (const request of queued) {
-    group.release(request);
-    placeAnew(cluster, request);
+    redispatch(cluster, request);
   }
   const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
-  noteEach(cluster, group, 'drainStarted', detail);
-  cluster.wake(group);
+  noteEach(cluster.effects, group, 'drainStarted', detail);
+  cluster.effects.wake(group);
   return undefined;
 }
 
 /** The group takes requests again. */
-export function cancelDrain(cluster: Cluster, groupId: number): string | undefined {
-  const group = cluster.group(groupId);
+export function cancelDrain(
+  cluster: Cluster,
+  { groupId }: DecisionOf<'cancelDrain'>,
+): Refusal<'cancelDrain'> | undefined {
+  const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'draining') return `group ${groupId} is ${group.phase}, not draining`;
   setPhase(group, 'serving');
-  noteEach(cluster, group, 'drainCancelled', 'takes requests again');
-  cluster.wake(group);
+  noteEach(cluster.effects, group, 'drainCancelled', 'takes requests again');
+  cluster.effects.wake(group);
   planRetry(cluster);
   return undefined;
 }
@@ -50,20 +52,21 @@ function setPhase(group: InstanceGroup, phase: 'serving' | 'draining'): void {
   for (const { member } of group.pipeline) member.state = phase === 'serving' ? 'ready' : phase;
 }
 
-function noteEach(cluster: Cluster, group: InstanceGroup, kind: ClusterEventKind, detail: string): void {
-  for (const { instance } of group.pipeline) cluster.note(kind, { instance, groupId: group.id, detail });
+function noteEach(effects: Effects, group: InstanceGroup, kind: ClusterEventKind, detail: string): void {
+  for (const { instance } of group.pipeline) effects.note(kind, { instance, groupId: group.id, detail });
 }
 
 /** Releases a draining group that has nothing left. */
 export function releaseIfEmpty(cluster: Cluster, group: InstanceGroup): void {
-  if (isEmpty(group)) release(cluster, group, 'drained');
+  if (isEmpty(cluster, group)) release(cluster, group, 'drained');
 }
 
 /** No request, no step, and nobody's KV on its members or beside them. */
-function isEmpty(group: InstanceGroup): boolean {
+function isEmpty({ topology }: Cluster, group: InstanceGroup): boolean {
   const { pipeline, numRequests, isIdle } = group;
   const isUnused = pipeline.every(
-    ({ member }) => member.groups.length === 1 && member.ledger.usedCells === 0 && member.hostKvBytes === 0,
+    ({ member }) =>
+      topology.groupsOn(member).length === 1 && member.ledger.usedCells === 0 && member.hostKvBytes === 0,
   );
   return isUnused && numRequests === 0 && isIdle;
 }
@@ -72,25 +75,26 @@ function release(cluster: Cluster, group: InstanceGroup, detail: string): void {
   stopLoading(cluster, group);
   cluster.removeGroup(group);
   for (const { member } of group.pipeline) {
-    if (member.hasDevice) cluster.executor.stopInstance(member.id);
+    if (member.hasDevice) cluster.effects.executor.stopInstance(member.id);
     member.state = 'stopped';
     member.releasedAtUs = cluster.nowUs;
-    cluster.note('instanceStopped', { instance: member.id, groupId: group.id, detail });
-    cluster.notifyLater({ kind: 'instanceStopped', instanceId: member.id });
+    cluster.effects.note('instanceStopped', { instance: member.id, groupId: group.id, detail });
+    cluster.effects.notifyLater({ kind: 'instanceStopped', instanceId: member.id });
   }
   redirectLoads(cluster);
 }
 
 /** Gives the group's instances another role. Says why not. */
-export function setRole(cluster: Cluster, { groupId, role }: SetRoleDecision): string | undefined {
-  const group = cluster.group(groupId);
+export function setRole(
+  cluster: Cluster,
+  { groupId, role }: DecisionOf<'setRole'>,
+): Refusal<'setRole'> | undefined {
+  const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
-  const problem = roleProblem(role);
-  if (problem !== undefined) return problem;
   if (group.phase === 'retiring') return `group ${groupId} is retiring: its instances serve in other groups`;
   if (group.pipeline.every(({ member }) => member.role === role)) return undefined;
   for (const { member } of group.pipeline) member.role = role;
-  noteEach(cluster, group, 'roleChanged', `is ${role} now`);
+  noteEach(cluster.effects, group, 'roleChanged', `is ${role} now`);
   planRetry(cluster);
   return undefined;
 }

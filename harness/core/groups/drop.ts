@@ -1,29 +1,28 @@
-import { describe } from '../../policy/check-answer.ts';
-import type { DropDecision, KvTransition } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
-import type { Instance } from '../instance.ts';
+import type { DecisionOf, KvTransition, Refusal } from '../../policy/decisions.ts';
+import { reshape } from './reshape.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { Instance } from '../state/instance.ts';
 import { dividePipeline } from './layer-split.ts';
-import type { LayoutPart } from '../kv/kv-layout.ts';
+import type { LayoutPart } from '../state/kv-layout.ts';
 import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
-import type { Request } from '../request.ts';
-import { isInPlace, resume, stall } from '../kv/stall.ts';
+import type { Request } from '../state/request.ts';
+import { isInPlace, resumeInPlace } from '../kv/stall.ts';
+import { isRunning, isStalled } from '../state/request-state.ts';
 import { beginTransition } from './transition.ts';
-import { redirectLoads } from './weight-load.ts';
-
-type KvExchange = Extract<KvTransition, { kind: 'exchange' }>;
+import { redirectLoads } from './load-weights.ts';
 
 /**
  * Dropping replicated parameters (KunServe, section 4): groups become one pipeline in which every layer is held once. Says
  * why not, or begins to wait for the groups' last steps.
  */
-export function drop(cluster: Cluster, decision: DropDecision): string | undefined {
-  const { groupIds, transition } = decision;
-  const problem = shapeProblem(groupIds, transition);
-  if (problem !== undefined) return problem;
+export function drop(
+  cluster: Cluster,
+  { groupIds, transition }: DecisionOf<'drop'>,
+): Refusal<'drop'> | undefined {
   const groups: InstanceGroup[] = [];
   for (const id of groupIds) {
-    const group = cluster.group(id);
+    const group = cluster.topology.group(id);
     if (group === undefined) return `there is no group ${id}`;
     if (group.phase !== 'serving') return `group ${id} is ${group.phase}`;
     groups.push(group);
@@ -31,30 +30,9 @@ export function drop(cluster: Cluster, decision: DropDecision): string | undefin
   const parts = dividePipeline(membersOf(groups), cluster.model.numLayers);
   if (parts === undefined) return `groups ${groupIds.join(', ')} cannot share the layers in one pipeline`;
   for (const group of groups) group.phase = 'merging';
-  beginTransition(cluster, [...groups, ...retiringBeside(groups)], () => merge(cluster, parts, transition));
-  return undefined;
-}
-
-function shapeProblem(groupIds: readonly number[], transition: KvTransition): string | undefined {
-  if (!Array.isArray(groupIds) || new Set(groupIds).size !== groupIds.length || groupIds.length < 2) {
-    return `expected two or more different groups, got ${describe(groupIds)}`;
-  }
-  switch (transition?.kind) {
-    case 'remote-attention':
-      return undefined;
-    case 'exchange':
-      return exchangeProblem(transition);
-    default:
-      return `expected transition "exchange" or "remote-attention", got ${describe(transition)}`;
-  }
-}
-
-function exchangeProblem({ maxRequests, isCoordinated }: KvExchange): string | undefined {
-  if (!Number.isInteger(maxRequests) || maxRequests < 1) {
-    return `maxRequests must be an integer of at least 1, got ${describe(maxRequests)}`;
-  }
-  if (typeof isCoordinated !== 'boolean')
-    return `isCoordinated must be true or false, got ${describe(isCoordinated)}`;
+  beginTransition(cluster.effects, [...groups, ...retiringBeside(cluster, groups)], () =>
+    merge(cluster, parts, transition),
+  );
   return undefined;
 }
 
@@ -63,9 +41,9 @@ function membersOf(groups: readonly InstanceGroup[]): Instance[] {
 }
 
 /** Groups that were split and still serve on a member: its layers change under them, so they are merged as well. */
-function retiringBeside(groups: readonly InstanceGroup[]): InstanceGroup[] {
+function retiringBeside({ topology }: Cluster, groups: readonly InstanceGroup[]): InstanceGroup[] {
   const retiring = membersOf(groups).flatMap((member) =>
-    member.groups.filter(({ phase }) => phase === 'retiring'),
+    topology.groupsOn(member).filter(({ phase }) => phase === 'retiring'),
   );
   return [...new Set(retiring)];
 }
@@ -73,37 +51,37 @@ function retiringBeside(groups: readonly InstanceGroup[]): InstanceGroup[] {
 /** No step of the groups is under way. Their members keep their part of the layers, and one new group all requests. */
 function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTransition): void {
   const members = parts.map(({ instance }) => instance);
-  const before = [...new Set(members.flatMap(({ groups }) => groups))];
+  const before = [...new Set(members.flatMap((member) => cluster.topology.groupsOn(member)))];
   const requests = before.flatMap(requestsOf);
   for (const request of requests) cancelArrival(cluster, request, 'its group merges with others');
   for (const group of before) abortMigrationsTo(cluster, group, `group ${group.id} merges with others`);
   for (const group of before) cluster.removeGroup(group);
   for (const { instance, layers } of parts) {
-    const detail = cluster.reshape(instance, layers);
-    cluster.note('weightsDropped', { instance: instance.id, detail });
+    const detail = reshape(cluster, instance, layers);
+    cluster.effects.note('weightsDropped', { instance: instance.id, detail });
   }
   redirectLoads(cluster);
-  const group = cluster.addGroup(parts, 'serving');
+  const group = cluster.topology.addGroup(parts, 'serving');
   if (transition.kind === 'exchange') group.exchange = { ...transition };
-  else cluster.hasRemoteKv = true;
+  else cluster.topology.hasRemoteKv = true;
   // What a stage will take, until the first has: the same work on fewer layers.
   const stepUs = Math.max(...before.map(({ lastStageUs, pipeline }) => lastStageUs * pipeline.length));
   group.lastStageUs = Math.ceil(stepUs / parts.length);
-  group.pausedUntilUs = cluster.nowUs + cluster.hardware.remapUs;
+  group.pausedUntilUs = cluster.nowUs + Math.max(...members.map(({ hardware }) => hardware.remapUs));
   for (const old of before) group.deferred.push(...old.deferred);
-  for (const request of requests.toSorted(byAdmission)) join(cluster, group, request, transition);
+  for (const request of requests.toSorted(byAdmission)) regroup(group, request, transition);
   const from = before.map(({ id }) => id);
   const names = members.map(({ id }) => id).join(', ');
-  cluster.note('groupsMerged', {
+  cluster.effects.note('groupsMerged', {
     groupId: group.id,
     detail: `groups ${from.join(', ')} are one on instances ${names}`,
   });
-  cluster.wake(group);
-  cluster.hooks.notify({ kind: 'groupsMerged', groupId: group.id, from });
+  cluster.effects.wake(group);
+  cluster.effects.notify({ kind: 'groupsMerged', groupId: group.id, from });
 }
 
 export function requestsOf(group: InstanceGroup): Request[] {
-  return [...group.waiting, ...group.running, ...group.exchanging, ...group.swapped];
+  return [...group.waiting, ...group.running, ...group.stalled, ...group.swapped];
 }
 
 /** Those that have been scheduled first, in that order, then by arrival. */
@@ -114,21 +92,11 @@ function byAdmission(a: Request, b: Request): number {
 }
 
 /** A request of a group that is gone becomes the new group's. */
-export function join(
-  cluster: Cluster,
-  group: InstanceGroup,
-  request: Request,
-  transition: KvTransition,
-): void {
-  const { kind } = request.status;
-  request.demandBlocks = 0;
-  group.adopt(request);
-  if (kind === 'queued' || kind === 'preempted') group.enqueue(request, 'back');
-  else if (kind === 'swapping-out' || kind === 'swapped' || kind === 'swapping-in') {
-    group.swapped.push(request);
-    if (kind === 'swapping-out') group.pendingFreeBlocks += request.kvBlocks;
+export function regroup(group: InstanceGroup, request: Request, transition: KvTransition): void {
+  if (isRunning(request.status) || isStalled(request.status)) {
     // Its KV is where the group's layers are, or may stay elsewhere; otherwise it has to follow.
-  } else if (isInPlace(group, request) || transition.kind === 'remote-attention')
-    resume(cluster, group, request);
-  else stall(cluster, group, request);
+    if (isInPlace(group, request)) resumeInPlace(group, request);
+    else if (transition.kind === 'remote-attention') request.resume(group);
+    else request.stall(group);
+  } else request.moveTo(group);
 }

@@ -1,22 +1,22 @@
 import { must } from '../../base/assert.ts';
-import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Refusal } from '../../policy/decisions.ts';
+import type { Cluster } from '../state/cluster.ts';
 import { logDecision } from '../decision-log.ts';
-import { join, requestsOf } from './drop.ts';
-import { eventPriority } from '../events.ts';
-import { defaultExchange, type GroupStage, type InstanceGroup } from '../group.ts';
-import type { Instance } from '../instance.ts';
+import { regroup, requestsOf } from './drop.ts';
+import { eventPriority } from '../state/events.ts';
+import { defaultExchange, type GroupStage, type InstanceGroup } from '../state/group.ts';
+import type { Instance } from '../state/instance.ts';
 import { stopIfBack } from '../kv/migrate.ts';
-import { computeElsewhere, endIfAborted, placeAnew } from '../lifecycle.ts';
-import { modelWeightBytes } from '../model-shape.ts';
+import { recomputeElsewhere, endIfAborted, redispatch } from '../lifecycle.ts';
+import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
-import type { Request } from '../request.ts';
+import type { Request } from '../state/request.ts';
 import { stopLoading } from './restore.ts';
 import { loadAlone, serve } from './start.ts';
-import type { StepBatch } from '../step-batch.ts';
-import { takeNextBatch } from '../step-loop.ts';
+import type { StepBatch } from '../state/step-batch.ts';
+import { takeNextBatch } from '../step/stages.ts';
 import { cancelTransition } from './transition.ts';
-import { redirectLoads } from './weight-load.ts';
+import { redirectLoads } from './load-weights.ts';
 
 /** An instance that fails, with its host memory, at a time of the run. */
 export interface Fault {
@@ -27,8 +27,8 @@ export interface Fault {
 /** A fault is no progress: one planned for later does not keep a run alive that has nothing left to do. */
 export function planFaults(cluster: Cluster, faults: readonly Fault[]): void {
   for (const { instance, atUs } of faults) {
-    cluster.events.scheduleCall(atUs, eventPriority.tick, () => {
-      const failing = cluster.instances[instance];
+    cluster.effects.events.scheduleCall(atUs, eventPriority.tick, () => {
+      const failing = cluster.topology.instances[instance];
       // A policy may have begun with fewer instances than the configuration names.
       if (failing !== undefined && !failing.isGone) fail(cluster, failing);
     });
@@ -40,15 +40,14 @@ export function planFaults(cluster: Cluster, faults: readonly Fault[]): void {
  * groups of their own. Requests whose KV was on the failed instance compute it again; the others keep theirs.
  */
 function fail(cluster: Cluster, failed: Instance): void {
-  const groups = failed.groups.slice();
+  const groups = cluster.topology.groupsOn(failed).slice();
   const members = groups.flatMap(({ pipeline }) => pipeline.map(({ member }) => member));
   const survivors = [...new Set(members)].filter((member) => member !== failed);
   for (const group of groups) stopGroup(cluster, group);
-  const numLosers = startAgainWithout(cluster, failed);
+  const numLosers = recomputeLostOn(cluster, failed);
   const orphans = groups.flatMap(requestsOf);
   for (const request of orphans) {
     cancelArrival(cluster, request, `its group has lost instance ${failed.id}`);
-    cluster.groupOf(request)?.release(request);
   }
   for (const group of groups) {
     abortMigrationsTo(cluster, group, `group ${group.id} has lost instance ${failed.id}`);
@@ -56,47 +55,48 @@ function fail(cluster: Cluster, failed: Instance): void {
   }
   shutDown(cluster, failed, `${numLosers} requests lose their KV`);
   for (const survivor of survivors) {
-    if (survivor.home === undefined) startAlone(cluster, survivor, orphans);
+    if (cluster.topology.servingGroupOn(survivor) === undefined) startAlone(cluster, survivor, orphans);
   }
-  for (const request of orphans) rehome(cluster, request);
+  for (const request of orphans) followKv(cluster, request);
   redirectLoads(cluster);
   // Some have waited for a step that was taken back.
-  for (const request of cluster.live.values()) {
+  for (const request of cluster.requests.live.values()) {
     stopIfBack(cluster, request);
     endIfAborted(cluster, request);
   }
-  cluster.hooks.notify({ kind: 'instanceFailed', instanceId: failed.id });
+  cluster.effects.notify({ kind: 'instanceFailed', instanceId: failed.id });
 }
 
 /** Requests that have KV on the instance start again; KV on its way there stays where it was. How many start again. */
-function startAgainWithout(cluster: Cluster, failed: Instance): number {
-  for (const request of cluster.live.values()) {
+function recomputeLostOn(cluster: Cluster, failed: Instance): number {
+  for (const request of cluster.requests.live.values()) {
     if (request.arrival?.layout.includes(failed) === true)
       cancelArrival(cluster, request, `instance ${failed.id} has failed`);
   }
-  const losers = [...cluster.live.values()].filter((request) => hasKvOn(request, failed));
-  for (const request of losers) stopSteps(cluster, cluster.groupOf(request));
+  const losers = [...cluster.requests.live.values()].filter((request) => hasKvOn(request, failed));
+  for (const request of losers) stopSteps(cluster, cluster.topology.groupOf(request));
   for (const request of losers) {
     cancelArrival(cluster, request, `instance ${failed.id} has failed`);
-    startAgain(cluster, request);
+    recomputeLost(cluster, request);
   }
   return losers.length;
 }
 
 /** Nobody has KV on it any more. */
 function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
-  if (instance.hasDevice) cluster.executor.stopInstance(instance.id);
+  if (instance.hasDevice) cluster.effects.executor.stopInstance(instance.id);
   instance.state = 'failed';
   instance.releasedAtUs = cluster.nowUs;
-  cluster.note('instanceFailed', { instance: instance.id, detail });
+  cluster.effects.note('instanceFailed', { instance: instance.id, detail });
 }
 
 /** Nothing of the group is under way any more. */
 function stopGroup(cluster: Cluster, group: InstanceGroup): void {
-  for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
+  for (const transition of group.transitions.slice()) cancelTransition(cluster.effects, transition);
   stopLoading(cluster, group);
   for (const { source, decision } of group.deferred.splice(0)) {
-    logDecision(cluster, source, decision, `group ${group.id} has lost a member`);
+    const lost: Refusal<'preempt'> = `group ${group.id} has lost a member`;
+    logDecision(cluster, source, decision, lost);
   }
   stopSteps(cluster, group);
 }
@@ -106,31 +106,32 @@ function stopSteps(cluster: Cluster, group: InstanceGroup | undefined): void {
   if (group === undefined || group.inFlight.length === 0) return;
   const freed: Instance[] = [];
   for (const batch of group.inFlight.splice(0)) {
-    const member = abandon(cluster, batch);
+    const member = abandon(cluster, group, batch);
     if (member !== undefined) freed.push(member);
   }
   for (const member of freed) takeNextBatch(cluster, member);
-  cluster.wake(group);
+  cluster.effects.wake(group);
 }
 
 /** Takes a micro-batch out of its pipeline; the member that it occupied, if any. */
-function abandon(cluster: Cluster, batch: StepBatch): Instance | undefined {
+function abandon(cluster: Cluster, group: InstanceGroup, batch: StepBatch): Instance | undefined {
   batch.isAbandoned = true;
-  for (const transfer of batch.transfers) cluster.fabric.cancel(transfer);
+  for (const transfer of batch.transfers) cluster.effects.fabric.cancel(transfer);
   for (const request of batch.requests.slice(0, batch.size)) {
     request.numInFlight -= 1;
     request.scheduledTokens = request.computedTokens;
   }
-  cluster.executor.abandonBatch(batch);
-  const { member } = batch.group.pipeline[batch.stageIndex] as GroupStage;
-  removeFrom(member.stageQueue, batch);
-  if (member.current !== batch) return undefined;
+  cluster.effects.executor.abandonBatch(batch);
+  const { member } = group.pipeline[batch.stageIndex] as GroupStage;
+  const slot = cluster.topology.slotOf(member);
+  slot.leave(batch);
+  if (slot.current !== batch) return undefined;
   // What it has computed is lost, but it has computed.
-  if (member.busyUntilUs > cluster.nowUs) {
+  if (slot.busyUntilUs > cluster.nowUs) {
     member.busyUs += Math.max(0, cluster.nowUs - batch.stageStartedAtUs - batch.stolenUs);
-    member.busyUntilUs = cluster.nowUs;
+    slot.busyUntilUs = cluster.nowUs;
   }
-  member.attendedUs = Math.max(0, member.attendsUntilUs - cluster.nowUs);
+  slot.attendedUs = Math.max(0, slot.attendsUntilUs - cluster.nowUs);
   return member;
 }
 
@@ -138,13 +139,10 @@ function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
   return layout?.includes(instance) === true || hostLayout?.includes(instance) === true;
 }
 
-/** Its KV is gone: it is placed anew and computed again. */
-function startAgain(cluster: Cluster, request: Request): void {
-  if (request.preemptedAtUs === undefined) {
-    request.preemptedAtUs = cluster.nowUs;
-    request.numPreemptions += 1;
-  }
-  computeElsewhere(cluster, request);
+/** Its KV is gone: it is computed again, which counts as a preemption unless it has been preempted already. */
+function recomputeLost(cluster: Cluster, request: Request): void {
+  if (request.preemptedAtUs === undefined) request.numPreemptions += 1;
+  recomputeElsewhere(cluster, request);
 }
 
 /** A survivor becomes a group of its own, which serves once it has the whole model. KV that is then too much is given up. */
@@ -154,42 +152,42 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
     const orphan = orphans[index] as Request;
     if (orphan.layout?.includes(survivor) !== true) continue;
     orphans.splice(index, 1);
-    startAgain(cluster, orphan);
+    recomputeLost(cluster, orphan);
   }
   if (!survivor.ledger.hasRoomForWeights(bytes)) {
-    startAgainWithout(cluster, survivor);
+    recomputeLostOn(cluster, survivor);
     shutDown(cluster, survivor, 'the whole model does not fit a single instance');
     return;
   }
-  const group = cluster.addGroup([{ instance: survivor, layers: cluster.allLayers }], 'loading');
+  const group = cluster.topology.addGroup([{ instance: survivor, layers: cluster.allLayers }], 'loading');
   if (survivor.state === 'draining') {
-    cluster.note('drainCancelled', {
+    cluster.effects.note('drainCancelled', {
       instance: survivor.id,
       groupId: group.id,
       detail: 'its group has failed',
     });
   }
   survivor.state = 'loading';
-  cluster.note('loadStarted', {
+  cluster.effects.note('loadStarted', {
     instance: survivor.id,
     groupId: group.id,
     detail: 'what it lacks of the model',
   });
   loadAlone(cluster, group, 'peer', () => {
-    group.pausedUntilUs = cluster.nowUs + cluster.hardware.remapUs;
-    serve(cluster, group, 'alone again');
+    group.pausedUntilUs = cluster.nowUs + survivor.hardware.remapUs;
+    serve(cluster.effects, group, 'alone again');
   });
 }
 
 /** A request that has lost its group, but not its KV, goes where the KV is. */
-function rehome(cluster: Cluster, request: Request): void {
+function followKv(cluster: Cluster, request: Request): void {
   if (request.status.kind === 'held') return;
   const holder = (request.layout ?? request.hostLayout)?.parts[0]?.instance;
   if (holder === undefined) {
-    placeAnew(cluster, request);
+    redispatch(cluster, request);
     return;
   }
-  const home = must(holder.home, `group of instance ${holder.id}`);
-  join(cluster, home, request, defaultExchange);
-  cluster.wake(home);
+  const group = must(cluster.topology.servingGroupOn(holder), `group of instance ${holder.id}`);
+  regroup(group, request, defaultExchange);
+  cluster.effects.wake(group);
 }

@@ -1,6 +1,6 @@
-import type { Instance } from '../instance.ts';
-import type { LayoutPart } from '../kv/kv-layout.ts';
-import type { LayerRange } from '../model-shape.ts';
+import type { Instance } from '../state/instance.ts';
+import type { LayoutPart } from '../state/kv-layout.ts';
+import type { LayerRange } from '../../domain/model-shape.ts';
 
 /** Contiguous, as even as possible, earlier stages the longer ones. */
 export function splitLayers(numLayers: number, numStages: number): LayerRange[] {

@@ -1,49 +1,42 @@
-import { describe } from '../../policy/check-answer.ts';
-import type { RestoreDecision } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
+import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
+import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
-import type { InstanceGroup, Retirement } from '../group.ts';
-import { placeAnew } from '../lifecycle.ts';
-import { modelWeightBytes } from '../model-shape.ts';
+import type { InstanceGroup, Retirement } from '../state/group.ts';
+import { redispatch } from '../lifecycle.ts';
+import { modelWeightBytes, type ModelShape } from '../../domain/model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
-import { cancelLoad, finishLoad, loadWeights } from './weight-load.ts';
+import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
 
 /**
  * Restoring parameters (KunServe, section 4.4): members load the layers that they lack while the group serves; then each
  * is a group of its own. Says why not, or begins to load.
  */
-export function restore(cluster: Cluster, decision: RestoreDecision): string | undefined {
-  const group = cluster.group(decision.groupId);
+export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refusal<'restore'> | undefined {
+  const group = cluster.topology.group(decision.groupId);
   if (group === undefined) return `there is no group ${decision.groupId}`;
-  const problem = restoreProblem(cluster, group, decision.running);
+  const problem = restoreProblem(cluster.model, group);
   if (problem !== undefined) return problem;
   group.phase = 'restoring';
-  cluster.note('restoreStarted', {
+  cluster.effects.note('restoreStarted', {
     groupId: group.id,
     detail: `${group.pipeline.length} instances load what they lack`,
   });
   let numLeft = group.pipeline.length;
   const noteDone = (): void => {
     numLeft -= 1;
-    if (numLeft === 0) beginTransition(cluster, [group], () => split(cluster, group, decision.running));
+    if (numLeft === 0)
+      beginTransition(cluster.effects, [group], () => split(cluster, group, decision.running));
   };
   const wanted = { layers: cluster.allLayers, weightsFrom: 'peer' } as const;
   for (const { member } of group.pipeline) group.loads.push(loadWeights(cluster, member, wanted, noteDone));
   return undefined;
 }
 
-function restoreProblem(
-  cluster: Cluster,
-  group: InstanceGroup,
-  running: Retirement['running'],
-): string | undefined {
-  if (running !== 'finish' && running !== 'move-back') {
-    return `running must be "finish" or "move-back", got ${describe(running)}`;
-  }
+function restoreProblem(model: ModelShape, group: InstanceGroup): Refusal<'restore'> | undefined {
   if (group.phase !== 'serving') return `group ${group.id} is ${group.phase}`;
   if (group.pipeline.length < 2) return `group ${group.id} is a single instance already`;
-  if (group.exchanging.length > 0) return `group ${group.id} still exchanges KV`;
-  const bytes = modelWeightBytes(cluster.model);
+  if (group.stalled.length > 0) return `group ${group.id} still exchanges KV`;
+  const bytes = modelWeightBytes(model);
   const full = group.pipeline.find(({ member }) => !member.ledger.hasRoomForWeights(bytes));
   return full === undefined
     ? undefined
@@ -51,15 +44,18 @@ function restoreProblem(
 }
 
 /** Stops a restore that has not split the group yet. */
-export function cancelRestore(cluster: Cluster, groupId: number): string | undefined {
-  const group = cluster.group(groupId);
+export function cancelRestore(
+  cluster: Cluster,
+  { groupId }: DecisionOf<'cancelRestore'>,
+): Refusal<'cancelRestore'> | undefined {
+  const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;
   group.phase = 'serving';
-  for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
+  for (const transition of group.transitions.slice()) cancelTransition(cluster.effects, transition);
   stopLoading(cluster, group);
-  cluster.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
-  cluster.wake(group);
+  cluster.effects.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
+  cluster.effects.wake(group);
   return undefined;
 }
 
@@ -73,40 +69,37 @@ function split(cluster: Cluster, group: InstanceGroup, running: Retirement['runn
   group.phase = 'retiring';
   abortMigrationsTo(cluster, group, `group ${group.id} is split`);
   const into = group.pipeline.map(({ member }) =>
-    cluster.addGroup([{ instance: member, layers: cluster.allLayers }], 'serving'),
+    cluster.topology.addGroup([{ instance: member, layers: cluster.allLayers }], 'serving'),
   );
   group.retirement = { into, running };
-  const readyAtUs = cluster.nowUs + cluster.hardware.remapUs;
+  const readyAtUs = cluster.nowUs + Math.max(...group.pipeline.map(({ member }) => member.hardware.remapUs));
   for (const each of [group, ...into]) {
     each.exchange = group.exchange;
     each.pausedUntilUs = readyAtUs;
-    cluster.wake(each);
+    cluster.effects.wake(each);
   }
   settle(cluster, group, into);
   const ids = into.map(({ id }) => id);
-  cluster.note('groupSplit', { groupId: group.id, detail: `into groups ${ids.join(', ')}` });
-  cluster.hooks.notify({ kind: 'groupSplit', groupId: group.id, into: ids });
+  cluster.effects.note('groupSplit', { groupId: group.id, detail: `into groups ${ids.join(', ')}` });
+  cluster.effects.notify({ kind: 'groupSplit', groupId: group.id, into: ids });
 }
 
-/** Requests without KV are placed anew; those whose KV never left one member run on there. */
+/** Requests without KV are dispatched again; those whose KV never left one member run on there. */
 function settle(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
   const queued = Array.from(group.waiting);
   for (const request of queued) {
-    group.release(request);
-    placeAnew(cluster, request);
+    redispatch(cluster, request);
   }
   for (const request of group.running.slice()) {
-    const home = into.find(({ layout }) => request.layout?.matches(layout) === true);
-    if (home === undefined) continue;
-    group.release(request);
-    home.adopt(request);
-    request.layout = home.layout;
-    home.running.push(request);
-    const migration = request.arrival?.migration;
+    const target = into.find(({ layout }) => request.layout?.matches(layout) === true);
+    if (target === undefined) continue;
+    request.moveTo(target);
+    request.layout = target.layout;
+    const { migration } = request;
     if (migration !== undefined) {
-      migration.fromGroup = home.id;
+      migration.fromGroup = target.id;
       group.numMigratingOut -= 1;
-      home.numMigratingOut += 1;
+      target.numMigratingOut += 1;
     }
   }
 }

@@ -1,50 +1,60 @@
 import { usPerSecond } from '../../base/units.ts';
-import { describe, roleProblem } from '../../policy/check-answer.ts';
-import type { ScaleUpDecision } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
-import { eventPriority } from '../events.ts';
-import type { InstanceGroup } from '../group.ts';
-import { modelWeightBytes } from '../model-shape.ts';
-import { finishLoad, loadWeights } from './weight-load.ts';
+import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
+import { eventPriority } from '../state/events.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { Hardware } from '../../domain/hardware.ts';
+import { modelWeightBytes } from '../../domain/model-shape.ts';
+import { addComingInstance } from './add-instance.ts';
+import { finishLoad, loadWeights } from './load-weights.ts';
 
 /**
  * Cold starts. An instance is paid for from the moment it is asked for; it is provisioned, loads its weights over its links,
  * warms up, and only then serves. Says why not, or begins.
  */
-export function scaleUp(cluster: Cluster, decision: ScaleUpDecision): string | undefined {
-  const { numInstances, role = 'mixed' } = decision;
-  if (!Number.isInteger(numInstances) || numInstances < 1) {
-    return `numInstances must be an integer of at least 1, got ${describe(numInstances)}`;
-  }
-  const problem = roleProblem(role) ?? budgetProblem(cluster, numInstances);
+export function scaleUp(
+  cluster: Cluster,
+  { numInstances, role = 'mixed' }: DecisionOf<'scaleUp'>,
+): Refusal<'scaleUp'> | undefined {
+  const problem = budgetProblem(cluster, numInstances);
   if (problem !== undefined) return problem;
   for (let count = 0; count < numInstances; count += 1) {
-    const group = cluster.addInstance(role);
+    const group = addComingInstance(cluster, role);
     const instance = group.leader;
-    cluster.note('instanceRequested', { instance: instance.id, groupId: group.id, detail: `as ${role}` });
+    cluster.effects.note('instanceRequested', {
+      instance: instance.id,
+      groupId: group.id,
+      detail: `as ${role}`,
+    });
     provision(cluster, group, 1);
   }
   return undefined;
 }
 
-function budgetProblem(cluster: Cluster, numInstances: number): string | undefined {
-  const { numInstances: numNow, maxInstances, hardware, model } = cluster;
+function budgetProblem(cluster: Cluster, numInstances: number): Refusal<'scaleUp'> | undefined {
+  const { maxInstances, hardware } = cluster.supply;
+  const numNow = cluster.topology.numInstances;
   if (numNow + numInstances > maxInstances) {
     return `${numNow} instances and ${numInstances} more exceed the budget of ${maxInstances}`;
   }
-  const bytes = modelWeightBytes(model) + hardware.reserveBytes;
-  return bytes + cluster.cellBytes * model.numLayers > hardware.memoryBytes
-    ? 'a new instance serves alone, and the whole model does not fit one'
-    : undefined;
+  return holdsModel(cluster, hardware)
+    ? undefined
+    : 'a new instance serves alone, and the whole model does not fit one';
+}
+
+/** Whether an instance on this hardware has room for all layers, and for one block of KV beside them. */
+function holdsModel({ model, cellBytes }: Cluster, { memoryBytes, reserveBytes }: Hardware): boolean {
+  return modelWeightBytes(model) + reserveBytes + cellBytes * model.numLayers <= memoryBytes;
 }
 
 /** Gets the device; an attempt that fails is repeated after a back-off that doubles, as Kubernetes restarts a container. */
 function provision(cluster: Cluster, group: InstanceGroup, attempt: number): void {
-  const { provisioning, failureRatio, backoffUs, maxBackoffUs } = cluster.hardware.start;
+  const { provisioning, failureRatio, backoffUs, maxBackoffUs } = group.leader.hardware.start;
   const readyAtUs = cluster.nowUs + drawLogNormal(cluster, provisioning);
-  const fails = cluster.startRng.uniform() < failureRatio;
+  const fails = cluster.supply.rng.uniform() < failureRatio;
   const { id } = group.leader;
-  at(cluster, group, readyAtUs, () => {
+  at(cluster.effects, group, readyAtUs, () => {
     if (!fails) {
       loadAndWarmUp(cluster, group);
       return;
@@ -52,44 +62,49 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
     const waitUs = Math.min(maxBackoffUs, backoffUs * 2 ** (attempt - 1));
     const retryAtUs = cluster.nowUs + waitUs;
     const detail = `attempt ${attempt} failed, the next in ${waitUs / usPerSecond} s`;
-    cluster.note('startFailed', { instance: id, groupId: group.id, detail });
-    cluster.notifyLater({ kind: 'startFailed', instanceId: id, retryAtUs });
-    at(cluster, group, retryAtUs, () => provision(cluster, group, attempt + 1));
+    cluster.effects.note('startFailed', { instance: id, groupId: group.id, detail });
+    cluster.effects.notifyLater({ kind: 'startFailed', instanceId: id, retryAtUs });
+    at(cluster.effects, group, retryAtUs, () => provision(cluster, group, attempt + 1));
   });
 }
 
 /** Log-normal with this mean and coefficient of variation, in whole microseconds. */
 function drawLogNormal(
-  { startRng }: Cluster,
+  { supply }: Cluster,
   { meanUs, cv }: { readonly meanUs: number; readonly cv: number },
 ): number {
   const variance = Math.log(1 + cv * cv);
-  const factor = Math.exp(Math.sqrt(variance) * startRng.normal() - variance / 2);
+  const factor = Math.exp(Math.sqrt(variance) * supply.rng.normal() - variance / 2);
   return Math.round(meanUs * factor);
 }
 
 /** Does the next thing of a start, unless the group has been released or has failed meanwhile. */
-function at(cluster: Cluster, group: InstanceGroup, timeUs: number, next: () => void): void {
-  cluster.events.scheduleCall(timeUs, eventPriority.completion, () => {
+function at(effects: Effects, group: InstanceGroup, timeUs: number, next: () => void): void {
+  effects.events.scheduleCall(timeUs, eventPriority.completion, () => {
     if (!group.isGone) next();
   });
 }
 
 function loadAndWarmUp(cluster: Cluster, group: InstanceGroup): void {
   const instance = group.leader;
-  const { weightsFrom, warmUpUs } = cluster.hardware.start;
+  const { weightsFrom, warmUpUs } = instance.hardware.start;
   instance.state = 'loading';
-  cluster.executor.startInstance(instance.id, instance.layers, instance.totalCells);
-  cluster.note('loadStarted', {
+  cluster.effects.executor.startInstance(
+    instance.id,
+    instance.layers,
+    instance.totalCells,
+    instance.hardware,
+  );
+  cluster.effects.note('loadStarted', {
     instance: instance.id,
     groupId: group.id,
     detail: `weights from ${weightsFrom}`,
   });
   loadAlone(cluster, group, weightsFrom, () => {
     instance.state = 'warming-up';
-    at(cluster, group, cluster.nowUs + warmUpUs, () => {
+    at(cluster.effects, group, cluster.nowUs + warmUpUs, () => {
       const seconds = (cluster.nowUs - instance.requestedAtUs) / usPerSecond;
-      serve(cluster, group, `after a cold start of ${seconds} s`);
+      serve(cluster.effects, group, `after a cold start of ${seconds} s`);
     });
   });
 }
@@ -110,11 +125,11 @@ export function loadAlone(
 }
 
 /** A group that was loading serves from now on. */
-export function serve(cluster: Cluster, group: InstanceGroup, detail: string): void {
+export function serve(effects: Effects, group: InstanceGroup, detail: string): void {
   const instance = group.leader;
   group.phase = 'serving';
   instance.state = 'ready';
-  cluster.note('instanceReady', { instance: instance.id, groupId: group.id, detail });
-  cluster.wake(group);
-  cluster.notifyLater({ kind: 'instanceReady', instanceId: instance.id, groupId: group.id });
+  effects.note('instanceReady', { instance: instance.id, groupId: group.id, detail });
+  effects.wake(group);
+  effects.notifyLater({ kind: 'instanceReady', instanceId: instance.id, groupId: group.id });
 }

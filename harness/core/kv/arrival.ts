@@ -1,13 +1,12 @@
 import { must } from '../../base/assert.ts';
-import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
-import { eventPriority } from '../events.ts';
-import type { InstanceGroup } from '../group.ts';
-import type { KvArrival, Request } from '../request.ts';
+import type { Cluster } from '../state/cluster.ts';
+import { eventPriority } from '../state/events.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { Request } from '../state/request.ts';
+import type { KvArrival } from '../state/request-state.ts';
 import { send } from '../transfers.ts';
-import type { LayoutMove } from './kv-layout.ts';
+import type { LayoutMove } from '../state/kv-layout.ts';
 import { wakeGroupsOn } from './request-memory.ts';
-import { resume } from './stall.ts';
 
 /** What of the request's KV is not where the group's layers are. */
 export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
@@ -38,7 +37,7 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
   const firstToken = arrival.numBlocks * cluster.blockSizeTokens;
   takeAtTargets(arrival, numBlocks);
   for (const { from, to, layers } of arrival.moves) {
-    cluster.executor.copyKv(request.id, layers, {
+    cluster.effects.executor.copyKv(request.id, layers, {
       from: { instance: from.id, tier: 'device' },
       to: { instance: to.id, tier: 'device' },
       firstToken,
@@ -51,7 +50,7 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
     sendBytes(cluster, request, piece, onDone);
     return;
   }
-  cluster.events.scheduleCall(cluster.nowUs + handshakeUs, eventPriority.completion, () => {
+  cluster.effects.events.scheduleCall(cluster.nowUs + handshakeUs, eventPriority.completion, () => {
     // The arrival may have been cancelled meanwhile.
     if (request.arrival !== arrival) return;
     if (isAllThere) onDone();
@@ -74,7 +73,7 @@ function sendBytes(cluster: Cluster, request: Request, piece: BlockPiece, onDone
       chunkUs,
       isCoordinated,
     } as const;
-    const transfer = send(cluster, movement, () => {
+    const transfer = send(cluster.effects, movement, () => {
       numLeft -= 1;
       if (numLeft === 0) onDone();
     });
@@ -90,18 +89,16 @@ function takeAtTargets(arrival: KvArrival, numBlocks: number): void {
 
 /** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
 export function completeArrival(cluster: Cluster, request: Request): InstanceGroup {
-  const group = must(cluster.groupOf(request), `group of request ${request.id}`);
+  const group = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
   const before = must(request.layout, `KV layout of request ${request.id}`);
-  request.arrival = undefined;
   request.layout = layout;
   for (const { from, layers } of moves) {
     from.ledger.giveBack(request.kvBlocks * layers.count);
-    cluster.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
   }
-  removeFrom(group.exchanging, request);
-  resume(cluster, group, request);
+  request.resume();
   wakeGroupsOn(cluster, before);
-  cluster.wake(group);
+  cluster.effects.wake(group);
   return group;
 }

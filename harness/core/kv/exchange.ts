@@ -1,10 +1,11 @@
 import { makeRoom } from '../apply-decision.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
+import { growMemory } from './grow-memory.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { blocksMissingFor } from './request-memory.ts';
-import type { KvArrival, Request } from '../request.ts';
-import { stall } from './stall.ts';
+import type { Request } from '../state/request.ts';
+import type { KvArrival } from '../state/request-state.ts';
 
 /**
  * KV exchange (KunServe, section 5): after layers have moved between members, each stalled request's KV follows, a few
@@ -12,8 +13,8 @@ import { stall } from './stall.ts';
  */
 export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
   if (group.retirement?.running === 'move-back') moveBack(cluster, group, group.retirement.into);
-  let numMoving = group.exchanging.filter(isExchanging).length;
-  for (const request of group.exchanging) {
+  let numMoving = group.stalled.filter(isOnItsWay).length;
+  for (const request of group.stalled) {
     if (numMoving >= group.exchange.maxRequests) return;
     if (request.arrival === undefined && startMoving(cluster, group, request)) numMoving += 1;
   }
@@ -24,21 +25,21 @@ export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
  * never goes on.
  */
 export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): void {
-  const request = group.exchanging[0];
-  if (request === undefined || group.exchanging.some(({ arrival }) => arrival !== undefined)) return;
+  const request = group.stalled[0];
+  if (request === undefined || group.stalled.some(({ arrival }) => arrival !== undefined)) return;
   const blocks = blocksMissingFor(movesOf(group, request), request.kvBlocks);
   if (blocks <= 0) return;
   if (cluster.stack.can('unlimitedMemory')) {
-    cluster.growMemory(group.layout, blocks);
-    cluster.wake(group);
+    growMemory(cluster.effects, group.layout, blocks);
+    cluster.effects.wake(group);
     return;
   }
-  if (makeRoom(cluster, group, { requestId: request.id, blocks }) !== undefined) cluster.wake(group);
+  if (makeRoom(cluster, group, { requestId: request.id, blocks }) !== undefined) cluster.effects.wake(group);
 }
 
 /** Whether its KV is on its way, other than by a migration. */
-function isExchanging({ arrival }: Request): boolean {
-  return arrival !== undefined && arrival.migration === undefined;
+function isOnItsWay({ status }: Request): boolean {
+  return status.kind === 'exchanging' && status.arrival !== undefined;
 }
 
 /** False while there is no room for it at its targets. */
@@ -47,14 +48,14 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   const { kvBlocks, computedTokens: numTokens } = request;
   if (blocksMissingFor(moves, kvBlocks) > 0) return false;
   const { layout, chunkUs, exchange } = group;
-  const arrival: KvArrival = { layout, moves, numBlocks: 0, transfers: [], migration: undefined };
-  request.arrival = arrival;
+  const arrival: KvArrival = { layout, moves, numBlocks: 0, transfers: [] };
+  request.exchange(arrival);
   const { isCoordinated } = exchange;
   const piece = { kind: 'exchange', numBlocks: kvBlocks, numTokens, chunkUs, isCoordinated } as const;
   sendBlocks(cluster, request, piece, () => {
-    const home = completeArrival(cluster, request);
+    const own = completeArrival(cluster, request);
     // Steps may be long: the links go on at once.
-    if (!home.isChanging) advanceExchange(cluster, home);
+    if (!own.isChanging) advanceExchange(cluster, own);
   });
   return true;
 }
@@ -62,16 +63,14 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
 /** Takes requests of a group that has been split, between their steps, to the member with the most room. */
 function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
   let numLeft = group.exchange.maxRequests;
-  for (const target of into) numLeft -= target.exchanging.length;
+  for (const target of into) numLeft -= target.stalled.length;
   for (const request of group.running.slice()) {
     if (numLeft <= 0) return;
     if (request.isInFlight || request.arrival !== undefined) continue;
     const open = into.filter((each) => each.phase === 'serving' && !each.isGone && !each.isChanging);
     const target = open.toSorted((a, b) => b.freeBlocks - a.freeBlocks)[0];
     if (target === undefined || blocksMissingFor(movesOf(target, request), request.kvBlocks) > 0) return;
-    group.release(request);
-    target.adopt(request);
-    stall(cluster, target, request);
+    request.stall(target);
     startMoving(cluster, target, request);
     numLeft -= 1;
   }

@@ -1,14 +1,21 @@
 import { must } from '../../base/assert.ts';
-import { describe } from '../../policy/check-answer.ts';
-import { defaultMigration, type MigrateDecision, type MigrationProtocol } from '../../policy/decisions.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
+import {
+  type DecisionOf,
+  defaultMigration,
+  type MigrationProtocol,
+  type Refusal,
+} from '../../policy/decisions.ts';
+import { growMemory } from './grow-memory.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import { loseKv } from '../lifecycle.ts';
-import { type KvArrival, type Migration, type Request, requestStatus } from '../request.ts';
+import type { Request } from '../state/request.ts';
+import type { KvArrival, Migration } from '../state/request-state.ts';
+import type { Topology } from '../state/topology.ts';
 import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
 import { endMigration } from './migration-log.ts';
 import { blocksMissingFor, cancelArrival } from './request-memory.ts';
-import { stall } from './stall.ts';
 
 /**
  * Moving requests between groups on a policy's wish, running ones by live migration (Llumnix, section 4.2): the request runs
@@ -17,14 +24,16 @@ import { stall } from './stall.ts';
  * agreeing on it is the hardware's `migrationHandshakeUs`. Whatever stands in the way
  * before the end aborts the migration, and the request goes on where it is. Says why not, or begins.
  */
-export function migrate(cluster: Cluster, decision: MigrateDecision): string | undefined {
-  const { requestId, groupId, protocol = defaultMigration } = decision;
-  const request = cluster.live.get(requestId);
-  const source = request === undefined ? undefined : cluster.groupOf(request);
+export function migrate(
+  cluster: Cluster,
+  { requestId, groupId, protocol = defaultMigration }: DecisionOf<'migrate'>,
+): Refusal<'migrate'> | undefined {
+  const request = cluster.requests.live.get(requestId);
+  const source = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || source === undefined)
     return `there is no live request ${requestId} in a group`;
-  const target = cluster.group(groupId);
-  const problem = targetProblem(source, target, groupId) ?? protocolProblem(protocol);
+  const target = cluster.topology.group(groupId);
+  const problem = targetProblem(source, target, groupId);
   if (problem !== undefined || target === undefined) return problem;
   const blocks = target.blocksFor(request.tokens);
   if (blocks > target.totalBlocks && !cluster.stack.can('unlimitedMemory'))
@@ -32,12 +41,12 @@ export function migrate(cluster: Cluster, decision: MigrateDecision): string | u
   return move(cluster, request, { source, target, protocol });
 }
 
-function move(cluster: Cluster, request: Request, route: Route): string | undefined {
+function move(cluster: Cluster, request: Request, route: Route): Refusal<'migrate'> | undefined {
   switch (request.status.kind) {
     case 'queued':
     case 'preempted':
     case 'swapped':
-      changeGroups(cluster, request, route);
+      changeGroups(cluster.effects, request, route);
       return undefined;
     case 'prefilling':
     case 'decoding':
@@ -48,40 +57,20 @@ function move(cluster: Cluster, request: Request, route: Route): string | undefi
 }
 
 /** It has no KV on a device: nothing travels now. */
-function changeGroups(cluster: Cluster, request: Request, { source, target }: Route): void {
-  const { kind } = request.status;
-  source.release(request);
-  target.adopt(request);
-  if (kind === 'swapped') {
-    target.swapped.push(request);
-  } else target.enqueue(request, kind === 'queued' ? 'back' : 'front');
-  cluster.wake(source);
-  cluster.wake(target);
+function changeGroups(effects: Effects, request: Request, { source, target }: Route): void {
+  request.moveTo(target, request.status.kind === 'preempted' ? 'front' : 'back');
+  effects.wake(source);
+  effects.wake(target);
 }
 
 function targetProblem(
   source: InstanceGroup,
   target: InstanceGroup | undefined,
   groupId: number,
-): string | undefined {
+): Refusal<'migrate'> | undefined {
   if (target === undefined) return `there is no group ${groupId}`;
   if (target === source) return `the request is in group ${groupId} already`;
   return target.phase === 'serving' ? undefined : `group ${groupId} is ${target.phase}`;
-}
-
-function protocolProblem(protocol: MigrationProtocol): string | undefined {
-  switch (protocol?.kind) {
-    case 'blocking':
-    case 'recompute':
-      return undefined;
-    case 'live': {
-      const { maxStages, lastStageBlocks } = protocol;
-      const areCounts = [maxStages, lastStageBlocks].every((count) => Number.isInteger(count) && count >= 1);
-      return areCounts ? undefined : `maxStages and lastStageBlocks must be 1 or more: ${describe(protocol)}`;
-    }
-    default:
-      return `expected protocol "live", "blocking" or "recompute", got ${describe(protocol)}`;
-  }
 }
 
 interface Route {
@@ -90,18 +79,19 @@ interface Route {
   readonly protocol: MigrationProtocol;
 }
 
-function begin(cluster: Cluster, request: Request, route: Route): string | undefined {
+function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migrate'> | undefined {
   const { source, target, protocol } = route;
-  if (request.arrival !== undefined) return `request ${request.id} migrates already`;
+  if (request.migration !== undefined) return `request ${request.id} migrates already`;
   if (protocol.kind === 'live' && request.status.kind === 'prefilling')
     return `request ${request.id} has no KV to copy beside its steps: it is in its prefill`;
   const { maxRunning } = target.limits;
   if (target.numAdmitted >= maxRunning)
     return `group ${target.id} runs or expects as many requests as it may: ${maxRunning}`;
   const moves = protocol.kind === 'recompute' ? [] : movesOf(target, request);
-  if (!hasRoom(cluster, { layout: target.layout, moves }, request.kvBlocks))
+  if (!makeRoomAt(cluster, { layout: target.layout, moves }, request.kvBlocks))
     return `group ${target.id} has no room for ${request.kvBlocks} blocks`;
-  const migration: Migration = {
+  request.migrate({
+    arrival: { layout: target.layout, moves, numBlocks: 0, transfers: [] },
     fromGroup: source.id,
     toGroup: target.id,
     fromInstance: source.leader.id,
@@ -112,8 +102,7 @@ function begin(cluster: Cluster, request: Request, route: Route): string | undef
     bytes: 0,
     isStopping: protocol.kind !== 'live',
     stoppedAtUs: undefined,
-  };
-  request.arrival = { layout: target.layout, moves, numBlocks: 0, transfers: [], migration };
+  });
   source.numMigratingOut += 1;
   target.numMigratingIn += 1;
   if (protocol.kind === 'live') nextStage(cluster, request, protocol);
@@ -127,7 +116,8 @@ function nextStage(
   request: Request,
   protocol: Extract<MigrationProtocol, { kind: 'live' }>,
 ): void {
-  const { arrival, migration } = underWay(request);
+  const migration = migrationOf(request);
+  const { arrival } = migration;
   const { blockSizeTokens } = cluster;
   const fullBlocks = Math.floor(request.computedTokens / blockSizeTokens);
   const usedBlocks = Math.ceil(request.computedTokens / blockSizeTokens);
@@ -139,7 +129,7 @@ function nextStage(
   if (isLast) {
     migration.isStopping = true;
     stopIfBack(cluster, request);
-  } else if (!hasRoom(cluster, arrival, numBlocks)) {
+  } else if (!makeRoomAt(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for ${numBlocks} more blocks at its target`);
   } else {
     const numTokens = fullBlocks * blockSizeTokens;
@@ -154,37 +144,34 @@ export function stopIfBack(cluster: Cluster, request: Request): void {
 
 /** From here on it is the target's request: its last blocks travel, or it is computed again there. */
 function stop(cluster: Cluster, request: Request): void {
-  const { arrival, migration } = underWay(request);
-  const source = must(cluster.groupOf(request), `group of request ${request.id}`);
-  const target = must(cluster.group(migration.toGroup), `group ${migration.toGroup}`);
+  const migration = migrationOf(request);
+  const { arrival } = migration;
+  const source = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
+  const target = must(cluster.topology.group(migration.toGroup), `group ${migration.toGroup}`);
   const numBlocks = request.kvBlocks - arrival.numBlocks;
-  if (!hasRoom(cluster, arrival, numBlocks)) {
+  if (!makeRoomAt(cluster, arrival, numBlocks)) {
     cancelArrival(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
     return;
   }
   migration.stoppedAtUs = cluster.nowUs;
-  source.release(request);
-  target.adopt(request);
   if (migration.protocol.kind === 'recompute') {
-    request.arrival = undefined;
+    request.cancelArrival();
     finish(cluster, request, migration);
     loseKv(cluster, request);
-    request.preemptedAtUs ??= cluster.nowUs;
-    request.status = requestStatus.preempted;
-    target.enqueue(request, 'front');
-    cluster.wake(target);
+    request.preempt(target);
+    cluster.effects.wake(target);
   } else {
-    stall(cluster, target, request, requestStatus.migrating);
+    request.stopForMigration(target);
     sendStage(cluster, request, { numBlocks, numTokens: request.computedTokens }, () => {
       finish(cluster, request, migration);
       completeArrival(cluster, request);
     });
   }
-  cluster.wake(source);
+  cluster.effects.wake(source);
 }
 
-/** Whether so many blocks fit at the targets; memory without limit grows as needed. */
-function hasRoom(
+/** Memory without limit grows until so many blocks fit at the targets; whether they do. */
+function makeRoomAt(
   cluster: Cluster,
   { layout, moves }: Pick<KvArrival, 'layout' | 'moves'>,
   numBlocks: number,
@@ -192,7 +179,7 @@ function hasRoom(
   const missing = blocksMissingFor(moves, numBlocks);
   if (missing <= 0) return true;
   if (!cluster.stack.can('unlimitedMemory')) return false;
-  cluster.growMemory(layout, missing);
+  growMemory(cluster.effects, layout, missing);
   return true;
 }
 
@@ -202,12 +189,19 @@ function sendStage(
   { numBlocks, numTokens }: { numBlocks: number; numTokens: number },
   onDone: () => void,
 ): void {
-  const { arrival, migration } = underWay(request);
-  const { chunkUs } = must(cluster.groupOf(request), `group of request ${request.id}`);
+  const migration = migrationOf(request);
+  const { arrival } = migration;
+  const { chunkUs } = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   migration.numStages += 1;
   for (const { layers } of arrival.moves) migration.bytes += numBlocks * layers.count * cluster.cellBytes;
-  const { migrationHandshakeUs: handshakeUs } = cluster.hardware;
+  const handshakeUs = handshakeOf(cluster.topology, migration);
   sendBlocks(cluster, request, { kind: 'migration', numBlocks, numTokens, chunkUs, handshakeUs }, onDone);
+}
+
+/** The two sides agree at the pace of the slower. */
+function handshakeOf({ instances }: Topology, { fromInstance, toInstance }: Migration): number {
+  const sides = [instances[fromInstance], instances[toInstance]];
+  return Math.max(...sides.map((instance) => instance?.hardware.migrationHandshakeUs ?? 0));
 }
 
 function finish(cluster: Cluster, request: Request, migration: Migration): void {
@@ -215,7 +209,6 @@ function finish(cluster: Cluster, request: Request, migration: Migration): void 
   endMigration(cluster, request, migration);
 }
 
-function underWay(request: Request) {
-  const arrival = must(request.arrival, `arrival of request ${request.id}`);
-  return { arrival, migration: must(arrival.migration, `migration of request ${request.id}`) };
+function migrationOf(request: Request): Migration {
+  return must(request.migration, `migration of request ${request.id}`);
 }

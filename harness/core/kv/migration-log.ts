@@ -1,5 +1,6 @@
-import type { Cluster } from '../cluster.ts';
-import type { Migration, Request } from '../request.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { Request } from '../state/request.ts';
+import type { Migration } from '../state/request-state.ts';
 
 /** A migration is over: done, or aborted for a reason. The policies are told once the state is whole again. */
 export function endMigration(
@@ -9,11 +10,11 @@ export function endMigration(
   abortReason?: string,
 ): void {
   const { fromGroup: from, toGroup: to, protocol, ...rest } = migration;
-  const source = cluster.group(from);
-  const target = cluster.group(to);
+  const source = cluster.topology.group(from);
+  const target = cluster.topology.group(to);
   if (source !== undefined) source.numMigratingOut -= 1;
   if (target !== undefined) target.numMigratingIn -= 1;
-  cluster.observer.migrationEnded({
+  cluster.effects.observer.migrationEnded({
     requestId: request.id,
     fromGroup: from,
     toGroup: to,
@@ -29,7 +30,7 @@ export function endMigration(
     abortReason,
   });
   const about = { requestId: request.id, from, to };
-  cluster.notifyLater(
+  cluster.effects.notifyLater(
     abortReason === undefined
       ? { kind: 'migrationDone', ...about }
       : { kind: 'migrationAborted', ...about, reason: abortReason },

@@ -1,11 +1,11 @@
 import { must } from '../../base/assert.ts';
-import type { Cluster } from '../cluster.ts';
-import { eventPriority } from '../events.ts';
+import type { Cluster } from '../state/cluster.ts';
+import { eventPriority } from '../state/events.ts';
 import type { KvPlacement, MicroBatch, RemoteAttention, Stage } from '../executor.ts';
-import type { Request } from '../request.ts';
-import type { GroupStage } from '../group.ts';
-import type { Instance } from '../instance.ts';
-import { isDecode, nothingRemote, type StepBatch } from '../step-batch.ts';
+import type { Request } from '../state/request.ts';
+import type { GroupStage } from '../state/group.ts';
+import type { Instance } from '../state/instance.ts';
+import { isDecode, nothingRemote, type StepBatch } from '../state/step-batch.ts';
 import { send } from '../transfers.ts';
 
 /**
@@ -41,7 +41,7 @@ function sendThereAndBack(
   onDone: () => void,
 ): void {
   const { model } = cluster;
-  const owner = must(cluster.instances[remote.owner], `instance ${remote.owner}`);
+  const owner = must(cluster.topology.instances[remote.owner], `instance ${remote.owner}`);
   const elementBytes = remote.tokenLayers * model.headDim * model.bytesPerWeight;
   const there = {
     kind: 'attention',
@@ -60,9 +60,9 @@ function sendThereAndBack(
   };
   const sendBack = (): void => {
     // A member may have failed meanwhile.
-    if (!batch.isAbandoned) batch.transfers.push(send(cluster, back, onDone));
+    if (!batch.isAbandoned) batch.transfers.push(send(cluster.effects, back, onDone));
   };
-  batch.transfers.push(send(cluster, there, () => attend(cluster, owner, durationUs, sendBack)));
+  batch.transfers.push(send(cluster.effects, there, () => attend(cluster, owner, durationUs, sendBack)));
 }
 
 /**
@@ -71,12 +71,13 @@ function sendThereAndBack(
  * things at a time. What is not modelled: the wait for the kernel under way, a part of a layer's time.
  */
 function attend(cluster: Cluster, owner: Instance, durationUs: number, onDone: () => void): void {
-  owner.attendsUntilUs = Math.max(cluster.nowUs, owner.attendsUntilUs) + durationUs;
-  if (owner.current !== undefined && owner.busyUntilUs > cluster.nowUs) {
-    owner.busyUntilUs += durationUs;
-    owner.current.stolenUs += durationUs;
-  } else owner.attendedUs += durationUs;
-  cluster.events.scheduleCall(owner.attendsUntilUs, eventPriority.completion, () => {
+  const slot = cluster.topology.slotOf(owner);
+  slot.attendsUntilUs = Math.max(cluster.nowUs, slot.attendsUntilUs) + durationUs;
+  if (slot.current !== undefined && slot.busyUntilUs > cluster.nowUs) {
+    slot.busyUntilUs += durationUs;
+    slot.current.stolenUs += durationUs;
+  } else slot.attendedUs += durationUs;
+  cluster.effects.events.scheduleCall(slot.attendsUntilUs, eventPriority.completion, () => {
     if (!owner.isGone) owner.busyUs += durationUs;
     onDone();
   });

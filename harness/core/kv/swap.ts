@@ -1,11 +1,15 @@
 import { must } from '../../base/assert.ts';
-import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../cluster.ts';
-import type { InstanceGroup } from '../group.ts';
-import type { KvLayout, LayoutMove, LayoutPart } from './kv-layout.ts';
+import type { Refusal } from '../../policy/decisions.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
+import type { Topology } from '../state/topology.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { KvLayout, LayoutMove, LayoutPart } from '../state/kv-layout.ts';
 import { cancelArrival, freeKv, wakeGroupsOn } from './request-memory.ts';
-import { type Request, requestStatus } from '../request.ts';
-import { isInPlace, resume, stall } from './stall.ts';
+import type { Request } from '../state/request.ts';
+import { isSwap } from '../state/request-state.ts';
+import type { Transfer } from '../state/fabric.ts';
+import { isInPlace, resumeInPlace } from './stall.ts';
 import { send } from '../transfers.ts';
 
 /**
@@ -13,23 +17,18 @@ import { send } from '../transfers.ts';
  * overlapped with steps; from the host of another instance also over the network, when layers have moved meanwhile. Its
  * device blocks stay taken until the last byte has left.
  */
-export function swapOut(cluster: Cluster, group: InstanceGroup, request: Request): void {
+export function swapOut(cluster: Cluster, request: Request): void {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
   cancelArrival(cluster, request, 'the request was swapped out');
-  removeFrom(group.running, request);
-  group.swapped.push(request);
-  request.status = requestStatus.swappingOut;
-  request.numSwaps += 1;
-  request.hostLayout = layout;
-  group.pendingFreeBlocks += request.kvBlocks;
+  const transfers: Transfer[] = [];
+  request.swapOut(layout, transfers);
   for (const part of layout.parts) part.instance.hostKvBytes += hostBytes(cluster, request, part);
-  moveAll(cluster, { request, kind: 'swap-out', moves: layout.movesTo(layout) }, () => {
-    const home = groupOf(cluster, request);
-    home.pendingFreeBlocks -= request.kvBlocks;
+  moveAll(cluster, { request, kind: 'swap-out', moves: layout.movesTo(layout), transfers }, () => {
+    const group = groupOf(cluster.topology, request);
+    request.endSwapOut();
     freeKv(cluster, request);
-    request.status = requestStatus.swapped;
-    cluster.hooks.notify({ kind: 'swapOutDone', requestId: request.id, groupId: home.id });
-    cluster.wake(home);
+    cluster.effects.notify({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
+    cluster.effects.wake(group);
   });
 }
 
@@ -37,29 +36,35 @@ export function swapOut(cluster: Cluster, group: InstanceGroup, request: Request
 export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request): void {
   const hostLayout = must(request.hostLayout, `host layout of request ${request.id}`);
   request.takeBlocks(group.layout, group.blocksFor(request.computedTokens));
-  request.status = requestStatus.swappingIn;
+  const transfers: Transfer[] = [];
+  request.swapIn(transfers);
   const moves = hostLayout.movesTo(group.layout);
-  moveAll(cluster, { request, kind: 'swap-in', moves }, () => {
-    const home = groupOf(cluster, request);
-    dropHostCopy(cluster, request);
-    removeFrom(home.swapped, request);
+  moveAll(cluster, { request, kind: 'swap-in', moves, transfers }, () => {
+    const own = groupOf(cluster.topology, request);
+    dropHostCopy(cluster, request, hostLayout);
     // Layers may have moved meanwhile: its KV has to follow.
-    if (isInPlace(home, request)) resume(cluster, home, request);
-    else stall(cluster, home, request);
-    cluster.hooks.notify({ kind: 'swapInDone', requestId: request.id, groupId: home.id });
-    cluster.wake(home);
+    if (isInPlace(own, request)) resumeInPlace(own, request);
+    else request.stall(own);
+    cluster.effects.notify({ kind: 'swapInDone', requestId: request.id, groupId: own.id });
+    cluster.effects.wake(own);
   });
 }
 
-/** Forgets the host copy, if there is one: KV is back on devices, or the request ends. */
-export function dropHostCopy(cluster: Cluster, request: Request): void {
-  const { hostLayout } = request;
-  if (hostLayout === undefined) return;
-  request.hostLayout = undefined;
+/** The request is given up or ends: nothing more of its KV is on its way to host memory or back, and nothing is there. */
+export function cancelSwap(cluster: Cluster, request: Request): void {
+  const { status } = request;
+  if (!isSwap(status)) return;
+  if (status.kind !== 'swapped')
+    for (const transfer of status.transfers) cluster.effects.fabric.cancel(transfer);
+  dropHostCopy(cluster, request, status.hostLayout);
+}
+
+/** Forgets the host copy: KV is back on devices, or given up. */
+function dropHostCopy(cluster: Cluster, request: Request, hostLayout: KvLayout): void {
   for (const part of hostLayout.parts) {
     const { instance, layers } = part;
     instance.hostKvBytes -= hostBytes(cluster, request, part);
-    cluster.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
   }
   // An instance that drains may wait for this.
   wakeGroupsOn(cluster, hostLayout);
@@ -75,43 +80,46 @@ export function hostBytes(
 }
 
 /** Why the host memory cannot take the request's KV, if it cannot. */
-export function hostProblem(cluster: Cluster, request: Request, layout: KvLayout): string | undefined {
+export function hostProblem(
+  cluster: Cluster,
+  request: Request,
+  layout: KvLayout,
+): Refusal<'preempt'> | undefined {
   for (const part of layout.parts) {
-    const { hostKvBytes, hostMemoryBytes, id } = part.instance;
-    if (hostKvBytes + hostBytes(cluster, request, part) > hostMemoryBytes)
+    const { hostKvBytes, hardware, id } = part.instance;
+    if (hostKvBytes + hostBytes(cluster, request, part) > hardware.hostMemoryBytes)
       return `host memory of instance ${id} is full`;
   }
   return undefined;
 }
 
-function groupOf(cluster: Cluster, request: Request): InstanceGroup {
-  return must(cluster.groupOf(request), `group of request ${request.id}`);
+function groupOf(topology: Topology, request: Request): InstanceGroup {
+  return must(topology.groupOf(request), `group of request ${request.id}`);
 }
 
 interface Swap {
   readonly request: Request;
   readonly kind: 'swap-out' | 'swap-in';
   readonly moves: readonly LayoutMove[];
+  /** What carries them is added here. */
+  readonly transfers: Transfer[];
 }
 
-function moveAll(cluster: Cluster, { request, kind, moves }: Swap, onAllDone: () => void): void {
+function moveAll(cluster: Cluster, { request, kind, moves, transfers }: Swap, onAllDone: () => void): void {
   let numLeft = moves.length;
-  const transfers = moves.map((move) => {
-    copy(cluster, request, kind, move);
+  for (const move of moves) {
+    copy(cluster.effects, request, kind, move);
     const bytes = hostBytes(cluster, request, move);
     const [source, target] =
       kind === 'swap-out' ? ([move.from.id, 'host'] as const) : (['host', move.to.id] as const);
-    cluster.swappedBytes += bytes;
+    cluster.totals.swappedBytes += bytes;
     const movement = { kind, requestId: request.id, source, target, bytes, links: linksOf(kind, move) };
-    return send(cluster, movement, () => {
+    const transfer = send(cluster.effects, movement, () => {
       numLeft -= 1;
-      if (numLeft === 0) {
-        request.swapTransfers.length = 0;
-        onAllDone();
-      }
+      if (numLeft === 0) onAllDone();
     });
-  });
-  request.swapTransfers.push(...transfers);
+    transfers.push(transfer);
+  }
 }
 
 function linksOf(kind: Swap['kind'], { from, to }: LayoutMove) {
@@ -121,7 +129,7 @@ function linksOf(kind: Swap['kind'], { from, to }: LayoutMove) {
 
 /** The bytes are copied when the move starts: nobody writes them while it lasts, and the target is reserved. */
 function copy(
-  cluster: Cluster,
+  effects: Effects,
   request: Request,
   kind: Swap['kind'],
   { from, to, layers }: LayoutMove,
@@ -131,5 +139,5 @@ function copy(
   const numTokens = request.computedTokens;
   const move =
     kind === 'swap-out' ? { from: device, to: host, numTokens } : { from: host, to: device, numTokens };
-  cluster.executor.copyKv(request.id, layers, move);
+  effects.executor.copyKv(request.id, layers, move);
 }

@@ -1,4 +1,4 @@
-import type { ModelShape } from '../../../harness/core/model-shape.ts';
+import type { ModelShape } from '../../../harness/domain/model-shape.ts';
 
 /** The model that every side runs: random weights, float32, as many KV heads as query heads. */
 export const modelShape: ModelShape = {

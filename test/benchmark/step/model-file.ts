@@ -1,5 +1,5 @@
 import type { DeviceTensor } from '../../../harness/backend/tensorflow-backend.ts';
-import type { ModelShape } from '../../../harness/core/model-shape.ts';
+import type { ModelShape } from '../../../harness/domain/model-shape.ts';
 import type { TensorOps } from '../../../harness/model/tensor-ops.ts';
 import { freeWeights, loadLayerWeights, loadResidentWeights } from '../../../harness/model/weights.ts';
 import { type GgufTensor, type GgufValue, writeGguf } from './gguf.ts';

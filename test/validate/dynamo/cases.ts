@@ -1,6 +1,6 @@
 import { blockSizeTokens } from '../../../harness/conformance/tiny-cluster.ts';
 import { createRng } from '../../../harness/base/rng.ts';
-import type { RequestSpec } from '../../../harness/core/workload.ts';
+import type { RequestSpec } from '../../../harness/domain/workload.ts';
 import type { TimingTable } from './timing-table.ts';
 
 /** What both simulators are given besides requests, memory and step times. */

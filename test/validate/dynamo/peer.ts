@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import type { RequestSpec } from '../../../harness/core/workload.ts';
+import type { RequestSpec } from '../../../harness/domain/workload.ts';
 import { engine, type ReplayCase, timingTable } from './cases.ts';
 import { run } from './environment.ts';
 import type { Outcome } from './outcomes.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { RequestSpec } from '../../../harness/core/workload.ts';
+import type { RequestSpec } from '../../../harness/domain/workload.ts';
 import { engine, recordedCase } from './cases.ts';
 import { type Outcome, pair } from './outcomes.ts';
 import { serve } from './serve.ts';

@@ -1,6 +1,6 @@
 import { runTiny } from '../../../harness/conformance/tiny-cluster.ts';
 import type { RequestRecord } from '../../../harness/core/observer.ts';
-import type { RequestSpec } from '../../../harness/core/workload.ts';
+import type { RequestSpec } from '../../../harness/domain/workload.ts';
 import { policies } from '../../../policies/index.ts';
 import { engine, type ReplayCase, timingTable } from './cases.ts';
 import type { Outcome } from './outcomes.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { kvCellBytes, modelWeightBytes } from '../../../harness/core/model-shape.ts';
+import { kvCellBytes, modelWeightBytes } from '../../../harness/domain/model-shape.ts';
 import { missedGoals } from './errors.ts';
 import { compareHeldOut, numFitted } from './held-out.ts';
 import { type MeasuredRow, measuredRuns, readHardware, readModel, readRun } from './measured-runs.ts';

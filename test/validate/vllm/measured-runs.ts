@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import type { Hardware } from '../../../harness/core/hardware.ts';
-import type { ModelShape } from '../../../harness/core/model-shape.ts';
+import type { Hardware } from '../../../harness/domain/hardware.ts';
+import type { ModelShape } from '../../../harness/domain/model-shape.ts';
 import { hardwareSchema, toHardware } from '../../../harness/config/hardware-schema.ts';
 import { modelSchema, toModelShape } from '../../../harness/config/model-schema.ts';
 

@@ -1,8 +1,8 @@
 import { createRng } from '../../../harness/base/rng.ts';
 import { Collector, workloadOf } from '../../../harness/conformance/tiny-cluster.ts';
 import { enginePresets } from '../../../harness/core/engine.ts';
-import type { Hardware } from '../../../harness/core/hardware.ts';
-import { kvCellBytes, type ModelShape, modelWeightBytes } from '../../../harness/core/model-shape.ts';
+import type { Hardware } from '../../../harness/domain/hardware.ts';
+import { kvCellBytes, type ModelShape, modelWeightBytes } from '../../../harness/domain/model-shape.ts';
 import { runCluster } from '../../../harness/core/run.ts';
 import { SimulatedExecutor } from '../../../harness/executors/simulated.ts';
 import { PolicyStack } from '../../../harness/policy/stack.ts';
@@ -42,7 +42,7 @@ export function replay({ run, rows, model, hardware }: Replay): readonly Latency
     hardware.reserveBytes +
     run.blocks * model.numLayers * kvCellBytes(model, blockSizeTokens);
   const device = { ...hardware, memoryBytes };
-  const deps = { rng: createRng(1, 'policy'), model, hardware: device, blockSizeTokens, classes };
+  const deps = { rng: createRng(1, 'policy'), model, startHardware: device, blockSizeTokens, classes };
   const stack = new PolicyStack(
     [policies['round-robin'], policies.recompute].map((definition) => ({
       name: definition.name,
@@ -72,7 +72,7 @@ export function replay({ run, rows, model, hardware }: Replay): readonly Latency
     limits: { maxRunning: run.maxRunning, maxBatchTokens: 2048, watermarkRatio: 0, admits: true },
     workload: workloadOf(specs, classes),
     stack,
-    executor: new SimulatedExecutor(model, device),
+    executor: new SimulatedExecutor(model),
     observer: seen,
     sampleIntervalUs: 1e6,
     faults: [],

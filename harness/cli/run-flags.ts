@@ -1,0 +1,71 @@
+import type { ArgumentsCamelCase, Argv } from 'yargs';
+import type { FlagsOf } from './command.ts';
+
+/** Adds the flags that choose what is run: the configuration, and values that replace parts of it. */
+function experimentFlags(parser: Argv) {
+  return parser
+    .option('config', { type: 'string', requiresArg: true, describe: 'configuration to run' })
+    .option('policy', {
+      array: true,
+      string: true,
+      requiresArg: true,
+      default: [],
+      describe: 'one more policy: a built-in name, a file, a package; repeatable',
+    })
+    .option('set', {
+      array: true,
+      string: true,
+      requiresArg: true,
+      default: [],
+      describe: "a value in place of the file's: a.b=c; repeatable",
+    })
+    .option('seed', { type: 'number', requiresArg: true, describe: 'first seed' })
+    .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' });
+}
+
+/** Adds the flags that choose how steps are executed. */
+function executionFlags(parser: Argv) {
+  return experimentFlags(parser)
+    .option('mode', {
+      choices: ['measure', 'simulate'] as const,
+      describe: 'real execution on TensorFlow, or the simulator',
+    })
+    .option('device', {
+      choices: ['auto', 'cpu', 'cuda'] as const,
+      default: 'auto' as const,
+      describe: 'where TensorFlow computes',
+    })
+    .option('replay', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'run a results folder again from its recorded step times',
+    });
+}
+
+/**
+ * Adds all flags of `bench run`: what is run, how its steps are executed, and what happens to the results.
+ */
+export function runFlags(parser: Argv) {
+  return executionFlags(parser)
+    .option('output-dir', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'results folder (default: results/<name>-<time>)',
+    })
+    .option('overwrite', { type: 'boolean', default: false, describe: 'replace an earlier results folder' })
+    .option('resume', { type: 'boolean', default: false, describe: 'run only the missing and failed cells' })
+    .option('dry-run', { type: 'boolean', default: false, describe: 'show what would run, and stop' })
+    .option('concurrency', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'simulated cells at once (default: cores)',
+    })
+    .option('format', {
+      choices: ['table', 'json'] as const,
+      default: 'table' as const,
+      describe: 'closing table',
+    })
+    .option('quiet', { type: 'boolean', default: false, describe: 'no progress' });
+}
+
+export type RunFlags = ArgumentsCamelCase<FlagsOf<typeof runFlags>>;

@@ -1,0 +1,9 @@
+import type { DecidingMoment } from '../../policy/moments.ts';
+
+/** Who answered, at which moment. */
+export interface DecisionSource {
+  readonly policy: string;
+  readonly moment: DecidingMoment;
+  /** Where the decision itself does not name the request that it is about (dispatch). */
+  readonly requestId?: number;
+}

@@ -1,0 +1,287 @@
+import { assert } from '../../base/assert.ts';
+import type { RequestClass, RequestSpec } from '../../domain/workload.ts';
+import type { RequestView } from '../../policy/views.ts';
+import type { Transfer } from './fabric.ts';
+import type { KvLayout } from './kv-layout.ts';
+import {
+  type EndState,
+  isRunning,
+  isStalled,
+  isSwap,
+  type KvArrival,
+  type Migration,
+  queueOf,
+  type RequestState,
+  sharedState,
+} from './request-state.ts';
+
+export type QueueEnd = 'front' | 'back';
+
+/** Where requests stand: a group, with a queue for each kind of state, or the queue of those that the cluster holds. */
+export interface RequestPlace {
+  /** `undefined` for the cluster. */
+  readonly groupId: number | undefined;
+  /** Puts the request into the queue that its state says. */
+  add(request: Request, end: QueueEnd): void;
+  /** Takes the request out of the queue that its state says. */
+  remove(request: Request): void;
+}
+
+/**
+ * A live request, as a state machine: its state, the queue in which it stands and its clocks change together, in `#enter`
+ * and nowhere else, through the verbs below. Policies hold it as a `RequestView`; only the core changes it. What a policy
+ * must not know, the true output length, is private and reached through static methods that only the core calls.
+ */
+export class Request implements RequestView {
+  readonly id: number;
+  readonly className: string;
+  readonly priority: number;
+  readonly arrivedAtUs: number;
+  readonly promptTokens: number;
+  readonly outputLimitTokens: number;
+  readonly #spec: RequestSpec;
+  readonly #clock: { readonly nowUs: number };
+  #state: RequestState = sharedState.held;
+  /** `undefined` until it has been placed or held for the first time. One that has ended keeps the last. */
+  #place: RequestPlace | undefined;
+
+  generatedTokens = 0;
+  tokens: number;
+  computedTokens = 0;
+  /** `computedTokens` once the micro-batches under way have come back. */
+  scheduledTokens = 0;
+  kvBlocks = 0;
+  /** Where its blocks are; there while it has any. */
+  layout: KvLayout | undefined;
+  /** Blocks that `tokens` need, as counted in the group's demand. */
+  demandBlocks = 0;
+  numInFlight = 0;
+  /** The client has given it up while it was in flight. */
+  isAbortWanted = false;
+
+  firstScheduledAtUs: number | undefined;
+  firstTokenAtUs: number | undefined;
+  lastTokenAtUs = 0;
+  maxTokenGapUs = 0;
+  numPreemptions = 0;
+  numSwaps = 0;
+  numMigrations = 0;
+  preemptedUs = 0;
+  stalledUs = 0;
+  /** Since when it has been preempted and not been scheduled again, in whichever state it is meanwhile. */
+  preemptedAtUs: number | undefined;
+
+  constructor(spec: RequestSpec, requestClass: RequestClass, clock: { readonly nowUs: number }) {
+    this.#spec = spec;
+    this.#clock = clock;
+    this.id = spec.id;
+    this.className = spec.className;
+    this.priority = requestClass.priority;
+    this.arrivedAtUs = clock.nowUs;
+    this.promptTokens = spec.promptTokens;
+    this.outputLimitTokens = spec.outputLimitTokens;
+    this.tokens = spec.promptTokens;
+  }
+
+  get status(): RequestState {
+    return this.#state;
+  }
+
+  /** The group that it stands in, or stood in when it ended. */
+  get groupId(): number | undefined {
+    return this.#place?.groupId;
+  }
+
+  get isInFlight(): boolean {
+    return this.numInFlight > 0;
+  }
+
+  get migration(): Migration | undefined {
+    const state = this.#state;
+    return isRunning(state) || state.kind === 'migrating' ? state.migration : undefined;
+  }
+
+  get migratesTo(): number | undefined {
+    return this.migration?.toGroup;
+  }
+
+  /** Left out of further steps: it is stopped for its migration once the last one has come back. */
+  get isStopping(): boolean {
+    const state = this.#state;
+    return isRunning(state) && state.migration?.isStopping === true;
+  }
+
+  get arrival(): KvArrival | undefined {
+    return this.#state.kind === 'exchanging' ? this.#state.arrival : this.migration?.arrival;
+  }
+
+  /** Beside which instances its KV lies in host memory; there while it does. */
+  get hostLayout(): KvLayout | undefined {
+    return isSwap(this.#state) ? this.#state.hostLayout : undefined;
+  }
+
+  /** It waits at the cluster, without KV, to be dispatched. */
+  hold(held: RequestPlace): void {
+    const { kind } = this.#state;
+    if (kind !== 'held' && kind !== 'queued') this.#startPreemption();
+    this.#enter(sharedState.held, held);
+  }
+
+  /** It waits in the group, in front of the others if it had begun before it was held. */
+  queue(group: RequestPlace): void {
+    if (this.preemptedAtUs === undefined) this.#enter(sharedState.queued, group);
+    else this.#enter(sharedState.preempted, group, 'front');
+  }
+
+  /** It waits, without KV, in front of the others; in its own group where no other is given. */
+  preempt(group = this.#place): void {
+    this.#startPreemption();
+    this.#enter(sharedState.preempted, group, 'front');
+  }
+
+  /** It stands in another group, as it stood in the one before. */
+  moveTo(group: RequestPlace, end: QueueEnd = 'back'): void {
+    this.#enter(this.#state, group, end);
+  }
+
+  /** It takes part in steps from now on. */
+  admit(): void {
+    this.#require(this.#state.kind === 'queued' || this.#state.kind === 'preempted');
+    this.firstScheduledAtUs ??= this.#clock.nowUs;
+    this.#enter(sharedState.prefilling);
+  }
+
+  /** All but its newest token is computed. */
+  decode(): void {
+    const state = this.#state;
+    this.#require(isRunning(state));
+    if (state.migration === undefined) this.#enter(sharedState.decoding);
+    else this.#enter({ kind: 'decoding', migration: state.migration });
+  }
+
+  /** Its KV leaves for host memory; `transfers` are those that carry it. */
+  swapOut(hostLayout: KvLayout, transfers: Transfer[]): void {
+    this.#require(isRunning(this.#state));
+    this.#startPreemption();
+    this.numSwaps += 1;
+    this.#enter({ kind: 'swapping-out', hostLayout, transfers });
+  }
+
+  /** All of its KV is in host memory. */
+  endSwapOut(): void {
+    const state = this.#state;
+    this.#require(state.kind === 'swapping-out');
+    this.#enter({ kind: 'swapped', hostLayout: state.hostLayout });
+  }
+
+  /** Its KV comes back from host memory. */
+  swapIn(transfers: Transfer[]): void {
+    const state = this.#state;
+    this.#require(state.kind === 'swapped');
+    this.#enter({ kind: 'swapping-in', hostLayout: state.hostLayout, transfers });
+  }
+
+  /** It waits, in no step, until its KV is where the group's layers are. */
+  stall(group: RequestPlace): void {
+    this.#enter({ kind: 'exchanging', stalledAtUs: this.#stalledAtUs, arrival: undefined }, group);
+    // From here on it waits for its KV to move, no longer for having been given up: the two times do not overlap.
+    this.endPreemption();
+  }
+
+  /** It is its turn: what of its KV is elsewhere is on its way. */
+  exchange(arrival: KvArrival): void {
+    const state = this.#state;
+    this.#require(state.kind === 'exchanging');
+    this.#enter({ ...state, arrival });
+  }
+
+  /** Its KV is copied to another group while it runs. */
+  migrate(migration: Migration): void {
+    const state = this.#state;
+    this.#require(isRunning(state));
+    this.#enter({ kind: state.kind, migration });
+  }
+
+  /** It is in no step until the rest of its KV has come to `target`, whose request it is from now on. */
+  stopForMigration(target: RequestPlace): void {
+    const { migration } = this;
+    this.#require(migration !== undefined);
+    this.#enter({ kind: 'migrating', stalledAtUs: this.#stalledAtUs, migration }, target);
+    this.endPreemption();
+  }
+
+  /** Its KV stays where it is: nothing of it is on its way to another layout. */
+  cancelArrival(): void {
+    const state = this.#state;
+    if (isRunning(state)) this.#enter(sharedState[state.kind]);
+    else if (isStalled(state))
+      this.#enter({ kind: 'exchanging', stalledAtUs: state.stalledAtUs, arrival: undefined });
+  }
+
+  /** It takes part in steps again: all but its newest token may be computed, or not. */
+  resume(group = this.#place): void {
+    this.#enter(this.computedTokens < this.tokens - 1 ? sharedState.prefilling : sharedState.decoding, group);
+  }
+
+  end(state: EndState): void {
+    this.endPreemption();
+    this.#enter(state);
+  }
+
+  /** It has its place again, or waits for something else: the time for which it had lost it ends. */
+  endPreemption(): void {
+    if (this.preemptedAtUs === undefined) return;
+    this.preemptedUs += this.#clock.nowUs - this.preemptedAtUs;
+    this.preemptedAtUs = undefined;
+  }
+
+  /** Blocks for more tokens: where its others are, or else in `layout`. */
+  takeBlocks(layout: KvLayout, numBlocks: number): void {
+    this.layout ??= layout;
+    this.layout.take(numBlocks);
+    this.kvBlocks += numBlocks;
+  }
+
+  giveBackBlocks(): void {
+    this.layout?.giveBack(this.kvBlocks);
+    this.layout = undefined;
+    this.kvBlocks = 0;
+  }
+
+  static specOf(request: Request): RequestSpec {
+    return request.#spec;
+  }
+
+  static isComplete(request: Request): boolean {
+    return request.generatedTokens === request.#spec.outputTokens;
+  }
+
+  /** Where it stands, for the check of the invariants. */
+  static placeOf(request: Request): RequestPlace | undefined {
+    return request.#place;
+  }
+
+  /** One that goes on being stalled, for another reason or in another group, has been since it was first. */
+  get #stalledAtUs(): number {
+    return isStalled(this.#state) ? this.#state.stalledAtUs : this.#clock.nowUs;
+  }
+
+  #startPreemption(): void {
+    this.preemptedAtUs ??= this.#clock.nowUs;
+  }
+
+  #require(isAllowed: boolean): asserts isAllowed {
+    assert(isAllowed, 'INV-status', () => `request ${this.id} is ${this.#state.kind}`);
+  }
+
+  /** The only way into a state: leaves the queue of the one before unless that is the same, and stops the clock of a stall. */
+  #enter(state: RequestState, place = this.#place, end: QueueEnd = 'back'): void {
+    const before = this.#state;
+    if (isStalled(before) && !isStalled(state)) this.stalledUs += this.#clock.nowUs - before.stalledAtUs;
+    const stays = place === this.#place && queueOf[state.kind] === queueOf[before.kind];
+    if (!stays) this.#place?.remove(this);
+    this.#state = state;
+    this.#place = place;
+    if (!stays && queueOf[state.kind] !== undefined) place?.add(this, end);
+  }
+}

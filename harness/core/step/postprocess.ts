@@ -1,0 +1,46 @@
+import { removeFrom } from '../../base/lists.ts';
+import { stopIfBack } from '../kv/migrate.ts';
+import { endIfAborted, endRequest } from '../lifecycle.ts';
+import { reportStep } from '../report-load.ts';
+import type { Cluster } from '../state/cluster.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import { Request } from '../state/request.ts';
+import type { StepBatch } from '../state/step-batch.ts';
+
+/** The micro-batch has come back: its tokens are computed, and requests that are complete end. */
+export function postprocess(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
+  const { size } = batch;
+  removeFrom(group.inFlight, batch);
+  group.idleSinceUs = cluster.nowUs;
+  group.lastStepUs = cluster.nowUs - batch.startedAtUs;
+  reportStep(cluster, group, batch);
+  for (let index = 0; index < size; index += 1) {
+    const request = batch.requests[index] as Request;
+    request.numInFlight -= 1;
+    request.computedTokens += batch.numTokens[index] as number;
+    if (batch.samples[index] === 1) emitToken(cluster, group, request);
+    if (request.isAbortWanted) endIfAborted(cluster, request);
+    if (group.numMigratingOut > 0) stopIfBack(cluster, request);
+  }
+  group.spareBatches.push(batch);
+}
+
+function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): void {
+  const { nowUs } = cluster;
+  const { counters } = group;
+  counters.generatedTokens += 1;
+  if (request.firstTokenAtUs === undefined) request.firstTokenAtUs = nowUs;
+  else {
+    const gapUs = nowUs - request.lastTokenAtUs;
+    if (gapUs > request.maxTokenGapUs) request.maxTokenGapUs = gapUs;
+    cluster.effects.observer.tokenGap(gapUs);
+    counters.numTokenGaps += 1;
+    counters.tokenGapSumUs += gapUs;
+  }
+  request.lastTokenAtUs = nowUs;
+  request.generatedTokens += 1;
+  request.tokens += 1;
+  if (request.status.kind !== 'decoding') request.decode();
+  if (Request.isComplete(request)) endRequest(cluster, request, 'finished');
+  else if (request.tokens > request.demandBlocks * group.blockSizeTokens) group.updateDemand(request);
+}

@@ -1,0 +1,26 @@
+/**
+ * What a policy can do. The core asks for these, never for names, and a stack that cannot serve its
+ * configuration is refused before anything has run (`harness/config`).
+ */
+export interface Capabilities {
+  /** Chooses a group for every request. */
+  readonly dispatches?: boolean;
+  /** Answers memory pressure by giving up running requests in these ways. */
+  readonly preempts?: readonly ('recompute' | 'swap')[];
+  /** Merges groups: asked to, by memory pressure, before a request fails that is too large for its group. */
+  readonly dropsParameters?: boolean;
+  /** Bound, not a policy: instances get as much KV memory as the load asks for. */
+  readonly unlimitedMemory?: boolean;
+  /** Moves requests from group to group. */
+  readonly migrates?: boolean;
+  /** Starts and drains instances. */
+  readonly scales?: boolean;
+  /** Asks for true output lengths (`PolicyDeps.trueOutputTokens`); every report says so. */
+  readonly isOracle?: boolean;
+}
+
+/** Whether the capability is declared: set to true, or to a list that is not empty. */
+export function declares(capabilities: Capabilities, capability: keyof Capabilities): boolean {
+  const declared = capabilities[capability];
+  return typeof declared === 'object' ? declared.length > 0 : declared === true;
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { describeValue } from './describe-value.ts';
+
+interface ErrorParams {
+  readonly error: z.core.$ZodErrorMap;
+}
+
+/** The error of a field that is not `what`; `problemOf` puts the name of the field before it. */
+function mustBe(what: string): ErrorParams {
+  return { error: ({ input }) => `must be ${what}, got ${describeValue(input)}` };
+}
+
+/** The id of a group that the view shows. */
+export const groupId = z.int(mustBe('the id of a group'));
+
+/** The id of a request that the view shows. */
+export const requestId = z.int(mustBe('the id of a request'));
+
+export const count = z.int(mustBe('an integer of at least 1')).min(1, mustBe('an integer of at least 1'));
+
+export const flag = z.boolean(mustBe('true or false'));
+
+/** The role of instances. */
+export const role = z
+  .string(mustBe('letters, digits and dashes'))
+  .regex(/^[A-Za-z0-9-]+$/, mustBe('letters, digits and dashes'));
+
+export const ratio = z
+  .number(mustBe('a number from 0 up to, but not including, 1'))
+  .min(0, mustBe('a number from 0 up to, but not including, 1'))
+  .lt(1, mustBe('a number from 0 up to, but not including, 1'));
+
+export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z.enum(values, mustBe(values.map((value) => `"${value}"`).join(' or ')));
+}
+
+function isDistinct(list: readonly unknown[]): boolean {
+  return new Set(list).size === list.length;
+}
+
+/** A list of at least `min` items, each there once. */
+export function distinct<Item extends z.ZodType>(item: Item, min: number, what: string) {
+  return z.array(item, mustBe(what)).min(min, mustBe(what)).refine(isDistinct, mustBe(what)).readonly();
+}
+
+/** An object with these fields and no others. */
+export function record<const Fields extends z.core.$ZodShape>(fields: Fields) {
+  const names = Object.keys(fields).join(', ');
+  return z.strictObject(fields, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `has no "${issue.keys.join('", "')}"; there are ${names}`
+        : mustBe('an object').error(issue),
+  });
+}
+
+/** One of several objects, told apart by their `kind`. */
+export function variants<
+  const Options extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]],
+>(options: Options, kinds: readonly string[]) {
+  return z.discriminatedUnion('kind', options, mustBe(`one of "${kinds.join('", "')}"`));
+}
+
+/**
+ * Returns the first thing that is wrong with an answer, in words that begin with the path of the field, or `undefined` if
+ * the answer is what the schema says. `name` stands for the answer as a whole.
+ */
+export function problemOf(schema: z.ZodType, name: string, answer: unknown): string | undefined {
+  const [issue] = schema.safeParse(answer).error?.issues ?? [];
+  if (issue === undefined) return undefined;
+  return `${issue.path.length === 0 ? name : issue.path.join('.')} ${issue.message}`;
+}

@@ -1,0 +1,12 @@
+import type { Executor } from '../core/executor.ts';
+
+/** An executor with the check that follows the run. */
+export interface CellExecutor {
+  readonly executor: Executor;
+  /** Wall time that the executor has used, microseconds; 0 where nothing is executed. */
+  executorUs(): number;
+  /** What makes the measured times doubtful, in sentences; asked right after the run. */
+  doubts(): readonly string[];
+  /** Tokens that the check confirmed, `null` where nothing was executed; throws when one is wrong. */
+  verify(): number | null;
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { PolicyError } from '../../harness/base/errors.ts';
+import { type Collector, request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import {
+  answersAt,
+  type DecisionKind,
+  decisionKinds,
+  decisions,
+  mayDecide,
+} from '../../harness/policy/decisions.ts';
+import type { Decision } from '../../harness/policy/index.ts';
+import { policies } from '../../policies/index.ts';
+import { policyOf } from './policy-of.ts';
+
+const { 'least-loaded': leastLoaded, recompute } = policies;
+
+/** One request, and a policy that decides this once, at a tick. */
+function decideAtTick(decision: unknown): Collector {
+  let isDone = false;
+  const once = policyOf({
+    tickUs: 100,
+    onTick: () => {
+      if (isDone) return [];
+      isDone = true;
+      return [decision as Decision];
+    },
+  });
+  return runTiny({ specs: [request(0, 0, 40, 30)], policies: [once, leastLoaded, recompute] }).seen;
+}
+
+/** What became of the decision. */
+function answerTo(kind: DecisionKind, fields: object) {
+  const { decisions: records } = decideAtTick({ kind, reason: 'test', ...fields });
+  return records.find(({ policy }) => policy === 'under-test');
+}
+
+/** A field of the kind that has to be given; the first one. */
+function neededField(kind: DecisionKind): string | undefined {
+  const { fields } = decisions[kind];
+  return Object.entries(fields).find(([, schema]) => !schema.safeParse(undefined).success)?.[0];
+}
+
+describe('the table of decisions', () => {
+  it.each(decisionKinds.filter((kind) => !answersAt(kind, 'onTick')))('%s is no answer to a tick', (kind) => {
+    expect(answerTo(kind, {})).toMatchObject({
+      outcome: 'rejected',
+      error: `"${kind}" is no answer to onTick`,
+    });
+  });
+
+  it.each(decisionKinds.filter((kind) => answersAt(kind, 'onTick')))(
+    '%s is refused without a field that it needs, by the name of the field',
+    (kind) => {
+      const answer = answerTo(kind, {});
+      expect(answer?.outcome).toBe('rejected');
+      expect(answer?.error).toMatch(new RegExp(`^${neededField(kind)} must be .*, got undefined$`));
+    },
+  );
+
+  it.each<[string, DecisionKind, object, string]>([
+    [
+      'groups named twice',
+      'drop',
+      { groupIds: [0, 0], transition: { kind: 'remote-attention' } },
+      'groupIds must be two or more different groups, got [0,0]',
+    ],
+    [
+      'no such variant',
+      'migrate',
+      { requestId: 0, groupId: 1, protocol: { kind: 'teleport' } },
+      'protocol.kind must be one of "live", "blocking", "recompute", got {"kind":"teleport"}',
+    ],
+    [
+      'what is wrong inside',
+      'drop',
+      { groupIds: [0, 1], transition: { kind: 'exchange', maxRequests: 0, isCoordinated: true } },
+      'transition.maxRequests must be an integer of at least 1, got 0',
+    ],
+    [
+      'a field that there is not',
+      'drain',
+      { groupId: 0, group: 0 },
+      'drain has no "group"; there are kind, groupId, reason',
+    ],
+    [
+      'a role with a blank',
+      'scaleUp',
+      { numInstances: 1, role: 'a b' },
+      'role must be letters, digits and dashes, got "a b"',
+    ],
+  ])('refuses %s', (_what, kind, fields, error) => {
+    expect(answerTo(kind, fields)).toMatchObject({ outcome: 'rejected', error });
+  });
+
+  it.each([
+    ['nothing at all', null, /expected { kind, reason: string, ... }, got null/],
+    ['no reason', { kind: 'drain', groupId: 0 }, /expected { kind, reason: string, ... }, got {/],
+    ['an unknown kind', { kind: 'toString', reason: 'test' }, /unknown decision {"kind":"toString"/],
+  ])('fails the cell of a policy that decides %s', (_what, decision, message) => {
+    expect(() => decideAtTick(decision)).toThrow(PolicyError);
+    expect(() => decideAtTick(decision)).toThrow(message);
+  });
+
+  it('fails the cell of a dispatcher that decides something else', () => {
+    const wrong = policyOf({ dispatch: () => ({ kind: 'drain', groupId: 0, reason: 'test' }) as never });
+    const run = () => runTiny({ specs: [request(0, 0, 40, 30)], policies: [wrong, recompute] });
+    expect(run).toThrow(/expected { kind: 'dispatch' \| 'hold' \| 'reject', reason }, got {"kind":"drain"/);
+  });
+
+  it('knows what a policy has to declare', () => {
+    expect(mayDecide({ scales: true }, 'drain')).toBe(true);
+    expect(mayDecide({ scales: false }, 'drain')).toBe(false);
+    expect(mayDecide({}, 'wait')).toBe(true);
+  });
+});

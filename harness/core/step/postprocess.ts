@@ -20,7 +20,7 @@ export function postprocess(cluster: Cluster, group: InstanceGroup, batch: StepB
     request.computedTokens += batch.numTokens[index] as number;
     if (batch.samples[index] === 1) emitToken(cluster, group, request);
     if (request.isAbortWanted) endIfAborted(cluster, request);
-    stopIfBack(cluster, request);
+    if (request.isStopping) stopIfBack(cluster, request);
   }
   group.spareBatches.push(batch);
 }

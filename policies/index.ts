@@ -15,7 +15,9 @@ import { staticPipeline } from './static-pipeline/static-pipeline.ts';
 import { swap } from './swap/swap.ts';
 import { unlimited } from './unlimited/unlimited.ts';
 
-/** Every built-in policy, by the name that a configuration uses. A new one is its folder plus one line here. */
+/**
+ * All built-in policies by the name that a configuration uses. Adding one takes its folder and one line here.
+ */
 export const policies = {
   'round-robin': roundRobin,
   'least-loaded': leastLoaded,
@@ -37,5 +39,5 @@ export const policies = {
 
 export type PolicyName = keyof typeof policies;
 
-// The key that a configuration uses and the name that a policy declares cannot drift apart.
+// Compile-time check that each key equals the name that its policy declares.
 policies satisfies { readonly [Name in PolicyName]: { readonly name: Name } };

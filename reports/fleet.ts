@@ -1,3 +1,4 @@
+import { group, rollup } from 'd3-array';
 import type { StackInfo, TimeseriesRow } from '../harness/metrics/results.ts';
 import { cellsOf } from './load.ts';
 import type { DoneCell, Results } from './load.ts';
@@ -81,15 +82,16 @@ export interface FleetStep {
 export function fleetSteps({ timeseries }: DoneCell, phases: Phases): FleetStep[] {
   const steps: FleetStep[] = [];
   const endUs = timeseries.at(-1)?.time_us;
-  for (const rows of byTime(timeseries)) {
-    const counts = new Map<string, number>();
-    for (const row of rows) {
-      const name = phases.nameOf(row);
-      if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const [timeUs, rows] of byTime(timeseries)) {
+    const names = rows.flatMap((row) => phases.nameOf(row) ?? []);
+    const counts = rollup(
+      names,
+      ({ length }) => length,
+      (name) => name,
+    );
+    if (timeUs === endUs || !isSame(counts, steps.at(-1)?.counts)) {
+      steps.push({ timeUs, counts, total: names.length });
     }
-    const timeUs = rows[0]?.time_us ?? 0;
-    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-    if (timeUs === endUs || !isSame(counts, steps.at(-1)?.counts)) steps.push({ timeUs, counts, total });
   }
   return steps;
 }
@@ -101,14 +103,9 @@ function isSame(
   return other?.size === counts.size && [...counts].every(([name, count]) => other.get(name) === count);
 }
 
-/** The rows of each sample; those of one time stand together in the file. */
-export function* byTime(rows: readonly TimeseriesRow[]): Generator<readonly TimeseriesRow[]> {
-  for (let start = 0; start < rows.length; ) {
-    let end = start + 1;
-    while (rows[end]?.time_us === rows[start]?.time_us) end += 1;
-    yield rows.slice(start, end);
-    start = end;
-  }
+/** The rows of each sample, in order of time. */
+export function byTime(rows: readonly TimeseriesRow[]): ReadonlyMap<number, readonly TimeseriesRow[]> {
+  return group(rows, ({ time_us: timeUs }) => timeUs);
 }
 
 /** Whether any seed of the stack asked for instances or gave some back. */

@@ -1,21 +1,22 @@
+import { format } from 'd3-format';
 import { formatBytes } from '../harness/base/units.ts';
-import type { Unit } from '../harness/metrics/metrics.ts';
+import type { Unit } from '../harness/metrics/metric.ts';
 
 /** What stands where a number is undefined. */
 export const undefinedMark = '–';
+
+const whole = format(',d');
+const threeDigits = format('.3r');
 
 /** Three significant digits, thousands grouped: `0.0123`, `4.56`, `1,230`; whole numbers as they are. */
 export function formatNumber(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return undefinedMark;
   if (value === 0) return '0';
-  return Number.isInteger(value) ? groupThousands(value) : significant(value);
+  return Number.isInteger(value) ? whole(value) : significant(value);
 }
 
 function significant(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 100) return groupThousands(Math.round(value));
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(size)));
-  return value.toFixed(Math.min(digits, 6));
+  return Math.abs(value) >= 100 ? whole(value) : threeDigits(value);
 }
 
 export function formatPercent(ratio: number | null | undefined): string {
@@ -50,7 +51,7 @@ export function formatMetric(value: number | null | undefined, unit: Unit): stri
     case 'count':
     case 'requests':
     case 'tokens':
-      return Number.isInteger(value) ? groupThousands(value) : formatNumber(value);
+      return Number.isInteger(value) ? whole(value) : formatNumber(value);
     default:
       return `${formatNumber(value)} ${unit}`;
   }
@@ -75,9 +76,5 @@ export function joinWords(words: readonly string[]): string {
 }
 
 export function plural(count: number, noun: string): string {
-  return `${groupThousands(count)} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-function groupThousands(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+  return `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

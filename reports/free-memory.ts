@@ -1,10 +1,9 @@
+import { group, median, min, sum } from 'd3-array';
 import { z } from 'zod';
-import { quantileOfSorted } from '../harness/base/stats.ts';
 import { servableBytes } from '../harness/metrics/fragmentation.ts';
 import type { TimeseriesRow } from '../harness/metrics/results.ts';
 import { byTime } from './fleet.ts';
 import type { DoneCell, Results } from './load.ts';
-import { groupBy } from './thin.ts';
 
 /** How free the cluster is at one sample. */
 export interface FreeMemory {
@@ -19,25 +18,18 @@ export interface FreeMemory {
 
 /** Samples at which an instance serves; those without KV memory are left out. `bytesPerToken`: KV of all layers. */
 export function freeMemoryOf({ timeseries }: DoneCell, bytesPerToken: number): FreeMemory[] {
-  const all: FreeMemory[] = [];
-  for (const rows of byTime(timeseries)) {
+  return [...byTime(timeseries)].flatMap(([timeUs, rows]) => {
     const serving = rows.filter(({ state }) => state === 'ready');
-    const groups = [...groupBy(serving, ({ group }) => group).values()].map((own) =>
-      loadOf(own, bytesPerToken),
-    );
-    const [timeUs, fragmentation] = [rows[0]?.time_us ?? 0, fragmentationOf(serving)];
-    if (fragmentation === undefined) continue;
-    const free = groups.reduce((sum, { freeTokens }) => sum + freeTokens, 0);
-    const numRequests = groups.reduce((sum, group) => sum + group.numRequests, 0);
-    const leastFreeness = Math.min(...groups.map(freenessOf));
-    all.push({
-      timeUs,
-      fragmentation,
-      freeness: freenessOf({ freeTokens: free, numRequests }),
-      leastFreeness,
-    });
-  }
-  return all;
+    const fragmentation = fragmentationOf(serving);
+    if (fragmentation === undefined) return [];
+    const loads = [...group(serving, (row) => row.group).values()].map((own) => loadOf(own, bytesPerToken));
+    const whole = {
+      freeTokens: sum(loads, ({ freeTokens }) => freeTokens),
+      numRequests: sum(loads, ({ numRequests }) => numRequests),
+    };
+    const leastFreeness = min(loads, freenessOf) ?? 0;
+    return { timeUs, fragmentation, freeness: freenessOf(whole), leastFreeness };
+  });
 }
 
 interface GroupLoad {
@@ -48,12 +40,9 @@ interface GroupLoad {
 
 /** Counts of a group's waiting requests stand at one member, though their KV will be on all, spread evenly. */
 function loadOf(members: readonly TimeseriesRow[], bytesPerToken: number): GroupLoad {
-  let [freeBytes, waitingBytes, numRequests] = [0, 0, 0];
-  for (const row of members) {
-    freeBytes += row.kv_free_bytes;
-    waitingBytes += row.waiting_kv_bytes * members.length;
-    numRequests += row.running + row.waiting;
-  }
+  const freeBytes = sum(members, (row) => row.kv_free_bytes);
+  const waitingBytes = sum(members, (row) => row.waiting_kv_bytes * members.length);
+  const numRequests = sum(members, (row) => row.running + row.waiting);
   return { freeTokens: (freeBytes - waitingBytes) / bytesPerToken, numRequests };
 }
 
@@ -67,11 +56,8 @@ function freenessOf({ freeTokens, numRequests }: GroupLoad): number {
  * free memory of all instances while they fit; what they take, over all KV memory, is fragmented.
  */
 export function fragmentationOf(serving: readonly TimeseriesRow[]): number | undefined {
-  let [free, total] = [0, 0];
-  for (const row of serving) {
-    free += row.kv_free_bytes;
-    total += row.kv_free_bytes + row.kv_used_bytes;
-  }
+  const free = sum(serving, (row) => row.kv_free_bytes);
+  const total = free + sum(serving, (row) => row.kv_used_bytes);
   if (total === 0) return undefined;
   const blocked = serving.filter((row) => row.head_kv_bytes > row.kv_free_bytes);
   const demands = blocked.map((row) => row.head_kv_bytes);
@@ -97,10 +83,5 @@ export function kvBytesPerToken({ manifest }: Results): number | undefined {
 
 /** The middle of some samples; a picture of extremes would show nothing but noise. */
 export function medianOf(samples: readonly FreeMemory[], key: keyof FreeMemory): number {
-  return (
-    quantileOfSorted(
-      samples.map((sample) => sample[key]).toSorted((a, b) => a - b),
-      0.5,
-    ) ?? 0
-  );
+  return median(samples, (sample) => sample[key]) ?? 0;
 }

@@ -14,33 +14,36 @@ import { fleetTable } from './page/fleet-table.ts';
 import { policyFigures } from './page/policy-figures.ts';
 import { paletteCss, variableByColour } from './theme.ts';
 
+const require = createRequire(import.meta.url);
+
 /** What is put into the page besides the results: text of scripts, in order of running, and of the style sheet. */
 export interface PageAssets {
   readonly scripts: readonly string[];
   readonly style: string;
 }
 
-/** Vega's and Vega-Lite's minified builds out of `node_modules`, the drawing script, the style sheet. */
+/** Vega's, its interpreter's and Vega-Lite's builds out of `node_modules`, the drawing script, the style sheet. */
 export async function readPageAssets(): Promise<PageAssets> {
-  const [vega, vegaLite, drawCharts, style] = await Promise.all([
+  const [vega, interpreter, vegaLite, drawCharts, style] = await Promise.all([
     readFile(join(packageBuild('vega'), 'vega.min.js'), 'utf8'),
+    readFile(require.resolve('vega-interpreter'), 'utf8'),
     readFile(join(packageBuild('vega-lite'), 'vega-lite.min.js'), 'utf8'),
     readFile(fileURLToPath(new URL('page/draw-charts.js', import.meta.url)), 'utf8'),
     readFile(fileURLToPath(new URL('page/style.css', import.meta.url)), 'utf8'),
   ]);
-  return { scripts: [vega, vegaLite, drawCharts].map(inlineScript), style };
+  return { scripts: [vega, classicScript(interpreter), vegaLite, drawCharts].map(inlineScript), style };
 }
 
 /**
  * The whole report as one page that needs nothing else. Its content security policy allows these scripts by their
- * hashes and no connection at all, so that neither a slip in escaping nor a library can reach out. Vega compiles its
- * expressions with `Function`, hence `unsafe-eval`.
+ * hashes, no code made at run time and no connection at all, so that neither a slip in escaping nor a library can reach
+ * out. Vega's expressions are interpreted, since compiling them would take `unsafe-eval`.
  */
 export function renderPage(results: Results, drawings: readonly NamedDrawing[], assets: PageAssets): string {
   const hashes = assets.scripts.map(
     (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`,
   );
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-eval' ${hashes.join(' ')}; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src ${hashes.join(' ')}; base-uri 'none'; form-action 'none'`;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -69,10 +72,25 @@ ${assets.scripts.map((text) => html`<script>${trusted(text)}</script>`)}
 }
 
 function packageBuild(name: 'vega' | 'vega-lite'): string {
-  return join(dirname(createRequire(import.meta.url).resolve(`${name}/${name}-schema.json`)));
+  return join(dirname(require.resolve(`${name}/${name}-schema.json`)));
+}
+
+/**
+ * Vega's interpreter comes as a module; in an inline script it takes from Vega's build what it would import, and its one
+ * export becomes a constant of the page.
+ */
+function classicScript(text: string): string {
+  const body = withoutSourceMap(text)
+    .replace(/^import (\{[^}]*\}) from 'vega-util';$/m, 'const $1 = vega;')
+    .replace(/^export \{ (\w+) as expressionInterpreter \};$/m, 'return $1;');
+  return `const expressionInterpreter = (() => {\n${body}\n})();\n`;
 }
 
 /** A script element ends at the first `</script`, wherever it stands. */
 function inlineScript(text: string): string {
-  return text.replaceAll(/<\/(?=script)/gi, '<\\/').replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n');
+  return withoutSourceMap(text).replaceAll(/<\/(?=script)/gi, '<\\/');
+}
+
+function withoutSourceMap(text: string): string {
+  return text.replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n');
 }

@@ -1,8 +1,9 @@
+import { group, sum } from 'd3-array';
 import type { DecisionRow } from '../harness/metrics/results.ts';
 import type { DecisionKind, KindAbout } from '../harness/policy/decisions.ts';
 import { plural } from './format.ts';
 import type { ClusterEventRow, DoneCell } from './load.ts';
-import { groupBy } from './thin.ts';
+import { membersOf } from './segments.ts';
 
 /** What happened to the number or the roles of instances, at whose wish and why. */
 export interface ScaleEvent {
@@ -38,7 +39,7 @@ const eventKinds: Readonly<Record<string, ScaleEventKind>> = {
 
 /** In order of time; what one policy does at one time for one reason to several instances is one event. */
 export function scaleEventsOf(cell: DoneCell): ScaleEvent[] {
-  const members = membersByGroup(cell);
+  const members = membersOf(cell.timeseries);
   const decided = cell.decisions.flatMap((row) => decidedEvent(row, members) ?? []);
   const happened = cell.events.flatMap((row) => happenedEvent(row) ?? []);
   return joined([...decided, ...happened].toSorted((a, b) => a.timeUs - b.timeUs));
@@ -84,16 +85,16 @@ function happenedEvent({
 }
 
 function joined(drafts: readonly Draft[]): ScaleEvent[] {
-  const same = groupBy(drafts, ({ timeUs, kind, who, why, role }) =>
+  const same = group(drafts, ({ timeUs, kind, who, why, role }) =>
     JSON.stringify([timeUs, kind, who, why, role]),
   );
-  return [...same.values()].flatMap((group) => {
-    const [first] = group;
+  return [...same.values()].flatMap((own) => {
+    const [first] = own;
     if (first === undefined) return [];
     const { timeUs, kind, who, why, role } = first;
-    const numNew = group.reduce((sum, draft) => sum + draft.numNew, 0);
+    const numNew = sum(own, (draft) => draft.numNew);
     const names =
-      numNew > 0 ? plural(numNew, 'instance') : instanceNames(group.flatMap((draft) => draft.instances));
+      numNew > 0 ? plural(numNew, 'instance') : instanceNames(own.flatMap((draft) => draft.instances));
     return [{ timeUs, kind, what: role === undefined ? names : `${names}, role ${role}`, who, why }];
   });
 }
@@ -106,10 +107,4 @@ export function instanceNames(instances: readonly number[]): string {
   if (ordered.length === 1) return `instance ${first}`;
   const isRange = ordered.length > 2 && last - first === ordered.length - 1;
   return `instances ${isRange ? `${first}–${last}` : ordered.join(', ')}`;
-}
-
-/** Who was in each group at any sample. */
-function membersByGroup({ timeseries }: DoneCell): ReadonlyMap<number, readonly number[]> {
-  const rows = groupBy(timeseries, ({ group }) => group);
-  return new Map([...rows].map(([group, own]) => [group, [...new Set(own.map(({ instance }) => instance))]]));
 }

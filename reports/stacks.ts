@@ -1,4 +1,5 @@
 import type { StackInfo } from '../harness/metrics/results.ts';
+import type { Look } from './charts/grammar/looks.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
 import { colour } from './theme.ts';
@@ -13,15 +14,20 @@ export const familyLabels: Readonly<Record<StackInfo['family'], string>> = {
   other: 'other',
 };
 
-/** How a family looks where stacks are told apart by name. */
-export const familyStyles: Readonly<Record<StackInfo['family'], Omit<StackStyle, 'dash'>>> = {
-  'kv-centric': { colour: colour('stack0'), shape: 'circle' },
-  'parameter-centric': { colour: colour('stack1'), shape: 'square' },
-  autoscaling: { colour: colour('stack2'), shape: 'triangle-up' },
-  mixed: { colour: colour('stack6'), shape: 'diamond' },
-  other: { colour: colour('stack4'), shape: 'cross' },
-  bound: { colour: colour('bound'), shape: 'triangle-right' },
+const familyStyles: Readonly<Record<StackInfo['family'], Omit<Look, 'name'>>> = {
+  'kv-centric': { hue: colour('stack0'), shape: 'circle' },
+  'parameter-centric': { hue: colour('stack1'), shape: 'square' },
+  autoscaling: { hue: colour('stack2'), shape: 'triangle-up' },
+  mixed: { hue: colour('stack6'), shape: 'diamond' },
+  other: { hue: colour('stack4'), shape: 'cross' },
+  bound: { hue: colour('bound'), shape: 'triangle-right' },
 };
+
+/** How the families of some stacks look where stacks are told apart by name. */
+export function familyLooks(stacks: readonly StackInfo[]): Look[] {
+  const families = [...new Set(stacks.map(({ family }) => family))];
+  return families.map((family) => ({ name: familyLabels[family], ...familyStyles[family] }));
+}
 
 /** How one stack looks in every chart: never told apart by colour alone. */
 export interface StackStyle {
@@ -53,7 +59,7 @@ const shapes = ['circle', 'triangle-up', 'square', 'diamond', 'cross', 'triangle
 
 /** The bound is always grey and alone dotted; the others go through the palette in the manifest's order. */
 export function styleOf(results: Results, stack: StackInfo): StackStyle {
-  if (stack.family === 'bound') return { colour: colour('bound'), dash: [1.5, 2.5], shape: 'stroke' };
+  if (stack.family === 'bound') return { colour: colour('bound'), dash: [1.5, 2.5], shape: 'triangle-left' };
   const rivals = results.manifest.stacks.filter((other) => other.family !== 'bound');
   const index = Math.max(rivals.indexOf(stack), 0);
   return {
@@ -63,15 +69,12 @@ export function styleOf(results: Results, stack: StackInfo): StackStyle {
   };
 }
 
-/** Scales that give every stack its colour, dash and shape, and one legend for the three. */
-export function stackScales(results: Results, stacks: readonly StackInfo[]) {
-  const domain = stacks.map((stack) => stack.name);
-  const styles = stacks.map((stack) => styleOf(results, stack));
-  return {
-    colour: { domain, range: styles.map((style) => style.colour) },
-    dash: { domain, range: styles.map((style) => [...style.dash]) },
-    shape: { domain, range: styles.map((style) => style.shape) },
-  };
+/** How each of some stacks looks, by name. */
+export function stackLooks(results: Results, stacks: readonly StackInfo[]): Look[] {
+  return stacks.map((stack) => {
+    const { colour: hue, dash, shape } = styleOf(results, stack);
+    return { name: stack.name, hue, dash, shape };
+  });
 }
 
 /** Stacks with at least one finished cell, in the manifest's order. */
@@ -81,6 +84,11 @@ export function shownStacks(results: Results): readonly StackInfo[] {
 
 export function stackNamed(results: Results, name: string): StackInfo | undefined {
   return results.manifest.stacks.find((stack) => stack.name === name);
+}
+
+/** Whether a stack stands for a bound that no policy can reach. */
+export function isBound(results: Results, name: string): boolean {
+  return stackNamed(results, name)?.family === 'bound';
 }
 
 /** The first seed that every shown stack finished, for charts that show one run; else the first finished seed. */

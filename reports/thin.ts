@@ -1,3 +1,4 @@
+import { extent, greatest, group, max } from 'd3-array';
 import { quantileOfSorted } from '../harness/base/stats.ts';
 
 /** A few significant digits are plenty for a picture, and keep the page small. */
@@ -5,15 +6,15 @@ export function roundForPicture(value: number): number {
   return value === 0 ? 0 : Number(value.toPrecision(4));
 }
 
+/** Place on a time axis in seconds. */
+export function seconds(timeUs: number): number {
+  return roundForPicture(timeUs / 1e6);
+}
+
 /** The items split into at most `maxBins` equal stretches of `position`; empty stretches are left out. */
 export function binBy<T>(items: readonly T[], position: (item: T) => number, maxBins: number): T[][] {
   if (items.length <= maxBins) return items.map((item) => [item]);
-  let low = Infinity;
-  let high = -Infinity;
-  for (const item of items) {
-    low = Math.min(low, position(item));
-    high = Math.max(high, position(item));
-  }
+  const [low = 0, high = 0] = extent(items, position);
   const bins: T[][] = Array.from({ length: maxBins }, () => []);
   const scale = high > low ? maxBins / (high - low) : 0;
   for (const item of items) {
@@ -22,28 +23,26 @@ export function binBy<T>(items: readonly T[], position: (item: T) => number, max
   return bins.filter((bin) => bin.length > 0);
 }
 
-/** The items by what `keyOf` says of them, in the order of their first. */
-export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
+/** Of each of at most `maxBins` equal stretches of `position` the item with the greatest score, so that no peak is lost. */
+export function peaksOf<T>(
+  items: readonly T[],
+  {
+    position,
+    maxBins,
+    score,
+  }: { position: (item: T) => number; maxBins: number; score: (item: T) => number },
+): T[] {
+  return binBy(items, position, maxBins).flatMap((bin) => greatest(bin, score) ?? []);
 }
 
-/** The item for which `score` is greatest; the first of equals. */
-export function greatest<T>(items: readonly T[], score: (item: T) => number): T | undefined {
-  let best: T | undefined;
-  for (const item of items) if (best === undefined || score(item) > score(best)) best = item;
-  return best;
+/** The first item of those of which `keyOf` says the same. */
+export function firstOfEach<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  return [...group(items, keyOf).values()].flatMap((same) => same.slice(0, 1));
 }
 
-/** The greatest of numbers from 0 on; 0 for none. Takes any number of them, which `Math.max(...)` does not. */
+/** The greatest of numbers from 0 on; 0 for none. */
 export function greatestOf(values: readonly number[]): number {
-  return values.reduce((high, value) => Math.max(high, value), 0);
+  return Math.max(0, max(values) ?? 0);
 }
 
 export interface StepPoint {

@@ -1,20 +1,20 @@
 import type { Rng } from '../harness/base/rng.ts';
 
-/** Distribution of the gaps between arrivals at a constant rate. */
+/** Distribution of the gaps between arrivals, before they are scaled to the rate. */
 export type Gaps = { readonly dist: 'poisson' } | { readonly dist: 'gamma'; readonly cv: number };
 
-/** A stretch of constant rate. */
+/** A period of constant arrival rate. */
 export interface RateSegment {
-  /** End of the stretch, seconds; `Infinity` for the last. */
+  /** End of the period in seconds; `Infinity` for the last one. */
   readonly untilS: number;
-  /** Arrivals a second, above 0. */
+  /** Arrivals per second, above 0. */
   readonly rate: number;
 }
 
 /**
- * Arrival times in seconds, without end. Gaps of mean 1 are drawn in operational time and mapped through the integral
- * of the rate, which makes Poisson gaps an exact inhomogeneous Poisson process and lets gamma gaps keep their
- * coefficient of variation at every rate.
+ * Generates arrival times in seconds, without end if the last segment has none. Gaps of mean 1 are drawn in
+ * operational time and mapped through the integral of the rate. Poisson gaps then give an exact inhomogeneous
+ * Poisson process, and gamma gaps keep their coefficient of variation at every rate.
  */
 export function* arrivalTimes(gaps: Gaps, segments: Iterable<RateSegment>, rng: Rng): Generator<number> {
   const drawGap = createGapSampler(gaps, rng);
@@ -39,7 +39,10 @@ export function constantRate(rate: number): readonly RateSegment[] {
   return [{ untilS: Infinity, rate }];
 }
 
-/** Gap sampler of mean 1. A gamma gap has shape 1/cv^2; cv 1 is Poisson, cv 0 a metronome. */
+/**
+ * Returns a sampler of gaps with mean 1. A gamma gap has shape 1/cv^2; cv 1 gives Poisson arrivals, cv 0
+ * equal gaps.
+ */
 export function createGapSampler(gaps: Gaps, rng: Rng): () => number {
   if (gaps.dist === 'poisson') return () => rng.exponential();
   if (gaps.cv === 0) return () => 1;
@@ -48,8 +51,8 @@ export function createGapSampler(gaps: Gaps, rng: Rng): () => number {
 }
 
 /**
- * Gamma variate of scale 1: Marsaglia and Tsang, "A simple method for generating gamma variables" (ACM TOMS 2000),
- * with their power transform below shape 1.
+ * Draws a gamma variate of scale 1 by the method of Marsaglia and Tsang, "A simple method for generating
+ * gamma variables" (ACM TOMS 2000), with their power transform for shapes below 1.
  */
 export function sampleGamma(shape: number, rng: Rng): number {
   if (shape < 1) {

@@ -13,25 +13,26 @@ import type { TraceReport } from './traces/report.ts';
 
 export interface WorkloadRequest {
   readonly sources: readonly WorkloadSource[];
-  /** Classes that the sources may name. */
+  /** Classes that the sources may refer to. */
   readonly classes: readonly RequestClass[];
   readonly seed: number;
-  /** Folder that the paths of traces are relative to. */
+  /** Folder to which the paths of traces are relative. */
   readonly baseDir: string;
 }
 
 export interface BuiltWorkload {
   readonly workload: Workload;
-  /** One for each trace source: provenance, and what was skipped. */
+  /** One report per trace source: the file, and the rows that were skipped or changed. */
   readonly traces: readonly TraceReport[];
-  /** Sentences for the user: bad rows, cut requests, sources without requests. */
+  /** Sentences for the user about unusable rows, cut requests and sources without requests. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Plans every request of a run. The same arguments (and files) always give the same requests, and a source keeps its
- * own requests when sources behind it are added or changed: its random streams are `workload/<index>/<purpose>`.
- * Throws `InputError` for an unknown class, an unusable trace, or when nothing at all would arrive.
+ * Plans every request of a run. The same arguments and files always give the same requests. Adding or
+ * changing a source does not change the requests of the sources before it: the random streams of each are
+ * `workload/<index>/<purpose>`. Throws `InputError` for an unknown class, an unusable trace, or if no request
+ * at all would arrive.
  */
 export async function buildWorkload(request: WorkloadRequest): Promise<BuiltWorkload> {
   const { sources, classes, seed, baseDir } = request;
@@ -68,7 +69,7 @@ export async function buildWorkload(request: WorkloadRequest): Promise<BuiltWork
 }
 
 interface SourcePlan {
-  /** One for each class. */
+  /** One plan per request class. */
   readonly plans: readonly PlannedSource[];
   readonly trace?: { readonly report: TraceReport; readonly warnings: readonly string[] };
 }

@@ -1,6 +1,9 @@
 import type { LengthSummary, WorkloadDescription } from './describe.ts';
 
-/** The description as lines for a terminal: a table, and a bar a bin for arrivals and resident KV. */
+/**
+ * Renders the description as lines for a terminal: tables, then one row per time bin with bars for arrivals
+ * and resident KV.
+ */
 export function renderDescription(description: WorkloadDescription): string {
   return [
     ...renderFacts(description),
@@ -90,7 +93,7 @@ function renderSeries({ series }: WorkloadDescription): string[] {
   ];
 }
 
-/** Anything above 0 shows at least one mark. */
+/** Draws a bar proportional to `value`; a value above 0 has at least one mark. */
 function bar(value: number, most: number): string {
   if (most === 0 || value === 0) return '';
   return '█'.repeat(Math.max(1, Math.round((value / most) * barWidth)));
@@ -110,7 +113,9 @@ function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Three significant digits, whole numbers in full. */
+/**
+ * Formats a number with three significant digits; from 100 on, as a whole number with thousands separators.
+ */
 function decimal(value: number): string {
   return Math.abs(value) >= 100 ? count(value) : String(Number(value.toPrecision(3)));
 }

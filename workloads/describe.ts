@@ -4,9 +4,12 @@ import { type KvDemand, measureKvDemand } from './kv-demand.ts';
 import { layOutTimeline, type Timeline } from './timeline.ts';
 
 export interface DescribeOptions {
-  /** Speed at which requests are taken to decode, for KV demand and for arrivals that follow an answer. */
+  /**
+   * Decoding speed assumed for every request, to estimate KV demand and the arrivals that follow an answer.
+   * Default: 20.
+   */
   readonly decodeTokensPerS?: number;
-  /** Bins of the series at most. */
+  /** Largest number of bins of the time series. Default: 60. */
   readonly maxBins?: number;
 }
 
@@ -21,26 +24,29 @@ export interface LengthSummary {
 
 export interface PeakRate {
   readonly windowS: number;
-  /** Most arrivals in any window of this length. */
+  /** The largest number of arrivals in any window of this length. */
   readonly count: number;
-  /** The same over the mean count of such a window. */
+  /** `count` divided by the mean number of arrivals in such a window. */
   readonly toMean: number;
 }
 
 export interface ClassSummary {
   readonly name: string;
   readonly numRequests: number;
-  /** Shares of the requests and of all answer tokens, 0 to 1. */
+  /** Share of the requests, and share of all answer tokens, 0 to 1. */
   readonly requestRatio: number;
   readonly outputTokensRatio: number;
 }
 
-/** One value a bin; `startS` is where the bin begins. Bins end with the last arrival. */
+/**
+ * Time series with one value per bin, from time 0 to the bin of the last arrival; `startS` is the start of
+ * each bin.
+ */
 export interface WorkloadSeries {
   readonly binS: number;
   readonly startS: readonly number[];
   readonly arrivals: readonly number[];
-  /** Tokens of the requests that arrive in the bin. */
+  /** Prompt and answer tokens of the requests that arrive in the bin. */
   readonly promptTokens: readonly number[];
   readonly outputTokens: readonly number[];
   /** Resident KV tokens at the end of the bin. */
@@ -49,19 +55,27 @@ export interface WorkloadSeries {
 
 export interface WorkloadDescription {
   readonly numRequests: number;
-  /** Requests whose arrival follows an answer: their times are estimates at `decodeTokensPerS`. */
+  /**
+   * Number of requests that arrive after another request has ended; their arrival times are estimates at
+   * `decodeTokensPerS`.
+   */
   readonly numFollowers: number;
-  /** From the first to the last arrival, seconds. */
+  /** Seconds from the first to the last arrival. */
   readonly durationS: number;
-  /** `undefined` when all requests arrive at one instant. */
+  /** Arrivals per second; undefined if all requests arrive at the same instant. */
   readonly meanRate: number | undefined;
-  /** Standard deviation over mean of the gaps between arrivals; 1 for a Poisson process. */
+  /**
+   * Coefficient of variation of the gaps between arrivals: standard deviation divided by mean, 1 for a
+   * Poisson process. Undefined if the mean is 0 or there are too few gaps.
+   */
   readonly interArrivalCv: number | undefined;
   readonly peaks: readonly PeakRate[];
   readonly promptTokens: LengthSummary;
   readonly outputTokens: LengthSummary;
   readonly classes: readonly ClassSummary[];
-  /** Chains of requests that follow each other: conversations, and clients of a closed loop. */
+  /**
+   * Chains of requests in which each follows the previous one: conversations, and clients of a closed loop.
+   */
   readonly chains: { readonly count: number; readonly meanTurns: number; readonly maxTurns: number };
   readonly jobs: { readonly count: number; readonly meanBranches: number; readonly meanNeeded: number };
   readonly decodeTokensPerS: number;
@@ -69,7 +83,10 @@ export interface WorkloadDescription {
   readonly series: WorkloadSeries;
 }
 
-/** Statistics of a workload before anything serves it; a pure function. The workload must not be empty. */
+/**
+ * Computes statistics of a workload before anything serves it. A pure function; the workload must not be
+ * empty.
+ */
 export function describeWorkload(workload: Workload, options: DescribeOptions = {}): WorkloadDescription {
   const { decodeTokensPerS = 20, maxBins = 60 } = options;
   const timeline = layOutTimeline(workload, decodeTokensPerS);
@@ -149,7 +166,10 @@ function gapVariation(arrivals: Float64Array): number | undefined {
 
 const windowsS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 10, 60] as const;
 
-/** The three longest windows that fit at least five times: 1, 10 and 60 s for anything beyond five minutes. */
+/**
+ * Computes the peak rates for the three longest windows that fit into the duration at least five times: 1, 10
+ * and 60 s for workloads of five minutes or more.
+ */
 function peakRates(arrivals: Float64Array, durationS: number): PeakRate[] {
   return windowsS
     .filter((windowS) => windowS * 5 <= durationS)
@@ -160,7 +180,7 @@ function peakRates(arrivals: Float64Array, durationS: number): PeakRate[] {
     });
 }
 
-/** Arrivals in the fullest window `[t, t + windowS)`. */
+/** Returns the largest number of arrivals in any window `[t, t + windowS)`. */
 function peakCount(arrivals: Float64Array, windowS: number): number {
   let peak = 0;
   let first = 0;
@@ -176,7 +196,10 @@ interface Bins {
   readonly startS: readonly number[];
 }
 
-/** Bins from time 0 past the last arrival, as wide as 1, 2 or 5 times a power of ten. */
+/**
+ * Creates at most `maxBins` bins that cover time 0 to the last arrival. Their width is 1, 2 or 5 times
+ * a power of ten.
+ */
 function createBins(lastS: number, maxBins: number): Bins {
   const widest = Math.max(lastS, 1e-6) / maxBins;
   const power = 10 ** Math.floor(Math.log10(widest));

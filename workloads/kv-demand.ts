@@ -1,19 +1,19 @@
 import type { Timeline } from './timeline.ts';
 
 export interface KvDemand {
-  /** Time means between the first and the last arrival. */
+  /** Time-weighted means from the first to the last arrival. */
   readonly meanTokens: number;
   readonly meanRunning: number;
   readonly peakTokens: number;
   readonly peakAtS: number;
   readonly peakRunning: number;
-  /** Resident tokens at the end of each bin. */
+  /** Resident KV tokens at the end of each bin. */
   readonly tokensAtBinEnd: readonly number[];
 }
 
 /**
- * Tokens whose keys and values would be resident with room for all: a request holds its prompt from its arrival, and
- * one token more for each that it has decoded, until it ends.
+ * Estimates how many tokens of KV would be resident if there were room for all: each request holds its prompt
+ * from its arrival on, plus one token for each that it has decoded, until it ends.
  */
 export function measureKvDemand(
   timeline: Timeline,
@@ -38,7 +38,10 @@ export function measureKvDemand(
   return sweep.finish();
 }
 
-/** Follows the demand from event to event; between two it is a straight line, so it peaks where a request ends. */
+/**
+ * Sweeps over arrivals and ends in order of time. Between two events the demand grows linearly, so its peak
+ * lies where a request ends.
+ */
 class DemandSweep {
   readonly #rate: number;
   readonly #firstS: number;
@@ -75,7 +78,7 @@ class DemandSweep {
     this.#notePeak();
     this.#running -= 1;
     const held = promptTokens + this.#rate * (timeS - arrivalS);
-    // Rounding must not leave a crumb behind when nobody is left.
+    // Rounding errors must not accumulate: with no request left, the demand is exactly 0.
     this.#tokens = this.#running === 0 ? 0 : this.#tokens - held;
   }
 
@@ -114,7 +117,7 @@ class DemandSweep {
   }
 }
 
-/** Indices of `values` in rising order of value. */
+/** Returns the indices of `values` in ascending order of value. */
 function orderBy(values: Float64Array): Int32Array {
   return Int32Array.from({ length: values.length }, (_, index) => index).toSorted(
     (a, b) => at(values, a) - at(values, b) || a - b,

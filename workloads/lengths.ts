@@ -23,9 +23,12 @@ const lognormalSchema = z
     dist: z.literal('lognormal'),
     mean: z.number().positive().optional(),
     median: z.number().positive().optional(),
-    /** Standard deviation of the logarithm. */
+    /** Standard deviation of the logarithm of the length. */
     sigma: z.number().nonnegative().optional(),
-    /** Standard deviation over mean, of the lengths themselves (before clamping). */
+    /**
+     * Coefficient of variation of the lengths themselves, before clamping: standard deviation divided by
+     * mean.
+     */
     cv: z.number().nonnegative().optional(),
     ...clamp,
   })
@@ -40,9 +43,12 @@ const lognormalSchema = z
 const empiricalSchema = z
   .strictObject({
     dist: z.literal('empirical'),
-    /** Lengths that are drawn with equal probability. */
+    /** Lengths in tokens, each drawn with equal probability. */
     values: z.array(tokens).min(1).optional(),
-    /** Level (0 to 1) to tokens: `{ 0.5: 74, 0.99: 3388 }`; constant below the first level and above the last. */
+    /**
+     * Length in tokens by level (0 to 1), such as `{ 0.5: 74, 0.99: 3388 }`. Constant below the first level
+     * and above the last.
+     */
     quantiles: z
       .record(z.string(), tokens)
       .refine((record) => Object.keys(record).length >= 2, { message: 'at least two quantiles are needed' })
@@ -51,7 +57,9 @@ const empiricalSchema = z
         message: 'tokens must not fall from one level to the next',
       })
       .optional(),
-    /** Between two quantiles: a straight line in tokens, or in their logarithm, which suits long tails. */
+    /**
+     * Interpolation between two quantiles: linear in tokens, or in their logarithm, which suits long tails.
+     */
     between: z.enum(['linear', 'log']).default('linear'),
     ...clamp,
   })
@@ -63,7 +71,7 @@ const empiricalSchema = z
 const publishedSchema = z
   .strictObject({
     dist: z.literal('published'),
-    /** Whose lengths; `data/published-lengths.ts` says from where. */
+    /** Name of a published distribution; `data/published-lengths.ts` has the sources. */
     name: z.enum(publishedNames),
     ...clamp,
   })
@@ -72,15 +80,15 @@ const publishedSchema = z
 const deepseekSchema = z
   .strictObject({
     dist: z.literal('deepseek-r1'),
-    /** Hours of the day; answers are four times longer in the morning than in the evening. */
+    /** Hours of the day to draw from; answers in the morning are four times longer than in the evening. */
     hours: z.enum(['all', '00-06', '06-12', '12-18', '18-24']).default('all'),
-    /** Multiplies every length, for models with a short context. */
+    /** Factor on every length, for models with a short context. */
     scale: z.number().positive().default(1),
     ...clamp,
   })
   .refine(isOrdered, { message: orderMessage });
 
-/** How long prompts or answers are, in tokens; `min` and `max` clamp what is drawn. */
+/** Distribution of prompt or answer lengths in tokens. `min` and `max` clamp the drawn values. */
 export const lengthsSchema = z.discriminatedUnion('dist', [
   constantSchema,
   uniformSchema,
@@ -93,13 +101,16 @@ export const lengthsSchema = z.discriminatedUnion('dist', [
 export type Lengths = z.output<typeof lengthsSchema>;
 
 export interface LengthSampler {
-  /** No sample is above it. */
+  /** Upper bound of all samples. */
   readonly maxTokens: number;
-  /** A whole number of tokens, at least 1. */
+  /** Draws a length: a whole number of tokens, at least 1. */
   sample(rng: Rng): number;
 }
 
-/** `part` selects the side of measured distributions: `deepseek-r1` prompts are not `deepseek-r1` answers. */
+/**
+ * Creates the sampler of a distribution. `part` chooses between prompts and answers in the measured
+ * distributions, which have both.
+ */
 export function createLengthSampler(spec: Lengths, part: 'promptTokens' | 'outputTokens'): LengthSampler {
   switch (spec.dist) {
     case 'constant':
@@ -120,7 +131,10 @@ export function createLengthSampler(spec: Lengths, part: 'promptTokens' | 'outpu
   }
 }
 
-/** Standard normal quantile at 0.999, where an unclamped lognormal is cut so that a longest answer exists. */
+/**
+ * Standard normal quantile at level 0.999. A lognormal distribution without `max` is cut there, so that it
+ * has a longest length.
+ */
 const normalQuantile999 = 3.0902;
 
 function lognormalSampler(spec: z.output<typeof lognormalSchema>): LengthSampler {
@@ -162,7 +176,7 @@ interface Clamp {
   readonly max?: number | undefined;
 }
 
-/** Inverse-transform sampling of a quantile function that is linear, or exponential, between its points. */
+/** Samples by inverse transform from a quantile function that is linear or exponential between its points. */
 function quantileSampler(
   { levels, tokens: values }: QuantilePoints,
   { between = 'linear', min, max }: Clamp & { readonly between?: 'linear' | 'log' },
@@ -192,7 +206,7 @@ function interpolate({ levels, tokens: values }: QuantilePoints, level: number):
   return from + ((values[low] as number) - from) * share;
 }
 
-/** A lower clamp wins over an upper bound that the distribution itself implies. */
+/** Rounds and clamps the drawn lengths. If `min` exceeds the upper bound of the distribution, `min` wins. */
 function clamped(draw: (rng: Rng) => number, min = 1, max = Infinity): LengthSampler {
   const maxTokens = Math.max(min, max);
   return {

@@ -9,8 +9,8 @@ export interface PlannedSource {
 }
 
 /**
- * Merges the sources by arrival time (ties: the earlier source first) and numbers the requests in that order; what
- * hangs on a root is numbered directly after it.
+ * Merges the sources by arrival time and numbers the requests in that order; of simultaneous arrivals the
+ * earlier source comes first. Followers and branches are numbered directly after their root.
  */
 export function mergeSources(sources: readonly PlannedSource[], classes: readonly RequestClass[]): Workload {
   const numRequests = sources.reduce((sum, { table }) => sum + table.numRequests, 0);
@@ -39,7 +39,7 @@ export function mergeSources(sources: readonly PlannedSource[], classes: readonl
   return new PlannedWorkload({ sources, classes, sourceOf, rowOf, idsOf });
 }
 
-/** The source whose next root arrives first. */
+/** Returns the index of the source whose next root arrives first, or `none` if all sources are exhausted. */
 function nextSource(sources: readonly PlannedSource[], cursors: readonly number[]): number {
   let best = none;
   let bestUs = Infinity;
@@ -55,14 +55,17 @@ function nextSource(sources: readonly PlannedSource[], cursors: readonly number[
 interface MergedPlan {
   readonly sources: readonly PlannedSource[];
   readonly classes: readonly RequestClass[];
-  /** By request id. */
+  /** Source and row of each request, by request id. */
   readonly sourceOf: Uint16Array;
   readonly rowOf: Int32Array;
-  /** By source and row. */
+  /** Request id by source and row. */
   readonly idsOf: readonly Int32Array[];
 }
 
-/** Makes `RequestSpec`s only when they are asked for. */
+/**
+ * The merged workload. It creates each `RequestSpec` only on demand, because plans can have millions of
+ * requests.
+ */
 class PlannedWorkload implements Workload {
   readonly classes: readonly RequestClass[];
   readonly #plan: MergedPlan;
@@ -98,7 +101,7 @@ class PlannedWorkload implements Workload {
     return specs;
   }
 
-  /** Id of the request that this one follows, or `none`. */
+  /** Returns the id of the request that this one follows, or `none`. */
   #followed(id: number): number {
     const { table, ids, row } = this.#locate(id);
     const followedRow = table.follows.at(row);
@@ -149,13 +152,16 @@ class PlannedWorkload implements Workload {
   }
 }
 
-/** Linked lists over ids: the first follower of each request, and the next with the same predecessor. */
+/**
+ * Linked lists over request ids: the first follower of each request, and the next follower of the same
+ * request.
+ */
 interface FollowerIndex {
   readonly first: Int32Array;
   readonly next: Int32Array;
 }
 
-/** Empty where nothing follows anything, as in every trace. */
+/** Builds the lists; they stay empty if no request follows another, as in every trace. */
 function indexFollowers(numRequests: number, followed: (id: number) => number): FollowerIndex {
   let index: FollowerIndex = { first: new Int32Array(0), next: new Int32Array(0) };
   for (let id = numRequests - 1; id >= 0; id -= 1) {

@@ -1,9 +1,9 @@
 import { assert } from '../harness/base/assert.ts';
 
-/** Marks "no such request, key or job" in a column. */
+/** Marks the absence of a request, key or job in a column. */
 export const none = -1;
 
-/** A number column that grows by doubling. */
+/** A column of numbers whose capacity doubles when it is full. */
 export class Column<Numbers extends Float64Array | Int32Array> {
   readonly #allocate: (length: number) => Numbers;
   #values: Numbers;
@@ -42,11 +42,14 @@ export function intColumn(): Column<Int32Array> {
 }
 
 export interface PlannedRequest {
-  /** Arrival of a root; for a follower the delay after the request it follows has ended. */
+  /**
+   * Arrival time of a root in microseconds; for a follower, the delay after the end of the request that it
+   * follows.
+   */
   readonly timeUs: number;
-  /** Row of the request that it follows, `none` for a root. */
+  /** Row of the request that this one follows; `none` for a root. */
   readonly follows: number;
-  /** Whether the prompt begins with the prompt and answer of the request it follows. */
+  /** Whether the prompt begins with the prompt and answer of the request that this one follows. */
   readonly continues: boolean;
   readonly promptTokens: number;
   readonly outputTokens: number;
@@ -55,8 +58,8 @@ export interface PlannedRequest {
 }
 
 /**
- * The plan of one source, a row a request, kept as columns: a trace has millions of rows. Roots come in order of
- * arrival, and everything that hangs on a root (followers, branches of its job) directly behind it.
+ * The plan of one source, one request per row, stored as columns because a trace has millions of rows. Roots
+ * are in order of arrival; followers, and branches of the same job, come directly after their root.
  */
 export class RequestTable {
   readonly timeUs = floatColumn();
@@ -66,11 +69,11 @@ export class RequestTable {
   readonly outputTokens = intColumn();
   readonly promptKey = intColumn();
   readonly job = intColumn();
-  /** First row, number of branches and needed answers of each job. */
+  /** First row, number of branches, and number of needed answers of each job. */
   readonly jobFirst = intColumn();
   readonly jobBranches = intColumn();
   readonly jobNeeded = intColumn();
-  /** Keys in use are 0 to this, exclusive. */
+  /** Prompt keys in use are 0 to `numPromptKeys` - 1. */
   numPromptKeys = 0;
 
   get numRequests(): number {
@@ -89,7 +92,7 @@ export class RequestTable {
     });
   }
 
-  /** Row of the new request. */
+  /** Adds a request and returns its row. */
   add(request: PlannedRequest): number {
     const row = this.numRequests;
     assert(
@@ -108,7 +111,7 @@ export class RequestTable {
     return row;
   }
 
-  /** Announces that the next `branches` rows belong together; returns the job. */
+  /** Starts a job whose branches are the next `branches` rows, and returns its number. */
   addJob(branches: number, needed: number): number {
     const job = this.jobFirst.length;
     this.jobFirst.push(this.numRequests);

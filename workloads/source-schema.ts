@@ -1,14 +1,19 @@
 import { z } from 'zod';
 import { lengthsSchema } from './lengths.ts';
+import { traceFormatNames } from './traces/formats/index.ts';
+import { layoutSchema } from './traces/layout.ts';
 
 const count = z.int().positive();
 const rate = z.number().positive().max(1_000_000);
-/** Far beyond any trace (13 is the largest measured); gamma draws of a larger one are practically all zero. */
+/**
+ * Coefficient of variation of gaps. The bound is far above any trace (the largest measured is 13); with
+ * larger values nearly all drawn gaps are 0.
+ */
 const cv = z.number().nonnegative().max(100);
 const positiveS = z.number().positive();
 const nonNegativeS = z.number().nonnegative();
 
-/** Gaps between arrivals; their mean is always 1 / rate. */
+/** Distribution of the gaps between arrivals; their mean is always 1 / rate. */
 const gapsSchema = z
   .discriminatedUnion('dist', [
     z.strictObject({ dist: z.literal('poisson') }),
@@ -16,28 +21,28 @@ const gapsSchema = z
   ])
   .default({ dist: 'poisson' });
 
-/** What every source has. */
+/** Keys of every source. */
 const common = {
   /** Name of the request class. */
   class: z.string().min(1).default('default'),
-  /** Virtual time at which the source begins. */
+  /** Virtual time in seconds at which the source begins. */
   startS: nonNegativeS.default(0),
-  /** The most requests that the source plans. */
+  /** Upper bound on the number of requests that the source plans. */
   numRequests: count.optional(),
 };
 
-/** Sources that end at a number of requests, after a duration, or at whichever comes first. */
+/** Keys of sources that end after a number of requests, after a duration, or at whichever comes first. */
 const openLoop = {
   ...common,
   durationS: positiveS.optional(),
 };
 
-/** Arrivals at a rate of their own. */
+/** Keys of sources with an arrival rate. */
 const arrivals = {
   ...openLoop,
   /**
-   * Shares of the requests that are of other classes: `{ high: 0.1 }`. Each request draws its class, so that all classes
-   * share one arrival process, bursts included.
+   * Share of the requests by other class, such as `{ high: 0.1 }`. The class is drawn for each request, so
+   * that all classes share one arrival process, including its bursts.
    */
   otherClasses: z
     .record(z.string().min(1), z.number().positive().lt(1))
@@ -45,11 +50,11 @@ const arrivals = {
     .default({}),
 };
 
-/** Lengths of the synthetic sources. */
+/** Length keys of the synthetic sources. */
 const lengths = {
   promptTokens: lengthsSchema,
   outputTokens: lengthsSchema,
-  /** The answer length that clients ask for at most; by default the longest that `outputTokens` can draw. */
+  /** Largest answer length that clients ask for. Default: the longest that `outputTokens` can draw. */
   outputLimitTokens: count.optional(),
 };
 
@@ -68,16 +73,18 @@ const gammaSchema = z
 
 const factor = z.number().positive();
 
-/** When the rate is `factor` times the base rate; all times count from the start of the source. */
+/**
+ * Periods in which the rate is `factor` times the base rate. All times count from the start of the source.
+ */
 const burstsSchema = z.discriminatedUnion('pattern', [
   z
     .strictObject({
       pattern: z.literal('periodic'),
       factor,
       durationS: positiveS,
-      /** From the beginning of one burst to the beginning of the next. */
+      /** Time from the start of one burst to the start of the next. */
       everyS: positiveS,
-      /** Beginning of the first burst; by default one calm stretch after the start. */
+      /** Start of the first burst. Default: after one calm period. */
       firstS: nonNegativeS.optional(),
     })
     .refine((bursts) => bursts.everyS > bursts.durationS, { message: 'everyS must be above durationS' }),
@@ -94,7 +101,7 @@ const burstsSchema = z.discriminatedUnion('pattern', [
   z.strictObject({
     pattern: z.literal('markov'),
     factor,
-    /** Mean stay in the burst state and in the calm state (both exponential); the process begins calm. */
+    /** Mean durations of the burst state and of the calm state, both exponential; the process starts calm. */
     meanBurstS: positiveS,
     meanCalmS: positiveS,
   }),
@@ -112,23 +119,23 @@ const burstSchema = z
   .refine(isBounded, boundMessage);
 
 const followUpsSchema = z.strictObject({
-  /** Chance that another turn follows, after each turn. */
+  /** Probability, after each turn, that another turn follows. */
   probability: z.number().min(0).max(1),
-  /** Turns of a conversation at most, the first included. */
+  /** Largest number of turns of a conversation, including the first. */
   maxTurns: z.int().min(2).default(10),
-  /** Mean of the exponential pause between an answer and the next question. */
+  /** Mean of the exponential pause between an answer and the next question, in seconds. */
   thinkS: nonNegativeS.default(0),
-  /** New text of a follow-up; the earlier prompt and answer come before it. */
+  /** Length of the new text of a follow-up, which comes after the earlier prompt and answer. */
   promptTokens: lengthsSchema,
-  /** A conversation ends before prompt plus answer limit would be longer than this. */
+  /** Upper bound on prompt plus answer limit: a conversation ends before a turn that would exceed it. */
   maxContextTokens: count.optional(),
 });
 
 const branchesSchema = z
   .strictObject({
-    /** Answers asked for in parallel to the same question. */
+    /** Number of parallel answers to the same question. */
     count: z.int().min(2),
-    /** The client cancels the rest when so many have been answered; by default it waits for all. */
+    /** Number of answers after which the client cancels the rest. Default: all. */
     needed: count.optional(),
   })
   .refine((branches) => (branches.needed ?? 1) <= branches.count, {
@@ -139,7 +146,7 @@ const chainOfThoughtSchema = z
   .strictObject({
     kind: z.literal('chain-of-thought'),
     ...openLoop,
-    /** Questions a second; branches and follow-up turns come on top. */
+    /** Questions per second; branches and follow-up turns are additional. */
     rate,
     gaps: gapsSchema,
     promptTokens: lengthsSchema.default({ dist: 'deepseek-r1', hours: 'all', scale: 1, max: 2048 }),
@@ -156,34 +163,22 @@ const chainOfThoughtSchema = z
 const closedLoopSchema = z.strictObject({
   kind: z.literal('closed-loop'),
   ...common,
-  /** All clients together; there is no other end, because the rate is the system's own. */
+  /**
+   * Requests of all clients together. It is required because the arrival rate depends on the system, so no
+   * duration can bound the plan.
+   */
   numRequests: count,
   clients: count,
-  /** Mean of the exponential pause between an answer and the client's next request. */
+  /** Mean of the exponential pause between an answer and the client's next request, in seconds. */
   thinkS: nonNegativeS.default(0),
-  /** The clients begin evenly spread over this time. */
+  /** Time in seconds over which the clients' first requests are evenly spread. */
   rampS: nonNegativeS.default(0),
   ...lengths,
 });
 
-/** Name in the header or in the JSON object, or position in the row (from 0) of a file without header. */
-const column = z.union([z.string().min(1), z.int().nonnegative()]);
-
-const customFormatSchema = z.strictObject({
-  file: z.enum(['csv', 'jsonl']).default('csv'),
-  delimiter: z.string().length(1).default(','),
-  columns: z
-    .strictObject({ time: column, promptTokens: column, outputTokens: column })
-    .refine((columns) => new Set(Object.values(columns).map((value) => typeof value)).size === 1, {
-      message: 'columns are either all names or all positions (a file without header)',
-    }),
-  /** Unit of the time column: a number of these, or a date and time (ISO 8601, space or T, any fraction). */
-  time: z.enum(['s', 'ms', 'us', '100ns', 'ns', 'datetime']),
-});
-
 const windowSchema = z
   .strictObject({
-    /** Counted from the earliest row; becomes the source's own beginning. */
+    /** Start of the window in seconds after the earliest row; it becomes the start of the source. */
     startS: nonNegativeS.default(0),
     endS: positiveS.optional(),
     durationS: positiveS.optional(),
@@ -198,37 +193,41 @@ const windowSchema = z
 const traceSchema = z.strictObject({
   kind: z.literal('trace'),
   ...common,
-  /** Relative to the configuration file. */
+  /** Path of the file, relative to the configuration file. */
   path: z.string().min(1),
-  format: z.union([z.enum(['azure', 'burstgpt', 'mooncake']), customFormatSchema]),
-  /** Rows of the trace that are used, in the trace's own time. */
+  format: z.union([z.enum(traceFormatNames), layoutSchema]),
+  /** Part of the trace to use, in the trace's own time. */
   window: windowSchema.optional(),
   /**
-   * TraceUpscaler's rule: every arrival is repeated ceil(scaleRate) times and each copy is kept with probability
-   * scaleRate / ceil(scaleRate). Copies arrive at the same instant unless `jitterS` spreads them.
+   * Factor on the rate by TraceUpscaler's rule: every arrival is repeated ceil(scaleRate) times, and each
+   * copy is kept with probability scaleRate / ceil(scaleRate). Copies arrive at the same instant unless
+   * `jitterS` spreads them.
    */
   scaleRate: z.number().positive().max(1000).default(1),
-  /** Divides all times: 10 replays ten seconds of the trace in one, at ten times the rate. */
+  /** Divisor of all times: 10 replays ten seconds of the trace in one, at ten times the rate. */
   compressTime: z.number().positive().default(1),
-  /** Moves each arrival by a uniform draw from [0, jitterS), in the trace's time: the step of its clock. */
+  /**
+   * Delays each arrival by a uniform draw from [0, jitterS), in the trace's time. The resolution of the
+   * trace's clock is a sensible value.
+   */
   jitterS: nonNegativeS.default(0),
   lengthScale: z
     .strictObject({ prompt: z.number().positive().default(1), output: z.number().positive().default(1) })
     .default({ prompt: 1, output: 1 }),
-  /** Drawn in place of the trace's own lengths. */
+  /** Distributions drawn from in place of the trace's own lengths. */
   promptTokens: lengthsSchema.optional(),
   outputTokens: lengthsSchema.optional(),
   maxPromptTokens: count.optional(),
   maxOutputTokens: count.optional(),
-  /** Prompt and answer together; under `cut` the prompt gives way. */
+  /** Upper bound on prompt plus answer; with `cut`, the prompt is shortened. */
   maxTotalTokens: z.int().min(2).optional(),
-  /** Requests above a maximum are cut to it, or left out; either way they are counted. */
+  /** Whether requests above a maximum are cut to it or dropped. Both are counted. */
   overlong: z.enum(['cut', 'drop']).default('cut'),
-  /** The answer length that clients ask for at most; by default the longest answer that is replayed. */
+  /** Largest answer length that clients ask for. Default: the longest answer that is replayed. */
   outputLimitTokens: count.optional(),
 });
 
-/** Where requests come from; a workload merges any number of sources by arrival time. */
+/** One source of requests; a workload merges any number of sources by arrival time. */
 export const workloadSourceSchema = z.discriminatedUnion('kind', [
   burstSchema,
   chainOfThoughtSchema,
@@ -241,8 +240,6 @@ export const workloadSourceSchema = z.discriminatedUnion('kind', [
 export type WorkloadSource = z.output<typeof workloadSourceSchema>;
 export type SourceOf<Kind extends WorkloadSource['kind']> = Extract<WorkloadSource, { kind: Kind }>;
 export type Bursts = SourceOf<'burst'>['bursts'];
-export type TraceFormat = SourceOf<'trace'>['format'];
-export type CustomFormat = z.output<typeof customFormatSchema>;
 
 function sumOf(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0);

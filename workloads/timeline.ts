@@ -3,8 +3,9 @@ import { usPerSecond } from '../harness/base/units.ts';
 import type { Job, RequestSpec, Workload } from '../harness/domain/workload.ts';
 
 /**
- * Every request on one time axis, by id, in seconds, as if memory and compute had no end: prefill takes no time and
- * every request decodes at one fixed rate. Only so do requests that follow an answer have an arrival.
+ * All requests on one time axis in seconds, indexed by id, under the assumption that memory and compute are
+ * unlimited: prefill takes no time, and every request decodes at one fixed rate. Requests that follow an
+ * answer only have an arrival time under such an assumption.
  */
 export interface Timeline {
   readonly arrivalS: Float64Array;
@@ -12,10 +13,10 @@ export interface Timeline {
   readonly promptTokens: Int32Array;
   readonly outputTokens: Int32Array;
   readonly classNames: readonly string[];
-  /** Index into `classNames`. */
+  /** Index into `classNames`, by request id. */
   readonly classOf: Int32Array;
   readonly numFollowers: number;
-  /** Turns of each root that is followed by other requests. */
+  /** Number of requests in the chain of each root that has followers. */
   readonly turns: readonly number[];
   readonly jobs: readonly Job[];
 }
@@ -95,7 +96,7 @@ class TimelineLayout {
     return known >= 0 ? known : this.#classNames.push(name) - 1;
   }
 
-  /** The client cancels what is still running when it has the answers it needs. */
+  /** Ends the remaining branches of a job when the client has the answers it needs and cancels them. */
   #cancelRest({ branches, needed }: Job): void {
     const ends = branches.map((id) => must(this.#endS[id], 'branch')).toSorted((a, b) => a - b);
     const doneS = must(ends[needed - 1], 'needed branch');

@@ -1,6 +1,6 @@
-// Loads one tfjs_binding.node and multiplies two matrices with it, in a process of its own: a library that does not
-// fit the machine may crash. Arguments: path of the binding, width of the matrices, number of timed products.
-// Prints one line of JSON: { tensorflowVersion, usesGpu, isCorrect, gflopsPerSecond }.
+// Loads one tfjs_binding.node and multiplies two matrices with it. It runs in a separate process, because a
+// library that does not fit the machine may crash. Arguments: path of the binding, width of the matrices, number
+// of timed products. Prints one line of JSON: { tensorflowVersion, usesGpu, isCorrect, gflopsPerSecond }.
 
 const [bindingPath, widthText, repeatsText] = process.argv.slice(2);
 const width = Number(widthText);

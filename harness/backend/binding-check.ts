@@ -15,7 +15,7 @@ export type BindingCheck =
 
 export interface CheckOptions {
   readonly width: number;
-  /** Timed products, after one that warms up. */
+  /** Number of timed products, after one for warm-up. */
   readonly numRepeats: number;
   readonly numThreads: number;
 }
@@ -24,7 +24,7 @@ const quickCheck: CheckOptions = { width: 64, numRepeats: 0, numThreads: 1 };
 
 const script = fileURLToPath(new URL('binding-check.cjs', import.meta.url));
 
-/** Whether a binding really computes: a product with a known result, in a process of its own. */
+/** Checks in a separate process whether a binding computes: a matrix product with a known result. */
 export async function checkBinding(
   host: Host,
   bindingPath: string,
@@ -48,7 +48,7 @@ function causeOfSignal(signal: NodeJS.Signals): string {
   return `it crashed with ${signal}${hint}`;
 }
 
-/** Node prints `Error: cause` followed by a stack. */
+/** Returns the line with the cause: Node prints `Error: cause` followed by a stack. */
 function causeOf(stderr: string): string {
   return stderr.split('\n').find((line) => line.startsWith('Error: ')) ?? lastLines(stderr);
 }

@@ -6,16 +6,17 @@ import { bindingFolderIn, bindingName, quietName } from './library.ts';
 import { compile, type Toolchain } from './toolchain.ts';
 
 /**
- * The Node-API version whose binding the loader of tfjs-node-gpu looks for, on every Node since 16: the highest of
- * its package.json. Node-API is stable, so one binary serves every version of Node.
+ * Node-API version whose binding tfjs-node-gpu loads on every Node since 16: the highest in its package.json.
+ * Node-API is stable, so one binary works with every version of Node.
  */
 export const napiVersion = 8;
 
 const quietSource = fileURLToPath(new URL('quiet.cc', import.meta.url));
 
 /**
- * Builds, into the library's folder, the binding of the installed tfjs-node-gpu against the library, and the addon
- * that mutes the library while it loads. The library's headers are gone afterwards.
+ * Builds two addons in the library's folder: the binding of the installed tfjs-node-gpu, linked against the
+ * library, and the addon that mutes the library while it loads. Deletes the library's headers afterwards.
+ * Throws `EnvironmentError` if a build fails.
  */
 export async function buildBinding(host: Host, toolchain: Toolchain, libraryFolder: string): Promise<void> {
   const bindingFolder = bindingFolderIn(libraryFolder);
@@ -43,7 +44,10 @@ export async function buildBinding(host: Host, toolchain: Toolchain, libraryFold
   await rm(includeFolder, { recursive: true });
 }
 
-/** What binding.gyp comes down to, without node-gyp: no make, and no headers to download. */
+/**
+ * Compiles an addon with the effective flags of binding.gyp, but without node-gyp, which would need make and
+ * download headers.
+ */
 async function buildAddon(
   host: Host,
   tools: Toolchain,

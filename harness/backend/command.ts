@@ -3,23 +3,23 @@ import { spawn } from 'node:child_process';
 export type CommandResult =
   | {
       readonly kind: 'exited';
-      /** -1 when a signal ended it. */
+      /** -1 if a signal ended the program. */
       readonly exitCode: number;
       readonly signal: NodeJS.Signals | null;
       readonly stdout: string;
       readonly stderr: string;
     }
-  /** The program is not on this machine. */
+  /** The program does not exist on this machine or cannot be executed. */
   | { readonly kind: 'missing' };
 
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** How much of a program's output is kept, from its end: causes stand there. */
+/** Number of characters kept of a program's output, from its end, where causes are printed. */
 const maxOutputChars = 1_000_000;
 
-/** Runs a program to its end, with nothing on its standard input. */
+/** Runs a program until it ends, with empty standard input. */
 export function runCommand(
   program: string,
   args: readonly string[],
@@ -45,7 +45,7 @@ export function runCommand(
   });
 }
 
-/** The last lines of what a program said, to show as the cause. */
+/** Returns the last lines of a program's output, to show as the cause. */
 export function lastLines(text: string, numLines = 3): string {
   return text.trim().split('\n').slice(-numLines).join('\n');
 }

@@ -8,7 +8,7 @@ export interface Gpu {
   readonly memoryMiB: number;
 }
 
-/** NVIDIA GPUs that the driver's own tool shows; none where there is no driver. */
+/** Lists the NVIDIA GPUs that the driver's own tool shows; empty without a driver. */
 export async function queryGpus(env: NodeJS.ProcessEnv = process.env): Promise<readonly Gpu[]> {
   const fields = '--query-gpu=name,driver_version,memory.total';
   const result = await runCommand('nvidia-smi', [fields, '--format=csv,noheader,nounits'], { env });
@@ -26,7 +26,7 @@ export function cpuName(): string {
   return cpus()[0]?.model.trim() ?? process.arch;
 }
 
-/** Instruction sets that decide how fast products of matrices run, as Linux names them. */
+/** Instruction sets that determine the speed of matrix products, as Linux names them. */
 const interestingSets = [
   'avx',
   'fma',

@@ -23,14 +23,14 @@ export interface DoctorRow {
 
 export interface DoctorReport {
   readonly rows: readonly DoctorRow[];
-  /** Whether `measure` runs here, be it after a download that has everything it needs. */
+  /** Whether `measure` can run here, possibly after a download for which everything is available. */
   readonly canMeasure: boolean;
 }
 
-/** `undefined` while nothing is installed. */
+/** Undefined if nothing is installed. */
 type InstalledCheck = BindingCheck | undefined;
 
-/** Looks at everything that real execution needs. Takes a second or two, changes nothing. */
+/** Checks everything that real execution needs. Takes a second or two and changes nothing. */
 export async function diagnose(host: Host = currentHost()): Promise<DoctorReport> {
   const installed = await checkInstalled(host);
   const isReady = installed?.kind === 'computes';
@@ -49,14 +49,16 @@ export async function diagnose(host: Host = currentHost()): Promise<DoctorReport
   return { rows: [...rows, await measureRow(host, installed, canMeasure)], canMeasure };
 }
 
-/** The installed binding with a timed product of 1024 x 1024 matrices on every core. */
+/** Checks the installed binding with a timed product of 1024 x 1024 matrices on every core. */
 async function checkInstalled(host: Host): Promise<InstalledCheck> {
   const bindingPath = join(bindingFolderOf(host), bindingName);
   if (!existsSync(bindingPath)) return undefined;
   return checkBinding(host, bindingPath, { width: 1024, numRepeats: 20, numThreads: cpus().length });
 }
 
-/** What building the library takes; once it is there, nothing of that is needed any more. */
+/**
+ * Returns the rows about the tools for building the library. Once it is built, they are not needed any more.
+ */
 function toolRows(host: Host, isReady: boolean): Promise<DoctorRow[]> {
   const statusIfMissing = isReady ? 'warning' : 'failed';
   return Promise.all([
@@ -139,7 +141,10 @@ async function measureRow(host: Host, installed: InstalledCheck, canMeasure: boo
   return { name, status: 'warning', detail: `${detail}, though there is a GPU`, remedy };
 }
 
-/** A row whose detail may be refused with an `EnvironmentError`. */
+/**
+ * Creates a row. If `detail` throws an `EnvironmentError`, the row shows its message and remedy with status
+ * `statusIfRefused`.
+ */
 async function row(
   name: string,
   statusIfRefused: 'warning' | 'failed',

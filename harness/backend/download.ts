@@ -13,8 +13,9 @@ import type { PythonTool } from './toolchain.ts';
 const unpackScript = fileURLToPath(new URL('unpack-wheel.py', import.meta.url));
 
 /**
- * Fetches the pinned wheels through pip, which honours the user's mirror and proxy settings and checks the hashes,
- * and unpacks what is needed into `folder`. One wheel at a time, so that the disk never holds all of them packed.
+ * Fetches the pinned wheels with pip, which honours the user's mirror and proxy settings and checks the
+ * hashes, and unpacks the needed files into `folder`. It processes one wheel at a time, so that the disk
+ * never holds all of them packed. Throws `EnvironmentError` with a remedy on failure.
  */
 export async function fetchLibrary(
   host: Host,
@@ -45,13 +46,13 @@ export async function fetchLibrary(
   }
 }
 
-/** The lines of a requirements file without comments. */
+/** Returns the lines of a requirements file without comments. */
 async function readRequirements(path: string): Promise<string[]> {
   const lines = (await readFile(path, 'utf8')).split('\n');
   return lines.filter((line) => line !== '' && !line.startsWith('#'));
 }
 
-/** Path of the wheel. */
+/** Downloads one wheel and returns its path. */
 async function download(
   host: Host,
   python: PythonTool,
@@ -64,14 +65,17 @@ async function download(
   const args = ['-m', 'pip', 'download', '--no-deps', '--require-hashes', '--only-binary=:all:'];
   args.push('--implementation', 'cp', '--python-version', pythonTag);
   for (const tag of pin.platformTags) args.push('--platform', tag);
-  // pip waits longer and longer between attempts; these give up on a dead network after about half a minute.
+  // pip waits longer between successive attempts; with these values it gives up on a dead network after about
+  // half a minute.
   args.push('--retries', '2', '--timeout', '20', '--no-input', '--disable-pip-version-check');
   args.push('--dest', wheelFolder, '--requirement', requirementsPath);
   const env = {
     ...host.env,
-    // Half-made files go where an interrupted run is cleaned up, and where the space was checked.
+    // Temporary files go to the folder that is cleaned up after an interruption and whose free space was
+    // checked.
     TMPDIR: workFolder,
-    // Nothing is installed into the interpreter, so a rule against that does not apply.
+    // Nothing is installed into the interpreter, so the user's rule against installing outside a virtual
+    // environment does not apply.
     PIP_REQUIRE_VIRTUALENV: 'false',
     LC_ALL: 'C.UTF-8',
   };
@@ -98,7 +102,7 @@ async function unpack(host: Host, python: PythonTool, wheel: string, folder: str
 const networkFailure =
   /NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|Read timed out|ProxyError|SSLError|Max retries exceeded|Connection (refused|reset|aborted|broken)|Network is unreachable|name resolution|IncompleteRead/;
 
-/** What pip's complaint means for the user. */
+/** Translates pip's error output into a message and a remedy for the user. */
 function pipError(stderr: string, requirement: string, cacheFolder: string): EnvironmentError {
   const name = requirement.split(' ')[0] ?? requirement;
   if (isOutOfSpace(stderr)) return noSpaceError(cacheFolder);

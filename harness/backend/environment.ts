@@ -1,24 +1,29 @@
-/** Level of TensorFlow's log that hides everything that does not also reach us as an exception. */
-export const errorsOnly = '3';
+/** Level of TensorFlow's log that shows fatal errors only; other errors reach us as exceptions. */
+export const fatalOnly = '3';
 
 export interface LoadOptions {
-  /** Threads inside one op. One is the fairest unit for small models; prefill gains from more. */
+  /**
+   * Number of threads within one op. One is the most comparable unit for small models; prefill benefits from
+   * more.
+   */
   readonly numThreads: number;
 }
 
 /**
- * The switches that TensorFlow reads while it loads. A launcher may put them in a child's environment; `loadBackend`
- * sets them itself. What the user has set stays, except for the number of threads, which belongs to the experiment.
+ * Returns the environment variables that TensorFlow reads when it is loaded. A launcher may pass them to a
+ * child; `loadBackend` sets them itself. Values set by the user are kept, except for the number of threads,
+ * which is part of the experiment.
  */
 export function backendEnvironment(
   options: LoadOptions,
   inherited: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {
   const defaults = {
-    TF_CPP_MIN_LOG_LEVEL: errorsOnly,
-    // Several instances may share one GPU, so memory is taken as it is needed.
+    TF_CPP_MIN_LOG_LEVEL: fatalOnly,
+    // Several instances may share one GPU, so TensorFlow takes memory as needed and not all at once.
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-    // Full float32 products: the token check compares logits between batch shapes, TF32 keeps ten bits of them.
+    // Products use full float32, because the token check compares logits between batch shapes and TF32 keeps
+    // only ten bits.
     NVIDIA_TF32_OVERRIDE: '0',
   };
   const environment: Record<string, string> = {

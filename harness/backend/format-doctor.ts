@@ -5,7 +5,7 @@ const marks = { ok: 'ok', warning: 'warn', failed: 'FAIL' } as const satisfies R
   string
 >;
 
-/** One line for each row, and below it the remedy where there is one. */
+/** Formats each row as one line, followed by a line with its remedy if it has one. */
 export function formatDoctor(report: DoctorReport): string {
   const nameWidth = Math.max(...report.rows.map(({ name }) => name.length));
   return report.rows

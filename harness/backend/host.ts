@@ -3,24 +3,27 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Everything about the machine that provisioning depends on, in one place so that tests can make machines up. */
+/**
+ * All properties of the machine on which provisioning depends, in one place so that tests can invent
+ * machines.
+ */
 export interface Host {
   readonly platform: NodeJS.Platform;
   readonly arch: string;
-  /** Version of the C library; `undefined` where it is not glibc. */
+  /** Version of glibc; undefined if the C library is another one. */
   readonly glibcVersion: string | undefined;
   readonly nodeVersion: string;
   /** The Node executable that runs the check of the binding. */
   readonly nodePath: string;
-  /** Environment of every program that is started; `PATH` decides which Python and compiler are found. */
+  /** Environment of every program that is started; its `PATH` decides which Python and compiler are found. */
   readonly env: NodeJS.ProcessEnv;
-  /** Where libraries are kept, one folder each. */
+  /** Folder that holds the libraries, in one folder each. */
   readonly cacheFolder: string;
   /** Installed folder of @tensorflow/tfjs-node-gpu. */
   readonly packageFolder: string;
-  /** Folders that may hold `node_api.h`, first hit wins. */
+  /** Folders that may hold `node_api.h`; the first that does is used. */
   readonly headerFolders: readonly string[];
-  /** Bytes that this user may still write to the file system of an existing folder. */
+  /** Returns how many bytes this user may still write to the file system of an existing folder. */
   freeBytes(folder: string): Promise<number>;
 }
 
@@ -46,7 +49,7 @@ export function currentHost(): Host {
 
 const require = createRequire(import.meta.url);
 
-/** `SERVEBENCH_CACHE_DIR`, else the user's cache folder of the XDG base directory rules. */
+/** Returns `SERVEBENCH_CACHE_DIR`, or else a folder in the user's cache by the XDG base directory rules. */
 function cacheFolderOf(env: NodeJS.ProcessEnv): string {
   const own = env['SERVEBENCH_CACHE_DIR'];
   if (own !== undefined && own !== '') return own;
@@ -60,7 +63,7 @@ function glibcVersion(): string | undefined {
   return report.header?.glibcVersionRuntime;
 }
 
-/** Most ways of installing Node bring its headers along; the package of the headers serves for the others. */
+/** Most installations of Node include its headers; for the others there is the node-api-headers package. */
 function headerFolders(): string[] {
   const besideNode = join(dirname(process.execPath), '..', 'include', 'node');
   try {

@@ -6,14 +6,15 @@ import type { Host } from './host.ts';
 import { bindingFolderIn, discard } from './library.ts';
 import { errorCode, simulateRemedy } from './remedies.ts';
 
-/** Where the loader of tfjs-node-gpu looks for its binding. */
+/** Returns the folder in which tfjs-node-gpu looks for its binding. */
 export function bindingFolderOf(host: Host): string {
   return join(host.packageFolder, 'lib', `napi-v${napiVersion}`);
 }
 
 /**
- * Makes the library the one that `@tensorflow/tfjs-node-gpu` loads: its binding folder becomes a link into the cache,
- * set by one rename. Node resolves the link before it opens the binding, which then finds TensorFlow beside itself.
+ * Makes `@tensorflow/tfjs-node-gpu` load this library: its binding folder becomes a link into the cache, set
+ * atomically by a rename. Node resolves the link before it opens the binding, which then finds TensorFlow
+ * relative to itself. Throws `EnvironmentError` if the package's folder is not writable.
  */
 export async function installLibrary(host: Host, libraryFolder: string): Promise<void> {
   const link = bindingFolderOf(host);
@@ -25,7 +26,8 @@ export async function installLibrary(host: Host, libraryFolder: string): Promise
       (stats) => stats.isDirectory(),
       () => false,
     );
-    // Left by the package's own install script, and found not to work.
+    // A folder here was left by the package's own install script; its binding does not work, or is for
+    // another device.
     if (isFolder) await discard(link);
     const fresh = `${link}.${process.pid}`;
     await rm(fresh, { force: true });
@@ -40,7 +42,10 @@ export async function installLibrary(host: Host, libraryFolder: string): Promise
   }
 }
 
-/** Folder in the cache that is installed; `undefined` when nothing is, or something that is not ours. */
+/**
+ * Returns the cache folder to which the link points; undefined if there is no link (nothing installed, or a
+ * folder of the package's own install script).
+ */
 export async function linkTarget(link: string): Promise<string | undefined> {
   return readlink(link).catch(() => undefined);
 }

@@ -6,9 +6,9 @@ import { folderFiles } from './progress.ts';
 import { isProcessAlive } from './lock.ts';
 import { errorCode } from './remedies.ts';
 
-/** What a library was made from; another answer means another library. */
+/** The versions from which a library was made; if any differs, the library is built again. */
 export interface LibraryVersions {
-  /** Raised when we build something else from the same sources. */
+  /** Number to be raised when the build changes although the sources do not. */
   readonly recipe: number;
   readonly tensorflowVersion: string;
   readonly tfjsVersion: string;
@@ -18,32 +18,35 @@ export interface LibraryVersions {
  * A library folder in the cache:
  *
  *     tensorflow/libtensorflow_cc.so.2, libtensorflow_framework.so.2
- *     nvidia/<part>/lib/*.so      beside it, where TensorFlow looks for CUDA
+ *     nvidia/<part>/lib/*.so      where TensorFlow looks for CUDA, relative to itself
  *     binding/tfjs_binding.node   finds TensorFlow as ../tensorflow
  *     binding/quiet.node          see quiet.cc
- *     complete.json               written last: which files belong to it, with their sizes
+ *     complete.json               this manifest, written last: all files with their sizes
  *
- * It is made under another name and renamed, so it is there as a whole or not at all.
+ * The folder is filled under another name and then renamed, so it always exists completely or not at all.
  */
 interface LibraryManifest extends LibraryVersions {
-  /** Bytes of every file, by its path inside the folder. */
+  /** Size in bytes of every file, by its path inside the folder. */
   readonly files: Readonly<Record<string, number>>;
 }
 
 const manifestName = 'complete.json';
 const partialMark = '.partial-';
-/** A day: far longer than any download. */
+/**
+ * Age in milliseconds (one day) after which a partial folder of another machine counts as abandoned; far
+ * longer than any download.
+ */
 const maxPartialAgeMs = 86_400_000;
 
 export const bindingName = 'tfjs_binding.node';
-/** The addon of quiet.cc, beside every binding that we built. */
+/** Name of the addon of quiet.cc, in the same folder as every binding built here. */
 export const quietName = 'quiet.node';
 
 export function bindingFolderIn(libraryFolder: string): string {
   return join(libraryFolder, 'binding');
 }
 
-/** Whether the folder holds every file of the library for these versions, in full length. */
+/** Tells whether the folder holds every file of the library for these versions, each with its full size. */
 export async function isWholeLibrary(folder: string, versions: LibraryVersions): Promise<boolean> {
   try {
     const manifest: LibraryManifest = JSON.parse(await readFile(join(folder, manifestName), 'utf8'));
@@ -54,17 +57,17 @@ export async function isWholeLibrary(folder: string, versions: LibraryVersions):
     }
     return true;
   } catch {
-    // No manifest, an unreadable one, or a missing file: expected answers to the question.
+    // A missing or unreadable manifest, or a missing file, is an expected reason for "no".
     return false;
   }
 }
 
-/** An empty folder beside the library's, named after the process that fills it. */
+/** Creates an empty folder next to the library's; its name identifies the process that fills it. */
 export async function createPartial(libraryFolder: string): Promise<string> {
   return mkdtemp(`${libraryFolder}${partialMark}${hostname()}-${process.pid}-`);
 }
 
-/** Makes a filled partial folder the library, by renaming. */
+/** Turns a filled partial folder into the library by renaming it. */
 export async function publishLibrary(
   partialFolder: string,
   libraryFolder: string,
@@ -73,13 +76,13 @@ export async function publishLibrary(
   const files = await folderFiles(partialFolder);
   const manifest: LibraryManifest = { ...versions, files: Object.fromEntries(files) };
   await writeFile(join(partialFolder, manifestName), JSON.stringify(manifest, undefined, 2));
-  // mkdtemp makes it private; a cache may be shared.
+  // mkdtemp creates private folders, but a cache may be shared.
   await chmod(partialFolder, 0o755);
   await discard(libraryFolder);
   await rename(partialFolder, libraryFolder);
 }
 
-/** Deletes what interrupted runs left behind for this library. */
+/** Deletes the partial folders of this library that interrupted runs have left. */
 export async function cleanPartials(libraryFolder: string): Promise<void> {
   const parent = dirname(libraryFolder);
   const prefix = `${basename(libraryFolder)}${partialMark}`;
@@ -96,7 +99,7 @@ export async function cleanPartials(libraryFolder: string): Promise<void> {
   }
 }
 
-/** Renamed before it is deleted, so that nobody ever finds a part of it under its name. */
+/** Deletes a folder. It is renamed first, so that nobody finds an incomplete folder under its name. */
 export async function discard(folder: string): Promise<void> {
   const doomed = `${folder}${partialMark}${hostname()}-${process.pid}-discarded`;
   try {
@@ -108,7 +111,7 @@ export async function discard(folder: string): Promise<void> {
   await rm(doomed, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** Time of the file system, which may not be this machine's. */
+/** Returns the current time of the file system, which may differ from this machine's. */
 async function fileSystemTimeMs(folder: string): Promise<number> {
   const probe = await mkdtemp(join(folder, '.time-'));
   const { mtimeMs } = await stat(probe);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EnvironmentError, messageOf } from '../base/errors.ts';
 import { assert } from '../base/assert.ts';
 import { cpuName, queryGpus } from './devices.ts';
-import { backendEnvironment, errorsOnly, type LoadOptions } from './environment.ts';
+import { backendEnvironment, fatalOnly, type LoadOptions } from './environment.ts';
 import { currentHost } from './host.ts';
 import { bindingFolderOf, linkTarget } from './install.ts';
 import { bindingName, quietName } from './library.ts';
@@ -16,8 +16,9 @@ const require = createRequire(import.meta.url);
 let loaded: { readonly numThreads: number; readonly backend: Promise<TensorflowBackend> } | undefined;
 
 /**
- * TensorFlow in this process, through the binding that `ensureBackend` installed. The library reads its switches
- * once, so a process has one backend: a later call must ask for the same.
+ * Loads TensorFlow into this process, through the binding that `ensureBackend` installed. The library reads
+ * its settings only once, so a process has one backend. Throws `InvariantError` if a later call asks for
+ * another number of threads, and `EnvironmentError` if nothing is installed or it does not load.
  */
 export function loadBackend(options: LoadOptions): Promise<TensorflowBackend> {
   loaded ??= { numThreads: options.numThreads, backend: load(options) };
@@ -46,14 +47,17 @@ async function openBinding(): Promise<TensorflowBinding> {
   }
   try {
     const ownFolder = await linkTarget(folder);
-    if (ownFolder !== undefined && process.env['TF_CPP_MIN_LOG_LEVEL'] === errorsOnly) openMuted(ownFolder);
+    if (ownFolder !== undefined && process.env['TF_CPP_MIN_LOG_LEVEL'] === fatalOnly) openMuted(ownFolder);
     return requireBinding();
   } catch (cause) {
     throw new EnvironmentError(`TensorFlow does not load: ${messageOf(cause)}`, setupRemedy, { cause });
   }
 }
 
-/** Opens a binding that we built while standard error is muted (see quiet.cc). tfjs then finds it open. */
+/**
+ * Opens a binding from the cache while standard error is muted (see quiet.cc). tfjs then finds it already
+ * open.
+ */
 function openMuted(folder: string): void {
   const quiet: Quiet = require(join(folder, quietName));
   quiet.mute();
@@ -70,8 +74,8 @@ interface Quiet {
 }
 
 /**
- * The binding that tfjs runs on. Dependencies of tfjs use modules that newer versions of Node deprecate; the user can
- * do nothing about that, so the warning is held back.
+ * Returns the binding used by tfjs. Dependencies of tfjs use modules that newer versions of Node deprecate;
+ * the user cannot change that, so the warning is suppressed.
  */
 function requireBinding(): TensorflowBinding {
   const warnsOfDeprecation = process.noDeprecation ?? false;
@@ -84,7 +88,10 @@ function requireBinding(): TensorflowBinding {
   }
 }
 
-/** tfjs-node's own types ask for arrays that may be changed, and do not say that its backend has a binding. */
+/**
+ * The part of tfjs-node that is used here. Its own types require mutable arrays and omit the backend's
+ * binding.
+ */
 interface TfjsNode {
   backend(): { readonly binding: TensorflowBinding };
 }

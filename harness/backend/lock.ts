@@ -12,9 +12,9 @@ interface LockOwner {
 
 export interface LockTiming {
   readonly pollMs: number;
-  /** How often the holder touches the lock. */
+  /** Interval in milliseconds at which the holder touches the lock. */
   readonly beatMs: number;
-  /** A lock that was not touched for so long belongs to nobody. */
+  /** Milliseconds after which a lock that has not been touched counts as abandoned. */
   readonly maxSilenceMs: number;
 }
 
@@ -22,13 +22,13 @@ export const defaultLockTiming: LockTiming = { pollMs: 300, beatMs: 2_000, maxSi
 
 export interface LockOptions {
   readonly timing: LockTiming;
-  /** Called while another process holds the lock, at every look. */
+  /** Called at every poll while another process holds the lock. */
   onWait(owner: string): void;
 }
 
 /**
- * Runs an action while holding a lock file. The lock saves double work, no more: two processes that take over a
- * dead lock at the same moment both run, so the action must publish its result by one rename.
+ * Runs an action while holding a lock file. The lock only avoids duplicate work: two processes that take over
+ * an abandoned lock at the same moment both run, so the action must publish its result by a single rename.
  */
 export async function withLock<T>(path: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
   const content = JSON.stringify({ host: hostname(), pid: process.pid } satisfies LockOwner);
@@ -62,7 +62,10 @@ export function isProcessAlive(pid: number): boolean {
   }
 }
 
-/** How long a file has kept its modification time, by our own clock: clocks of two machines may differ. */
+/**
+ * Measures how long a file has kept its modification time, with our own clock, because the clocks of two
+ * machines may differ.
+ */
 class SilenceWatch {
   #mtimeMs = Number.NaN;
   #sinceUs = 0;
@@ -90,7 +93,10 @@ async function tryCreate(path: string, content: string): Promise<boolean> {
   }
 }
 
-/** `undefined` when the lock has just gone. A lock without content is being written, or its writer died. */
+/**
+ * Returns undefined if the lock has just disappeared. A lock without content is being written, or its writer
+ * died.
+ */
 async function readOwner(path: string): Promise<LockOwner | undefined> {
   let text: string;
   try {
@@ -106,8 +112,9 @@ async function readOwner(path: string): Promise<LockOwner | undefined> {
   }
 }
 
-/** Writes the same content again, which moves the modification time. */
+/** Rewrites the same content, which updates the modification time. */
 async function touch(path: string, content: string): Promise<void> {
-  // The lock may have been taken over while this process was suspended; publishing by one rename covers that.
+  // The lock may have been taken over while this process was suspended; publishing by a single rename makes
+  // that harmless.
   await writeFile(path, content, { flag: 'r+' }).catch(() => undefined);
 }

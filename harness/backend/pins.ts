@@ -1,26 +1,29 @@
 import { fileURLToPath } from 'node:url';
 
-/** The release whose shared libraries and C headers the binding is built against. */
+/** The release against whose shared libraries and C headers the binding is built. */
 export const tensorflowVersion = '2.21.0';
 
-/** Which kernels a library holds. */
+/** The devices for which a library has kernels. A CUDA library also has CPU kernels. */
 export type LibraryDevice = 'cpu' | 'cuda';
 
-/** One library that can be fetched: which wheels, and what they cost. */
+/** One library that can be fetched: its wheels and their sizes. */
 export interface LibraryPin {
   readonly device: LibraryDevice;
   readonly arch: 'x64' | 'arm64';
-  /** pip requirements, every one with its SHA-256. */
+  /** Path of a file of pip requirements, each with its SHA-256. */
   readonly requirementsFile: string;
-  /** pip's platform tags that the pinned wheels carry, in pip's order of preference. */
+  /** Platform tags of the pinned wheels, in pip's order of preference. */
   readonly platformTags: readonly string[];
-  /** Sum of the wheels, for progress. */
+  /** Total size of the wheels, for progress. */
   readonly downloadBytes: number;
-  /** Most that is needed at once: installed files, pip's own cache, and the largest wheel twice. */
+  /** Largest disk space needed at any time: installed files, pip's own cache, and the largest wheel twice. */
   readonly peakBytes: number;
 }
 
-/** Any CPython would do, since only shared libraries and headers are used; one tag keeps one hash per wheel. */
+/**
+ * Python version of the wheels. Any CPython would do, because only shared libraries and headers are used; a
+ * fixed one means one hash per wheel.
+ */
 export const pythonTag = '3.11';
 
 const pins: readonly LibraryPin[] = [
@@ -50,7 +53,7 @@ const pins: readonly LibraryPin[] = [
   },
 ];
 
-/** The library for a machine, `undefined` where there is none. All of them are for Linux with glibc. */
+/** Returns the library for a machine, or undefined if there is none. All are for Linux with glibc. */
 export function pinFor(device: LibraryDevice, arch: string): LibraryPin | undefined {
   return pins.find((pin) => pin.device === device && pin.arch === arch);
 }

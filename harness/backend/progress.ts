@@ -5,9 +5,9 @@ type SetupPhase = 'wait' | 'inspect' | 'download' | 'unpack' | 'build' | 'verify
 
 export interface SetupProgress {
   readonly phase: SetupPhase;
-  /** One line for a person. */
+  /** A line for the user. */
   readonly text: string;
-  /** Share of the phase that is done, 0 to 1, where it is known. */
+  /** Completed share of the phase, 0 to 1; undefined if unknown. */
   readonly fraction?: number;
 }
 
@@ -16,8 +16,9 @@ export type OnSetupProgress = (progress: SetupProgress) => void;
 const pollMs = 400;
 
 /**
- * Runs an action and reports, while it runs, the bytes of the largest file below a folder. This is how we follow pip,
- * which shows no progress unless it writes to a terminal, and which copies the finished file once.
+ * Runs an action and reports meanwhile the size in bytes of the largest file below a folder. This is how we
+ * follow pip, which shows no progress unless it writes to a terminal, and which copies the finished file
+ * once.
  */
 export async function watchLargestFile<T>(
   folder: string,
@@ -45,7 +46,10 @@ async function largestFileBytes(folder: string): Promise<number> {
   return Math.max(0, ...(await folderFiles(folder)).map(([, bytes]) => bytes));
 }
 
-/** Path inside the folder and bytes of every file below it; what vanishes while we look is left out. */
+/**
+ * Lists the relative path and the size of every file below a folder; files that disappear meanwhile are left
+ * out.
+ */
 export async function folderFiles(folder: string): Promise<[path: string, bytes: number][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const files: [string, number][] = [];

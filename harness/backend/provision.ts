@@ -35,20 +35,23 @@ export interface EnsureOptions {
 }
 
 export interface BackendInstallation {
-  /** `package`: what tfjs-node-gpu's own install script had put there, and works. */
+  /**
+   * Where the library came from: `cache`, or `package` if tfjs-node-gpu's own install script had installed a
+   * working one.
+   */
   readonly source: 'cache' | 'package';
-  /** Which kernels the library holds; a CUDA library computes on the CPU where there is no GPU. */
+  /** Device for which the library has kernels; a CUDA library computes on the CPU if there is no GPU. */
   readonly device: LibraryDevice;
   readonly tensorflowVersion: string;
   readonly bindingPath: string;
-  /** Whether this call made the library; else it was there. */
+  /** Whether this call built the library; false if it existed already. */
   readonly isNew: boolean;
 }
 
 /**
- * Sees to it that `import('@tensorflow/tfjs-node-gpu')` works in this checkout: fetches TensorFlow, builds the binding
- * and installs it, or finds that done. Safe to interrupt at any point and to run twice at once. Throws
- * `EnvironmentError` with the remedy when the machine lacks something.
+ * Makes `import('@tensorflow/tfjs-node-gpu')` work in this checkout: fetches TensorFlow, builds the binding
+ * and installs it, unless that has been done. It may be interrupted at any point and may run twice at once.
+ * Throws `EnvironmentError` with a remedy if the machine lacks something.
  */
 export async function ensureBackend(
   options: EnsureOptions,
@@ -82,7 +85,7 @@ export async function ensureBackend(
   };
 }
 
-/** CUDA where the driver shows a GPU and there is a library for the machine. */
+/** Chooses CUDA if the driver shows a GPU and there is a CUDA library for the machine. */
 export async function detectDevice(host: Host): Promise<LibraryDevice> {
   if (pinFor('cuda', host.arch) === undefined) return 'cpu';
   return (await queryGpus(host.env)).length > 0 ? 'cuda' : 'cpu';
@@ -92,7 +95,10 @@ export function libraryFolderOf(host: Host, device: LibraryDevice): string {
   return join(host.cacheFolder, `tensorflow-${tensorflowVersion}-${device}-${host.arch}`);
 }
 
-/** The library of the package's own install script, if it is there, computes, and does so on the device. */
+/**
+ * Returns the library of the package's own install script if it exists and computes on the wanted device;
+ * otherwise undefined.
+ */
 async function findPackageLibrary(
   host: Host,
   device: LibraryDevice,
@@ -118,7 +124,7 @@ interface LibraryTask {
   readonly onProgress: OnSetupProgress;
 }
 
-/** Whether the library had to be made. */
+/** Builds the library unless it is complete. Returns whether it had to be built. */
 async function ensureLibrary(host: Host, task: LibraryTask): Promise<boolean> {
   const { folder, onProgress } = task;
   const versions = { recipe, tensorflowVersion, tfjsVersion: await tfjsVersionOf(host) };
@@ -145,7 +151,7 @@ async function ensureLibrary(host: Host, task: LibraryTask): Promise<boolean> {
   }
 }
 
-/** Fills an empty folder with a library that was seen to compute. */
+/** Fills an empty folder with a library and checks that it computes. */
 async function makeLibrary(host: Host, task: LibraryTask): Promise<void> {
   const { device, folder, onProgress } = task;
   const pin = requirePin(device, host);

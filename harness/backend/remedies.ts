@@ -1,6 +1,6 @@
 import { EnvironmentError } from '../base/errors.ts';
 
-/** The way out that always works, named by every message about the library. */
+/** The remedy that always works, included in every message about the library. */
 export const simulateRemedy = 'or use --mode simulate, which needs no TensorFlow';
 
 export const setupRemedy = `run "bench setup", ${simulateRemedy}`;
@@ -12,11 +12,14 @@ export function noSpaceError(folder: string, detail = ''): EnvironmentError {
   return new EnvironmentError(message, `free some, or ${chooseFolder}, ${simulateRemedy}`);
 }
 
-/** Turns a failed file operation into a message with a remedy; anything else stays what it is. */
+/**
+ * Turns a failed file operation into an `EnvironmentError` with a remedy; other errors are returned
+ * unchanged.
+ */
 export function fileSystemError(error: unknown, folder: string): unknown {
   const code = errorCode(error) ?? '';
   if (code === 'ENOSPC' || code === 'EDQUOT') return noSpaceError(folder);
-  // Node's recursive mkdir calls a read-only file system ENOENT.
+  // Node's recursive mkdir reports a read-only file system as ENOENT.
   if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOENT'].includes(code)) {
     return new EnvironmentError(
       `cannot write to ${folder} (${code})`,
@@ -27,7 +30,7 @@ export function fileSystemError(error: unknown, folder: string): unknown {
   return error;
 }
 
-/** `ENOENT` and the like; `undefined` for what is not a failed system call. */
+/** Returns the code of a failed system call, such as `ENOENT`; undefined for other errors. */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;

@@ -3,11 +3,11 @@ import type { Host } from './host.ts';
 import { pinFor } from './pins.ts';
 import { simulateRemedy } from './remedies.ts';
 
-/** What the pinned wheels are built for (their tag is manylinux_2_27). */
+/** The glibc version for which the pinned wheels are built (their tag is manylinux_2_27). */
 const oldestGlibc = { major: 2, minor: 27 };
 const nodeMajors = { min: 20, max: 22 };
 
-/** Throws `EnvironmentError` where no pinned library can run. */
+/** Throws `EnvironmentError` if no pinned library can run on the machine. */
 export function requireSupported(host: Host): void {
   const nodeMajor = Number(host.nodeVersion.split('.')[0]);
   if (nodeMajor < nodeMajors.min || nodeMajor > nodeMajors.max) {

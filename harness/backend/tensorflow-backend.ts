@@ -1,18 +1,21 @@
 import { must } from '../base/assert.ts';
 
-/** Element types that the binding moves between JavaScript and TensorFlow; `resource` is a variable's handle. */
+/**
+ * Element types that the binding passes between JavaScript and TensorFlow; `resource` is the handle of a
+ * variable.
+ */
 export type DType = 'float32' | 'int32' | 'bool' | 'complex64' | 'resource';
 
 export type TensorValues = Float32Array | Int32Array | Uint8Array;
 
-/** A tensor that TensorFlow holds. Whoever made it disposes it; nothing is collected by itself. */
+/** A tensor held by TensorFlow. It is not garbage-collected: whoever creates it must dispose it. */
 export interface DeviceTensor {
   readonly id: number;
   readonly shape: readonly number[];
   readonly dtype: DType;
 }
 
-/** One attribute of an op, as the binding wants it; made by `attr`. */
+/** An attribute of an op in the form that the binding expects; created by `attr`. */
 export interface OpAttr {
   readonly name: string;
   readonly type: number;
@@ -21,11 +24,11 @@ export interface OpAttr {
 
 export interface BackendDevice {
   readonly kind: 'cpu' | 'cuda';
-  /** GPU or CPU model, as the machine names it. */
+  /** Model of the GPU or CPU, as the machine names it. */
   readonly name: string;
 }
 
-/** What we use of the binding of tfjs-node-gpu. */
+/** The part of tfjs-node-gpu's binding that is used here. */
 export interface TensorflowBinding {
   readonly TF_Version: string;
   isUsingGpuDevice(): boolean;
@@ -41,7 +44,7 @@ export interface TensorflowBinding {
   ): readonly { readonly id: number; readonly shape: readonly number[]; readonly dtype: number }[];
 }
 
-/** TensorFlow's own numbers (`tensorflow/c/tf_datatype.h`), part of its stable C interface. */
+/** TensorFlow's own type numbers (`tensorflow/c/tf_datatype.h`), part of its stable C interface. */
 const dtypeCodes = { float32: 1, int32: 3, complex64: 8, bool: 10, resource: 20 } as const satisfies Record<
   DType,
   number
@@ -58,7 +61,7 @@ const dtypeByCode: Readonly<Record<number, DType>> = {
 /** `TF_AttrType` of `tensorflow/c/tf_attrtype.h`. */
 const attrTypeCodes = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5 } as const;
 
-/** Attributes never change after they were made: make them once, outside the step. */
+/** Creates attributes of ops. They never change, so create them once, outside the step. */
 export const attr = {
   string: (name: string, value: string): OpAttr => ({ name, type: attrTypeCodes.string, value }),
   int: (name: string, value: number | readonly number[]): OpAttr => ({
@@ -81,15 +84,15 @@ export const attr = {
 } as const;
 
 /**
- * TensorFlow's eager ops with explicit ownership: a thin layer over the binding of tfjs-node-gpu, below the tensor
- * bookkeeping of tfjs, which costs more than a small op and hides when memory is freed. Every call is synchronous;
- * on a GPU the kernel may still run when it returns, and `read` waits for it.
+ * TensorFlow's eager ops with explicit ownership: a thin layer over the binding of tfjs-node-gpu, below the
+ * tensor bookkeeping of tfjs, which costs more than a small op and hides when memory is freed. Every call is
+ * synchronous; on a GPU the kernel may still run when it returns, and `read` waits for it.
  */
 export class TensorflowBackend {
   readonly backendName = 'tensorflow';
   readonly tensorflowVersion: string;
   readonly device: BackendDevice;
-  /** Threads that one op may use. */
+  /** Number of threads that one op may use. */
   readonly numThreads: number;
   readonly #binding: TensorflowBinding;
 
@@ -100,24 +103,24 @@ export class TensorflowBackend {
     this.numThreads = numThreads;
   }
 
-  /** Copies the values (row-major, as many as the shape holds) to the device. */
+  /** Copies the values to the device. They are in row-major order, as many as the shape holds. */
   createTensor(values: TensorValues, shape: readonly number[], dtype?: DType): DeviceTensor {
     const actual = dtype ?? dtypeOf(values);
     const id = this.#binding.createTensor([...shape], dtypeCodes[actual], values);
     return { id, shape, dtype: actual };
   }
 
-  /** An int32 or float32 scalar, as axes, limits and factors are passed to ops. */
+  /** Creates an int32 or float32 scalar, the form in which ops take axes, limits and factors. */
   createScalar(value: number, dtype: 'int32' | 'float32'): DeviceTensor {
     return this.createTensor(dtype === 'int32' ? Int32Array.of(value) : Float32Array.of(value), [], dtype);
   }
 
-  /** The one output of the op. Throws TensorFlow's message when the op refuses its input. */
+  /** Runs an op with one output and returns it. Throws TensorFlow's message if the op refuses its input. */
   executeSingleOutput(op: string, attrs: readonly OpAttr[], inputs: readonly DeviceTensor[]): DeviceTensor {
     return must(this.executeMultipleOutputs(op, attrs, inputs, 1)[0], `output of ${op}`);
   }
 
-  /** The `numOutputs` outputs of the op; 0 for ops that only change a variable. */
+  /** Runs an op and returns its `numOutputs` outputs; 0 for ops that only change a variable. */
   executeMultipleOutputs(
     op: string,
     attrs: readonly OpAttr[],
@@ -138,7 +141,7 @@ export class TensorflowBackend {
     return tensors;
   }
 
-  /** A copy of the values, once every op that they depend on has run. */
+  /** Returns a copy of the values, after waiting for every op on which they depend. */
   read(tensor: DeviceTensor): TensorValues {
     return this.#binding.tensorDataSync(tensor.id);
   }
@@ -147,7 +150,7 @@ export class TensorflowBackend {
     for (const tensor of tensors) this.#binding.deleteTensor(tensor.id);
   }
 
-  /** Tensors that are alive in TensorFlow, resource variables by their handle only. */
+  /** Returns the number of live tensors in TensorFlow; resource variables count by their handles only. */
   numTensors(): number {
     return this.#binding.getNumOfTensors();
   }

@@ -5,7 +5,7 @@ import { lastLines, runCommand } from './command.ts';
 import type { Host } from './host.ts';
 import { simulateRemedy } from './remedies.ts';
 
-/** Programs and files that provisioning needs and does not bring along. */
+/** Programs and files that provisioning needs but does not install. */
 export interface Toolchain {
   readonly python: PythonTool;
   readonly compiler: CompilerTool;
@@ -24,10 +24,12 @@ export interface CompilerTool {
   readonly version: string;
 }
 
-/** The first pip that knows the platform tags of the pinned wheels and takes several of them. */
+/** The first version of pip that knows the platform tags of the pinned wheels and accepts several of them. */
 const oldestPip = [20, 3] as const;
 
-/** All tools, or an `EnvironmentError` about the first that is missing: asked before anything is downloaded. */
+/**
+ * Finds all tools, before anything is downloaded. Throws `EnvironmentError` about the first that is missing.
+ */
 export async function findToolchain(host: Host): Promise<Toolchain> {
   return {
     python: await findPython(host),
@@ -93,7 +95,7 @@ export async function findHeaders(host: Host): Promise<string> {
   );
 }
 
-/** Fails with the compiler's words. */
+/** Runs the compiler. Throws `EnvironmentError` with its first error line if it fails. */
 export async function compile(host: Host, compiler: CompilerTool, args: readonly string[]): Promise<void> {
   const result = await runCommand(compiler.path, args, { env: host.env });
   if (result.kind === 'exited' && result.exitCode === 0) return;

@@ -1,4 +1,4 @@
-"""Unpacks from one wheel what the binding needs, leaving the Python code: unpack-wheel.py WHEEL FOLDER."""
+"""Unpacks the files that the binding needs from one wheel, without its Python code: unpack-wheel.py WHEEL FOLDER."""
 
 import re
 import sys
@@ -18,5 +18,5 @@ with zipfile.ZipFile(wheel) as archive:
         if member.is_dir() or not NEEDED.match(member.filename):
             continue
         path = Path(archive.extract(member, folder))
-        # zipfile forgets the mode; NVIDIA's assembler is a program.
+        # zipfile does not restore file modes, and NVIDIA's assembler must stay executable.
         path.chmod((member.external_attr >> 16) & 0o777 | 0o644)

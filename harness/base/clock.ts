@@ -1,12 +1,13 @@
 /**
- * The only place that reads the machine's clock. Everything that decides lives on the virtual clock of
- * `harness/core`; wall time is for measuring steps and for telling a person how long something takes.
+ * Returns the wall-clock time in microseconds since an arbitrary start. No other code reads the machine's
+ * clock except `isoNow`. All decisions use the virtual clock of `harness/core`; wall time is for measuring
+ * steps and for telling people how long something takes.
  */
 export function wallClockUs(): number {
   return performance.now() * 1000;
 }
 
-/** Wall-clock instant for file names and manifests, ISO 8601. */
+/** Returns the current date and time in ISO 8601 (UTC), for file names and manifests. */
 export function isoNow(): string {
   return new Date().toISOString();
 }

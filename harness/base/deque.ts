@@ -1,4 +1,7 @@
-/** Double-ended queue over a ring buffer: O(1) at both ends, indexable; in the middle as far as the nearer end. */
+/**
+ * Double-ended queue over a ring buffer: O(1) at both ends and by index; inserting or removing in the middle
+ * moves the items up to the nearer end.
+ */
 export class Deque<T> {
   #items: (T | undefined)[] = Array.from({ length: 16 }, () => undefined);
   #head = 0;
@@ -35,7 +38,7 @@ export class Deque<T> {
     return item;
   }
 
-  /** Puts the item at `index`, from 0 to `length`. */
+  /** Inserts the item at `index`, from 0 to `length`. */
   insertAt(index: number, item: T): void {
     if (index < this.#length / 2) {
       this.pushFront(item);
@@ -46,7 +49,7 @@ export class Deque<T> {
     }
   }
 
-  /** Whether the item was there. */
+  /** Removes the first occurrence of the item and returns whether there was one. */
   remove(item: T): boolean {
     for (let index = 0; index < this.#length; index += 1) {
       if (this.at(index) !== item) continue;

@@ -1,19 +1,19 @@
-/** One thing wrong with what the user gave us. Issues are collected, so that all are shown at once. */
+/** One mistake in the user's input. Issues are collected, so that all are shown at once. */
 export interface InputIssue {
-  /** File, `--set` or flag that the value came from. */
+  /** File, `--set` or flag from which the value came. */
   readonly source: string;
-  /** Dotted path inside the source, `''` for the whole. */
+  /** Dotted path inside the source; empty for the whole. */
   readonly path: string;
-  /** 1-based position inside the source, where known. */
+  /** Position inside the source, from 1, if known. */
   readonly line?: number;
   readonly column?: number;
-  /** What is wrong and what was expected, one sentence. */
+  /** One sentence: what is wrong, and what was expected. */
   readonly message: string;
-  /** Nearest valid name, or the way out. */
+  /** The nearest valid name, or another remedy. */
   readonly hint?: string;
 }
 
-/** Bad input: the command ends with exit code 2 and nothing has been run. */
+/** Bad input: the command ends with exit code 2 before anything has run. */
 export class InputError extends Error {
   readonly code = 'input';
   readonly issues: readonly InputIssue[];
@@ -26,7 +26,9 @@ export class InputError extends Error {
   }
 }
 
-/** The machine lacks something (compiler, disk space, library): exit code 1, with the remedy. */
+/**
+ * The machine lacks something (compiler, disk space, library). Exit code 1; the message comes with a remedy.
+ */
 export class EnvironmentError extends Error {
   readonly code = 'environment';
   readonly remedy: string;
@@ -38,7 +40,7 @@ export class EnvironmentError extends Error {
   }
 }
 
-/** A policy misbehaved: its cell fails and names the policy, the moment and the input. */
+/** A policy misbehaved. Its cell fails, with the policy, the moment and the input in the message. */
 export class PolicyError extends Error {
   readonly code = 'policy';
   readonly policy: string;
@@ -52,7 +54,7 @@ export class PolicyError extends Error {
   }
 }
 
-/** Our own bug: an invariant does not hold. Carries what is needed to reproduce it. */
+/** A bug of our own: an invariant does not hold. The message has what is needed to reproduce it. */
 export class InvariantError extends Error {
   readonly code = 'invariant';
   readonly invariant: string;
@@ -64,7 +66,7 @@ export class InvariantError extends Error {
   }
 }
 
-/** `file:line:column: path: message (hint)`. */
+/** Formats an issue as `file:line:column: path: message (hint)`. */
 export function formatIssue(issue: InputIssue): string {
   const position = issue.line === undefined ? '' : `:${issue.line}:${issue.column ?? 1}`;
   const path = issue.path === '' ? '' : ` ${issue.path}:`;
@@ -72,7 +74,7 @@ export function formatIssue(issue: InputIssue): string {
   return `${issue.source}${position}:${path} ${issue.message}${hint}`;
 }
 
-/** The message of whatever was thrown. */
+/** Returns the message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-/** Binary min-heap over a strict order; equal elements must be told apart by the order itself. */
+/** Binary min-heap over a strict total order: `isBefore` must decide between any two elements. */
 export class Heap<T> {
   readonly #items: T[] = [];
   readonly #isBefore: (a: T, b: T) => boolean;

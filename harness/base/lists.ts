@@ -1,4 +1,4 @@
-/** Takes `item` out of a short list; whether it was there. */
+/** Removes the last occurrence of `item` from a short list and returns whether there was one. */
 export function removeFrom<T>(list: T[], item: T): boolean {
   const index = list.lastIndexOf(item);
   if (index < 0) return false;

@@ -1,9 +1,9 @@
 /**
- * Seeded random streams. One master seed is split into named streams, so that one more draw in one place
- * (a policy, say) never shifts the numbers of another (the workload).
+ * A stream of random numbers. One master seed is split into named streams, so that an additional draw in one
+ * place (such as a policy) never shifts the numbers of another (such as the workload).
  */
 export interface Rng {
-  /** Uniform in [0, 1), 32 bits of resolution. */
+  /** Uniform in [0, 1) with a resolution of 32 bits. */
   uniform(): number;
   /** Uniform integer in [0, bound). */
   integer(bound: number): number;
@@ -13,12 +13,15 @@ export interface Rng {
   exponential(): number;
 }
 
-/** The stream called `name` of the master seed; the same arguments always give the same numbers. */
+/** Creates the stream called `name` of the master seed. The same arguments always give the same numbers. */
 export function createRng(seed: number, name: string): Rng {
   return new Sfc32(hash(`${seed}/${name}`));
 }
 
-/** sfc32 (Chris Doty-Humphrey, PractRand): 128 bits of state, passes BigCrush, a few operations a draw. */
+/**
+ * sfc32 (Chris Doty-Humphrey, PractRand): 128 bits of state, passes BigCrush, takes a few operations per
+ * draw.
+ */
 class Sfc32 implements Rng {
   #a: number;
   #b: number;
@@ -58,7 +61,7 @@ class Sfc32 implements Rng {
   }
 }
 
-/** FNV-1a over the text, run with three offsets for three independent words. */
+/** Hashes the text by FNV-1a with three offsets into three independent words. */
 function hash(text: string): [number, number, number] {
   return [hashWith(text, 0x811c9dc5), hashWith(text, 0x9e3779b9), hashWith(text, 0x7f4a7c15)];
 }

@@ -1,4 +1,4 @@
-/** Order statistics over plain numbers; empty input gives `undefined`, never `NaN` or 0. */
+/** Arithmetic mean; undefined for empty input, never NaN or 0. */
 export function mean(values: ArrayLike<number>): number | undefined {
   if (values.length === 0) return undefined;
   let sum = 0;
@@ -6,7 +6,7 @@ export function mean(values: ArrayLike<number>): number | undefined {
   return sum / values.length;
 }
 
-/** Sample standard deviation (n - 1); `undefined` below two values. */
+/** Sample standard deviation (n - 1); undefined for fewer than two values. */
 export function standardDeviation(values: ArrayLike<number>): number | undefined {
   const average = mean(values);
   if (average === undefined || values.length < 2) return undefined;
@@ -20,8 +20,8 @@ export function sorted(values: ArrayLike<number>): Float64Array {
 }
 
 /**
- * Quantile of *sorted* values by linear interpolation between order statistics (Hyndman-Fan type 7, the default of
- * NumPy and R). `quantile` in [0, 1].
+ * Quantile of *sorted* values by linear interpolation between order statistics (Hyndman-Fan type 7, the
+ * default of NumPy and R), with `quantile` in [0, 1]; undefined for empty input.
  */
 export function quantileOfSorted(values: ArrayLike<number>, quantile: number): number | undefined {
   if (values.length === 0) return undefined;

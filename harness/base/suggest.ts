@@ -1,6 +1,9 @@
 import { distance } from 'fastest-levenshtein';
 
-/** The valid name that the user most likely meant: one that it begins, else the nearest; `undefined` where none is near. */
+/**
+ * Returns the valid name that the user most likely meant: the only one that begins with `name`, otherwise the
+ * one with the smallest edit distance; undefined if none is close.
+ */
 export function nearestName(name: string, validNames: readonly string[]): string | undefined {
   const begun = validNames.filter((candidate) => name.length > 2 && candidate.startsWith(name));
   if (begun.length === 1) return begun[0];
@@ -15,7 +18,7 @@ export function nearestName(name: string, validNames: readonly string[]): string
   return best;
 }
 
-/** `did you mean "burst"?`, else the list of what there is. */
+/** Returns a hint: `did you mean "burst"?` if a name is close, otherwise the list of valid names. */
 export function suggest(name: string, validNames: readonly string[]): string {
   const nearest = nearestName(name, validNames);
   if (nearest !== undefined) return `did you mean "${nearest}"?`;

@@ -1,4 +1,4 @@
-/** Inside the harness time is integer microseconds and memory is bytes; conversions live here. */
+/** Inside the harness, time is in integer microseconds and memory in bytes; conversions are defined here. */
 export const usPerMs = 1000;
 export const usPerSecond = 1_000_000;
 
@@ -12,7 +12,7 @@ export function msToUs(ms: number): number {
 
 const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
-/** `1536` -> `1.5 KiB`. */
+/** Formats bytes with a binary unit: `1536` gives `1.5 KiB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unitIndex = 0;
@@ -23,7 +23,7 @@ export function formatBytes(bytes: number): string {
   return `${unitIndex === 0 ? value : value.toFixed(1)} ${byteUnits[unitIndex] ?? 'B'}`;
 }
 
-/** `83_500_000` -> `1 min 24 s`; below a minute `12.3 s`; below a second `340 ms`. */
+/** Formats a duration: `83_500_000` gives `1 min 24 s`; below a minute `12.3 s`; below a second `340 ms`. */
 export function formatDuration(us: number): string {
   if (us < usPerSecond) return `${Math.round(us / usPerMs)} ms`;
   const seconds = us / usPerSecond;

@@ -12,7 +12,10 @@ export interface BackendRequest {
   readonly isQuiet: boolean;
 }
 
-/** Sees to it that the mode has what it needs, which on the first measured run means to fetch and build TensorFlow. */
+/**
+ * Prepares what the mode needs; the first measured run fetches and builds TensorFlow. Returns the backend's
+ * name, device and versions.
+ */
 export async function prepareBackend({ mode, device, isQuiet }: BackendRequest): Promise<BackendInfo> {
   if (mode === 'simulate') return { name: 'simulated', device: 'cost model', versions: {} };
   if (mode === 'replay') return { name: 'recorded', device: 'recorded', versions: {} };
@@ -23,7 +26,7 @@ export async function prepareBackend({ mode, device, isQuiet }: BackendRequest):
       if (!isQuiet) line.show(progress);
     },
   }).finally(() => line.end());
-  // A CUDA library computes on the CPU where there is no GPU.
+  // A CUDA library computes on the CPU if there is no GPU.
   const [gpu] = kernels === 'cuda' ? await queryGpus() : [];
   return {
     name: `tensorflow ${tensorflowVersion}`,

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain JavaScript, so that every version of Node can at least say what is wrong.
+// Plain JavaScript, so that even a version of Node that is not supported can print what is wrong.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 if (major < 20 || (major === 20 && minor < 19) || major > 22) {

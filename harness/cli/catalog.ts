@@ -30,7 +30,7 @@ interface CatalogParameter {
 
 const configsDir = fileURLToPath(new URL('../../configs/', import.meta.url));
 
-/** Everything that a configuration can name without a path. */
+/** Collects everything that a configuration can name without a path. */
 export function collectCatalog(): Catalog {
   return {
     policies: Object.values<PolicyDefinition>(policies).map(describePolicy),
@@ -40,7 +40,7 @@ export function collectCatalog(): Catalog {
   };
 }
 
-/** Folders of configurations that reproduce a paper, below `configs/`. */
+/** Lists the folders below `configs/` with configurations that reproduce a paper. */
 function paperFolders(): readonly string[] {
   const papers = readdirSync(join(configsDir, 'papers'), { withFileTypes: true });
   return papers

@@ -1,4 +1,4 @@
-/** Rows of text in aligned columns, two spaces apart; the last column runs on. */
+/** Formats rows of text as aligned columns, two spaces apart; the last column is not truncated. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows) {

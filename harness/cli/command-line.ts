@@ -1,11 +1,11 @@
 import { relative } from 'node:path';
 
-/** The command as a shell takes it, for the manifest and for hints. */
+/** Formats the command as it can be pasted into a shell, for the manifest and for hints. */
 export function commandLine(argv: readonly string[]): string {
   return ['bench', ...argv].map(quoted).join(' ');
 }
 
-/** The command that continues a run in `dir`. */
+/** Returns the command that continues a run in `dir`. */
 export function resumeCommandLine(argv: readonly string[], dir: string): string {
   const kept = argv.filter((argument, index) => {
     const isFolder = /^--(output-dir|outputDir)(=|$)/.test(argument);

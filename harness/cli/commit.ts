@@ -4,7 +4,10 @@ import { runCommand } from '../backend/command.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Commit of this checkout, with `-dirty` where files differ from it; `undefined` where there is no Git. */
+/**
+ * Returns the commit of this checkout, with `-dirty` if files differ from it; undefined if it is not a Git
+ * checkout.
+ */
 export async function currentCommit(): Promise<string | undefined> {
   if (!existsSync(`${root}.git`)) return undefined;
   const args = ['-C', root, 'describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'];

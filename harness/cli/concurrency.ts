@@ -2,7 +2,10 @@ import { availableParallelism } from 'node:os';
 import { InputError } from '../base/errors.ts';
 import type { ExecutionSpec } from '../config/index.ts';
 
-/** Cells at once: measured ones would disturb each other's times, simulated ones take a core each. */
+/**
+ * Returns the number of cells to run at once. Measured cells would disturb each other's times; simulated ones
+ * take a core each. Throws `InputError` if the flag is not valid for the mode.
+ */
 export function concurrencyOf(given: number | undefined, mode: ExecutionSpec['mode']): number {
   const source = `--concurrency ${given}`;
   if (given === undefined) return mode === 'measure' ? 1 : availableParallelism();

@@ -3,11 +3,11 @@ import { must } from '../base/assert.ts';
 import { formatBytes, usPerSecond } from '../base/units.ts';
 import { planCells } from '../run/matrix.ts';
 import type { RunPlan } from '../run/plan.ts';
-import { groupCapacity } from '../config/capacity.ts';
+import { groupCapacity, memoryPlanOf } from '../config/capacity.ts';
 import type { ClusterSpec, ResolvedConfig } from '../config/resolved.ts';
 import { columns } from './columns.ts';
 
-/** What a run would do, for `--dry-run`. */
+/** Describes what a run would do, for `--dry-run`. */
 export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
   const cells = planCells(plan.config);
   const memory = memoryOf(plan);
@@ -28,7 +28,7 @@ export function describePlan(plan: RunPlan, format: 'table' | 'json'): string {
   return [columns(rows), '', `cells: ${cells.map(({ id }) => id).join(' ')}`].join('\n');
 }
 
-/** A label and what it says. */
+/** A label and its text. */
 type Line = [string, string];
 
 function runLines({ config, stacks, numRequests }: RunPlan, numCells: number): Line[] {
@@ -87,8 +87,9 @@ function coldStart({ hardware: { start } }: ClusterSpec): Line {
 }
 
 function memoryOf({ config }: RunPlan) {
-  const { memoryBytes, reserveBytes } = config.cluster.hardware;
-  const { weightBytes, kvBytes, kvTokens } = groupCapacity(config);
+  const plan = memoryPlanOf(config);
+  const { memoryBytes, reserveBytes } = plan.hardware;
+  const { weightBytes, kvBytes, kvTokens } = groupCapacity(plan);
   return {
     device_bytes: memoryBytes,
     weight_bytes: weightBytes,

@@ -7,7 +7,7 @@ export interface DescribeFlags {
   readonly format: 'table' | 'json';
 }
 
-/** Text of `bench trace describe`: of a trace file, or of what a configuration offers. */
+/** Returns the text of `bench trace describe` for a trace file or for the workload of a configuration. */
 export async function describeWorkloadOf(file: string, { seed, format }: DescribeFlags): Promise<string> {
   const isConfig = /\.ya?ml$/.test(file);
   const request = isConfig ? await requestOfConfig(file, seed) : await requestOfTrace(file, seed);

@@ -13,7 +13,10 @@ export interface FinishedRun {
   readonly format: 'table' | 'json';
 }
 
-/** Report, closing table, thresholds, and what the command's exit code says about all of it. */
+/**
+ * Writes the report, prints the closing table and the thresholds, and returns the exit code: 1 if a cell
+ * failed, 99 if a threshold is not met, otherwise 0.
+ */
 export async function finishRun(run: FinishedRun): Promise<ExitCode> {
   const { dir, manifest, summary, format } = run;
   const { closingTable, tableJson, writeReport } = await import('../../reports/index.ts');
@@ -43,7 +46,8 @@ function checkThresholds({ config, stacks }: Manifest, { cells }: Summary): read
   const texts = must(config['thresholds'], 'thresholds') as readonly string[];
   return texts.map((text) => {
     const parsed = parseThreshold(text, names);
-    // Loading the configuration has refused all others: one that is not checked must never pass for met.
+    // Loading the configuration refuses malformed thresholds. One that could not be checked must never count
+    // as met.
     assert(parsed.ok, 'INV-threshold', () => `"${text}" cannot be read`);
     return evaluateThreshold(parsed.threshold, cells);
   });

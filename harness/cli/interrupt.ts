@@ -1,12 +1,15 @@
 import { wallClockUs } from '../base/clock.ts';
 import { msToUs } from '../base/units.ts';
 
-/** npm passes on a signal that the terminal has sent to us as well: that is one Ctrl-C, not two. */
+/**
+ * npm forwards a signal that the terminal has sent to us as well. Signals within this time count as one
+ * Ctrl-C.
+ */
 const echoUs = msToUs(500);
 
 /**
- * The first Ctrl-C (or SIGTERM) aborts the signal, so that what runs can stop and tidy up; the second ends the process
- * at once, and worker processes end themselves when their parent has gone.
+ * The first Ctrl-C (or SIGTERM, SIGHUP) aborts the returned signal, so that the run can stop and clean up.
+ * The second ends the process at once; worker processes end themselves when their parent is gone.
  */
 export function catchInterrupts(): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();

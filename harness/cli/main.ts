@@ -18,9 +18,12 @@ import { reportError } from './report-error.ts';
 
 const commandNames = ['run', 'setup', 'doctor', 'list', 'new-policy', 'check-policy', 'report', 'trace'];
 
-/** Runs the command of these arguments; the returned exit code is the only one that the process ends with. */
+/**
+ * Runs the command given by the arguments and returns the exit code, the only one with which the process
+ * ends.
+ */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
-  // A reader that has seen enough (`bench list | head`) is no error.
+  // A reader that closes the pipe early (`bench list | head`) is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
@@ -62,7 +65,10 @@ function createParser(argv: readonly string[], onExit: (code: ExitCode) => void)
   });
 }
 
-/** yargs makes a list of a flag that is given twice, whatever its type. */
+/**
+ * Throws `InputError` if a flag is given twice that takes a single value: yargs then makes a list of it,
+ * whatever its type.
+ */
 function requireSingle(given: Readonly<Record<string, unknown>>, lists: readonly string[]): true {
   const twice = Object.keys(given).filter(
     (name) => name !== '_' && Array.isArray(given[name]) && !lists.includes(name),
@@ -72,7 +78,7 @@ function requireSingle(given: Readonly<Record<string, unknown>>, lists: readonly
   return true;
 }
 
-/** What yargs says is wrong with the arguments, with the nearest names that there are. */
+/** Converts the message of yargs about bad arguments into issues, with the nearest valid names. */
 function usageIssues(message: string, options: KnownOptions): InputIssue[] {
   const unknown = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)?.[1];
   if (unknown === undefined) return [{ source: 'bench', path: '', message, hint: 'see --help' }];
@@ -96,13 +102,13 @@ function usageIssues(message: string, options: KnownOptions): InputIssue[] {
 }
 
 interface KnownOptions {
-  /** Flags that take a list. */
+  /** Names of the flags that take a list. */
   readonly array: readonly string[];
-  /** Every flag of the commands that have been looked at. */
+  /** All flags of the commands that yargs has parsed so far. */
   readonly key: Readonly<Record<string, unknown>>;
 }
 
-/** yargs has this method; its types leave it out. */
+/** yargs has this method, but its types omit it. */
 function optionsOf(parser: Argv): KnownOptions {
   return (parser as unknown as { getOptions(): KnownOptions }).getOptions();
 }

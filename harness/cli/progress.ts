@@ -7,7 +7,7 @@ import type { RunProgress } from '../run/run.ts';
 const redrawMs = 150;
 const barWidth = 24;
 
-/** Some terminals say that they have no columns. */
+/** Width used for terminals that report 0 columns. */
 const fallbackColumns = 80;
 
 export function createProgress(out: NodeJS.WriteStream, isQuiet: boolean): RunProgress {
@@ -15,7 +15,7 @@ export function createProgress(out: NodeJS.WriteStream, isQuiet: boolean): RunPr
   return out.isTTY ? new ProgressBars(out) : new ProgressLines((line) => out.write(`${line}\n`));
 }
 
-/** A line for every cell that ends: for logs and pipes. */
+/** Writes one line per ended cell, for logs and pipes. */
 class ProgressLines implements RunProgress {
   readonly #write: (line: string) => void;
   #numCells = 0;
@@ -47,7 +47,7 @@ class ProgressLines implements RunProgress {
   end(): void {}
 }
 
-/** One bar for the whole with the time left, and below it one for each cell under way. */
+/** Draws one bar for the whole run with the time left, and below it one per running cell. */
 class ProgressBars implements RunProgress {
   readonly #out: NodeJS.WriteStream;
   readonly #active = new Map<string, CellProgress>();
@@ -112,7 +112,9 @@ class ProgressBars implements RunProgress {
     this.#numDrawn = cells.length + 1;
   }
 
-  /** From what this run has done so far; what an earlier run finished took no time now. */
+  /**
+   * Estimates the time left from the progress of this run; cells that an earlier run finished are excluded.
+   */
   #timeLeft(done: number): string {
     const before = this.#numFinishedBefore / this.#numCells;
     if (done - before < 0.02) return '';

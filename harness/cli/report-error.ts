@@ -1,7 +1,10 @@
 import { EnvironmentError, formatIssue, InputError, messageOf, PolicyError } from '../base/errors.ts';
 import type { ExitCode } from './command.ts';
 
-/** Tells the user what went wrong, on stderr; a stack only for our own mistakes, or with `SERVEBENCH_DEBUG=1`. */
+/**
+ * Prints an error to stderr and returns the exit code. The stack is shown only for our own bugs, or with
+ * `SERVEBENCH_DEBUG=1`.
+ */
 export function reportError(error: unknown): ExitCode {
   const isExpected =
     error instanceof InputError || error instanceof EnvironmentError || error instanceof PolicyError;

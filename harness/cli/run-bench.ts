@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { InputError, PolicyError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { PlanRequest, RunPlan } from '../run/plan.ts';
-import { readManifest } from '../run/results-folder.ts';
+import { readManifest } from '../metrics/read-results.ts';
 import type { FolderIntent } from '../run/results-folder.ts';
 import { executeRun } from '../run/run.ts';
 import type { RunResult } from '../run/run.ts';
@@ -19,7 +19,7 @@ import { createProgress } from './progress.ts';
 import { resultsPath } from './results-path.ts';
 import type { RunFlags } from './run-flags.ts';
 
-/** The main job: from a configuration to a results folder with its report. */
+/** The main command: runs a configuration and writes a results folder with its report. */
 export async function runBench(flags: RunFlags): Promise<ExitCode> {
   const pool = new WorkerPool();
   try {
@@ -82,7 +82,7 @@ function clash(source: string, message: string): InputIssue {
   return { source, path: '', message };
 }
 
-/** The configuration that a results folder was made with, on the step times that it recorded. */
+/** Requests the configuration of an existing results folder, with the step times recorded there. */
 async function replayRequest(dir: string): Promise<PlanRequest> {
   const { config, backend } = await readManifest(dir);
   if (backend.mode !== 'measure') {
@@ -95,7 +95,7 @@ async function replayRequest(dir: string): Promise<PlanRequest> {
   return { kind: 'resolved', config: { ...recorded, execution } };
 }
 
-/** A plug-in that does not come back from its import is bad input as much as one that throws there. */
+/** A plug-in whose import never returns is bad input, just as one whose import throws. */
 async function makePlan(request: PlanRequest, pool: WorkerPool): Promise<RunPlan> {
   try {
     return await pool.run('plan', request);

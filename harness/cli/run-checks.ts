@@ -2,7 +2,10 @@ import { PolicyError } from '../base/errors.ts';
 import type { Check } from '../conformance/index.ts';
 import { WorkerPool } from '../run/worker-pool.ts';
 
-/** The conformance suite in a process of its own, so that a policy that does not come back fails it and nothing else. */
+/**
+ * Runs the conformance suite in a separate process, so that a policy that never returns fails the suite and
+ * nothing else.
+ */
 export async function runChecks(file: string): Promise<readonly Check[]> {
   const pool = new WorkerPool();
   try {

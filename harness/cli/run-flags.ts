@@ -1,7 +1,7 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
 import type { FlagsOf } from './command.ts';
 
-/** What is run: the configuration, and what is said in its place. */
+/** Adds the flags that choose what is run: the configuration, and values that replace parts of it. */
 function experimentFlags(parser: Argv) {
   return parser
     .option('config', { type: 'string', requiresArg: true, describe: 'configuration to run' })
@@ -23,7 +23,7 @@ function experimentFlags(parser: Argv) {
     .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' });
 }
 
-/** Who executes the steps. */
+/** Adds the flags that choose how steps are executed. */
 function executionFlags(parser: Argv) {
   return experimentFlags(parser)
     .option('mode', {
@@ -42,7 +42,9 @@ function executionFlags(parser: Argv) {
     });
 }
 
-/** All that `bench run` can be told on the command line: the above, and what becomes of the results. */
+/**
+ * Adds all flags of `bench run`: what is run, how its steps are executed, and what happens to the results.
+ */
 export function runFlags(parser: Argv) {
   return executionFlags(parser)
     .option('output-dir', {

@@ -7,7 +7,7 @@ import { decisionTables } from './decision-tables.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Writes what is generated: the published JSON Schemas, and the tables of decisions in `policies/README.md`. */
+/** Writes the generated files: the published JSON Schemas, and the tables of decisions in `policies/README.md`. */
 export async function writeSchemas(): Promise<void> {
   for (const [path, text] of await generatedFiles()) {
     await mkdir(dirname(path), { recursive: true });
@@ -15,7 +15,7 @@ export async function writeSchemas(): Promise<void> {
   }
 }
 
-/** Paths of generated files that differ from what the code says. */
+/** Returns the paths of generated files that differ from what the code says. */
 export async function staleSchemas(): Promise<readonly string[]> {
   const stale: string[] = [];
   for (const [path, text] of await generatedFiles()) {

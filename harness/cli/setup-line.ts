@@ -1,6 +1,6 @@
 import type { SetupProgress } from '../backend/progress.ts';
 
-/** Progress of the set-up: one line that changes on a terminal, a line for each new phase elsewhere. */
+/** Shows the progress of the set-up: on a terminal one line that is updated, elsewhere one line per phase. */
 export class SetupLine {
   readonly #out: NodeJS.WriteStream;
   #lastPhase: string | undefined;
@@ -17,7 +17,7 @@ export class SetupLine {
     this.#lastPhase = phase;
   }
 
-  /** Leaves the terminal on a fresh line. */
+  /** Clears the line on a terminal. */
   end(): void {
     if (this.#out.isTTY && this.#lastPhase !== undefined) this.#out.write('\r\u001b[K');
   }

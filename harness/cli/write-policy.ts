@@ -7,16 +7,19 @@ import { explainDiskError } from '../run/disk.ts';
 
 const templateDir = fileURLToPath(new URL('../../policies/template/', import.meta.url));
 
-/** What stands for the policy's name in the template and in its file names. */
+/** Placeholder for the policy's name in the template and in its file names. */
 const placeholder = 'policy-name';
 
 export interface WrittenPolicy {
-  /** As a command takes it: with a leading `./` where it is relative. */
+  /** Path as commands take it: with a leading `./` if it is relative. */
   readonly policyFile: string;
   readonly testFile: string;
 }
 
-/** Writes the template under a name of its own; both files or none, and never over one that is there. */
+/**
+ * Writes the template under the given name: both files or none, never over an existing one. Throws
+ * `InputError` for an invalid or taken name.
+ */
 export async function writePolicy(name: string, dir: string): Promise<WrittenPolicy> {
   requireFreeName(name);
   const policyFile = asPath(join(dir, `${name}.ts`));

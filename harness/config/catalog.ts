@@ -12,7 +12,7 @@ import { nearestName, suggest } from '../base/suggest.ts';
 import { validate } from './validate.ts';
 import type { Validated } from './validate.ts';
 
-/** Descriptions that ship with the harness, by kind and name: `configs/models/tiny-llama.yaml`. */
+/** Kinds of descriptions that ship with the harness, by folder: `configs/models/tiny-llama.yaml`. */
 export type CatalogKind = 'models' | 'hardware';
 
 const catalogDir = fileURLToPath(new URL('../../configs/', import.meta.url));
@@ -24,7 +24,10 @@ export function catalogNames(kind: CatalogKind): readonly string[] {
     .toSorted();
 }
 
-/** Where a name or path was written, and what its path is relative to. */
+/**
+ * A name or path as the configuration has it: where it was written, and the folder to which a path is
+ * relative.
+ */
 export interface Reference {
   readonly text: string;
   readonly baseDir: string;
@@ -32,7 +35,10 @@ export interface Reference {
   readonly path: Path;
 }
 
-/** A name of the catalog or the path of a file, read and checked; `name` is what to call it by default. */
+/**
+ * Reads and checks a description, given its name in the catalog or the path of a file. The returned `name` is
+ * its default name.
+ */
 export function loadDescription<Schema extends z.ZodType>(
   kind: CatalogKind,
   reference: Reference,
@@ -63,7 +69,7 @@ function isPath(text: string): boolean {
   return /[/\\]/.test(text) || /\.(ya?ml|json)$/.test(text);
 }
 
-/** Reads and parses one file, called `source` in issues; what cannot be read or parsed comes back as issues. */
+/** Reads and parses one file, which issues call `source`. Returns issues if it cannot be read or parsed. */
 export function readConfigDocument(file: string, source = file): Validated<ConfigDocument> {
   let text: string;
   try {
@@ -87,7 +93,7 @@ function siblings(file: string): readonly string[] {
   try {
     return readdirSync(dirname(file));
   } catch {
-    // The folder is missing as well: there is nothing to suggest.
+    // The folder is missing as well, so there is nothing to suggest.
     return [];
   }
 }

@@ -5,7 +5,7 @@ import type { InputIssue } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
 import type { RequestClass } from '../domain/workload.ts';
-import { groupCapacity } from './capacity.ts';
+import { groupCapacity, memoryPlanOf } from './capacity.ts';
 import type { MemoryPlan } from './capacity.ts';
 import type { Path } from './document.ts';
 import { longestRequestTokens } from './longest-request.ts';
@@ -15,10 +15,10 @@ import type { Config } from './schema.ts';
 import { suggest } from '../base/suggest.ts';
 import { parseThreshold } from './thresholds.ts';
 
-/** Something wrong between two parts of a configuration that are each well-formed. */
+/** A contradiction between parts of a configuration that are each well-formed. */
 type Finding = IssueDetails & { readonly path: Path };
 
-/** The parts of a configuration that could be made out; a part that is wrong in itself is left out. */
+/** The parts of a configuration that are valid in themselves; an invalid part is undefined or left out. */
 export interface Draft {
   readonly config: Partial<Config>;
   readonly baseDir: string;
@@ -26,11 +26,11 @@ export interface Draft {
   readonly cluster: ClusterSpec | undefined;
   readonly sources: readonly WorkloadSource[] | undefined;
   readonly classes: readonly RequestClass[] | undefined;
-  /** Of the file and of `--policy`, those with mistakes included. */
+  /** Names of the stacks of the file and of `--policy`, including stacks with mistakes. */
   readonly stackNames: readonly string[];
 }
 
-/** Checks everything that takes more than one section to see. */
+/** Runs all checks that need more than one section of the configuration. */
 export function crossCheck(draft: Draft, origin: Origin): readonly InputIssue[] {
   return checks.flatMap((check) => check(draft)).map(({ path, ...details }) => origin.issue(path, details));
 }
@@ -88,13 +88,16 @@ function checkFaults({ config: { cluster } }: Draft): readonly Finding[] {
   return [{ path: ['cluster', 'faults'], message }];
 }
 
-/** What is left of a static pipeline goes on as instances that each hold the whole model. */
+/**
+ * Survivors of a static pipeline continue as instances that each hold the whole model, so the model must fit
+ * on one.
+ */
 function checkSurvivors({ model, cluster, config }: Draft): readonly Finding[] {
   if (model === undefined || cluster === undefined || config.engine === undefined) return [];
   if (cluster.faults.length === 0 || cluster.stagesPerGroup === 1) return [];
-  const alone = { model, cluster: { ...cluster, stagesPerGroup: 1 }, engine: config.engine };
+  const alone = { ...memoryPlanOf({ model, cluster, engine: config.engine }), stagesPerGroup: 1 };
   if (groupCapacity(alone).kvTokens > 0) return [];
-  const { name } = cluster.hardware;
+  const { name } = alone.hardware;
   return [
     {
       path: ['cluster', 'faults'],
@@ -110,7 +113,7 @@ interface SourcedPlan extends MemoryPlan {
 
 function checkMemory({ model, cluster, config, sources }: Draft): readonly Finding[] {
   if (model === undefined || cluster === undefined || config.engine === undefined) return [];
-  const plan = { config, model, cluster, engine: config.engine };
+  const plan = { config, ...memoryPlanOf({ model, cluster, engine: config.engine }) };
   const unfit = checkWeights(plan);
   return unfit ? [unfit] : (sources ?? []).flatMap((source, index) => checkLongest(source, index, plan));
 }
@@ -118,7 +121,7 @@ function checkMemory({ model, cluster, config, sources }: Draft): readonly Findi
 function checkWeights(plan: MemoryPlan): Finding | undefined {
   const { weightBytes, kvTokens } = groupCapacity(plan);
   if (kvTokens > 0) return undefined;
-  const { memoryBytes, reserveBytes, name } = plan.cluster.hardware;
+  const { memoryBytes, reserveBytes, name } = plan.hardware;
   return {
     path: ['model'],
     message:
@@ -138,7 +141,7 @@ function checkLongest(source: WorkloadSource, index: number, plan: SourcedPlan):
     {
       path: sourcePath(plan.config, index),
       message:
-        `the longest request has ${longest} tokens, and ${plan.model.name} on ${plan.cluster.hardware.name} ` +
+        `the longest request has ${longest} tokens, and ${plan.model.name} on ${plan.hardware.name} ` +
         `keeps KV of ${kvTokens}`,
       hint: `bound the lengths (${bound}), or take larger hardware`,
     },
@@ -222,7 +225,7 @@ function checkThresholds({ config, stackNames }: Draft): readonly Finding[] {
   });
 }
 
-/** Where a source stands: a lone one may be written without a list. */
+/** Path of a workload source: a single source may be written without a list. */
 function sourcePath({ workload }: Draft['config'], index: number): Path {
   return Array.isArray(workload) ? ['workload', index] : ['workload'];
 }

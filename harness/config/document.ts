@@ -9,16 +9,19 @@ interface Position {
   readonly column: number;
 }
 
-/** A parsed YAML (or JSON) text that still knows where everything stood. */
+/** A parsed YAML (or JSON) text with the position of every value. */
 export interface ConfigDocument {
-  /** File name, as issues show it. */
+  /** File name as shown in issues. */
   readonly source: string;
   readonly value: unknown;
-  /** Where the value at `path` stands, or its key; the nearest enclosing value where there is none. */
+  /**
+   * Returns the position of the value at `path`, or of its key. If there is no such value, the position of
+   * the nearest enclosing one.
+   */
   locate(path: Path, part: 'key' | 'value'): Position;
 }
 
-/** Parses one YAML document. Syntax errors and duplicate keys are all in `issues`. */
+/** Parses one YAML document. All syntax errors and duplicate keys are in `issues`. */
 export function parseConfigDocument(
   text: string,
   source: string,

@@ -12,7 +12,7 @@ interface EngineInput {
   readonly watermarkRatio?: number | undefined;
 }
 
-/** The preset's rules and limits, with what the configuration says instead. */
+/** Completes the engine section: the preset's rules and limits, overridden by those in the configuration. */
 export function toEngine(input: EngineInput): EngineSpec {
   const { preset, admission, blockSizeTokens } = input;
   const { rules, defaults } = enginePresets[preset];

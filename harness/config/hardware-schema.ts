@@ -7,22 +7,28 @@ const durationUs = z.number().nonnegative();
 const efficiency = z.number().positive().max(1);
 
 const linkSchema = z.strictObject({
-  /** Each direction on its own. */
+  /** Bandwidth of each direction; the directions do not share it. */
   bandwidth: bytesPerSecondSchema,
   latencyUs: durationUs,
 });
 
-/** Cold start of an instance. Back-off as Kubernetes restarts a container: 10 s, twice as long each time, 300 s at most. */
+/**
+ * Cold start of an instance. The default back-off is that of Kubernetes when it restarts a container: 10 s,
+ * doubled after each failure, at most 300 s.
+ */
 const startSchema = z
   .strictObject({
-    /** From asking for an instance until it begins to load weights; log-normal where a coefficient of variation is given. */
+    /**
+     * Seconds from requesting an instance until it begins to load weights; log-normal if a coefficient of
+     * variation is given.
+     */
     provisioningS: z.union([
       z.number().nonnegative(),
       z.strictObject({ mean: z.number().nonnegative(), cv: z.number().nonnegative().max(100) }),
     ]),
-    /** Where a new instance reads its weights: its disk, its host's memory, or instances that hold them. */
+    /** Source of a new instance's weights: its disk, its host's memory, or instances that hold them. */
     weightsFrom: z.enum(['disk', 'host', 'peer']).default('disk'),
-    /** From the last weight until it serves. */
+    /** Seconds from the last weight until the instance serves. */
     warmUpS: z.number().nonnegative().default(0),
     /** Share of the starts that fail and are tried again. */
     failureRatio: z.number().min(0).lt(1).default(0),
@@ -34,25 +40,31 @@ const startSchema = z
     error: 'must be less than or equal to maxBackoffS, which is 300 where it is not given',
   });
 
-/** What a step takes (`harness/executors/step-cost.ts`): peaks of one device, and what is reached of them. */
+/**
+ * Rates of a step's cost (`harness/executors/step-cost.ts`): the peaks of one device, and the shares of them
+ * that are reached.
+ */
 const computeSchema = z.strictObject({
   peak: flopsPerSecondSchema,
   /** Share of the peak that large matrix products reach. */
   peakEfficiency: efficiency.default(1),
   memoryBandwidth: bytesPerSecondSchema,
   memoryEfficiency: efficiency.default(1),
-  /** Attention's own shares of the same peaks; those of the products where they are not given. */
+  /** Shares of the same peaks that attention reaches; by default those of the products. */
   attention: z
     .strictObject({
       peakEfficiency: efficiency.optional(),
       memoryEfficiency: efficiency.optional(),
-      /** Rows that a decoding query is computed as beside a prefill; 1 where decoding has a kernel of its own. */
+      /**
+       * Rows that the kernel computes for a decoding query when it runs beside a prefill; 1 if decoding has a
+       * kernel of its own.
+       */
       mixedDecodeRows: z.int().positive().default(1),
     })
     .prefault({}),
   layerOverheadUs: durationUs,
   stepOverheadUs: durationUs,
-  /** The engine's processor time: of a step, and of each sequence in it. */
+  /** Processor time of the engine, in microseconds per step and per sequence in it. */
   engineCpu: z
     .strictObject({
       stepUs: durationUs.default(0),
@@ -64,21 +76,24 @@ const computeSchema = z.strictObject({
 });
 
 /**
- * Several devices that share every layer. `memory`, `reserve`, `compute`, `hostLink` and `hostMemory` are then those of one of
- * them; network and disk are the instance's.
+ * Several devices that share every layer. `memory`, `reserve`, `compute`, `hostLink` and `hostMemory` are
+ * then those of one device; network and disk are the instance's.
  */
 const tensorParallelSchema = z.strictObject({
   devices: z.int().min(2),
-  /** Between two devices; the latency is that of an all-reduce of few bytes. */
+  /** Link between two devices; its latency is that of an all-reduce of a few bytes. */
   link: linkSchema,
 });
 
-/** A device as `configs/hardware/*.yaml` or a configuration writes it: data-sheet figures and what is reached of them. */
+/**
+ * A device as written in `configs/hardware/*.yaml` or a configuration: data-sheet figures, and the shares of
+ * them that are reached.
+ */
 export const hardwareSchema = z
   .strictObject({
     name: z.string().min(1).optional(),
     memory: bytesSchema,
-    /** Kept free for activations and fragmentation. */
+    /** Memory kept free for activations and fragmentation. */
     reserve: bytesSchema,
     compute: computeSchema,
     tensorParallel: tensorParallelSchema.optional(),
@@ -86,12 +101,18 @@ export const hardwareSchema = z
     hostMemory: bytesSchema,
     network: linkSchema,
     diskBandwidth: bytesPerSecondSchema,
-    /** Whether a copy of the weights stays in host memory, beside `hostMemory`; layers are then read from there, not from disk. */
+    /**
+     * Whether a copy of the weights is kept in host memory, in addition to `hostMemory`; layers are then read
+     * from it and not from disk.
+     */
     weightsInHostMemory: z.boolean().default(false),
     start: startSchema,
-    /** Changing what device memory is mapped to. */
+    /** Duration of a change of the mapping of device memory, in milliseconds. */
     remapMs: z.number().nonnegative(),
-    /** What the engines spend agreeing on each stage of a migration before its KV travels. */
+    /**
+     * Time that the engines need to agree on each stage of a migration before its KV is sent, in
+     * milliseconds.
+     */
     migrationHandshakeMs: z.number().nonnegative().default(0),
   })
   .refine((hardware) => hardware.reserve < hardware.memory, {

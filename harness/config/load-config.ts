@@ -27,19 +27,22 @@ import { isBound, loadAddedStack, loadStacks } from './stacks.ts';
 import type { LoadedStack } from './stacks.ts';
 import type { Validated } from './validate.ts';
 
-/** Flags that stand for a value of the configuration; they win over the file and over `--set`. */
+/** Flags that set a value of the configuration; they take precedence over the file and over `--set`. */
 export interface ConfigFlags {
   readonly seed?: number;
   readonly repeats?: number;
   readonly mode?: string;
-  /** Each becomes a stack of its own (stacks.ts says which): built-in names, paths relative to `cwd`, or packages. */
+  /**
+   * Policies that are each added as a stack (see `stacks.ts`): built-in names, paths relative to `cwd`, or
+   * packages.
+   */
   readonly policies?: readonly string[];
 }
 
 export interface LoadRequest {
   /** Configuration file, relative to `cwd`. */
   readonly file: string;
-  /** Texts of `--set`: `a.b=c`. */
+  /** Texts of `--set`, such as `a.b=c`. */
   readonly overrides?: readonly string[];
   readonly flags?: ConfigFlags;
   readonly resolver: PolicyResolver;
@@ -47,8 +50,9 @@ export interface LoadRequest {
 }
 
 /**
- * From a file and flags to a run: parse, override, validate, normalize, resolve. Throws an `InputError` that holds
- * everything that is wrong at once (a file that is no YAML at all stops at its syntax errors).
+ * Loads the configuration of a run from a file and flags: parse, override, validate, normalize, resolve.
+ * Throws an `InputError` with all mistakes at once; if the file is not valid YAML, only with its syntax
+ * errors.
  */
 export async function loadConfig(request: LoadRequest): Promise<ResolvedConfig> {
   const { file, cwd = process.cwd() } = request;
@@ -99,7 +103,7 @@ interface CheckedDraft extends Draft {
   readonly issues: readonly InputIssue[];
 }
 
-/** Goes through all phases with whatever is valid, and gathers the issues of each. */
+/** Runs all phases on whatever is valid so far and collects the issues of each. */
 async function makeDraft(value: unknown, context: DraftContext): Promise<CheckedDraft> {
   const { baseDir, origin } = context;
   const issues: InputIssue[] = [];
@@ -146,7 +150,9 @@ function resolveCluster(cluster: Config['cluster'], context: DraftContext): Vali
   };
 }
 
-/** Those of the file, then one for each `--policy` that the file does not already have under that name. */
+/**
+ * Loads the stacks of the file, then one for each `--policy` whose name is not a stack of the file already.
+ */
 async function loadAllStacks(policies: unknown, context: DraftContext) {
   const ofFile = await loadStacks(policies, context);
   const names = isMapping(policies) ? Object.keys(policies) : [];
@@ -172,7 +178,7 @@ function duplicateStack(use: string, name: string): InputIssue {
   return { source: `--policy ${use}`, path: '', message, hint: 'rename one of the two' };
 }
 
-/** Source by source, each from top to bottom. */
+/** Sorts issues by source, and within a source by position. */
 function inReadingOrder(issues: readonly InputIssue[]): readonly InputIssue[] {
   const sources = [...new Set(issues.map(({ source }) => source))];
   const rank = ({ source, line = 0, column = 0 }: InputIssue) =>
@@ -183,7 +189,7 @@ function inReadingOrder(issues: readonly InputIssue[]): readonly InputIssue[] {
   });
 }
 
-/** A draft without issues has every part. */
+/** Assembles the result from a draft without issues, in which every part is present. */
 function finish(draft: CheckedDraft, file: string): ResolvedConfig {
   const config = draft.config as Config;
   const stacks = draft.stacks.map(({ spec }) => spec);

@@ -1,7 +1,10 @@
 import { createLengthSampler } from '../../workloads/lengths.ts';
 import type { WorkloadSource } from '../../workloads/index.ts';
 
-/** Prompt and answer of the longest request that the source can make; `undefined` for a trace that sets no bound. */
+/**
+ * Returns prompt plus answer of the longest request that the source can generate, in tokens; undefined for a
+ * trace without a bound.
+ */
 export function longestRequestTokens(source: WorkloadSource): number | undefined {
   if (source.kind === 'trace') return longestOfTrace(source);
   const prompt = createLengthSampler(source.promptTokens, 'promptTokens').maxTokens;

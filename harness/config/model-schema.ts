@@ -6,7 +6,7 @@ const elementBytes = z.union([z.literal(1), z.literal(2), z.literal(4)], {
   error: 'expected 1, 2 or 4 bytes',
 });
 
-/** A model as `configs/models/*.yaml` or a configuration writes it. */
+/** A model as written in `configs/models/*.yaml` or a configuration. */
 export const modelSchema = z
   .strictObject({
     name: z.string().min(1).optional(),
@@ -18,7 +18,7 @@ export const modelSchema = z
     ffnSize: count,
     vocabSize: count,
     bytesPerWeight: elementBytes,
-    /** As wide as a weight where it is not given. */
+    /** Bytes per element of KV; by default those of a weight. */
     bytesPerKvElement: elementBytes.optional(),
     ropeTheta: z.number().positive().default(10_000),
   })

@@ -5,14 +5,17 @@ import type { RequestClass, SloTarget } from '../domain/workload.ts';
 import type { ExecutionSpec, FaultSpec } from './resolved.ts';
 import type { Config } from './schema.ts';
 
-/** Class of the sources that name none. */
+/** Class of sources that name no class. */
 const defaultClass = 'default';
 
 export function normalizeSources(workload: Config['workload']): readonly WorkloadSource[] {
   return Array.isArray(workload) ? workload : [workload];
 }
 
-/** The declared classes, and `default` where a source uses it undeclared; a class without targets has the common ones. */
+/**
+ * Returns the declared classes, plus `default` if a source uses it without a declaration. A class without
+ * targets gets the common ones.
+ */
 export function normalizeClasses(
   { classes, slo }: Pick<Config, 'classes' | 'slo'>,
   sources: readonly WorkloadSource[],
@@ -48,7 +51,7 @@ export function seedsOf({ seed, repeats }: Pick<Config, 'seed' | 'repeats'>): re
   return Array.from({ length: repeats }, (_, index) => seed + index);
 }
 
-/** A run's name from its file's, in the characters that a name may have. */
+/** Derives the name of a run from its file's name, restricted to the characters that a name may contain. */
 export function nameOfFile(file: string): string {
   const name = basename(file, extname(file)).replaceAll(/[^A-Za-z0-9_-]/g, '-');
   return name.replace(/^[^A-Za-z0-9]+/, '') || 'run';

@@ -2,7 +2,7 @@ import type { InputIssue } from '../base/errors.ts';
 import type { ConfigDocument, Path } from './document.ts';
 import type { Override } from './overrides.ts';
 
-/** Knows for every path of a value where it came from: a place in the file, or the flag that set it. */
+/** Knows where each value came from, by its path: a position in the file, or the flag that set it. */
 export interface Origin {
   issue(path: Path, details: IssueDetails): InputIssue;
 }
@@ -10,7 +10,7 @@ export interface Origin {
 export interface IssueDetails {
   readonly message: string;
   readonly hint?: string | undefined;
-  /** Point at the key rather than at its value. */
+  /** Whether the issue is about the key or about its value (the default). */
   readonly part?: 'key' | 'value';
 }
 
@@ -30,7 +30,7 @@ export function createOrigin(document: ConfigDocument, overrides: readonly Overr
   };
 }
 
-/** Override paths come from a text, so list positions in them are digits rather than numbers. */
+/** Override paths are parsed from text, so list positions in them are strings of digits and not numbers. */
 function isPrefix(prefix: Path, path: Path): boolean {
   return (
     prefix.length <= path.length && prefix.every((segment, index) => String(segment) === String(path[index]))

@@ -3,15 +3,18 @@ import type { InputIssue } from '../base/errors.ts';
 import { isMapping } from './document.ts';
 import type { Path } from './document.ts';
 
-/** One value that a flag puts in place of the file's. */
+/** A value given by a flag that replaces the file's. */
 export interface Override {
-  /** The flag as issues show it: `--set engine.maxRunning=8`. */
+  /** The flag as shown in issues, such as `--set engine.maxRunning=8`. */
   readonly source: string;
   readonly path: Path;
   readonly value: unknown;
 }
 
-/** Reads `a.b=c`; the value is YAML, so `5`, `true`, `[a, b]` and `{ kind: poisson }` are what they look like. */
+/**
+ * Parses `a.b=c`. The value is YAML, so `5` is a number, `true` a boolean, `[a, b]` a list and `{ kind:
+ * poisson }` a mapping. Returns an issue if the text is malformed.
+ */
 export function parseOverride(text: string): Override | InputIssue {
   const source = `--set ${text}`;
   const equals = text.indexOf('=');
@@ -26,7 +29,7 @@ export function parseOverride(text: string): Override | InputIssue {
   return { source, path, value: parsed.toJS() };
 }
 
-/** The value with all overrides applied in order; the input is left as it was. */
+/** Applies all overrides in order and returns the result; the input is not changed. */
 export function applyOverrides(
   value: unknown,
   overrides: readonly Override[],
@@ -41,7 +44,10 @@ export function applyOverrides(
   return { value: result, issues };
 }
 
-/** Number of leading segments after which the path runs into something that has no parts. */
+/**
+ * Returns the number of leading segments that exist if the path then continues into a value without parts;
+ * undefined if the path can be set.
+ */
 function blockedAt(value: unknown, path: Path): number | undefined {
   let current = value;
   for (const [depth, segment] of path.entries()) {
@@ -53,7 +59,7 @@ function blockedAt(value: unknown, path: Path): number | undefined {
   return undefined;
 }
 
-/** An entry of the list, or the place right behind its last one. */
+/** Tells whether the segment is the index of an entry of the list, or the index after the last. */
 function isIndexInto(list: readonly unknown[], segment: string | number): boolean {
   return /^\d+$/.test(String(segment)) && Number(segment) <= list.length;
 }
@@ -80,7 +86,7 @@ function replaceAt(value: unknown, path: Path, replacement: unknown): unknown {
   return { ...parts, [segment]: replaceAt(partOf(parts, segment), rest, replacement) };
 }
 
-/** Own parts only: `constructor` is no part of a mapping. */
+/** Looks up own properties only: `constructor` is not a part of a mapping. */
 function partOf(value: object, segment: string | number): unknown {
   return Object.entries(value).find(([key]) => key === String(segment))?.[1];
 }

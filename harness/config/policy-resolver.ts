@@ -1,15 +1,18 @@
 import type { PolicyDefinition } from '../policy/contract.ts';
 
-/** What a configuration has to know of a policy; every `PolicyDefinition` is one. */
+/** The properties of a policy that loading a configuration needs; every `PolicyDefinition` has them. */
 export type PolicyInfo = Pick<PolicyDefinition, 'name' | 'family' | 'capabilities' | 'params'>;
 
-/** Finds policies by what a configuration calls them. The composition root supplies it; this folder knows no policy. */
+/**
+ * Finds policies by the names that a configuration uses. It is injected, so that this folder does not depend
+ * on any policy.
+ */
 export interface PolicyResolver {
   /** Names of the built-in policies, for suggestions. */
   readonly names: readonly string[];
   /**
-   * The policy that `use` names: a built-in, else a file (relative to `baseDir`), else a package. `undefined` where
-   * there is none; throws where there is one and it cannot be loaded.
+   * Returns the policy that `use` names: a built-in, else a file (relative to `baseDir`), else a package.
+   * Undefined if there is none; throws if it exists but cannot be loaded.
    */
   resolve(use: string, baseDir: string): Promise<PolicyInfo | undefined>;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a human-friendly quantity measures, and what it is counted in inside. */
+/** The dimension of a quantity, named after the unit in which it is stored. */
 type Dimension = 'bytes' | 'bytesPerSecond' | 'flopsPerSecond';
 
 const decimal: Readonly<Record<string, number>> = { '': 1, k: 1e3, K: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
@@ -20,7 +20,10 @@ const examples: Readonly<Record<Dimension, string>> = {
   flopsPerSecond: 'a rate such as "312 TFLOP/s", or a number of operations per second',
 };
 
-/** The quantity in bytes, bytes per second or operations per second; `undefined` where the text is none. */
+/**
+ * Converts a text with a unit to bytes, bytes per second or operations per second; undefined if it is not
+ * such a quantity.
+ */
 export function parseQuantity(text: string, dimension: Dimension): number | undefined {
   const match = patterns[dimension].exec(text.trim());
   if (match === null) return undefined;
@@ -29,7 +32,7 @@ export function parseQuantity(text: string, dimension: Dimension): number | unde
   return (Number(value) * (factors[prefix] ?? 1)) / bitsPerUnit;
 }
 
-/** Takes a positive number or a text with a unit, and gives the number. */
+/** Schema that accepts a positive number or a text with a unit, and outputs the number. */
 function quantitySchema(dimension: Dimension) {
   const error = ({ input }: { readonly input?: unknown }) =>
     `${input === undefined ? 'is missing, ' : ''}expected ${examples[dimension]}`;

@@ -13,7 +13,7 @@ export interface ResolveContext {
   readonly origin: Origin;
 }
 
-/** The model that a name, a path or the dimensions themselves stand for. */
+/** Returns the model for a catalog name, a path, or dimensions written out. */
 export function resolveModel(model: Config['model'], context: ResolveContext): Validated<ModelShape> {
   if (typeof model !== 'string') return { ok: true, value: toModelShape(model, 'inline') };
   const loaded = loadDescription('models', referTo(model, ['model'], context), modelSchema);
@@ -21,7 +21,7 @@ export function resolveModel(model: Config['model'], context: ResolveContext): V
   return { ok: true, value: toModelShape(loaded.value.description, loaded.value.name) };
 }
 
-/** The device that a name, a path or the figures themselves stand for. */
+/** Returns the device for a catalog name, a path, or figures written out. */
 export function resolveHardware(
   hardware: Config['cluster']['hardware'],
   context: ResolveContext,

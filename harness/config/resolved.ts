@@ -5,10 +5,13 @@ import type { ModelShape } from '../domain/model-shape.ts';
 import type { RequestClass } from '../domain/workload.ts';
 import type { WorkloadSource } from '../../workloads/index.ts';
 
-/** A run after parse, normalize and resolve: nothing is left to default, nothing is left to look up. */
+/**
+ * The complete configuration of a run after parse, normalize and resolve: no defaults and no references are
+ * left.
+ */
 export interface ResolvedConfig {
   readonly name: string;
-  /** Folder that relative paths (traces, plug-ins) are relative to: that of the configuration file. */
+  /** Folder of the configuration file, to which relative paths (traces, plug-ins) are relative. */
   readonly baseDir: string;
   /** Master seeds of the repeats: `seed, seed + 1, ...`. */
   readonly seeds: readonly number[];
@@ -19,23 +22,26 @@ export interface ResolvedConfig {
   readonly workload: readonly WorkloadSource[];
   readonly classes: readonly RequestClass[];
   readonly stacks: readonly StackSpec[];
-  /** Name of the stack that the others are compared with. */
+  /** Name of the stack with which the others are compared. */
   readonly baseline: string;
-  /** Checked; `parseThreshold` takes them apart. */
+  /** Thresholds that have been checked; `parseThreshold` parses them. */
   readonly thresholds: readonly string[];
 }
 
 export interface ClusterSpec {
-  /** At the start, unless a policy says otherwise. */
+  /** Number of instances at the start, unless a policy decides otherwise. */
   readonly numInstances: number;
-  /** The most that there may be at any time. */
+  /** Upper bound on the number of instances at any time. */
   readonly maxInstances: number;
-  /** Instances that serve one copy of the model together as a static pipeline; 1 for ordinary instances. */
+  /**
+   * Number of instances that serve one copy of the model together as a static pipeline; 1 for ordinary
+   * instances.
+   */
   readonly stagesPerGroup: number;
   readonly hardware: Hardware;
-  /** How old the load is that policies see. */
+  /** When groups report their load to policies. */
   readonly loadReports: LoadReporting;
-  /** Instances that fail, each once, and when in virtual time; at least one instance never does. */
+  /** Instances that fail, each at most once, with the virtual time; at least one instance never fails. */
   readonly faults: readonly FaultSpec[];
 }
 
@@ -44,12 +50,12 @@ export interface FaultSpec {
   readonly atUs: number;
 }
 
-/** The engine on every instance: a generation with its rules, and the limits of its step loop. */
+/** The engine of every instance: a generation with its rules, and the limits of its step loop. */
 export interface EngineSpec {
   readonly preset: EnginePreset;
   readonly rules: EngineRules;
   readonly blockSizeTokens: number;
-  /** Requests that run at a time, for each instance of a group. */
+  /** Largest number of running requests, per instance of a group. */
   readonly maxRunning: number;
   readonly maxBatchTokens: number;
   /** Share of the KV blocks that admission leaves free. */
@@ -58,20 +64,20 @@ export interface EngineSpec {
 
 export interface ExecutionSpec {
   readonly mode: 'measure' | 'simulate' | 'replay';
-  /** Threads that TensorFlow may use. */
+  /** Number of threads that TensorFlow may use. */
   readonly threads: number;
-  /** Results folder whose recorded step times are replayed (`mode: replay`); an absolute path. */
+  /** Absolute path of the results folder whose recorded step times are replayed (`mode: replay`). */
   readonly replayDir: string | undefined;
-  /** Teacher-forcing replay after every measured cell. */
+  /** Whether every measured cell is checked by a teacher-forcing replay. */
   readonly verifyTokens: boolean;
   readonly sampleIntervalUs: number;
-  /** A run is cut off at this virtual time; what is still open counts as unfinished. */
+  /** Virtual time at which a run is cut off; requests that have not ended by then count as unfinished. */
   readonly maxDurationUs: number;
-  /** A policy call that takes longer fails its cell. */
+  /** Longest duration of a policy call; a longer one fails its cell. */
   readonly policyTimeoutMs: number;
 }
 
-/** A stack of policies asked in order; `use` is a built-in name, a path or a package name. */
+/** A stack of policies that are asked in order. */
 export interface StackSpec {
   readonly name: string;
   readonly policies: readonly PolicyUse[];
@@ -79,6 +85,6 @@ export interface StackSpec {
 
 export interface PolicyUse {
   readonly use: string;
-  /** Checked by the policy's own schema, defaults filled in. */
+  /** Parameters after the check by the policy's own schema, with defaults filled in. */
   readonly params: Readonly<Record<string, unknown>>;
 }

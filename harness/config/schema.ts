@@ -13,13 +13,13 @@ import { validate } from './validate.ts';
 const identifier = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, {
   error: 'a name consists of letters, digits, - and _ (it also names a folder)',
 });
-/** Thresholds begin a metric with it, and must tell it from a number. */
+/** In thresholds, a metric begins with the stack's name, which must not look like a number. */
 const stackName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, {
   error: 'the name of a stack is a letter, then letters, digits, - and _',
 });
 const count = z.int().positive();
 
-/** Has a name of its own in the JSON Schema, since it stands there twice. */
+/** The id gives the schema a name in the JSON Schema, which contains it twice. */
 const sourceSchema = workloadSourceSchema.meta({ id: 'workloadSource' });
 
 const sloSchema = z.strictObject({
@@ -28,9 +28,9 @@ const sloSchema = z.strictObject({
 });
 
 const faultSchema = z.strictObject({
-  /** Counted from 0. */
+  /** Index of the instance, from 0. */
   instance: z.int().nonnegative(),
-  /** Virtual time. */
+  /** Virtual time in seconds. */
   atS: z.number().nonnegative(),
 });
 
@@ -44,29 +44,35 @@ function toLoadReporting(input: z.output<typeof loadReportsSchema>): LoadReporti
 }
 
 const clusterSchema = z.strictObject({
-  /** At the start. */
+  /** Number of instances at the start. */
   instances: count,
-  /** Most instances at any time (GPU budget), for policies that scale; `instances` where it is not given. */
+  /** Upper bound on instances at any time (GPU budget), for policies that scale. Default: `instances`. */
   maxInstances: count.optional(),
   /** A name in `configs/hardware`, a path, or the device written out. */
   hardware: z.union([z.string(), hardwareSchema]),
-  /** Instances that serve one copy of the model together as a static pipeline. */
+  /** Number of instances that serve one copy of the model together as a static pipeline. */
   stagesPerGroup: count.default(1),
   /**
-   * How old the load is that dispatchers and autoscalers see: `per-step`, as of when an instance's last finished step was
-   * scheduled; every so often; or `live`, which no cluster has.
+   * When groups report the load that dispatchers and autoscalers see: `per-step`, as it was when the last
+   * finished step was scheduled; `everyMs`, at intervals; or `live`, which no real cluster has.
    */
   loadReports: loadReportsSchema.default('per-step').transform(toLoadReporting),
-  /** Instances that fail during every run, with all that they hold, and do not come back. */
+  /** Instances that fail during every run and do not recover; what they hold is lost. */
   faults: z.array(faultSchema).default([]),
 });
 
-/** Limits that are not given are those of the preset's own flags (`harness/core/engine.ts`). */
+/**
+ * Engine section. Limits that are not given are the defaults of the preset's own flags
+ * (`harness/core/engine.ts`).
+ */
 const engineSchema = z
   .strictObject({
-    /** The generation of the engine: its rules of admission, batching and memory. */
+    /** Generation of the engine: its rules of admission, batching and memory. */
     preset: z.enum(enginePresetNames).default('vllm-v1'),
-    /** What must be free before a request is admitted; a choice that only vLLM V1 has (`scheduler_reserve_full_isl`). */
+    /**
+     * How much memory must be free before a request is admitted. Only vLLM V1 has this choice
+     * (`scheduler_reserve_full_isl`).
+     */
     admission: z.enum(['whole-prompt', 'first-chunk']).default('whole-prompt'),
     blockSizeTokens: count.default(16),
     maxRunning: count.optional(),
@@ -84,7 +90,7 @@ const engineSchema = z
 const executionSchema = z.strictObject({
   mode: z.enum(['measure', 'simulate', 'replay']).default('measure'),
   threads: count.default(1),
-  /** Results folder whose recorded step times `mode: replay` repeats; relative to the configuration file. */
+  /** Results folder whose recorded step times `mode: replay` uses, relative to the configuration file. */
   replayDir: z.string().min(1).optional(),
   verifyTokens: z.boolean().default(true),
   sampleIntervalMs: z.number().min(0.1).default(100),
@@ -94,44 +100,44 @@ const executionSchema = z.strictObject({
 
 const classSchema = z.strictObject({
   name: identifier,
-  /** Higher is served first where a policy looks at it. */
+  /** Priority for policies that consider it; higher is served first. */
   priority: z.int().default(0),
-  /** The configuration's own `slo` where it is not given. */
+  /** Latency targets of the class. Default: the configuration's `slo`. */
   slo: sloSchema.optional(),
 });
 
 const policyUseSchema = z.union([
   z.string().min(1),
   z.strictObject({
-    /** A built-in name, a path to a plug-in, or a package. */
+    /** A built-in name, the path of a plug-in, or a package. */
     use: z.string().min(1),
     params: z.record(z.string(), z.unknown()).default({}),
   }),
 ]);
 
-/** Asked in order until one answers. */
+/** A stack of policies, asked in order until one answers. */
 export const stackSchema = z.array(policyUseSchema).min(1);
 
-/** The whole of a configuration file. */
+/** A whole configuration file. */
 const configSchema = z.strictObject({
-  /** The file's own name where it is not given. */
+  /** Name of the run. Default: the name of the file. */
   name: identifier.optional(),
   seed: z.int().nonnegative().default(1),
-  /** Runs with `seed`, `seed + 1`, ... */
+  /** Number of runs, with the seeds `seed`, `seed + 1`, ... */
   repeats: count.max(1000).default(3),
   /** A name in `configs/models`, a path, or the dimensions written out. */
   model: z.union([z.string(), modelSchema]),
   cluster: clusterSchema,
   engine: engineSchema.prefault({}),
   execution: executionSchema.prefault({}),
-  /** Several sources are merged by arrival time. */
+  /** One or several sources, which are merged by arrival time. */
   workload: z.union([sourceSchema, z.array(sourceSchema).min(1)]),
   slo: sloSchema.prefault({}),
   classes: z.array(classSchema).default([]),
   policies: z.record(stackName, stackSchema).default({}),
-  /** The stack that the others are compared with; the first that is not a bound where it is not given. */
+  /** Stack with which the others are compared. Default: the first that is not a bound. */
   baseline: z.string().optional(),
-  /** Such as `kunserve.p99_ttft_ms < 0.5 * recompute.p99_ttft_ms`. */
+  /** Conditions such as `kunserve.p99_ttft_ms < 0.5 * recompute.p99_ttft_ms`. */
   thresholds: z.array(z.string()).default([]),
 });
 
@@ -139,8 +145,8 @@ export type Config = z.output<typeof configSchema>;
 export type PolicyUseInput = z.output<typeof policyUseSchema>;
 
 /**
- * The sections that are valid by themselves, so that what hangs on them is checked too, and everything that is wrong
- * with the others.
+ * Returns the sections that are valid by themselves, so that checks that depend on them can run, and the
+ * issues of all others.
  */
 export function validateSections(
   value: unknown,
@@ -156,7 +162,7 @@ export function validateSections(
   return { config: Object.fromEntries(valid) as Partial<Config>, issues: whole.issues };
 }
 
-/** JSON Schema (draft 2020-12) of a configuration file, for editors and for other tools. */
+/** Returns the JSON Schema (draft 2020-12) of a configuration file, for editors and other tools. */
 export function configJsonSchema(): Record<string, unknown> {
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
   return { $schema, title: 'servebench configuration', ...schema };

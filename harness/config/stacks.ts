@@ -11,7 +11,7 @@ import { stackSchema } from './schema.ts';
 import { suggest } from '../base/suggest.ts';
 import { validate } from './validate.ts';
 
-/** A stack with what its policies say of themselves. */
+/** A stack with the definitions of its policies. */
 export interface LoadedStack {
   readonly spec: StackSpec;
   readonly policies: readonly PolicyInfo[];
@@ -19,7 +19,7 @@ export interface LoadedStack {
 
 export interface StackContext {
   readonly resolver: PolicyResolver;
-  /** What paths of plug-ins are relative to: the folder of the configuration. */
+  /** Folder of the configuration, to which paths of plug-ins are relative. */
   readonly baseDir: string;
   readonly origin: Origin;
 }
@@ -29,13 +29,16 @@ interface LoadedUse {
   readonly info: PolicyInfo;
 }
 
-/** Placed before a policy that does not dispatch, and behind one that never gives up requests by recomputing. */
+/**
+ * Policies added to a stack: the dispatcher before a policy that does not dispatch, the fallback after one
+ * that does not preempt by recomputing.
+ */
 const defaultDispatcher = 'least-loaded';
 const defaultFallback = 'recompute';
 
 /**
- * Looks up and checks every policy of every stack. Takes the raw mapping, so that one malformed stack does not hide
- * what is wrong with the others.
+ * Finds and checks every policy of every stack. It takes the raw mapping, so that a malformed stack does not
+ * hide the mistakes in others.
  */
 export async function loadStacks(
   policies: unknown,
@@ -46,7 +49,7 @@ export async function loadStacks(
   for (const [name, raw] of Object.entries(isMapping(policies) ? policies : {})) {
     const path = ['policies', name];
     const uses = validate(stackSchema, raw, context.origin, path);
-    if (!uses.ok) continue; // reported with the whole file's schema issues
+    if (!uses.ok) continue; // These issues are reported with those of the whole file.
     const loaded = await loadUses(uses.value, { ...context, path });
     issues.push(...loaded.issues);
     if (loaded.issues.length > 0) continue;
@@ -58,8 +61,8 @@ export async function loadStacks(
 }
 
 /**
- * The stack that `--policy X` adds: X, with the default dispatcher in front of it if X does not dispatch, and recompute
- * behind it if X does not preempt by recomputing itself (a bound with unlimited memory needs no fallback).
+ * Builds the stack that `--policy X` adds: X, after the default dispatcher if X does not dispatch, and before
+ * `recompute` if X does not preempt by recomputing itself. A bound with unlimited memory needs no fallback.
  */
 export async function loadAddedStack(
   use: string,
@@ -81,7 +84,10 @@ export async function loadAddedStack(
   return all.issues.length > 0 ? { issues: all.issues } : { stack: toStack(own.info.name, all.uses) };
 }
 
-/** A bound shows the headroom and is no policy that one could run. */
+/**
+ * Tells whether the stack contains a bound, which shows the possible gain and is not a policy that could be
+ * deployed.
+ */
 export function isBound(stack: LoadedStack): boolean {
   return stack.policies.some((policy) => policy.family === 'bound');
 }
@@ -146,7 +152,7 @@ function isFilePath(use: string): boolean {
   return use.startsWith('.') || use.startsWith('/') || /\.[cm]?[jt]s$/.test(use);
 }
 
-/** Always with a leading dot, so that it is still taken for a path. */
+/** Returns a relative path that always begins with a dot, so that it is still recognized as a path. */
 function toRelative(file: string, baseDir: string): string {
   const path = relative(baseDir, file).replaceAll('\\', '/');
   return path.startsWith('.') ? path : `./${path}`;

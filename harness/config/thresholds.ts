@@ -3,7 +3,7 @@ import { metricKeys, type MetricKey } from '../metrics/metrics.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { suggest } from '../base/suggest.ts';
 
-/** `kunserve.p99_ttft_ms < 0.5 * recompute.p99_ttft_ms`, taken apart. */
+/** A parsed threshold, such as `kunserve.p99_ttft_ms < 0.5 * recompute.p99_ttft_ms`. */
 export interface Threshold {
   readonly text: string;
   readonly relation: Relation;
@@ -35,15 +35,18 @@ export type ParsedThreshold =
 
 export interface ThresholdResult {
   readonly text: string;
-  /** `unknown`: a side has no value (no cell, an undefined metric, a division by 0). Counts as crossed. */
+  /**
+   * `unknown` if a side has no value (no cell, an undefined metric, a division by 0). It counts as crossed.
+   */
   readonly outcome: 'met' | 'crossed' | 'unknown';
   readonly left: number | undefined;
   readonly right: number | undefined;
 }
 
 /**
- * Grammar: `sum relation sum`, with `sum = product (('+' | '-') product)*`, `product = factor (('*' | '/') factor)*`,
- * `factor = number | policy.metric | '(' sum ')'`, and `relation` one of `<  <=  >  >=  ==`.
+ * Parses a threshold; `policies` are the valid stack names. Grammar: `sum relation sum`, with `sum = product
+ * (('+' | '-') product)*`, `product = factor (('*' | '/') factor)*`, `factor = number | policy.metric | '('
+ * sum ')'`, and `relation` one of `<  <=  >  >=  ==`.
  */
 export function parseThreshold(text: string, policies: readonly string[]): ParsedThreshold {
   try {
@@ -54,7 +57,10 @@ export function parseThreshold(text: string, policies: readonly string[]): Parse
   }
 }
 
-/** A metric stands for the mean of its values over the seeds of its policy. */
+/**
+ * Evaluates a threshold on the cells of a run. A metric is the mean of its values over the seeds of its
+ * policy.
+ */
 export function evaluateThreshold(threshold: Threshold, cells: readonly CellSummary[]): ThresholdResult {
   const left = evaluate(threshold.left, cells);
   const right = evaluate(threshold.right, cells);
@@ -73,7 +79,7 @@ function evaluate(expression: Expression, cells: readonly CellSummary[]): number
   return Number.isFinite(value) ? value : undefined;
 }
 
-/** One seed without a value leaves the whole without one: a mean over the rest would flatter the policy. */
+/** Returns undefined if any seed has no value: a mean over the others would flatter the policy. */
 function pooled(policy: string, metric: MetricKey, cells: readonly CellSummary[]): number | undefined {
   const values = cells.filter((cell) => cell.policy === policy).map((cell) => cell[metric]);
   const numbers = values.filter((value) => typeof value === 'number');
@@ -105,9 +111,9 @@ class SyntaxProblem extends Error {
 }
 
 /**
- * A policy's name may hold dashes and a metric's may not, so `a.x-1` is a difference and `my-idea.x` a metric. No metric's
- * name holds dots; one that is written with them (`a.p99.9_ttft_ms`) is read as a whole, so that the message can name the
- * nearest there is.
+ * A policy's name may contain dashes and a metric's may not, so `a.x-1` is a difference and `my-idea.x` a
+ * metric. No metric's name contains dots; one that is written with dots (`a.p99.9_ttft_ms`) is read as one
+ * token, so that the message can suggest the nearest name.
  */
 const tokenPattern =
   /\s*(?:(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([A-Za-z0-9][\w-]*(?:\.\w+)+)|(<=|>=|==|[<>+\-*/()])|(\S+))/g;
@@ -116,7 +122,7 @@ type Token =
   | { readonly kind: 'number' | 'metric' | 'symbol' | 'junk'; readonly text: string }
   | { readonly kind: 'end'; readonly text: '' };
 
-/** Recursive descent, one method a rule of the grammar. */
+/** Recursive-descent parser with one method per rule of the grammar. */
 class Parser {
   readonly #text: string;
   readonly #policies: readonly string[];

@@ -13,8 +13,8 @@ export type Validated<T> =
   | { readonly ok: false; readonly issues: readonly InputIssue[] };
 
 /**
- * Checks `value` against `schema` and words what is wrong for a person. `base` is the path of `value` in its source.
- * Wording that a schema brings along (`{ error: '...' }`) is kept.
+ * Checks `value` against `schema` and phrases the issues for people. `base` is the path of `value` in its
+ * source. Messages that a schema defines itself (`{ error: '...' }`) are kept.
  */
 export function validate<Schema extends z.ZodType>(
   schema: Schema,
@@ -22,7 +22,8 @@ export function validate<Schema extends z.ZodType>(
   origin: Origin,
   base: Path = [],
 ): Validated<z.output<Schema>> {
-  // Only while zod words an issue is it known which object refused a key; the list of keys is what both share.
+  // The object that refused a key is known only while zod phrases the issue. The array of keys is the same
+  // object in both places, so it serves as the key of this map.
   const validKeys = new WeakMap<readonly string[], readonly string[]>();
   const error = (issue: RawIssue): string | undefined => {
     if (issue.code === 'unrecognized_keys') validKeys.set(issue.keys, keysOf(issue.inst));
@@ -61,7 +62,7 @@ function detailsOf(issue: Issue, validKeys: WeakMap<readonly string[], readonly 
   return [{ path, message: issue.message, hint }];
 }
 
-/** The texts that would have been accepted, where there is a fixed list of them. */
+/** Returns the texts that would have been accepted, if there is a fixed list of them. */
 function validChoices(issue: Issue): readonly string[] | undefined {
   if (issue.code === 'invalid_value') return issue.values.map(String);
   if (issue.code === 'invalid_union') return discriminatorOptions(issue)?.map(String);
@@ -85,7 +86,10 @@ function flatten(issue: Issue, base: Path): Issue[] {
   return [{ ...issue, path, errors: [], message: `expected ${[...new Set(expected)].join(' or ')}${got}` }];
 }
 
-/** The alternative takes another kind of value altogether (a text instead of a mapping). */
+/**
+ * Tells whether the alternative expects a different kind of value altogether, such as a text instead of a
+ * mapping.
+ */
 function isWrongKind(issue: Issue): boolean {
   return (
     issue.path.length === 0 &&
@@ -95,7 +99,7 @@ function isWrongKind(issue: Issue): boolean {
   );
 }
 
-/** The kinds of a tagged union; zod sets them and leaves them out of its types. */
+/** Returns the kinds of a tagged union. zod sets this property, but its types omit it. */
 function discriminatorOptions(issue: object): readonly unknown[] | undefined {
   return 'options' in issue && Array.isArray(issue.options) ? issue.options : undefined;
 }
@@ -154,7 +158,7 @@ function unionIssueWording(issue: RawIssue & { code: 'invalid_union' }): string 
   return choiceWording(discriminatorOptions(issue) ?? [], input);
 }
 
-/** What a list, a text or a mapping has too few or too many of. */
+/** Nouns for the parts that a list, a text or a mapping has too few or too many of. */
 const partNames: Readonly<Record<string, readonly [one: string, many: string]>> = {
   array: ['entry', 'entries'],
   record: ['entry', 'entries'],
@@ -171,7 +175,7 @@ function boundWording(issue: RawIssue & { code: 'too_small' | 'too_big' }): stri
   return `must be ${relation} ${issue.inclusive === false ? '' : 'or equal to '}${bound}, got ${show(issue.input)}`;
 }
 
-/** A value in few words, as the user may have written it. */
+/** Shows a value in a few words, as the user may have written it. */
 function show(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'a mapping';

@@ -1,19 +1,22 @@
 import { usPerSecond } from '../base/units.ts';
 import type { RequestSpec, Workload } from '../domain/workload.ts';
 
-/** What a planned workload looks like as a whole. */
+/** Aggregate properties of a planned workload. */
 export interface WorkloadLoad {
-  /** Prompt and answer together. */
+  /** Mean of prompt plus answer, in tokens; undefined for an empty workload. */
   readonly meanTokens: number | undefined;
   readonly promptOverOutput: number | undefined;
-  /** Most arrivals within one window over the mean number in such a window. */
+  /** Largest number of arrivals in any window, divided by the mean number in a window of that length. */
   readonly peakOverMean: number | undefined;
 }
 
-/** Share of the run that a window takes where no burst length is known. */
+/** Length of the window as a share of the run, if no burst length is known. */
 const windowShare = 0.05;
 
-/** `windowS` is the sliding window of the peak; planned arrivals only, since follow-ups depend on the system. */
+/**
+ * Measures a workload. `windowS` is the length in seconds of the sliding window for the peak. Only planned
+ * arrivals count for it, because the times of follow-ups depend on the system.
+ */
 export function measureLoad(workload: Workload, windowS: number | undefined): WorkloadLoad {
   let numRequests = 0;
   let promptTokens = 0;
@@ -43,7 +46,7 @@ function* everyRequest(workload: Workload): Generator<RequestSpec> {
   }
 }
 
-/** `timesUs` does not decrease. */
+/** `timesUs` must not decrease. */
 function peakOverMean(timesUs: readonly number[], windowS: number | undefined): number | undefined {
   const spanUs = (timesUs.at(-1) ?? 0) - (timesUs[0] ?? 0);
   const windowUs = windowS === undefined ? spanUs * windowShare : windowS * usPerSecond;

@@ -10,15 +10,15 @@ import { withGuardedViews } from './guarded-views.ts';
 import { overload, type Situation, situations } from './situations.ts';
 import { type Collector, runTiny } from './tiny-cluster.ts';
 
-/** What one check found. */
+/** The result of one check. */
 export interface Check {
   readonly name: string;
   readonly status: 'passed' | 'failed';
-  /** What was seen: the reason of a failure, or a figure. */
+  /** The reason of a failure, or what was observed. */
   readonly detail: string;
 }
 
-/** A check gives what it saw, or throws what is wrong. */
+/** A check returns what it observed and throws an error if the policy fails. */
 type CheckBody = (definition: PolicyDefinition) => string;
 
 const checks: Readonly<Record<string, CheckBody>> = {
@@ -37,9 +37,9 @@ const checks: Readonly<Record<string, CheckBody>> = {
 };
 
 /**
- * The conformance suite: every policy, built in or third-party, must pass all of it. Runs the policy in small simulated
- * clusters (`situations.ts`) with every invariant checked as they run; what it does not do itself (dispatch, making room) is done by
- * `least-loaded` and `recompute` behind it.
+ * The conformance suite, which every policy must pass, whether built in or third-party. It runs the policy in
+ * small simulated clusters (`situations.ts`), with every invariant checked as they run. `least-loaded` and
+ * `recompute` behind it do what it does not do itself (dispatch, making room).
  */
 export function checkPolicy(definition: PolicyDefinition): readonly Check[] {
   return Object.entries(checks).map(([name, body]) => {
@@ -96,12 +96,12 @@ function checkCapabilities(definition: PolicyDefinition): string {
   return Object.keys(policy).join(', ') || 'no moment';
 }
 
-/** Where a policy that does something of its own accord can do it. */
+/** The moments in which a policy can use a capability on its own initiative. */
 const momentsOf = { migrates: actingMoments, scales: ['initialInstances', ...actingMoments] } as const;
 
 /**
- * Every request must end finished, with every token, and without a single refused decision. Where memory is short, requests
- * may be turned away; where there is room, none.
+ * Runs a situation. Every request must finish with every token, and no decision of the policy may be refused.
+ * Requests may be rejected only if memory is short.
  */
 function serve(definition: PolicyDefinition, situation: Situation): string {
   const seen = runWith(definition, situation);
@@ -143,7 +143,10 @@ function checkViews(definition: PolicyDefinition): string {
   return 'nothing else touched';
 }
 
-/** A call may take a share of a step, not more: policies run between any two steps. */
+/**
+ * Longest median duration of a call, in microseconds: policies run between any two steps, so a call may take
+ * only a fraction of a step.
+ */
 const slowCallUs = 2_000;
 
 function checkSpeed(definition: PolicyDefinition): string {
@@ -171,7 +174,7 @@ function timed(policy: Policy, durationsUs: number[]): Policy {
   });
 }
 
-/** Runs the policy, wrapped if wanted, with built-in ones behind it for what it does not do. */
+/** Runs the policy, wrapped if wanted, with built-in policies behind it for what it does not do. */
 function runWith(
   definition: PolicyDefinition,
   { script, ...run }: Situation,
@@ -185,8 +188,8 @@ function runWith(
   return runTiny({ maxDurationUs: maxRunUs, maxWallUs, ...run, policies }).seen;
 }
 
-/** Far longer than the short loads need. */
+/** Limit on the virtual time of a run; the loads need far less. */
 const maxRunUs = 60 * usPerSecond;
 
-/** Of one situation, in real time: some thirty times what the built-in policies need. */
+/** Limit on the wall time of one situation: about thirty times what the built-in policies need. */
 const maxWallUs = 10 * usPerSecond;

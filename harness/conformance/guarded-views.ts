@@ -9,7 +9,7 @@ import { Request } from '../core/state/request.ts';
 import type { Policy } from '../policy/index.ts';
 import type { ClusterView, GroupView, InstanceView, RequestView } from '../policy/views.ts';
 
-/** Everything that a view promises; the compiler keeps these lists whole. */
+/** All keys that a view promises; the compiler keeps these lists complete. */
 const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   id: true,
   className: true,
@@ -83,7 +83,7 @@ const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {
 
 const heldKeys = allowed('length at ofClass');
 
-/** Of arrays only what reads; a sort or a reverse in place would reorder the core's own queues. */
+/** Array members that only read. Sorting or reversing in place would reorder the core's own queues. */
 const listKeys = allowed(
   'length at concat entries every filter find findIndex findLast findLastIndex flatMap flat forEach includes indexOf join keys lastIndexOf map reduce reduceRight slice some toReversed toSorted toSpliced values with',
 );
@@ -93,8 +93,8 @@ function allowed(names: string): Readonly<Record<string, true>> {
 }
 
 /**
- * The policy with every argument behind a wall: writing to a view, or reading what the contract does not promise (a
- * request's true output length above all), throws a `TypeError` that says so.
+ * Wraps a policy so that every argument is guarded: writing to a view, or reading a property that the
+ * contract does not promise (above all a request's true output length), throws a `TypeError` that says so.
  */
 export function withGuardedViews(policy: Policy): Policy {
   return new Proxy(policy, {
@@ -111,28 +111,35 @@ export function withGuardedViews(policy: Policy): Policy {
   });
 }
 
-/** One wall per object, and a wall is its own, so that a policy may compare views by identity. */
-const walls = new WeakMap<object, object>();
-/** What is behind each wall, for lists that are asked for it (`includes`, `indexOf`). */
-const insides = new WeakMap<object, object>();
+/**
+ * The guard of each object. There is one per object, and a guard maps to itself, so that a policy can compare
+ * views by identity.
+ */
+const guards = new WeakMap<object, object>();
+/**
+ * The object behind each guard, for methods of the core's lists that are given a guarded object (`includes`,
+ * `indexOf`).
+ */
+const originals = new WeakMap<object, object>();
 
 function guard(value: unknown, rules?: Rules): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  const known = walls.get(value);
+  const known = guards.get(value);
   if (known !== undefined) return known;
-  const wall = createWall(value, rules ?? rulesOf(value));
-  walls.set(value, wall);
-  walls.set(wall, wall);
-  insides.set(wall, value);
-  return wall;
+  const proxy = createGuard(value, rules ?? rulesOf(value));
+  guards.set(value, proxy);
+  guards.set(proxy, proxy);
+  originals.set(proxy, value);
+  return proxy;
 }
 
+/** The keys that the contract promises for a view, and what the view is called in an error. */
 interface Rules {
   readonly name: string;
   readonly keys: Readonly<Record<string, true>>;
 }
 
-function createWall(value: object, rules: Rules | undefined): object {
+function createGuard(value: object, rules: Rules | undefined): object {
   return new Proxy(value, {
     get(target, key) {
       if (
@@ -147,9 +154,9 @@ function createWall(value: object, rules: Rules | undefined): object {
       if (typeof inner !== 'function')
         return guard(inner, rules?.keys === requestKeys ? statusRules : undefined);
       return (...args: readonly unknown[]): unknown => {
-        const handed = args.map(handOver);
-        const result: unknown = Reflect.apply(inner, target, handed);
-        // A new list is the policy's own, and may become part of its answer; what stands in it is not.
+        const passed = args.map(toOriginal);
+        const result: unknown = Reflect.apply(inner, target, passed);
+        // A new list belongs to the policy and may become part of its answer; only its elements are guarded.
         return Array.isArray(result) ? result.map((each: unknown) => guard(each)) : guard(result);
       };
     },
@@ -159,10 +166,13 @@ function createWall(value: object, rules: Rules | undefined): object {
   });
 }
 
-/** An argument as a method of the core's own lists may have it. */
-function handOver(arg: unknown): unknown {
+/**
+ * Prepares an argument for a method of the core's own lists: unwraps guarded objects and guards what
+ * callbacks receive.
+ */
+function toOriginal(arg: unknown): unknown {
   if (isCallback(arg)) return guardCallback(arg);
-  return typeof arg === 'object' && arg !== null ? (insides.get(arg) ?? arg) : arg;
+  return typeof arg === 'object' && arg !== null ? (originals.get(arg) ?? arg) : arg;
 }
 
 type Callback = (...args: readonly unknown[]) => unknown;
@@ -171,7 +181,7 @@ function isCallback(value: unknown): value is Callback {
   return typeof value === 'function';
 }
 
-/** What a list hands to a callback (`filter`, `map`, `sort`) is behind the wall as well. */
+/** Guards the arguments that a list passes to a callback (`filter`, `map`, `sort`). */
 function guardCallback(callback: Callback): Callback {
   return (...args) =>
     Reflect.apply(

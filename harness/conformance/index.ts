@@ -1,4 +1,4 @@
-/** What a policy author's own tests import. */
+/** The exports that a policy author's own tests import. */
 export { type Check, checkPolicy } from './check-policy.ts';
 export { policies } from '../../policies/index.ts';
 export { request, runTiny, type TinyRun } from './tiny-cluster.ts';

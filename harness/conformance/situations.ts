@@ -5,20 +5,20 @@ import type { RequestClass, RequestSpec } from '../domain/workload.ts';
 import { type ClusterView, type Decision, definePolicy, type PolicyDefinition } from '../policy/index.ts';
 import { request, type TinyRun, tinyHardware } from './tiny-cluster.ts';
 
-/** What a policy is put into, apart from the policies. */
+/** A cluster with its load and events in which a policy is tested. */
 export type Situation = Omit<TinyRun, 'policies'> & {
-  /** What somebody else decides meanwhile. */
+  /** A policy that makes decisions at fixed times, as another part of the stack might. */
   readonly script?: PolicyDefinition;
-  /** For all requests at once: none may be rejected. */
+  /** Whether memory suffices for all requests at once, so that none may be rejected. */
   readonly hasRoom?: boolean;
 };
 
-/** Two requests at a time, far below the memory. */
+/** About two requests at a time, far below the memory. */
 const calmLoad: readonly RequestSpec[] = Array.from({ length: 12 }, (_, id) =>
   request(id, id * 20_000, 30, 12),
 );
 
-/** Twenty requests at once, several times the memory, of unlike lengths. */
+/** Twenty requests of different lengths nearly at once, which need several times the memory. */
 export const overload = overloadEvery(300);
 
 function overloadEvery(gapUs: number): readonly RequestSpec[] {
@@ -28,8 +28,8 @@ function overloadEvery(gapUs: number): readonly RequestSpec[] {
 }
 
 /**
- * Steps of a quarter of a second and more, so that the load lasts for minutes: policies look at it every second or every
- * half minute, and an instance takes some seconds to start.
+ * A device with steps of at least a quarter of a second, so that the load lasts for minutes: policies poll it
+ * every second or every half minute, and an instance takes some seconds to start.
  */
 const slowDevice: Partial<Hardware> = {
   compute: { ...tinyHardware(0).compute, stepOverheadUs: usPerSecond / 4 },
@@ -44,7 +44,9 @@ const slowDevice: Partial<Hardware> = {
   },
 };
 
-/** The overload, then a request every 40 s for longer than any autoscaler waits before it takes instances away. */
+/**
+ * The overload, then one request every 40 s for longer than any autoscaler waits before it removes instances.
+ */
 const overloadThenCalm: readonly RequestSpec[] = [
   ...overloadEvery(usPerSecond / 4),
   ...Array.from({ length: 12 }, (_, index) => request(20 + index, (200 + 40 * index) * usPerSecond, 30, 12)),
@@ -55,9 +57,9 @@ const slow = {
   blocks: 20,
   hardware: slowDevice,
   sampleIntervalUs: 10 * usPerSecond,
-  // Policies that look every 50 ms would have the suite do little but check.
+  // Checking after every event would take most of the time with policies that poll every 50 ms.
   checkEvery: 8,
-  // Half as long again as the load needs.
+  // One and a half times the duration of the load.
   maxDurationUs: 900 * usPerSecond,
 } as const;
 
@@ -66,7 +68,7 @@ const twoClasses: readonly RequestClass[] = [
   { name: 'batch', priority: 0, slo: {} },
 ];
 
-/** Every situation must end with every request served, whatever the policy under test makes of it. */
+/** In every situation all requests must end, whatever the policy under test decides. */
 export const situations = {
   'serves a calm load': { specs: calmLoad, hasRoom: true },
   'serves an overload of its memory': { specs: overload, blocks: 20 },
@@ -119,7 +121,7 @@ export const situations = {
   },
 } as const satisfies Readonly<Record<string, Situation>>;
 
-/** Asked at every tick from its time on until it decides something. */
+/** A scripted decision: asked at every tick from its time on until it returns decisions. */
 interface Act {
   readonly atS: number;
   decide(view: ClusterView): readonly Decision[];
@@ -148,7 +150,7 @@ function scriptOf(acts: readonly Act[]): PolicyDefinition {
   });
 }
 
-/** The newest instance, if another one is left to serve. */
+/** Drains the newest instance if another one remains to serve. */
 function drainOne({ groups }: ClusterView): readonly Decision[] {
   const open = groups.filter(({ phase }) => phase === 'serving' || phase === 'loading');
   const newest = open.at(-1);

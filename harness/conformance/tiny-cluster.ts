@@ -30,7 +30,7 @@ import type { Limits } from '../policy/decisions.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import { PolicyStack } from '../policy/stack.ts';
 
-/** A model and a device small enough that a handful of requests fills the memory. */
+/** A model so small that, together with `tinyHardware`, a handful of requests fills the memory. */
 export const tinyModel: ModelShape = {
   name: 'test',
   numLayers: 4,
@@ -47,7 +47,7 @@ export const tinyModel: ModelShape = {
 
 export const blockSizeTokens = 16;
 
-/** Memory for exactly `blocks` KV blocks beside the whole model. */
+/** Returns a device with memory for the whole model and exactly `blocks` KV blocks. */
 export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
   const weights = residentWeightBytes(tinyModel) + tinyModel.numLayers * layerWeightBytes(tinyModel);
   const blockBytes = tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens);
@@ -81,7 +81,7 @@ export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
   };
 }
 
-/** A plain request arriving at `timeUs`. */
+/** Returns a request of class `default` that arrives at `timeUs`. */
 export function request(id: number, timeUs: number, promptTokens: number, outputTokens: number): RequestSpec {
   return {
     id,
@@ -111,7 +111,7 @@ export function workloadOf(specs: readonly RequestSpec[], classes = defaultClass
   };
 }
 
-/** Keeps everything that the core reports. */
+/** Collects everything that the core reports. */
 export class Collector implements Observer {
   readonly requests: RequestRecord[] = [];
   readonly decisions: DecisionRecord[] = [];
@@ -154,40 +154,43 @@ export interface TinyRun {
   readonly blocks?: number;
   readonly hostBlocks?: number;
   readonly numInstances?: number;
-  /** As many as at the start where not given. */
+  /** Default: `numInstances`. */
   readonly maxInstances?: number;
-  /** Of the requests; `default` alone where not given. */
+  /** Classes of the requests. Default: only `default`. */
   readonly classes?: readonly RequestClass[];
   readonly stagesPerGroup?: number;
   readonly maxRunning?: number;
   readonly maxBatchTokens?: number;
-  /** vLLM V1 where not given. */
+  /** Default: vLLM V1. */
   readonly engine?: EnginePreset;
-  /** As the engine has it where not given. */
+  /** Default: that of the engine. */
   readonly admission?: Admission;
-  /** `live` where not given. */
+  /** Default: `live`. */
   readonly loadReports?: LoadReporting;
   readonly faults?: readonly Fault[];
-  /** What differs from `tinyHardware`. */
+  /** Differences from `tinyHardware`. */
   readonly hardware?: Partial<Hardware>;
   /** Seed of the policies' random streams. */
   readonly policySeed?: number;
   readonly executor?: Executor;
   readonly sampleIntervalUs?: number;
   readonly maxDurationUs?: number;
-  /** The run throws when it has taken so much real time; never where not given. */
+  /** Wall time in microseconds after which the run throws an error. Default: no limit. */
   readonly maxWallUs?: number;
   readonly checkEvery?: number;
 }
 
-/** What a tiny run leaves behind; `stats` are the policies' own figures. */
+/** Results of a tiny run; `stats` are the policies' own figures. */
 interface TinyResult {
   readonly seen: Collector;
   readonly totals: RunTotals;
   readonly stats: Readonly<Record<string, number | null>>;
 }
 
-/** Runs requests through a tiny cluster with every invariant checked after every event, or after every so many. */
+/**
+ * Runs requests through a tiny cluster and checks every invariant after every `checkEvery` events (default
+ * 1).
+ */
 export function runTiny(run: TinyRun): TinyResult {
   const hardware = { ...tinyHardware(run.blocks ?? 20, run.hostBlocks), ...run.hardware };
   const seen = new Collector();
@@ -214,7 +217,7 @@ export function runTiny(run: TinyRun): TinyResult {
   return { seen, totals, stats: stack.stats() };
 }
 
-/** The engine of every instance, and what it tells of its load. */
+/** Returns the rules and limits of the engine and its load reports. */
 function engineOf(run: TinyRun): Pick<ClusterOptions, 'engine' | 'limits' | 'loadReports'> {
   const { rules } = enginePresets[run.engine ?? 'vllm-v1'];
   return {
@@ -239,7 +242,7 @@ function limitWallTime(maxWallUs = Infinity): () => void {
   };
 }
 
-/** A stack of policies with default parameters. */
+/** Creates a stack of policies with default parameters. */
 export function stackOf(
   definitions: readonly PolicyDefinition[],
   hardware: Hardware,

@@ -1,9 +1,9 @@
 import { must } from '../base/assert.ts';
 import type { LayerRange } from '../domain/model-shape.ts';
 
-/** KV of requests in the host memory beside one instance: real copies of cells, layer by layer. */
+/** The KV of requests in the host memory of one instance: real copies of cells, layer by layer. */
 export class HostKv {
-  /** By request, then by layer. */
+  /** Copied cells by request id, then by layer. */
   readonly #pages = new Map<number, Map<number, Float32Array>>();
 
   get bytes(): number {

@@ -5,7 +5,7 @@ import type { KvStore } from '../core/executor.ts';
 import type { ModelInstance } from '../model/model-instance.ts';
 import type { HostKv } from './measured-host-kv.ts';
 
-/** An emulated device: a model with KV slabs, and host memory beside it. */
+/** An emulated device: a model with its KV slab, and the host memory of the instance. */
 export interface MeasuredInstance {
   readonly model: ModelInstance;
   readonly hostKv: HostKv;
@@ -16,14 +16,19 @@ type Place = MeasuredInstance & { readonly tier: KvStore['tier'] };
 export interface KvMove {
   readonly from: Place;
   readonly to: Place;
-  /** The first of a block. Tokens before it are at the target already, where that is a device. */
+  /**
+   * Index of the first token to copy; it must be the first of a block. If the target is a device, the tokens
+   * before it are there already.
+   */
   readonly firstToken: number;
   readonly numTokens: number;
 }
 
 /**
- * Really copies KV of tokens `firstToken` up to `numTokens` of some layers, in whole blocks; cells at the target are taken
- * as needed. There may be nothing left to copy.
+ * Copies the KV of tokens `firstToken` to `numTokens` (exclusive) of some layers, in whole blocks, and takes
+ * cells at the target as needed. Copies nothing if the range contains no block. Throws `InvariantError` if
+ * source and target are the same, if the copy would leave a gap at the target, or if blocks are missing at
+ * the source.
  */
 export function copyKvPages(requestId: number, layers: LayerRange, move: KvMove): void {
   const { from, to, firstToken, numTokens } = move;
@@ -43,7 +48,7 @@ export function copyKvPages(requestId: number, layers: LayerRange, move: KvMove)
   }
 }
 
-/** A copy goes on where the one before has ended: never after a gap, which would be read as KV. */
+/** Asserts that a copy continues where the previous one ended: a gap would later be read as KV. */
 function assertIsContinued(requestId: number, layers: LayerRange, { to, firstToken }: KvMove): void {
   if (firstToken === 0) return;
   const { kv } = to.model;

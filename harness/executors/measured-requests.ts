@@ -4,24 +4,27 @@ import type { LayerRange } from '../domain/model-shape.ts';
 import type { RequestSpec } from '../domain/workload.ts';
 import type { InstanceId } from '../core/executor.ts';
 
-/** Which instance ran which layers of the step that a token came out of, stage by stage. */
+/**
+ * The instances that ran the step in which a token was generated, with the layers that each ran, in stage
+ * order.
+ */
 export type TokenOwners = readonly { readonly instance: InstanceId; readonly layers: LayerRange }[];
 
-/** Everything that a request says and was told: its prompt, and every token generated with its logit. */
+/** The tokens of one request: its prompt, and every generated token with its logit. */
 export interface Transcript {
   readonly requestId: number;
   readonly promptTokens: number;
-  /** Prompt, then output; valid up to `numTokens`. */
+  /** Token ids of the prompt, then of the output; valid up to `numTokens`. */
   readonly tokens: Int32Array;
   numTokens: number;
-  /** Logit of each generated token, as it was when the token was chosen. */
+  /** Logit of each generated token at the time it was chosen. */
   readonly logits: Float32Array;
   readonly owners: TokenOwners[];
-  /** Micro-batch that the newest token came out of; `undefined` once that one was taken back. */
+  /** Id of the micro-batch that generated the newest token; undefined after that token was taken back. */
   newestBatch: number | undefined;
 }
 
-/** One greedy choice of a micro-batch. */
+/** One greedily chosen token, with its logit and the id of its micro-batch. */
 export interface Sample {
   readonly token: number;
   readonly logit: number;
@@ -32,7 +35,10 @@ export function generatedTokens(transcript: Transcript): number {
   return transcript.numTokens - transcript.promptTokens;
 }
 
-/** Transcripts of all requests of a run; those that ended stay, since later requests may continue them. */
+/**
+ * The transcripts of all requests of a run. Those of ended requests are kept, because later requests may
+ * continue them.
+ */
 export class TranscriptBook {
   readonly #seed: number;
   readonly #vocabSize: number;
@@ -71,7 +77,7 @@ export class TranscriptBook {
     transcript.newestBatch = sample.batchId;
   }
 
-  /** Takes back the token that the micro-batch gave the request, if it did. */
+  /** Removes the token that the micro-batch generated for the request, if it is the newest. */
   takeBack(requestId: number, batchId: number): void {
     const transcript = this.of(requestId);
     if (transcript.newestBatch !== batchId) return;
@@ -80,21 +86,27 @@ export class TranscriptBook {
     transcript.newestBatch = undefined;
   }
 
-  /** A token that was sampled but never came back, because the run was cut off in that step, does not count. */
+  /**
+   * Ends the transcript after `numGenerated` tokens. A token sampled in a step that was cut off by the end of
+   * the run is discarded.
+   */
   end(requestId: number, numGenerated: number): void {
     const transcript = this.of(requestId);
     transcript.numTokens = transcript.promptTokens + numGenerated;
     if (numGenerated > 0) this.#ended.push(transcript);
   }
 
-  /** Of the requests that ended with at least one token, in the order in which they did. */
+  /**
+   * Returns the transcripts of requests that ended with at least one token, in the order in which they ended.
+   */
   ended(): readonly Transcript[] {
     return this.#ended;
   }
 
   /**
-   * A follow-up repeats what was said before, which is nothing where the earlier request was never scheduled; the rest
-   * is random, the same for requests with one prompt key.
+   * Writes the token ids of a prompt. A follow-up begins with the earlier request's prompt and answer
+   * (nothing if that was never scheduled). The rest is random, and the same for all requests with the same
+   * prompt key.
    */
   #writePrompt(spec: RequestSpec, prompt: Int32Array): void {
     const earlier = spec.continues === undefined ? undefined : this.#transcripts.get(spec.continues);

@@ -28,31 +28,35 @@ import { type TokenOwners, type Transcript, TranscriptBook } from './measured-re
 export interface MeasuredOptions {
   readonly backend: TensorflowBackend;
   readonly shape: ModelShape;
-  /** Of the weights and of the prompts' token ids. */
+  /** Seed of the weights and of the prompts' token ids. */
   readonly seed: number;
   readonly blockSizeTokens: number;
 }
 
-/** What a micro-batch carries from one stage to the next. */
+/**
+ * What a micro-batch passes from one stage to the next: the hidden state, and which instances have run which
+ * layers.
+ */
 interface Passage {
   readonly hidden: DeviceTensor;
   readonly owners: TokenOwners;
 }
 
 /**
- * Runs every step on TensorFlow and charges what it really took. All instances live on one device, each with weights
- * and KV memory of its own; moves between them really copy. One runs at a time, so none disturbs another.
+ * Runs every step on TensorFlow and charges the time that it took. All instances share one device, but each
+ * has its own weights and KV memory, and moves between them are real copies. Only one runs at a time, so they
+ * do not disturb each other.
  */
 export class MeasuredExecutor implements Executor {
   readonly #options: MeasuredOptions;
   readonly #ops: TensorOps;
-  /** Disk and host memory that weights are loaded from. */
+  /** The disk and the host memory from which weights are loaded. */
   readonly weights: WeightStore;
   readonly #instances = new Map<InstanceId, MeasuredInstance>();
   readonly #transcripts: TranscriptBook;
-  /** By micro-batch id, between two stages. */
+  /** State of each micro-batch between two stages, by micro-batch id. */
   readonly #passages = new Map<number, Passage>();
-  /** Of the stage that has run last, where some of its KV was elsewhere. */
+  /** Clock of the most recently run stage; undefined if none of its KV was on another instance. */
   #remoteClock: RemoteClock | undefined;
 
   constructor(options: MeasuredOptions) {
@@ -63,7 +67,7 @@ export class MeasuredExecutor implements Executor {
     warmUp(this.#ops, { ...options, weights: this.weights });
   }
 
-  /** Transcripts of the requests that ended with tokens, for the token check. */
+  /** Returns the transcripts of requests that ended with tokens, for the token check. */
   ended(): readonly Transcript[] {
     return this.#transcripts.ended();
   }
@@ -140,7 +144,10 @@ export class MeasuredExecutor implements Executor {
     return Math.max(1, Math.round(elapsedUs));
   }
 
-  /** It has run within the stage, on the owner's KV, and was timed apart. */
+  /**
+   * Returns the time of attention on another instance's KV, in microseconds. It ran inside the stage and was
+   * timed separately.
+   */
   attentionUs(_batch: MicroBatch, _stage: Stage, { owner }: RemoteAttention): number {
     const clock = must(this.#remoteClock, 'the clock of the stage that has just run');
     return Math.max(1, Math.round(clock.usOf(this.instance(owner).model.kv)));
@@ -209,7 +216,10 @@ export class MeasuredExecutor implements Executor {
     }));
   }
 
-  /** The slabs that placements of a micro-batch name; entries that are placed alike share them. */
+  /**
+   * Returns the KV slabs for each distinct placement in a micro-batch. Entries with the same placement share
+   * one array.
+   */
   #placesOf(batch: MicroBatch): Map<KvPlacement | undefined, PlacedKv | undefined> {
     const places = new Map<KvPlacement | undefined, PlacedKv | undefined>([[undefined, undefined]]);
     for (let index = 0; index < batch.size; index += 1) {
@@ -224,7 +234,7 @@ export class MeasuredExecutor implements Executor {
     return places;
   }
 
-  /** Ids of the new tokens, entry by entry. */
+  /** Returns the ids of the new tokens, entry by entry. */
   #newTokens(entries: readonly BatchEntry[]): Int32Array {
     const total = entries.reduce((sum, { numTokens }) => sum + numTokens, 0);
     const tokens = new Int32Array(total);

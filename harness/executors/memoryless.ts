@@ -1,6 +1,9 @@
 import type { Executor, MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 
-/** An executor that charges time and holds nothing: there is nothing to make, move, count or free. */
+/**
+ * Base of executors that charge time but hold no weights or KV, so that there is nothing to create, copy,
+ * count or free.
+ */
 export abstract class MemorylessExecutor implements Executor {
   abstract runStage(batch: MicroBatch, stage: Stage): number;
   abstract attentionUs(batch: MicroBatch, stage: Stage, remote: RemoteAttention): number;

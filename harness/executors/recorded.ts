@@ -5,18 +5,24 @@ import type { Executor, MicroBatch, RemoteAttention, Stage } from '../core/execu
 import { MemorylessExecutor } from './memoryless.ts';
 
 /**
- * Name of a cell's recording: one line of JSON per executed stage and per attention that another instance computed for it,
- * then one with what the token check found.
+ * File name of a cell's recording. It has one line of JSON per executed stage and per attention computed by
+ * another instance, then one line with the result of the token check.
  */
 export const recordingFile = 'steps.jsonl';
 
-/** `[instance, stageIndex, requests, tokens, contextTokens, durationUs]`: what ran, and how long it took. */
+/** A stage: `[instance, stageIndex, requests, tokens, contextTokens, durationUs]`. */
 type RecordedStage = readonly [number, number, number, number, number, number];
-/** `['attention', instance, stageIndex, owner, tokenLayers, contextLayers, durationUs]`: for the stage before. */
+/**
+ * Attention computed for the preceding stage: `['attention', instance, stageIndex, owner, tokenLayers,
+ * contextLayers, durationUs]`.
+ */
 type RecordedAttention = readonly ['attention', number, number, number, number, number, number];
 type RecordedTime = RecordedStage | RecordedAttention;
 
-/** Passes every call on, writes down what each stage took, and adds up the wall time that the executor used. */
+/**
+ * Wraps an executor: forwards every call, records the duration of each stage, and sums up the wall time spent
+ * in the executor.
+ */
 export function recordExecutor(executor: Executor, recording: Recording): RecordedRun {
   const clock = new CallClock();
   const timed = clock.timed.bind(clock);
@@ -44,7 +50,10 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
   };
 }
 
-/** The calls whose durations are the recording. Attention at an owner is charged from its stage's own clock, and not timed twice. */
+/**
+ * Wraps the calls whose durations make up the recording. Attention on another instance was timed within its
+ * stage, so its call is not timed again.
+ */
 function recordTimes(
   executor: Executor,
   timed: CallClock['timed'],
@@ -65,11 +74,11 @@ function recordTimes(
   };
 }
 
-/** Adds up the wall time of calls, microseconds. */
+/** Sums up the wall time of calls in microseconds. */
 class CallClock {
   us = 0;
 
-  /** The same call, its wall time added. */
+  /** Returns a function that makes the same call and adds its wall time. */
   timed<Args extends readonly unknown[], T>(call: (...args: Args) => T): (...args: Args) => T {
     return (...args) => {
       const startUs = wallClockUs();
@@ -82,7 +91,7 @@ class CallClock {
   }
 }
 
-/** Where the lines go. */
+/** Receives the lines of a recording. */
 export interface Recording {
   write(line: string): void;
   close(): void;
@@ -90,7 +99,7 @@ export interface Recording {
 
 export interface RecordedRun {
   readonly executor: Executor;
-  /** Wall time spent in the executor so far, microseconds. */
+  /** Wall time spent in the executor so far, in microseconds. */
   readonly executorUs: number;
 }
 
@@ -106,14 +115,15 @@ function attentionLine(
   return ['attention', instance, stageIndex, owner, tokenLayers, contextLayers, durationUs];
 }
 
-/** The line that closes a recording. */
+/** Returns the last line of a recording. `verifiedTokens` is null if the token check did not run. */
 export function closingLine(verifiedTokens: number | null): string {
   return `${JSON.stringify({ verified_tokens: verifiedTokens })}\n`;
 }
 
 /**
- * Charges each stage what the recorded run measured, in order. The replay must ask for the same stages with the same
- * batches: a recording of another configuration or another version of a policy is refused at the first difference.
+ * Charges each stage the time that the recorded run measured, in order. The replay must run the same stages
+ * with the same batches: a recording of another configuration or another version of a policy is refused at
+ * the first difference, with `InputError`.
  */
 export class ReplayExecutor extends MemorylessExecutor {
   readonly #verifiedTokens: number | null;
@@ -121,7 +131,7 @@ export class ReplayExecutor extends MemorylessExecutor {
   readonly #times: RecordedTime[] = [];
   #next = 0;
 
-  /** Throws `InputError` when the file is missing or not a complete recording. */
+  /** Throws `InputError` if the file is missing or not a complete recording. */
   constructor(file: string) {
     super();
     this.#file = file;
@@ -145,7 +155,10 @@ export class ReplayExecutor extends MemorylessExecutor {
     return this.#take(attentionLine(stage, remote, 0));
   }
 
-  /** The time at the end of the next line, which must say otherwise what is asked for. */
+  /**
+   * Returns the duration of the next recorded line in microseconds. Throws `InputError` if the rest of the
+   * line differs from `line`.
+   */
   #take(line: RecordedTime): number {
     const asked = line.slice(0, -1);
     const recorded = this.#times[this.#next];
@@ -165,7 +178,10 @@ export class ReplayExecutor extends MemorylessExecutor {
     return durationUs;
   }
 
-  /** What the recorded run's token check found; throws `InputError` when the replay has left stages over. */
+  /**
+   * Returns the number of tokens verified in the recorded run (null if not checked). Throws `InputError` if
+   * recorded stages are left over.
+   */
   finish(): number | null {
     const numLeft = this.#times.length - this.#next;
     if (numLeft === 0) return this.#verifiedTokens;

@@ -5,12 +5,12 @@ import type { LayerRange, ModelShape } from '../domain/model-shape.ts';
 import { MemorylessExecutor } from './memoryless.ts';
 import { StepCost } from './step-cost.ts';
 
-/** Charges each stage what the cost model says of its instance's hardware; holds nothing. */
+/** Charges each stage the time that the cost model gives for its instance's hardware. It holds no weights or KV. */
 export class SimulatedExecutor extends MemorylessExecutor {
   readonly #model: ModelShape;
-  /** Instances of one kind share theirs. */
+  /** Instances on the same hardware share a cost model. */
   readonly #costOfKind = new Map<Hardware, StepCost>();
-  /** By instance id; there from its start on. */
+  /** Cost models by instance id, from the start of each instance. */
   readonly #costs: StepCost[] = [];
 
   constructor(model: ModelShape) {

@@ -2,34 +2,36 @@ import type { Hardware } from '../domain/hardware.ts';
 import { layerWeightBytes, type ModelShape } from '../domain/model-shape.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 
-/** What a step's cost depends on. */
+/** The properties of a step on which its cost depends. */
 export type StepShape = Pick<MicroBatch, 'size' | 'totalTokens'> & AttentionShape;
 type AttentionShape = Pick<MicroBatch, 'attentionPairs' | 'contextTokens' | 'decodeContextTokens'>;
 
 /**
- * What a stage takes, in microseconds: terms that add, each with the rates that its kernels reach.
+ * Computes the time of a stage in microseconds as a sum of terms, each with the rates that its kernels reach:
  *
- *     layer  = layerOverhead + products + activations + attention + all-reduces
- *     stage  = stepOverhead + layers * layer + output head on the last stage, then the engine's processor time
+ * layer = layerOverhead + products + activations + attention + all-reduces
+ * stage = stepOverhead + layers * layer + output head (last stage only), and the engine's processor time
  *
- * Products (Q, K, V, O, feed-forward) read their weights while they compute two operations per weight and token. Near the knee of
- * the roofline neither hides the other wholly, so they take the root of the sum of squares and not the larger one: within 13 % of
- * what the down projection of Llama-3.1-8B takes on an RTX 4090 (profile of LLMServingSim 2.0) at 1 to 2,048 tokens, where the larger
- * one is 24 % short at 128. Steps of whole tiles are left out. Activations are what element-wise kernels (norms, rotary embedding,
- * SwiGLU) and attention read and write.
+ * Products (Q, K, V, O, feed-forward) read their weights while they compute two operations per weight and
+ * token. Near the knee of the roofline neither hides the other completely, so their time is the root of the
+ * sum of squares and not the larger of the two. This is within 13 % of the down projection of Llama-3.1-8B on
+ * an RTX 4090 (profile of LLMServingSim 2.0) at 1 to 2,048 tokens; the larger of the two is 24 % too low at
+ * 128. The rounding of work to whole tiles is not modelled. Activations are the bytes that element-wise
+ * kernels (norms, rotary embedding, SwiGLU) and attention read and write.
  *
- * Attention of prefill is two products of two operations per head dimension and pair of tokens, and reads the KV that it looks
- * at; attention of decoding reads KV, and where a kernel for many queries serves it beside a prefill, computes the rows of a whole
- * tile for its single query. In tensor parallelism each device has its part of every matrix and of the heads, and twice a layer
- * all of them add up the residual stream of all tokens in a ring.
+ * Attention of prefill computes two products of two operations per head dimension and pair of tokens, and
+ * reads the KV of its context. Attention of decoding reads KV; if a kernel for many queries runs it beside a
+ * prefill, that kernel computes a whole tile of rows for the single query. In tensor parallelism each device
+ * holds its share of every matrix and of the heads, and twice per layer all devices sum the residual stream
+ * of all tokens in a ring.
  *
- * Attention on KV that lies on another instance is left out of the stage and charged to that instance by itself; what it costs
- * the network is the core's.
+ * Attention on the KV of another instance is charged to that instance and not to the stage; the core accounts
+ * for the network.
  */
 export class StepCost {
-  /** Of a layer, whatever the step. */
+  /** Time per layer that does not depend on the step. */
   readonly #layerUs: number;
-  /** Of a layer, for each token: activations and all-reduces. */
+  /** Time per layer and token: activations and all-reduces. */
   readonly #tokenUs: number;
   readonly #weightsUs: number;
   readonly #productUs: number;
@@ -68,7 +70,7 @@ export class StepCost {
     this.#overlapsDevice = engineCpu.overlapsDevice;
   }
 
-  /** At least one microsecond, in whole ones. */
+  /** Returns the time of a stage in whole microseconds, at least 1. */
   stageUs(step: StepShape, stage: Pick<Stage, 'layers' | 'isLast'>): number {
     const headUs = stage.isLast ? overlapped(this.#headProductUs * step.size, this.#headWeightsUs) : 0;
     const deviceUs = this.#stepUs + stage.layers.count * this.#layerOf(step) + headUs;
@@ -76,7 +78,10 @@ export class StepCost {
     return Math.max(1, Math.round(this.#overlapsDevice ? Math.max(deviceUs, cpuUs) : deviceUs + cpuUs));
   }
 
-  /** Of attention that an instance computes for another's stage, in all of its layers. */
+  /**
+   * Returns the time in whole microseconds, at least 1, of attention that an instance computes for another's
+   * stage, summed over its layers.
+   */
   attentionUs({ pairLayers, contextLayers, decodeContextLayers }: RemoteAttention): number {
     const attentionUs = this.#attentionOf({
       attentionPairs: pairLayers,
@@ -100,27 +105,37 @@ export class StepCost {
   }
 }
 
-/** Computing and reading memory at the same time, each of which hides most of the other where that is much shorter. */
+/**
+ * Combines the times of computing and of reading memory when they overlap: the longer one hides most of the
+ * shorter.
+ */
 function overlapped(computeUs: number, memoryUs: number): number {
   return Math.sqrt(computeUs * computeUs + memoryUs * memoryUs);
 }
 
 /**
- * Bytes of activations that one layer's kernels, matrix products apart, read and write for a token, on one device: the residual
- * stream and its sum and norm, before attention and before the feed-forward (8 widths); Q and K in and out of the rotary
- * embedding, K and V into the cache, Q and the result of attention; two inputs and a result of SwiGLU.
+ * Returns the bytes of activations per token that the kernels of one layer, apart from matrix products, read
+ * and write on one device: the residual stream with its sum and norm, before attention and before the
+ * feed-forward (8 widths); Q and K in and out of the rotary embedding; K and V into the cache; Q and the
+ * result of attention; two inputs and one result of SwiGLU.
  */
 function activationBytes(model: ModelShape, devices: number): number {
   const heads = 4 * (model.numHeads + model.numKvHeads) * model.headDim;
   return (8 * model.hiddenSize + (heads + 3 * model.ffnSize) / devices) * model.bytesPerWeight;
 }
 
-/** K and V of a token in one layer, on one device: a head of them is never divided. */
+/**
+ * Returns the bytes of K and V of a token in one layer on one device. A KV head is never divided between
+ * devices.
+ */
 function kvTokenBytes(model: ModelShape, devices: number): number {
   return 2 * Math.max(1, model.numKvHeads / devices) * model.headDim * model.bytesPerKvElement;
 }
 
-/** One all-reduce of the residual stream in a ring, in which every device sends 2 (n - 1) / n of the bytes. */
+/**
+ * Returns the time in microseconds of one all-reduce of the residual stream in a ring, in which every device
+ * sends 2 (n - 1) / n of the bytes: a fixed part, and a part per token.
+ */
 function allReduceUs(model: ModelShape, { tensorParallel }: Hardware): { fixed: number; perToken: number } {
   if (tensorParallel === undefined) return { fixed: 0, perToken: 0 };
   const { devices, link } = tensorParallel;

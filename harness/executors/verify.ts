@@ -4,9 +4,10 @@ import { type GivenText, scoreTexts, type TokenScore } from '../model/teacher-fo
 import { generatedTokens, type TokenOwners, type Transcript } from './measured-requests.ts';
 
 /**
- * How far a logit may lie from the one of the replay, and a token's logit below the largest. Logits have a standard
- * deviation of about 1. Measured on a four-layer model: float32 products in another batch shape move them by at most
- * 1e-5; one lost block in one layer of a 512-token context moves the next token's by 0.02 (median) and 5e-4 at least.
+ * Largest accepted difference between a kept logit and the replay's, and between a token's logit and the
+ * largest. Logits have a standard deviation of about 1. Measured on a four-layer model: computing float32
+ * products in another batch shape changes them by at most 1e-5; losing one block in one layer of a 512-token
+ * context changes the next token's logit by 0.02 (median) and by at least 5e-4.
  */
 export const logitTolerance = 2e-4;
 
@@ -15,16 +16,16 @@ export interface TokenFailure {
   /** Position in the request's output, from 0. */
   readonly tokenIndex: number;
   readonly kept: { readonly token: number; readonly logit: number };
-  /** Of the replay: logit of the kept token, and the token and logit that are largest there. */
+  /** The replay's logit of the kept token, and the token with the largest logit together with that logit. */
   readonly expected: TokenScore;
-  /** Who ran the step that the token came out of. */
+  /** The instances that ran the step in which the token was generated. */
   readonly owners: TokenOwners;
 }
 
 export interface TokenCheck {
   readonly verifiedTokens: number;
   readonly failures: readonly TokenFailure[];
-  /** Largest distance of a kept logit from the replay's. */
+  /** Largest difference between a kept logit and the replay's. */
   readonly maxLogitError: number;
 }
 
@@ -35,8 +36,9 @@ export interface CheckOptions {
 }
 
 /**
- * Replays finished requests by teacher forcing on a fresh model from the same seed: prompt and output go through it
- * at once, and every kept token must be the largest there, with the logit that was kept, up to `logitTolerance`.
+ * Replays finished requests by teacher forcing on a fresh model with the same seed: prompt and output are
+ * computed at once, and every kept token must have the largest logit, equal to the kept logit, up to
+ * `logitTolerance`.
  */
 export function verifyTokens(transcripts: readonly Transcript[], options: CheckOptions): TokenCheck {
   const failures: TokenFailure[] = [];
@@ -73,7 +75,7 @@ function textOf(transcript: Transcript): GivenText {
   };
 }
 
-/** One sentence for the report of a failed cell. */
+/** Describes a failure in one sentence, for the report of a failed cell. */
 export function describeFailure(failure: TokenFailure): string {
   const { requestId, tokenIndex, kept, expected, owners } = failure;
   const stages = owners.map(

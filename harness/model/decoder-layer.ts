@@ -5,18 +5,21 @@ import type { RemoteClock } from './remote-clock.ts';
 import type { TensorOps } from './tensor-ops.ts';
 import type { LayerWeights } from './weights.ts';
 
-/** What one layer needs beside its weights and its input. */
+/** Everything that a layer needs besides its weights and its input. */
 export interface LayerContext {
   readonly ops: TensorOps;
   readonly shape: ModelShape;
   readonly plan: StepPlan;
-  /** Of `RopeTable.factors` for the step's tokens. */
+  /** Result of `RopeTable.factors` for the step's tokens. */
   readonly ropeFactors: DeviceTensor;
-  /** Times attention over KV of other instances, where there is such. */
+  /** Times attention on KV of other instances; undefined if the step has none. */
   readonly remoteClock?: RemoteClock | undefined;
 }
 
-/** `[totalTokens, hiddenSize]` in and out; the input is disposed. K and V of the new tokens go into the slabs. */
+/**
+ * Runs one decoder layer, `[totalTokens, hiddenSize] -> [totalTokens, hiddenSize]`. Disposes the input and
+ * writes K and V of the new tokens into the slabs.
+ */
 export function runLayer(
   context: LayerContext,
   weights: LayerWeights,
@@ -32,14 +35,14 @@ export function runLayer(
   return ops.freeing(ops.add(middle, fed), middle, fed);
 }
 
-/** Root-mean-square norm; `gain` carries `sqrt(n)`. */
+/** Root-mean-square norm over the last dimension. `gain` includes the factor `sqrt(n)`. */
 export function rmsNorm(ops: TensorOps, x: DeviceTensor, gain: DeviceTensor): DeviceTensor {
   const norm = ops.rowNorm(x);
   const unit = ops.freeing(ops.divide(x, norm), norm);
   return ops.freeing(ops.multiply(unit, gain), unit);
 }
 
-/** SwiGLU: `(silu(x gate) * (x up)) down`. */
+/** SwiGLU feed-forward with its norm: `(silu(x gate) * (x up)) down`. */
 function feedForward(ops: TensorOps, weights: LayerWeights, input: DeviceTensor): DeviceTensor {
   const normed = rmsNorm(ops, input, weights.ffnNorm);
   const gate = ops.matMul(normed, weights.gate);
@@ -50,7 +53,7 @@ function feedForward(ops: TensorOps, weights: LayerWeights, input: DeviceTensor)
   return ops.freeing(ops.matMul(gated, weights.down), gated);
 }
 
-/** `[totalTokens, hiddenSize] -> [totalTokens, numHeads * headDim]`. */
+/** Attention of all groups, `[totalTokens, hiddenSize] -> [totalTokens, numHeads * headDim]`. */
 function attention(
   context: LayerContext,
   weights: LayerWeights,
@@ -72,7 +75,10 @@ function attention(
   return ops.freeing(ops.concatRows(outputs), queries, ...outputs);
 }
 
-/** Rotates Q and K by position and parts Q from K and V, pairs of columns each; the input is disposed. */
+/**
+ * Rotates Q and K by their positions and splits Q from K and V. Both results consist of pairs of columns.
+ * Disposes the input.
+ */
 function rotate(context: LayerContext, projected: DeviceTensor): readonly [DeviceTensor, DeviceTensor] {
   const { ops, shape, plan, ropeFactors } = context;
   const queryPairs = (shape.numHeads * shape.headDim) / 2;
@@ -89,7 +95,7 @@ function rotate(context: LayerContext, projected: DeviceTensor): readonly [Devic
   return parts;
 }
 
-/** Writes K and V of the new tokens into the slabs; the input is disposed. */
+/** Writes K and V of the new tokens into the slabs. Disposes the input. */
 function storeKv(context: LayerContext, layer: number, keysAndValues: DeviceTensor): void {
   const { ops, plan } = context;
   const [slab] = plan.slabs;
@@ -117,7 +123,10 @@ function storeSlabRows(
   ops.free(rows, values);
 }
 
-/** The work of the instance that holds the group's KV. */
+/**
+ * Computes the attention of a group as the instance that holds its KV would, timed separately if that is
+ * another instance.
+ */
 function attendWhereKvIs(
   context: LayerContext,
   layer: number,
@@ -129,8 +138,8 @@ function attendWhereKvIs(
 }
 
 /**
- * Attention of one group over its paged context. Query heads that share a KV head share the gathered K and V. Rows of
- * queries in, in any shape; `[rows, numHeads * headDim]` out.
+ * Attention of one group over its paged context. Query heads that share a KV head share the gathered K and V.
+ * Takes rows of queries in any shape and returns `[rows, numHeads * headDim]`.
  */
 function attendGroup(
   context: LayerContext,
@@ -168,10 +177,10 @@ function gatherContext(
   return ops.freeing(ops.reshape(gathered, shape), gathered);
 }
 
-/** `[piece, kvHead, query head of the group, token, dim]`. */
+/** `[pieces, KV heads, query heads per KV head, tokens, headDim]`. */
 type HeadDims = readonly [number, number, number, number, number];
 
-/** Rows of tokens to `HeadDims`; the input stays. */
+/** Converts rows of tokens to `HeadDims`. Keeps the input. */
 function headsFirst(ops: TensorOps, queries: DeviceTensor, dims: HeadDims): DeviceTensor {
   const [numPieces, numKvHeads, groupSize, numTokens, headDim] = dims;
   if (numTokens === 1) return ops.reshape(queries, dims);
@@ -179,7 +188,7 @@ function headsFirst(ops: TensorOps, queries: DeviceTensor, dims: HeadDims): Devi
   return ops.freeing(ops.transpose(byToken, [0, 2, 3, 1, 4]), byToken);
 }
 
-/** `HeadDims` to rows of tokens `[piece * token, heads * dim]`; the input is disposed. */
+/** Converts `HeadDims` to rows of tokens, `[pieces * tokens, heads * headDim]`. Disposes the input. */
 function tokensFirst(ops: TensorOps, attended: DeviceTensor, dims: HeadDims): DeviceTensor {
   const [numPieces, numKvHeads, groupSize, numTokens, headDim] = dims;
   const target = [numPieces * numTokens, numKvHeads * groupSize * headDim];

@@ -17,32 +17,36 @@ import {
 
 export interface ModelOptions {
   readonly shape: ModelShape;
-  /** Where it gets its first weights. */
+  /** Source of the initial weights. */
   readonly weights: WeightLoader;
   readonly blockSizeTokens: number;
   readonly layers: LayerRange;
   readonly numCells: number;
 }
 
-/** What a stage computes of a ragged batch, and from what. */
+/** A ragged batch, the layers of it that a stage computes, and the input. */
 export interface StageInput {
   readonly batch: readonly BatchEntry[];
   readonly layers: LayerRange;
-  /** Ids of the new tokens entry by entry, for the first stage; the hidden state that the stage before gave otherwise. */
+  /**
+   * The first stage takes the ids of the new tokens, entry by entry; later stages take the hidden state of
+   * the stage before.
+   */
   readonly input: { readonly tokens: Int32Array } | { readonly hidden: DeviceTensor };
-  /** Times attention over KV of other instances, where there is such. */
+  /** Times attention on KV of other instances; undefined if the batch has none. */
   readonly remoteClock?: RemoteClock | undefined;
 }
 
-/** Greedy choice per row asked for: the token and its logit. */
+/** The greedily chosen token of each requested row, and its logit. */
 export interface Samples {
   readonly tokens: Int32Array;
   readonly logits: Float32Array;
 }
 
 /**
- * The part of a Llama-family decoder that one instance holds: resident weights, some layers, and its KV slabs. Hidden
- * states between stages are `[tokens, hiddenSize]` in the step plan's order, which depends on the batch alone.
+ * The part of a Llama-family decoder that one instance holds: resident weights, some layers, and its KV slab.
+ * Hidden states between stages are `[tokens, hiddenSize]` in the order of the step plan, which depends on the
+ * batch only.
  */
 export class ModelInstance {
   readonly shape: ModelShape;
@@ -73,19 +77,22 @@ export class ModelInstance {
     this.kv.dispose();
   }
 
-  /** Summed over the tensors held. */
+  /** Bytes of all weight tensors held. */
   get weightBytes(): number {
     let bytes = weightBytes(this.#resident);
     for (const layer of this.#layers.values()) bytes += weightBytes(layer);
     return bytes;
   }
 
-  /** Weights of a layer that it holds; they stay its own. */
+  /** Returns the weights of a layer that the instance holds. The instance keeps ownership of the tensors. */
   layerWeights(layer: number): LayerWeights {
     return must(this.#layers.get(layer), `weights of layer ${layer}`);
   }
 
-  /** Drops what lies outside the range and takes what `load` gives for each layer that is missing inside. */
+  /**
+   * Drops the layers outside the range and loads the missing ones inside it with `load`, whose tensors it
+   * takes over.
+   */
   holdLayers(range: LayerRange, load: (layer: number) => LayerWeights): void {
     const end = range.first + range.count;
     for (const layer of this.#layers.keys()) {
@@ -96,7 +103,7 @@ export class ModelInstance {
     }
   }
 
-  /** Takes KV cells for all tokens of a batch in these layers, each where the entry's KV lies. */
+  /** Takes KV cells for all tokens of a batch in these layers, on the instance where each entry's KV is. */
   reserveKv(batch: readonly BatchEntry[], layers: LayerRange): void {
     for (const range of rangesOfOneSlab(batch, layers)) {
       for (const entry of batch) {
@@ -107,8 +114,8 @@ export class ModelInstance {
   }
 
   /**
-   * Runs the layers of a stage over a ragged batch of chunked prefill and decode, whose KV cells are reserved. Takes
-   * over a given hidden state; the result is the caller's to dispose.
+   * Runs the layers of a stage over a ragged batch of chunked prefill and decode, whose KV cells have been
+   * reserved. Disposes a given hidden state; the caller must dispose the result.
    */
   runLayers({ batch, layers, input, remoteClock }: StageInput): DeviceTensor {
     let hidden = 'hidden' in input ? input.hidden : this.#embed(batch, input.tokens);
@@ -117,7 +124,10 @@ export class ModelInstance {
     return hidden;
   }
 
-  /** Greedy tokens after the given rows of a hidden state, which stays. Waits for the device. */
+  /**
+   * Chooses the next token greedily after each of the given rows of a hidden state. Keeps the hidden state
+   * and waits for the device.
+   */
   sample(hidden: DeviceTensor, rows: Int32Array): Samples {
     const ops = this.#ops;
     const logits = this.logits(hidden, rows);
@@ -128,7 +138,10 @@ export class ModelInstance {
     return samples;
   }
 
-  /** `[rows, vocabSize]`, the caller's to dispose. */
+  /**
+   * Computes logits, `[rows, vocabSize]`, for the given rows of a hidden state. The caller must dispose the
+   * result.
+   */
   logits(hidden: DeviceTensor, rows: Int32Array): DeviceTensor {
     const ops = this.#ops;
     const indices = ops.tensor(rows, [rows.length]);
@@ -137,7 +150,7 @@ export class ModelInstance {
     return ops.freeing(ops.matMul(normed, this.#resident.head), normed);
   }
 
-  /** The input is disposed. */
+  /** Runs layers over which no entry's KV changes its slab. Disposes the input. */
   #runRange(
     batch: readonly BatchEntry[],
     layers: LayerRange,

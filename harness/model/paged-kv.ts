@@ -9,21 +9,21 @@ export interface KvCellShape {
   readonly headDim: number;
 }
 
-/** The slab under the three shapes that it is read and written by; all name the same memory. */
+/** The KV slab in the three shapes in which it is read and written. All three share the same memory. */
 interface Slab {
-  /** `[2 * numKvHeads * cells, blockSizeTokens * headDim]`: what is moved. */
+  /** `[2 * numKvHeads * cells, blockSizeTokens * headDim]`: the shape for copying. */
   readonly flatBlocks: DeviceTensor;
-  /** `[2 * numKvHeads * cells, blockSizeTokens, headDim]`: what attention gathers. */
+  /** `[2 * numKvHeads * cells, blockSizeTokens, headDim]`: the shape that attention gathers from. */
   readonly headBlocks: DeviceTensor;
-  /** `[2 * numKvHeads * cells * blockSizeTokens, headDim]`: what one token writes. */
+  /** `[2 * numKvHeads * cells * blockSizeTokens, headDim]`: the shape for writing single tokens. */
   readonly rows: DeviceTensor;
 }
 
 /**
- * KV memory of one instance: a slab cut into cells that a free list hands out. A cell is K and V of one layer for one
- * block of tokens, `2 * numKvHeads` head blocks. The slab is ordered by head first: blocks that were taken together,
- * such as those of a prompt, then lie in one run for each head, which is read half as fast again as single blocks.
- * Block tables say which cells hold a request's layer.
+ * KV memory of one instance: a slab divided into cells, and a list of the free ones. A cell holds K and V of
+ * one layer for one block of tokens, in `2 * numKvHeads` head blocks. The slab is ordered by head first:
+ * blocks that were taken together, such as those of a prompt, are then contiguous for each head, which is
+ * read 1.5 times as fast as single blocks. Block tables record which cells hold each layer of a request.
  */
 export class PagedKv {
   readonly shape: KvCellShape;
@@ -31,7 +31,7 @@ export class PagedKv {
   #slab: Slab;
   #numCells: number;
   #freeCells: number[];
-  /** By request, then by layer: cell of every block in order. */
+  /** Cells of all blocks in order, by request id, then by layer. */
   readonly #tables = new Map<number, Map<number, number[]>>();
 
   constructor(ops: TensorOps, shape: KvCellShape, numCells: number) {
@@ -49,24 +49,30 @@ export class PagedKv {
     this.#numCells = 0;
   }
 
-  /** From the tensor itself. */
+  /** Number of cells, read from the shape of the tensor. */
   get totalCells(): number {
     return (this.#slab.headBlocks.shape[0] ?? 0) / this.#blocksPerCell;
   }
 
-  /** Counted over the block tables. */
+  /** Number of cells in all block tables. */
   get usedCells(): number {
     let cells = 0;
     for (const byLayer of this.#tables.values()) for (const table of byLayer.values()) cells += table.length;
     return cells;
   }
 
-  /** K of head `h` of cell `c` at `h * totalCells + c`, V at `(numKvHeads + h) * totalCells + c`. */
+  /**
+   * Head blocks: K of head `h` of cell `c` is at `h * totalCells + c`, its V at `(numKvHeads + h) *
+   * totalCells + c`.
+   */
   get headBlocks(): DeviceTensor {
     return this.#slab.headBlocks;
   }
 
-  /** Takes cells until the layers of the request have room for `numTokens`. */
+  /**
+   * Takes free cells until the given layers of the request have room for `numTokens`. Throws `InvariantError`
+   * if there are too few.
+   */
   reserve(requestId: number, layers: LayerRange, numTokens: number): void {
     const numBlocks = Math.ceil(numTokens / this.shape.blockSizeTokens);
     let byLayer = this.#tables.get(requestId);
@@ -78,7 +84,7 @@ export class PagedKv {
     }
   }
 
-  /** Gives back the cells of these layers; none held is fine. */
+  /** Frees the cells of these layers. Layers without cells are ignored. */
   release(requestId: number, layers: LayerRange): void {
     const byLayer = this.#tables.get(requestId);
     if (byLayer === undefined) return;
@@ -96,13 +102,16 @@ export class PagedKv {
     }
   }
 
-  /** The block table itself: cell of block `i` at `[i]`. */
+  /**
+   * Returns the block table of one layer: entry `i` is the cell of block `i`. Throws `InvariantError` if
+   * there is none.
+   */
   table(requestId: number, layer: number): readonly number[] {
     const table = this.#tables.get(requestId)?.get(layer);
     return must(table, `block table of request ${requestId}, layer ${layer}`);
   }
 
-  /** Writes K and V of new tokens, `[rows, headDim]`, at rows `headBlock * blockSizeTokens + slot`. */
+  /** Writes K and V of new tokens, `[rows, headDim]`, to the rows `headBlock * blockSizeTokens + slot`. */
   writeRows(rows: DeviceTensor, keysAndValues: DeviceTensor): void {
     this.#ops.writeRows(this.#slab.rows, rows, keysAndValues);
   }
@@ -116,7 +125,7 @@ export class PagedKv {
     return pages;
   }
 
-  /** Overwrites cells with what `readCells` gave, here or on another instance. */
+  /** Overwrites cells with the result of `readCells`, from this or another instance. */
   writeCells(cells: readonly number[], pages: Float32Array): void {
     const indices = this.#blocksOf(cells);
     const numBlocks = cells.length * this.#blocksPerCell;
@@ -125,7 +134,7 @@ export class PagedKv {
     this.#ops.free(indices, values);
   }
 
-  /** Copies cells of another instance of the same cell shape without touching host memory. */
+  /** Copies cells from another instance with the same cell shape, without going through host memory. */
   copyCells(source: PagedKv, from: readonly number[], to: readonly number[]): void {
     const fromIndices = source.#blocksOf(from);
     const toIndices = this.#blocksOf(to);
@@ -135,8 +144,9 @@ export class PagedKv {
   }
 
   /**
-   * Grows or shrinks the slab, with one copy. Cells in use keep what they hold; those beyond a smaller slab move to
-   * free cells below its end, and their block tables follow.
+   * Grows or shrinks the slab with one copy. Cells in use keep their content: those beyond the end of a
+   * smaller slab move to free cells, and their block tables are updated. Throws `InvariantError` if the cells
+   * in use do not fit.
    */
   resize(numCells: number): void {
     if (numCells === this.#numCells) return;
@@ -157,7 +167,10 @@ export class PagedKv {
     this.#numCells = numCells;
   }
 
-  /** Renumbers cells that lie beyond the new end; returns for every new cell the old one whose content it takes. */
+  /**
+   * Moves cells that lie beyond the new end to free ones. Returns, for each new cell, the old cell whose
+   * content it takes.
+   */
   #relocate(numCells: number): Int32Array {
     const origins = Int32Array.from({ length: numCells }, (_, cell) => Math.min(cell, this.#numCells - 1));
     const free = this.#freeCells.filter((cell) => cell < numCells);
@@ -196,7 +209,7 @@ export class PagedKv {
     };
   }
 
-  /** Head blocks of some cells, cell after cell. */
+  /** Returns the indices of the head blocks of some cells, cell after cell. */
   #blocksOf(cells: readonly number[]): DeviceTensor {
     const blocksPerCell = this.#blocksPerCell;
     const blocks = new Int32Array(cells.length * blocksPerCell);
@@ -211,7 +224,7 @@ export class PagedKv {
     this.#ops.free(slab.flatBlocks, slab.headBlocks, slab.rows);
   }
 
-  /** Elements of K and V in one cell. */
+  /** Number of elements of K and V in one cell. */
   get cellElements(): number {
     return this.#blocksPerCell * this.shape.blockSizeTokens * this.shape.headDim;
   }
@@ -221,7 +234,7 @@ export class PagedKv {
   }
 }
 
-/** A stack of free cells whose top is 0: low cells are used first. */
+/** Returns the free cells as a stack with cell 0 on top, so that low cells are used first. */
 function descending(numCells: number): number[] {
   return Array.from({ length: numCells }, (_, index) => numCells - 1 - index);
 }

@@ -4,21 +4,21 @@ import type { PagedKv } from './paged-kv.ts';
 import type { TensorOps } from './tensor-ops.ts';
 
 /**
- * Times attention over KV of other instances apart from the stage that asks for it. The device works through what it is given
- * in its own time, so that the clock waits for it before and after.
+ * Measures attention on KV of other instances separately from the stage that needs it. The device works
+ * asynchronously, so the clock waits for it before and after.
  */
 export class RemoteClock {
   readonly #ops: TensorOps;
   readonly #local: PagedKv;
   readonly #us = new Map<PagedKv, number>();
 
-  /** `local`: the KV of the instance that runs the stage. */
+  /** `local` is the KV of the instance that runs the stage. */
   constructor(ops: TensorOps, local: PagedKv) {
     this.#ops = ops;
     this.#local = local;
   }
 
-  /** What attention over this KV has taken. */
+  /** Returns the time that attention on this KV has taken, in microseconds. */
   usOf(kv: PagedKv): number {
     return this.#us.get(kv) ?? 0;
   }
@@ -29,7 +29,10 @@ export class RemoteClock {
     return sum;
   }
 
-  /** Attends to the KV, from queries that may still be on their way; timed if the KV is another instance's. */
+  /**
+   * Runs `attend` on the given KV and returns its result. If the KV is another instance's, waits for the
+   * queries first and times the attention.
+   */
   time(kv: PagedKv, queries: DeviceTensor, attend: () => DeviceTensor): DeviceTensor {
     if (kv === this.#local) return attend();
     this.#ops.waitFor(queries);

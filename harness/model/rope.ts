@@ -3,13 +3,13 @@ import type { ModelShape } from '../domain/model-shape.ts';
 import type { TensorOps } from './tensor-ops.ts';
 
 /**
- * Rotary position embedding (Su et al., RoFormer) on neighbouring pairs of columns, as in the original Llama. A pair is
- * one complex number, so that rotating all heads of all tokens is a single complex product.
+ * Rotary position embedding (Su et al., RoFormer) on neighbouring pairs of columns, as in the original Llama.
+ * Each pair is one complex number, so that rotating all heads of all tokens is a single complex product.
  */
 export class RopeTable {
   readonly #ops: TensorOps;
   readonly #shape: ModelShape;
-  /** `[positions, headDim]`, cosine and sine of every pair next to each other. */
+  /** `[positions, headDim]`: cosine and sine of each pair side by side. */
   #table: DeviceTensor;
   #numPositions = 1024;
 
@@ -24,8 +24,9 @@ export class RopeTable {
   }
 
   /**
-   * Factors for the heads of Q, K and V of tokens at these positions, complex
-   * `[tokens, (numHeads + 2 * numKvHeads) * headDim / 2]`. V is not rotated: it gets those of position 0, which are 1.
+   * Returns the factors for the heads of Q, K and V of tokens at these positions, complex `[tokens, (numHeads
+   * + 2 * numKvHeads) * headDim / 2]`. V must not be rotated, so it gets the factors of position 0, which are
+   * 1.
    */
   factors(positions: Int32Array): DeviceTensor {
     const ops = this.#ops;

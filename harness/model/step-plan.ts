@@ -4,19 +4,25 @@ import type { LayerRange } from '../domain/model-shape.ts';
 import type { PagedKv } from './paged-kv.ts';
 import type { TensorOps } from './tensor-ops.ts';
 
-/** One request's share of a ragged batch: `numTokens` new tokens after `pastTokens` whose KV exists. */
+/** One request's part of a ragged batch: `numTokens` new tokens after `pastTokens` whose KV exists. */
 export interface BatchEntry {
   readonly requestId: number;
   readonly numTokens: number;
   readonly pastTokens: number;
-  /** The slabs that hold its KV, where that is not the one of the instance that computes (remote attention). */
+  /**
+   * The slabs that hold the entry's KV if it is on other instances (remote attention); undefined if it is all
+   * on the instance that computes.
+   */
   readonly placedKv?: PlacedKv | undefined;
 }
 
-/** Which slab holds KV of which layers; entries that are placed alike share the array. */
+/** The slab that holds each range of layers. Entries with the same placement share the array. */
 export type PlacedKv = readonly { readonly kv: PagedKv; readonly layers: LayerRange }[];
 
-/** A run of rows whose KV lies in one slab: all of them, unless some entries attend remotely. */
+/**
+ * A run of rows whose KV is in one slab. All rows of a batch form one run unless some entries attend
+ * remotely.
+ */
 export interface SlabRows {
   readonly kv: PagedKv;
   readonly firstRow: number;
@@ -24,43 +30,51 @@ export interface SlabRows {
   readonly entries: readonly BatchEntry[];
 }
 
-/** Pieces of entries that attend in one product: equally many new tokens each, contexts padded to `numBlocks`. */
+/**
+ * Pieces of entries whose attention is one product: all have the same number of new tokens, and their
+ * contexts are padded to `numBlocks`.
+ */
 export interface AttentionGroup {
   readonly kv: PagedKv;
-  /** Row of its first token in the step's `[totalTokens, ...]` tensors. */
+  /** Row of the group's first token in the step's `[totalTokens, ...]` tensors. */
   readonly firstRow: number;
   readonly pieces: readonly BatchEntry[];
-  /** New tokens of each piece. */
+  /** Number of new tokens of each piece. */
   readonly numTokens: number;
   readonly numBlocks: number;
-  /** 0 where a token may look and a large negative number elsewhere, `[pieces, 1, 1, numTokens, context]`. */
+  /**
+   * 0 where a token may attend and a large negative number elsewhere, `[pieces, 1, 1, numTokens,
+   * contextTokens]`.
+   */
   readonly mask: DeviceTensor;
 }
 
 /**
- * A group of its own costs a layer about ten ops of 5 us; padding costs a read at about 12 GB/s. So this much padding,
- * in bytes of K and V of one layer, buys a group.
+ * Amount of padding, in bytes of K and V of one layer, that costs as much as another group: a group costs a
+ * layer about ten ops of 5 us, and padding is read at about 12 GB/s.
  */
 const paddingBytesPerGroup = 512 * 1024;
 
 /**
- * Gathered K, or V, of a group is used at once, and should still be in the last-level cache then. Measured with 32 MiB
- * of it: 32 sequences of 1024 tokens take 42 ms a step in groups of 8 MiB, 61 ms in one.
+ * Upper bound on the gathered K, or V, of a group, so that it is still in the last-level cache when it is
+ * used. Measured with a cache of 32 MiB: a step of 32 sequences of 1024 tokens takes 42 ms in groups of 8
+ * MiB, and 61 ms in one group.
  */
 const maxGatheredBytes = 8 * 1024 * 1024;
 
 /**
- * Longer prefill chunks attend piece by piece: K and V of all are stored first, and the earlier pieces then need not
- * look at the later ones. 256 rows still fill the matrix units.
+ * Longer prefill chunks are divided into pieces of this many tokens. K and V of all are stored first, and
+ * earlier pieces do not read the context of later ones. 256 rows still fill the matrix units.
  */
 const maxPieceTokens = 256;
 
-/** Far below any score, and finite, so that nothing turns into NaN. */
+/** Far below any score, but finite, so that no NaN arises. */
 const maskedScore = -1e30;
 
 /**
- * The order and the grouping of a ragged batch for layers in which no entry's KV changes its slab (`rangesOfOneSlab`).
- * Tokens are laid out entry by entry in `entries`, so that every group is a run of rows in one slab.
+ * The order and the grouping of a ragged batch for layers over which no entry's KV changes its slab (see
+ * `rangesOfOneSlab`). Tokens are laid out in the order of `entries`, so that every group is a run of rows in
+ * one slab.
  */
 export class StepPlan {
   /** The batch in layout order. */
@@ -70,7 +84,7 @@ export class StepPlan {
   readonly totalTokens: number;
   readonly #ops: TensorOps;
 
-  /** `kv` is the slab of entries without a placement of their own, `layer` any of the layers that the plan is for. */
+  /** `kv` is the slab of entries without a placement; `layer` is any of the layers that the plan is for. */
   constructor(ops: TensorOps, batch: readonly BatchEntry[], { kv, layer }: { kv: PagedKv; layer: number }) {
     const { blockSizeTokens, numKvHeads, headDim } = kv.shape;
     this.#ops = ops;
@@ -98,7 +112,7 @@ export class StepPlan {
     for (const group of this.groups) this.#ops.free(group.mask);
   }
 
-  /** Position of every token in its sequence, in layout order. */
+  /** Returns the position of every token in its sequence, in layout order. */
   positions(): Int32Array {
     const positions = new Int32Array(this.totalTokens);
     let row = 0;
@@ -108,7 +122,10 @@ export class StepPlan {
     return positions;
   }
 
-  /** Where in its slab K, then V, of each new token of one layer are written, `[numTokens * 2 * numKvHeads]`. */
+  /**
+   * Returns the rows of the slab to which K, then V, of each new token of one layer are written, `[numTokens
+   * * 2 * numKvHeads]`.
+   */
   writeRows({ kv, numTokens: numRows, entries }: SlabRows, layer: number): DeviceTensor {
     const { numKvHeads, blockSizeTokens } = kv.shape;
     const headStride = kv.totalCells * blockSizeTokens;
@@ -125,7 +142,10 @@ export class StepPlan {
     return this.#ops.tensor(rows, [rows.length]);
   }
 
-  /** Head blocks of K and of V in the contexts of a group, `[pieces, numKvHeads, numBlocks]`; padding repeats the last. */
+  /**
+   * Returns the head blocks of K and of V in the contexts of a group, `[pieces, numKvHeads, numBlocks]` each.
+   * Padding repeats the last block.
+   */
   contextBlocks(layer: number, group: AttentionGroup): { keys: DeviceTensor; values: DeviceTensor } {
     const { kv, pieces, numBlocks } = group;
     const { numKvHeads, blockSizeTokens } = kv.shape;
@@ -149,14 +169,20 @@ export class StepPlan {
   }
 }
 
-/** The slab that holds KV of one layer of an entry; `local` is the one of the instance that computes. */
+/**
+ * Returns the slab that holds the KV of one layer of an entry; `local` is the slab of the instance that
+ * computes.
+ */
 export function slabOf({ requestId, placedKv }: BatchEntry, layer: number, local: PagedKv): PagedKv {
   if (placedKv === undefined) return local;
   const part = placedKv.find(({ layers }) => layer >= layers.first && layer < layers.first + layers.count);
   return must(part, `the place of KV of request ${requestId}, layer ${layer},`).kv;
 }
 
-/** Cuts layers into ranges in which no entry's KV changes its slab: one, unless some entries attend remotely. */
+/**
+ * Divides layers into ranges over which no entry's KV changes its slab: a single range unless some entries
+ * attend remotely.
+ */
 export function rangesOfOneSlab(batch: readonly BatchEntry[], { first, count }: LayerRange): LayerRange[] {
   const end = first + count;
   const cuts = new Set([first]);
@@ -171,8 +197,8 @@ export function rangesOfOneSlab(batch: readonly BatchEntry[], { first, count }: 
 }
 
 /**
- * Row of the first new token of every entry of a batch, in the layout of every step over it. It depends on the batch
- * alone, so that a hidden state passes from stage to stage as it is.
+ * Returns the row of the first new token of each entry, in the order of `batch`. The layout depends on the
+ * batch only, so a hidden state can pass from stage to stage unchanged.
  */
 export function firstRows(batch: readonly BatchEntry[]): Int32Array {
   const rows = new Int32Array(batch.length);
@@ -185,8 +211,9 @@ export function firstRows(batch: readonly BatchEntry[]): Int32Array {
 }
 
 /**
- * Prefill chunks first, entries placed alike together, long contexts first, ties in the order given: the same on every
- * stage of a pipeline.
+ * Returns the indices of the entries in layout order: most new tokens first (prefill chunks), then grouped by
+ * placement, then longest context first; ties keep the given order. It is the same on every stage of a
+ * pipeline.
  */
 function layoutOrder(batch: readonly BatchEntry[]): number[] {
   const contextOf = (index: number): number => {
@@ -203,7 +230,7 @@ function layoutOrder(batch: readonly BatchEntry[]): number[] {
     );
 }
 
-/** Cuts the layout where the slab changes. */
+/** Divides the layout into runs of rows in the same slab. */
 function slabRows(entries: readonly BatchEntry[], slabOfEntry: (entry: BatchEntry) => PagedKv): SlabRows[] {
   const slabs: (SlabRows & { numTokens: number; entries: BatchEntry[] })[] = [];
   let row = 0;
@@ -228,9 +255,9 @@ function piecesOf(entry: BatchEntry): BatchEntry[] {
 }
 
 /**
- * Cuts the pieces where the number of new tokens changes, where padding all contexts to the longest would cost more than
- * another group, or where the gathered context would outgrow the cache. Padding is counted for every new token, since
- * each attends to it.
+ * Divides the pieces into groups. A new group starts if the number of new tokens changes, if padding all
+ * contexts to the longest would cost more than another group, or if the gathered context would exceed the
+ * cache. Padding counts once per new token, since each attends to it.
  */
 function groupPieces(
   pieces: readonly BatchEntry[],

@@ -17,19 +17,22 @@ export interface TokenScore {
   readonly largestLogit: number;
 }
 
-/** New tokens of one forward pass at most: enough for full-size products, little enough for a bounded score matrix. */
+/**
+ * Largest number of new tokens in one forward pass: enough for efficient products, and few enough to bound
+ * the score matrix.
+ */
 const maxTokensPerPass = 1024;
 const blockSizeTokens = 16;
 
-/** A stretch of one text inside one pass. */
+/** Consecutive tokens of one text within one pass. */
 interface Piece {
   readonly text: GivenText;
   readonly scores: TokenScore[];
-  /** The request is the text's number. */
+  /** Entry of the batch; its request id is the index of the text. */
   readonly entry: BatchEntry;
 }
 
-/** Scores of every text in order, from a model of its own that is gone afterwards. */
+/** Scores every text, in order, with a model that is created here and disposed afterwards. */
 export function scoreTexts(
   texts: readonly GivenText[],
   options: { backend: TensorflowBackend; shape: ModelShape; seed: number },
@@ -41,7 +44,7 @@ export function scoreTexts(
   const { shape, seed } = options;
   const layers = { first: 0, count: shape.numLayers };
   const numCells = Math.max(...passes.map(blocksOf)) * layers.count;
-  // Generated, never read from where the run's instances got theirs: a fault there must show.
+  // The weights are generated and not read from the run's weight store, so that a fault in the store shows.
   const weights = seededWeights(ops, shape, seed);
   const model = new ModelInstance(ops, { shape, weights, blockSizeTokens, layers, numCells });
   for (const pass of passes) runPass(ops, model, pass);
@@ -50,7 +53,10 @@ export function scoreTexts(
   return scores;
 }
 
-/** Packs the texts one after the other into passes of `maxTokensPerPass`; the last token of a text is never an input. */
+/**
+ * Packs the texts one after the other into passes of `maxTokensPerPass` tokens. The last token of a text is
+ * never an input.
+ */
 function planPasses(texts: readonly GivenText[], scores: TokenScore[][]): Piece[][] {
   const passes: Piece[][] = [];
   let room = 0;
@@ -96,7 +102,7 @@ function runPass(ops: TensorOps, model: ModelInstance, pass: readonly Piece[]): 
   }
 }
 
-/** Scores the tokens that follow the inputs of a pass, where they are asked for. */
+/** Scores the tokens that follow the inputs of a pass, as far as they are to be scored. */
 function scorePass(
   ops: TensorOps,
   run: { model: ModelInstance; hidden: DeviceTensor },

@@ -2,8 +2,9 @@ import { attr, type DeviceTensor, type OpAttr, type TensorValues } from '../back
 import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
 
 /**
- * TensorFlow infers an op's types from its inputs and knows its defaults; only the rest is named, and made once: an op
- * that lasts microseconds must not spend them on describing itself.
+ * TensorFlow infers an op's types from its inputs and knows its defaults; only the other attributes are
+ * given. They are created once, because creating them per call would take a notable part of an op's few
+ * microseconds.
  */
 const attrs = {
   none: [],
@@ -18,8 +19,9 @@ const attrs = {
 } as const satisfies Record<string, readonly OpAttr[]>;
 
 /**
- * The TensorFlow ops that the decoder is made of, by what they do. Nothing is collected by itself: every result is
- * disposed by who asked for it, most often with `freeing`. Shapes are row-major, the last dimension innermost.
+ * The TensorFlow ops of the decoder, named by what they do. Tensors are not garbage-collected: whoever
+ * requests a result must dispose it, usually with `freeing`. Shapes are row-major, the last dimension
+ * innermost.
  */
 export class TensorOps {
   readonly backend: TensorflowBackend;
@@ -36,7 +38,7 @@ export class TensorOps {
     this.free(this.#axis0, this.#axis1);
   }
 
-  /** On a CPU the tensor may share the array's memory: the array must not change afterwards. */
+  /** Creates a tensor. On a CPU it may share the array's memory, so the array must not change afterwards. */
   tensor(values: TensorValues, shape: readonly number[]): DeviceTensor {
     return this.backend.createTensor(values, shape);
   }
@@ -45,7 +47,7 @@ export class TensorOps {
     return this.backend.read(tensor);
   }
 
-  /** Waits until the device has computed the tensor, of which it reads the first row. */
+  /** Waits until the device has computed the tensor, by reading its first row. */
   waitFor(tensor: DeviceTensor): void {
     const first = this.sliceRows(tensor, 0, 1);
     this.read(first);
@@ -56,32 +58,32 @@ export class TensorOps {
     this.backend.dispose(...tensors);
   }
 
-  /** The result, after giving back the tensors that it was made of. */
+  /** Returns the result after disposing the tensors that it was computed from. */
   freeing(result: DeviceTensor, ...used: readonly DeviceTensor[]): DeviceTensor {
     this.backend.dispose(...used);
     return result;
   }
 
-  /** `[m, k] x [k, n]`. */
+  /** `[m, k] x [k, n] -> [m, n]`. */
   matMul(x: DeviceTensor, y: DeviceTensor): DeviceTensor {
     return this.#run('MatMul', attrs.none, x, y);
   }
 
-  /** `[..., m, k] x [..., k, n]`. */
+  /** `[..., m, k] x [..., k, n] -> [..., m, n]`. */
   batchMatMul(x: DeviceTensor, y: DeviceTensor): DeviceTensor {
     if (this.#isVectorProduct(x)) return this.#run('BatchMatMulV3', attrs.product, x, y);
     return this.#run('BatchMatMulV2', attrs.none, x, y);
   }
 
-  /** `[..., m, k] x [..., n, k]` transposed. */
+  /** `[..., m, k] x [..., n, k] -> [..., m, n]`, with the second factor transposed. */
   batchMatMulTransposed(x: DeviceTensor, y: DeviceTensor): DeviceTensor {
     if (this.#isVectorProduct(x)) return this.#run('BatchMatMulV3', attrs.productTransposed, x, y);
     return this.#run('BatchMatMulV2', attrs.transposeSecond, x, y);
   }
 
   /**
-   * On a CPU TensorFlow hands V2 to oneDNN, which takes up to five times as long over a vector times a matrix as
-   * Eigen does; V3 stays with Eigen. With more rows it is the other way round.
+   * On a CPU, TensorFlow passes V2 to oneDNN, which takes up to five times as long as Eigen for a vector
+   * times a matrix; V3 uses Eigen. For more rows oneDNN is faster.
    */
   #isVectorProduct(x: DeviceTensor): boolean {
     return x.shape.at(-2) === 1 && this.backend.device.kind === 'cpu';
@@ -91,7 +93,7 @@ export class TensorOps {
     return this.#run('AddV2', attrs.none, x, y);
   }
 
-  /** Of real or complex numbers. */
+  /** Element-wise product of real or complex numbers. */
   multiply(x: DeviceTensor, y: DeviceTensor): DeviceTensor {
     return this.#run('Mul', attrs.none, x, y);
   }
@@ -104,7 +106,7 @@ export class TensorOps {
     return this.#run('Sigmoid', attrs.none, x);
   }
 
-  /** Over the last dimension. */
+  /** Softmax over the last dimension. */
   softmax(x: DeviceTensor): DeviceTensor {
     return this.#run('Softmax', attrs.none, x);
   }
@@ -124,30 +126,33 @@ export class TensorOps {
     return this.#run('ArgMax', attrs.toInt32, x, this.#axis1);
   }
 
-  /** Rows (slices along the first dimension) by number; the result has the shape of `indices` in their place. */
+  /**
+   * Gathers rows (slices along the first dimension) by index. In the result's shape, that of `indices`
+   * replaces the first dimension.
+   */
   gather(params: DeviceTensor, indices: DeviceTensor): DeviceTensor {
     return this.#run('GatherV2', attrs.none, params, indices, this.#axis0);
   }
 
-  /** Single elements of a matrix by `[row, column]`. */
+  /** Gathers single elements of a matrix by `[row, column]`. */
   gatherElements(params: DeviceTensor, indices: DeviceTensor): DeviceTensor {
     return this.#run('GatherNd', attrs.none, params, indices);
   }
 
   /**
-   * Overwrites rows of `target` where they lie. TensorFlow returns the result as another name of the same memory, which
-   * is given back here; `target` and its reshapes see the new values and no other row is touched.
+   * Overwrites rows of `target` in place. TensorFlow returns the result as another tensor on the same memory,
+   * which is disposed here; `target` and its reshapes see the new values, and no other row changes.
    */
   writeRows(target: DeviceTensor, rows: DeviceTensor, values: DeviceTensor): void {
     this.free(this.#run('InplaceUpdate', attrs.none, target, rows, values));
   }
 
-  /** Another shape of the same memory. */
+  /** Returns a tensor of another shape on the same memory. */
   reshape(x: DeviceTensor, shape: readonly number[]): DeviceTensor {
     return this.#withShape('Reshape', attrs.none, x, shape);
   }
 
-  /** Rows `[first, first + count)`; memory is shared with `x` where its alignment allows. */
+  /** Returns the rows `[first, first + count)`. They share memory with `x` where the alignment allows. */
   sliceRows(x: DeviceTensor, first: number, count: number): DeviceTensor {
     const rank = x.shape.length;
     const begin = this.tensor(
@@ -161,7 +166,7 @@ export class TensorOps {
     return this.freeing(this.#run('Slice', attrs.none, x, begin, size), begin, size);
   }
 
-  /** Splits dimension 1 in two. */
+  /** Splits dimension 1 into two parts of the given sizes. */
   splitColumns(x: DeviceTensor, sizes: readonly [number, number]): readonly [DeviceTensor, DeviceTensor] {
     const lengths = this.tensor(Int32Array.from(sizes), [2]);
     const parts = this.backend.executeMultipleOutputs(
@@ -186,7 +191,9 @@ export class TensorOps {
     return this.#withShape('Transpose', attrs.none, x, order);
   }
 
-  /** Pairs in the last dimension as complex numbers, `[..., n, 2] -> [..., n]`, without copying. */
+  /**
+   * Reinterprets pairs in the last dimension as complex numbers, `[..., n, 2] -> [..., n]`, without copying.
+   */
   asComplex(x: DeviceTensor): DeviceTensor {
     return this.#run('Bitcast', attrs.toComplex, x);
   }
@@ -196,7 +203,7 @@ export class TensorOps {
     return this.#run('Bitcast', attrs.toFloat, x);
   }
 
-  /** The same values in memory of their own. */
+  /** Copies the values into new memory. */
   copy(x: DeviceTensor): DeviceTensor {
     return this.#run('DeepCopy', attrs.none, x);
   }
@@ -207,7 +214,10 @@ export class TensorOps {
     return this.freeing(this.#run('Fill', attrs.none, dims, scalar), dims, scalar);
   }
 
-  /** Normal numbers that depend on the two words of the seed and the shape only (Philox inside TensorFlow). */
+  /**
+   * Returns normally distributed numbers with mean 0 and standard deviation `deviation`. They depend only on
+   * the two words of the seed and the shape (Philox inside TensorFlow).
+   */
   randomNormal(shape: readonly number[], seed: readonly [number, number], deviation: number): DeviceTensor {
     const dims = this.tensor(Int32Array.from(shape), [shape.length]);
     const words = this.tensor(Int32Array.from(seed), [2]);
@@ -235,7 +245,7 @@ function concatAttrs(numParts: number): readonly OpAttr[] {
   return [attr.int('N', numParts), attr.type('T', 'float32')];
 }
 
-/** Bytes of a float32 tensor, from its own shape. */
+/** Returns the bytes of a float32 tensor, computed from its shape. */
 export function tensorBytes(tensor: DeviceTensor): number {
   return 4 * tensor.shape.reduce((product, size) => product * size, 1);
 }

@@ -8,16 +8,19 @@ import type { WeightLoader } from './weights.ts';
 const promptTokens = 256;
 const numSequences = 8;
 
-/** Some 250 steps: the first cell of a process was then no slower than the others. */
+/**
+ * Duration of the first warm-up of a process, about 250 steps: enough for the first cell to be no slower than
+ * later ones.
+ */
 const firstWarmUpUs = 1_000_000;
 
 /** Whether this process has run steps for long enough that its code is compiled. */
 let isProcessWarm = false;
 
 /**
- * Runs a layer on prompts and decode steps and throws it away. The library sets up its kernels and its memory pool on first
- * use, and the code that drives it is compiled while it runs: without this the first requests of a run, and the whole first
- * cell of a process, would pay for it (steps were up to a third slower).
+ * Runs one layer on prompts and decode steps and discards the results. TensorFlow sets up its kernels and
+ * memory pool on first use, and JavaScript is compiled while it runs; without a warm-up the first requests of
+ * a run and the first cell of a process were up to a third slower.
  */
 export function warmUp(
   ops: TensorOps,

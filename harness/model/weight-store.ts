@@ -13,7 +13,7 @@ import {
   type WeightLoader,
 } from './weights.ts';
 
-/** Where one tensor lies in the file. */
+/** Location of one tensor in the file. */
 interface StoredTensor {
   readonly shape: readonly number[];
   readonly position: number;
@@ -25,12 +25,13 @@ type HostCopy = Readonly<Record<keyof LayerWeights, Float32Array>>;
 type Stored<Weights> = Readonly<Record<keyof Weights, StoredTensor>>;
 
 /**
- * The model's weights beside the devices: on disk, every tensor as raw little-endian float32 one after the other, and
- * in host memory, where a layer is read once. Written from generated weights; an instance that starts reads the disk.
- * The file loses its name as soon as it is open, so that nothing of it stays however the process ends.
+ * The model's weights outside the devices: on disk, as raw little-endian float32, tensor after tensor, and in
+ * host memory, where each layer is copied on first use. The file is written from generated weights, and
+ * starting instances read it. It is unlinked as soon as it is open, so that nothing remains however the
+ * process ends.
  */
 export class WeightStore implements WeightLoader {
-  /** Of the file. */
+  /** Descriptor of the unlinked file. */
   readonly descriptor: number;
   readonly #ops: TensorOps;
   readonly #resident: Stored<ResidentWeights>;
@@ -48,19 +49,19 @@ export class WeightStore implements WeightLoader {
     );
   }
 
-  /** From disk. */
+  /** Reads the resident weights from disk. */
   loadResident(): ResidentWeights {
     return mapNamed(this.#resident, (stored) => this.#tensor(this.#read(stored), stored));
   }
 
-  /** From disk. */
+  /** Reads the weights of one layer from disk. */
   loadLayer(layer: number): LayerWeights {
     return mapNamed(this.#stored(layer), (stored) => this.#tensor(this.#read(stored), stored));
   }
 
   loadLayerFromHost(layer: number): LayerWeights {
     const copy = this.#hostCopy(layer);
-    // A tensor may share the memory that it is made from.
+    // A tensor may share the memory of its array, so each gets a copy.
     return mapNamed(this.#stored(layer), (stored, name) => this.#tensor(copy[name].slice(), stored));
   }
 

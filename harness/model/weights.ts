@@ -4,18 +4,27 @@ import type { ModelShape } from '../domain/model-shape.ts';
 import { tensorBytes, type TensorOps } from './tensor-ops.ts';
 
 /**
- * Deviation of the attention scores before the softmax. At 2 a query puts most of its weight on a handful of tokens
- * of a context of some hundreds, so that losing any one block of them shows in the logits.
+ * Standard deviation of the attention scores before the softmax. At 2, a query puts most of its weight on a
+ * handful of tokens in a context of some hundreds, so that losing any one block shows in the logits.
  */
 const scoreDeviation = 2;
 
-/** Averaging over those tokens shrinks what attention adds to the residual stream; this makes up for it. */
+/**
+ * Compensates for the averaging over those tokens, which shrinks the contribution of attention to the
+ * residual stream.
+ */
 const attentionGain = 2;
 
-/** Weights of one decoder layer, `[inputs, outputs]` each; the norms' gains carry the `sqrt(hiddenSize)` of RMSNorm. */
+/**
+ * Weights of one decoder layer, `[inputs, outputs]` each. The gains of the norms include the
+ * `sqrt(hiddenSize)` of RMSNorm.
+ */
 export interface LayerWeights {
   readonly attentionNorm: DeviceTensor;
-  /** Q, K and V projections side by side, `1 / sqrt(headDim)` folded into Q; pairs of columns rotate together. */
+  /**
+   * Q, K and V projections side by side, with `1 / sqrt(headDim)` included in Q. Neighbouring pairs of
+   * columns rotate together.
+   */
   readonly queryKeyValue: DeviceTensor;
   readonly output: DeviceTensor;
   readonly ffnNorm: DeviceTensor;
@@ -24,20 +33,20 @@ export interface LayerWeights {
   readonly down: DeviceTensor;
 }
 
-/** What every instance keeps whatever layers it holds. */
+/** Weights that every instance keeps, whichever layers it holds. */
 export interface ResidentWeights {
   readonly embedding: DeviceTensor;
   readonly finalNorm: DeviceTensor;
   readonly head: DeviceTensor;
 }
 
-/** Where an instance's weights come from; the tensors are the caller's to free. */
+/** Source of an instance's weights. The caller must free the tensors. */
 export interface WeightLoader {
   loadResident(): ResidentWeights;
   loadLayer(layer: number): LayerWeights;
 }
 
-/** Generates the weights anew each time: they depend on the seed and the shape alone. */
+/** Returns a loader that generates the weights on each call; they depend only on the seed and the shape. */
 export function seededWeights(ops: TensorOps, shape: ModelShape, seed: number): WeightLoader {
   return {
     loadResident: () => loadResidentWeights(ops, shape, seed),
@@ -45,7 +54,10 @@ export function seededWeights(ops: TensorOps, shape: ModelShape, seed: number): 
   };
 }
 
-/** Random weights of one layer; the same seed and layer always give the same numbers, in whatever order they load. */
+/**
+ * Generates random weights of one layer. The same seed and layer always give the same numbers, in whatever
+ * order layers are loaded.
+ */
 export function loadLayerWeights(
   ops: TensorOps,
   shape: ModelShape,
@@ -82,12 +94,12 @@ export function weightBytes(weights: LayerWeights | ResidentWeights): number {
   return tensorsOf(weights).reduce((bytes, tensor) => bytes + tensorBytes(tensor), 0);
 }
 
-/** The same weights in memory of their own, as an instance gets them from a peer. */
+/** Copies the weights into new memory, as an instance gets them from a peer. */
 export function copyWeights(ops: TensorOps, weights: LayerWeights): LayerWeights {
   return mapNamed<keyof LayerWeights, DeviceTensor, DeviceTensor>(weights, (tensor) => ops.copy(tensor));
 }
 
-/** Another value under each name, in the same order. */
+/** Maps each value of a record and keeps the names and their order. */
 export function mapNamed<Name extends string, From, To>(
   named: Readonly<Record<Name, From>>,
   map: (value: From, name: Name) => To,
@@ -104,7 +116,10 @@ function tensorsOf(weights: LayerWeights | ResidentWeights): DeviceTensor[] {
   return Object.values(weights) as DeviceTensor[];
 }
 
-/** Deviation `gain / sqrt(inputs)`, which keeps the size of what flows through at `gain`. */
+/**
+ * Returns a generator of random matrices with standard deviation `gain / sqrt(inputs)`, which keeps the
+ * standard deviation of the outputs at `gain` for inputs of 1.
+ */
 function randomMatrices(ops: TensorOps, seed: number, owner: string) {
   return (name: string, inputs: number, outputs: number, gain = 1): DeviceTensor => {
     const rng = createRng(seed, `weights/${owner}/${name}`);
@@ -113,7 +128,10 @@ function randomMatrices(ops: TensorOps, seed: number, owner: string) {
   };
 }
 
-/** `x / |x| * sqrt(n)` is `x` over its root mean square: one reduction, and the factor is free inside the gain. */
+/**
+ * Returns a gain of `sqrt(n)`: `x / |x| * sqrt(n)` is `x` divided by its root mean square, which takes one
+ * reduction and no extra product.
+ */
 function normGain(ops: TensorOps, size: number): DeviceTensor {
   return ops.constant(Math.sqrt(size), [size]);
 }

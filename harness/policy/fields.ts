@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { describeValue } from './describe-value.ts';
 
-/**
- * The pieces that schemas of answers are made of. Each says what a field must be in words that `problemOf` puts behind the
- * field's name.
- */
+interface ErrorParams {
+  readonly error: z.core.$ZodErrorMap;
+}
 
-type ErrorParams = { readonly error: z.core.$ZodErrorMap };
-
+/** The error of a field that is not `what`; `problemOf` puts the name of the field before it. */
 function mustBe(what: string): ErrorParams {
   return { error: ({ input }) => `must be ${what}, got ${describeValue(input)}` };
 }
@@ -18,17 +16,15 @@ export const groupId = z.int(mustBe('the id of a group'));
 /** The id of a request that the view shows. */
 export const requestId = z.int(mustBe('the id of a request'));
 
-/** An integer of at least 1. */
 export const count = z.int(mustBe('an integer of at least 1')).min(1, mustBe('an integer of at least 1'));
 
 export const flag = z.boolean(mustBe('true or false'));
 
-/** A label of instances. */
+/** The role of instances. */
 export const role = z
   .string(mustBe('letters, digits and dashes'))
   .regex(/^[A-Za-z0-9-]+$/, mustBe('letters, digits and dashes'));
 
-/** A number from 0 up to, but not including, 1. */
 export const ratio = z
   .number(mustBe('a number from 0 up to, but not including, 1'))
   .min(0, mustBe('a number from 0 up to, but not including, 1'))
@@ -65,7 +61,10 @@ export function variants<
   return z.discriminatedUnion('kind', options, mustBe(`one of "${kinds.join('", "')}"`));
 }
 
-/** The first thing that is wrong with an answer, in words, if anything; `name` is what the answer as a whole is called. */
+/**
+ * Returns the first thing that is wrong with an answer, in words that begin with the path of the field, or `undefined` if
+ * the answer is what the schema says. `name` stands for the answer as a whole.
+ */
 export function problemOf(schema: z.ZodType, name: string, answer: unknown): string | undefined {
   const [issue] = schema.safeParse(answer).error?.issues ?? [];
   if (issue === undefined) return undefined;

@@ -1,12 +1,15 @@
 import type { ClusterView, Decision, GroupView } from '../../harness/policy/index.ts';
 
-/** Groups by what they can still do for the load, with the instances in them: a pipeline counts as many as it has stages. */
+/**
+ * The groups of a cluster sorted by what they can still contribute, and the number of instances in each list.
+ * A pipeline counts as many instances as it has stages.
+ */
 export interface Fleet {
-  /** Serve and stay; those that merge or restore among them. */
+  /** Groups that serve and will keep serving, including those that are merging or restoring. */
   readonly serving: readonly GroupView[];
-  /** Asked for, and no use until they are ready. */
+  /** Groups in phase `loading`: requested, but not serving yet. */
   readonly coming: readonly GroupView[];
-  /** Serve their last requests. */
+  /** Groups that only finish their last requests. */
   readonly draining: readonly GroupView[];
   readonly numServing: number;
   readonly numComing: number;
@@ -14,8 +17,8 @@ export interface Fleet {
 }
 
 /**
- * The groups of one role, or all. A group that retires after a restore is left out, since its members serve in
- * other groups already.
+ * Sorts the groups of one role, or of all roles if `role` is undefined. Retiring groups are left out because
+ * their members already serve in the groups that replace them.
  */
 export function fleetOf(view: ClusterView, role?: string): Fleet {
   const ofRole = role === undefined ? view.groups : view.groups.filter((group) => group.role === role);
@@ -38,23 +41,26 @@ export function countInstances(groups: readonly GroupView[]): number {
   return groups.reduce((sum, { stages }) => sum + stages.length, 0);
 }
 
-/** How many instances there are to be, serving and coming together, and why. */
+/** The wanted number of instances, serving and starting ones together, and the reason for it. */
 export interface ScaleTarget {
   readonly numInstances: number;
-  /** Only groups of this role are counted and drained, and new instances get it. */
+  /**
+   * Restricts counting and draining to groups of this role; new instances get it too. Undefined means all
+   * groups.
+   */
   readonly role?: string;
-  /** Fewer than so many are never left; 1 where not given. */
+  /** Lower bound on the number of instances; 1 if undefined. */
   readonly minInstances?: number;
-  /** Compares two serving groups; the one that comes first is drained first. `idlestFirst` where not given. */
+  /** Comparator of two serving groups; the group sorted first is drained first. Defaults to `idlestFirst`. */
   readonly drainOrder?: (a: GroupView, b: GroupView) => number;
   readonly reason: string;
 }
 
 /**
- * The decisions that take serving and coming instances to the wanted number. Upwards, a drain that is taken back comes before
- * a cold start, and `maxInstances` is kept. Downwards, instances that are still loading go before those that
- * serve, and a pipeline goes only if all of its members are too many. So the number comes as near to the wanted one as that allows, and never
- * passes it. Empty where nothing is to be done.
+ * Returns the decisions that bring the number of serving and starting instances as close as possible to the
+ * wanted number, without passing it. To grow, it cancels drains before it requests new instances, and
+ * respects `maxInstances`. To shrink, it drains starting instances before serving ones; a pipeline is drained
+ * only if all of its members are surplus. Returns an empty list if nothing needs to change.
  */
 export function scaleTo(view: ClusterView, target: ScaleTarget): readonly Decision[] {
   const fleet = fleetOf(view, target.role);
@@ -65,7 +71,7 @@ export function scaleTo(view: ClusterView, target: ScaleTarget): readonly Decisi
 
 function grow(view: ClusterView, fleet: Fleet, missing: number, target: ScaleTarget): readonly Decision[] {
   const { role, reason } = target;
-  // The busiest has the most to gain from being kept.
+  // The busiest draining group loses the most by being released, so its drain is cancelled first.
   const kept = upTo(missing, fleet.draining.toSorted(idlestFirst).toReversed());
   const decisions: Decision[] = kept.map(({ id }) => ({ kind: 'cancelDrain', groupId: id, reason }));
   const room = view.maxInstances - view.numInstances;
@@ -78,7 +84,7 @@ function grow(view: ClusterView, fleet: Fleet, missing: number, target: ScaleTar
 
 function shrink(fleet: Fleet, surplus: number, target: ScaleTarget): readonly Decision[] {
   const coming = fleet.coming.toSorted(youngestFirst);
-  // One that merges or restores cannot be drained.
+  // The core refuses to drain a group that is merging or restoring.
   const serving = fleet.serving.filter(({ phase }) => phase === 'serving');
   serving.sort(target.drainOrder ?? idlestFirst);
   return upTo(surplus, [...coming, ...serving]).map(
@@ -86,7 +92,10 @@ function shrink(fleet: Fleet, surplus: number, target: ScaleTarget): readonly De
   );
 }
 
-/** Groups in this order, as long as they have no more instances together than this; one that is too large is passed over. */
+/**
+ * Selects groups in the given order whose stages add up to at most `numInstances`; a group that is too large
+ * for the rest is skipped.
+ */
 function upTo(numInstances: number, groups: readonly GroupView[]): readonly GroupView[] {
   let left = numInstances;
   return groups.filter(({ stages }) => {
@@ -96,7 +105,10 @@ function upTo(numInstances: number, groups: readonly GroupView[]): readonly Grou
   });
 }
 
-/** Fewest running requests, then youngest. */
+/**
+ * Comparator: the group with the fewest running requests first; among equals, the one requested most
+ * recently.
+ */
 export function idlestFirst(a: GroupView, b: GroupView): number {
   return a.running.length - b.running.length || youngestFirst(a, b);
 }

@@ -1,30 +1,35 @@
 import type { ClusterView, InstanceView } from '../../harness/policy/index.ts';
 
-/** What an instance that serves would show its monitoring. */
+/** The load metrics of one serving instance, as a monitoring system would scrape them. */
 export interface InstanceLoad {
-  /** Share of its KV cells in use: from 0 to 1, however long the queue. */
+  /** Used KV cells divided by all KV cells, 0 to 1. Queued requests do not count. */
   readonly kvUsage: number;
-  /** Queued and preempted requests. A member of a pipeline has its share of the pipeline's. */
+  /**
+   * Queued and preempted requests. Each member of a pipeline counts an equal share of the pipeline's queue.
+   */
   readonly waiting: number;
-  /** All requests, whether they wait, run, or have their KV elsewhere. */
+  /** All requests, in whichever state: waiting, running, swapped or stalled. */
   readonly requests: number;
 }
 
-/** Instances by what is known of their load. Those that drain are no longer counted, as the scaling is about the others. */
+/**
+ * The instances grouped by what is known of their load. Draining instances are left out, because scaling
+ * decides about the others.
+ */
 export interface InstanceLoads {
   readonly known: readonly InstanceLoad[];
-  /** Up, but without figures: they load weights or warm up, and their server does not answer yet. */
+  /** Instances that load weights or warm up: their server runs but does not answer yet. */
   readonly numMissing: number;
-  /** Asked for, and not there yet. */
+  /** Instances that are still being provisioned. */
   readonly numPending: number;
 }
 
 /**
- * Reads off the load of every instance: what is asked for now, and not what has been completed, which lags behind a burst
- * by as long as the requests take.
+ * Reads the current load of every instance. It is the demand now and not the rate of completions, which lags
+ * behind a burst by the duration of the requests.
  *
- * There is no utilisation of the device among it: one that decodes a single sequence is as busy as one that decodes a
- * hundred, so that the figure is near 100 % at any load and says nothing about the number of instances needed.
+ * Device utilisation is deliberately not a metric: a device that decodes one sequence is as busy as one that
+ * decodes a hundred, so the figure is near 100 % at any load and does not tell how many instances are needed.
  */
 export function instanceLoads(view: ClusterView): InstanceLoads {
   const queues = queuesByInstance(view);
@@ -41,7 +46,10 @@ export function instanceLoads(view: ClusterView): InstanceLoads {
   };
 }
 
-/** Requests of the groups that an instance is a member of, shared out evenly between the members. */
+/**
+ * Sums the requests of all groups that each instance belongs to; a group's requests are divided evenly among
+ * its members.
+ */
 function queuesByInstance(view: ClusterView): Map<number, { waiting: number; requests: number }> {
   const queues = new Map<number, { waiting: number; requests: number }>();
   for (const { stages, waiting, running, swapped, stalled } of view.groups) {
@@ -56,7 +64,7 @@ function queuesByInstance(view: ClusterView): Map<number, { waiting: number; req
   return queues;
 }
 
-/** Requests that wait, those that are held at the cluster included. */
+/** Counts waiting requests in all groups, plus those held at the cluster. */
 export function countWaiting(view: ClusterView): number {
   return view.groups.reduce((sum, { waiting }) => sum + waiting.length, view.held.length);
 }

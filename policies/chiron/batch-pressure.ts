@@ -10,18 +10,24 @@ import type { Throughput } from './throughput.ts';
 
 export interface BatchWish {
   readonly numInstances: number;
-  /** Groups late with the instances that serve now; `undefined` before any throughput has been measured. */
+  /**
+   * Deadline groups that would be late with the instances serving now; undefined until a throughput has been
+   * measured.
+   */
   readonly numLate: number | undefined;
 }
 
-/** Times in microseconds. */
+/**
+ * The times that the estimate uses, in microseconds: how long an instance takes to start, the interval
+ * between decisions, and the span of deadlines that forms one deadline group.
+ */
 export interface BatchTimes {
   readonly startUs: number;
   readonly intervalUs: number;
   readonly groupSpanUs: number;
 }
 
-/** How many batch instances the queue of batch requests asks for. */
+/** Computes how many batch instances the waiting batch requests need. */
 export class BatchPressure {
   readonly #classes: ServiceClasses;
   readonly #census: Census;
@@ -30,7 +36,7 @@ export class BatchPressure {
   readonly #times: BatchTimes;
   readonly #deviations: number;
 
-  /** `deviations` of `Service`. */
+  /** `deviations` is explained at `Service`. */
   constructor(
     learned: { classes: ServiceClasses; census: Census; lengths: OutputLengths; throughput: Throughput },
     times: BatchTimes,
@@ -45,8 +51,9 @@ export class BatchPressure {
   }
 
   /**
-   * Never fewer than there are while batch requests wait; once none does, only those that still have some.
-   * `mixedShare` says how many of the mixed instances will stay.
+   * Returns the wanted number of batch instances. While batch requests wait, it is never below the current
+   * number; once none waits, it counts only the instances that still have requests. `mixedShare` (0 to 1) is
+   * the share of the mixed instances that will remain.
    */
   want(view: ClusterView, mixedShare: number): BatchWish {
     const { serving, numServing, numComing } = fleetOf(view, roles.batch);
@@ -60,7 +67,7 @@ export class BatchPressure {
     const have = numServing + numComing;
     const numOnMixed = mixedShare * this.#instancesOnMixed(view);
     const tokensPerUs = this.#throughput.perInstance(fleetOf(view).serving);
-    // Nothing is known yet: somebody has to serve them, and how many are needed will show.
+    // Without a measured throughput, one instance is enough to start serving and to measure it.
     if (tokensPerUs === undefined) {
       return { numInstances: have === 0 && numOnMixed === 0 ? 1 : have, numLate: undefined };
     }
@@ -77,7 +84,10 @@ export class BatchPressure {
     return { numInstances: Math.max(have, numServing + numToStart), numLate: countLate(groups, service, 0) };
   }
 
-  /** Held requests, and those that wait at an instance: in its queue, or evicted. */
+  /**
+   * Collects the batch requests that do not run: held at the cluster, queued at an instance, or evicted to
+   * host memory.
+   */
   #waiting(view: ClusterView) {
     const groups = new DeadlineGroups(this.#times.groupSpanUs);
     const add = (request: RequestView): void => {
@@ -98,8 +108,8 @@ export class BatchPressure {
   }
 
   /**
-   * What mixed instances do for batch requests: their share of the requests is their share of the tokens, one each
-   * a step.
+   * The equivalent number of mixed instances that work on batch requests. Each request gets about one token
+   * per step, so the batch share of an instance's requests is taken for its share of the tokens.
    */
   #instancesOnMixed(view: ClusterView): number {
     const mixed = fleetOf(view).serving.filter(({ role }) => isMixed(role));

@@ -3,45 +3,58 @@ import type { Window } from './windows.ts';
 
 type Rule = Pick<Params, 'alpha' | 'increase' | 'minBatch' | 'throughputSmoothing' | 'throughputTolerance'>;
 
-/** How the instance stood at the end of the window. */
+/** The state of an instance at the end of a measurement window. */
 export interface Situation {
   readonly window: Window;
-  /** Tightest target for the time between tokens among the classes that run there; `undefined` without one. */
+  /**
+   * The tightest target for the time between tokens, in microseconds, among the classes that run there;
+   * undefined if none has a target.
+   */
   readonly targetGapUs: number | undefined;
   readonly numRunning: number;
-  /** Largest batch size: the engine's limit. */
+  /** The largest allowed batch size: the engine's own limit on running requests. */
   readonly maxBatch: number;
 }
 
-/** Below this a back-pressure says "far away" and no more: nothing is divided by less. */
+/**
+ * Lower bound of a back-pressure before something is divided by it, so that an idle instance does not grow
+ * without bound.
+ */
 const leastPressure = 0.01;
 
-/** Taken for the latency of requests without a target: half of what would be too much. */
+/**
+ * Latency back-pressure assumed for requests without a target: half of the value at which the batch size is
+ * halved.
+ */
 const untargetedPressure = 0.5;
 
 /**
- * Chiron's local autoscaler: the batch size of one instance by back-pressure, the larger of two ratios.
+ * Chiron's local autoscaler: adapts the batch size of one instance to its back-pressure, the larger of two
+ * ratios.
  *
- * - Latency: observed time between tokens over its target.
- * - Throughput: tokens per second before over those of now, both smoothed. It means something only between two
- *   windows in which the batch size was binding: it kept requests waiting, or as many ran as it allows, so that others
- *   went elsewhere. Otherwise it is the noise of the load, and halving at every second ratio above 1 would end at a
- *   batch size of 1. For the same reason a ratio about 1 says something only after the size has grown: that it has
- *   brought nothing.
+ * - Latency: observed time between tokens divided by its target.
+ * - Throughput: tokens per second of the previous window divided by those of this one, both smoothed. It is
+ *   compared only between two windows in which the batch size was binding, that is, requests waited because
+ *   of it or as many ran as it allows. Otherwise the ratio reflects fluctuations of the load, and halving
+ *   whenever it exceeds 1 would end at a batch size of 1. For the same reason a ratio near 1 counts only
+ *   after the size has grown: it then shows that the growth gained nothing.
  *
- * At 1 or more the batch size is halved, and not again before that has taken effect, since requests that run are
- * not stopped. Below 1 it grows as `increase` says, if it was binding: a size that nothing ran into says nothing about
- * a larger one. What has not been measured changes nothing.
+ * At a back-pressure of 1 or more the batch size is halved. It is not changed again before the number of
+ * running requests has fallen to it, because running requests are not stopped. Below 1 it grows as `increase`
+ * says, provided that it was binding. A window without measurements changes nothing.
  */
 export class BatchSize {
   readonly #rule: Rule;
-  /** Not rounded, so that small steps add up. */
+  /** The batch size before rounding down, so that increments below 1 add up. */
   #size: number;
-  /** Smoothed tokens per microsecond of the last window, if the batch size was binding in it. */
+  /**
+   * Smoothed throughput of the last window in tokens per microsecond; undefined if the batch size was not
+   * binding in it.
+   */
   #throughput: number | undefined;
-  /** Whether one request more may run since then. */
+  /** Whether the last adaptation raised the rounded batch size. */
   #hasGrown = false;
-  /** Gaps between tokens that are not the instance's doing, and not yet taken off. */
+  /** Token gaps caused by evictions, in microseconds, that have not been subtracted from a window yet. */
   #excusedUs = 0;
 
   constructor(rule: Rule, initialSize: number) {
@@ -49,14 +62,14 @@ export class BatchSize {
     this.#size = initialSize;
   }
 
-  /** Requests that may run. */
+  /** The batch size: the number of requests that may run. */
   get size(): number {
     return Math.floor(this.#size);
   }
 
   /**
-   * A request that was in host memory for so long runs here again: the gap before its next token is no sign of a
-   * batch too large.
+   * Registers that a request resumed after `gapUs` microseconds in host memory. The gap before its next token
+   * is not caused by the batch size, so it is subtracted from the next windows.
    */
   excuse(gapUs: number): void {
     this.#excusedUs += gapUs;
@@ -78,14 +91,14 @@ export class BatchSize {
     this.#hasGrown = this.size > before;
   }
 
-  /** Back-pressure from which throughput counts as fallen. */
+  /** The back-pressure from which throughput counts as fallen, after allowing for `throughputTolerance`. */
   get #fallen(): number {
     return 1 / (1 - this.#rule.throughputTolerance);
   }
 
   #halve(): void {
     this.#size = Math.max(this.#rule.minBatch, this.#size / 2);
-    // Fewer requests bring fewer tokens: that is no reason to halve again.
+    // Fewer requests produce fewer tokens; that drop must not cause a second halving.
     this.#throughput = undefined;
   }
 
@@ -95,7 +108,7 @@ export class BatchSize {
     return (alpha * this.#size) / pressure + (1 - alpha) * this.#size;
   }
 
-  /** `undefined` where it has not been measured. */
+  /** Returns undefined if the window had no token gaps to measure. */
   #latencyPressure({ window, targetGapUs }: Situation): number | undefined {
     const excusedUs = Math.min(this.#excusedUs, window.tokenGapSumUs);
     this.#excusedUs -= excusedUs;
@@ -104,7 +117,7 @@ export class BatchSize {
     return (window.tokenGapSumUs - excusedUs) / window.numTokenGaps / targetGapUs;
   }
 
-  /** 0 where there is nothing to compare, or nothing to conclude. */
+  /** Returns 0 if there is no previous window to compare with, or if the ratio is inconclusive. */
   #throughputPressure({ generatedTokens, lengthUs }: Window, isBinding: boolean): number {
     const before = this.#throughput;
     if (!isBinding) {

@@ -6,7 +6,7 @@ interface Count {
   batch: number;
 }
 
-/** A request that was sent to a group (1) or has left it (-1). */
+/** A request that was sent to a group (`by` = 1) or has left it (`by` = -1). */
 interface Change {
   readonly atUs: number;
   readonly groupId: number;
@@ -15,14 +15,17 @@ interface Change {
 }
 
 /**
- * How many requests of either kind each group has, in whichever list. Kept up to date request by request, so that
- * nothing is walked through at every arrival, and counted anew at every look, so that nothing that others move is
- * missed for long. A look shows groups as they have last reported; what has changed since is known from the changes themselves.
+ * Counts the interactive and the batch requests of each group, in whichever state. It is updated with each
+ * dispatch and end, so that no request list is walked at an arrival, and recounted from the view on each
+ * tick, so that movements by other policies are noticed. A view shows each group as it last reported; changes
+ * after that report are added from this class's own record.
  */
 export class Census {
   readonly #classes: ServiceClasses;
   readonly #counts = new Map<number, Count>();
-  /** Those that their group had not reported at the last look, and later ones; oldest first. */
+  /**
+   * Changes that their group's report did not include at the last recount, and all later ones, oldest first.
+   */
   #changes: Change[] = [];
 
   constructor(classes: ServiceClasses) {
@@ -35,7 +38,8 @@ export class Census {
     for (const group of view.groups) {
       for (const { className } of requestsOf(group)) this.#count(group.id, className, 1);
     }
-    // Each by its own group, as one that nobody sends anything to may have nothing new to report for ever.
+    // Each change is compared with its own group's report: a group that receives no requests may never report
+    // again.
     this.#changes = this.#changes.filter(
       ({ atUs, groupId }) => atUs > (observedAtUs.get(groupId) ?? Number.POSITIVE_INFINITY),
     );
@@ -75,7 +79,7 @@ export class Census {
   }
 }
 
-/** All requests of a group. */
+/** Iterates over all requests of a group, in whichever state. */
 export function* requestsOf({ waiting, running, swapped, stalled }: GroupView) {
   yield* waiting;
   yield* running;

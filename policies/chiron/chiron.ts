@@ -21,14 +21,14 @@ import { Throughput } from './throughput.ts';
 import { Windows } from './windows.ts';
 
 /**
- * Chiron (arXiv 2501.08090): interactive requests are served at once, batch requests wait in one queue for the
- * whole cluster and use what is left. Three types of instances, interactive, mixed and batch; two autoscalers, of
- * each instance's batch size and of the number of instances; interactive requests evict batch requests from mixed
- * instances.
+ * Chiron (arXiv 2501.08090): interactive requests are served at once; batch requests wait in one queue for
+ * the whole cluster and use the remaining capacity. Instances are of three types (interactive, mixed, batch).
+ * One autoscaler adapts each instance's batch size, another the number of instances. On mixed instances,
+ * interactive requests evict batch requests.
  *
- * Its authors have published no code, and the accounts of the paper leave settings open: those are parameters
- * (`params.ts`). It is a dispatcher, a memory policy for batch requests and an autoscaler in one; a policy that
- * makes room among interactive requests stands behind it.
+ * The authors have published no code, and the descriptions leave settings open; these are parameters
+ * (`params.ts`). The policy is a dispatcher, a memory policy for batch requests and an autoscaler in one.
+ * Memory pressure among interactive requests is left to the next policy of the stack.
  */
 class Chiron {
   readonly #classes: ServiceClasses;
@@ -40,12 +40,15 @@ class Chiron {
   readonly #windows = new Windows();
   readonly #local: LocalAutoscaler | undefined;
   readonly #global: GlobalAutoscaler | undefined;
-  /** When batch requests that are not back were evicted. */
+  /**
+   * When each evicted request was evicted, in microseconds by request id; removed once it has been swapped
+   * in.
+   */
   readonly #evictedAtUs = new Map<number, number>();
   readonly tickUs: number;
   #hasBegun = false;
   #numEvictions = 0;
-  #numReturns = 0;
+  #numSwapIns = 0;
   #numMoves = 0;
 
   constructor(settings: Params, deps: PolicyDeps) {
@@ -77,7 +80,10 @@ class Chiron {
     return { kind: 'dispatch', groupId: group.id, reason };
   }
 
-  /** Interactive requests first, each kind in the order that it has. */
+  /**
+   * Puts interactive requests first and keeps the order within each kind. Returns undefined if the queue is
+   * in that order already.
+   */
   order({ id, waiting }: GroupView): readonly number[] | undefined {
     if (this.#census.batchIn(id) === 0 || this.#census.interactiveIn(id) === 0) return undefined;
     const interactive: number[] = [];
@@ -97,7 +103,7 @@ class Chiron {
     const mayEvict = this.#census.batchIn(group.id) > 0 && this.#census.interactiveIn(group.id) > 0;
     const evictions = mayEvict ? this.#eviction.makeRoom(group) : [];
     this.#noteEvictions(evictions, nowUs);
-    return evictions.length > 0 ? evictions : this.#bringBack(group);
+    return evictions.length > 0 ? evictions : this.#swapIn(group);
   }
 
   relieve(group: GroupView, need: MemoryNeed, { nowUs }: ClusterView): readonly Decision[] | undefined {
@@ -125,7 +131,7 @@ class Chiron {
   stats(): Readonly<Record<string, number | null>> {
     return {
       evictions: this.#numEvictions,
-      returns: this.#numReturns,
+      returns: this.#numSwapIns,
       moves_of_evicted: this.#numMoves,
       max_late_groups: this.#global?.maxLate ?? null,
       max_batch_instances: this.#global?.maxBatch ?? null,
@@ -152,7 +158,10 @@ class Chiron {
     }
   }
 
-  /** The gap of a request that was evicted is the eviction's doing, not that of the batch size. */
+  /**
+   * Excludes a request's time in host memory from its token gaps: it was caused by the eviction and not by
+   * the batch size.
+   */
   #excuse({ requestId, groupId }: { requestId: number; groupId: number }, view: ClusterView): void {
     const evictedAtUs = this.#evictedAtUs.get(requestId);
     const hasTokens = (view.request(requestId)?.generatedTokens ?? 0) > 0;
@@ -166,7 +175,10 @@ class Chiron {
     return this.#global?.begin(view) ?? [];
   }
 
-  /** Each instance adapts its own batch size, to what it sees itself. */
+  /**
+   * Adapts each group's batch size to the load that its own engine sees, which is newer than the reported
+   * one.
+   */
   #adapt(view: ClusterView): readonly Decision[] {
     const decisions: Decision[] = [];
     for (const { id, phase } of view.groups) {
@@ -180,25 +192,28 @@ class Chiron {
     return decisions;
   }
 
-  /** Evicted requests are in the global queue again, if not in name: any instance with room may have them. */
+  /**
+   * Evicted requests logically return to the global queue, so any instance with room may take them: their own
+   * instance if it can, otherwise another one by migration.
+   */
   #serveEvicted(view: ClusterView): readonly Decision[] {
     const decisions: Decision[] = [];
     const planned = new Map<number, Planned>();
     for (const { id } of view.groups) {
       const group = view.local(id);
       if (group === undefined || group.swapped.length === 0) continue;
-      const returns = this.#bringBack(group);
-      decisions.push(...returns);
-      if (returns.length === 0) decisions.push(...this.#moveEvicted(group, view, planned));
+      const swapIns = this.#swapIn(group);
+      decisions.push(...swapIns);
+      if (swapIns.length === 0) decisions.push(...this.#moveEvicted(group, view, planned));
     }
     return decisions;
   }
 
-  #bringBack(group: GroupView): readonly Decision[] {
+  #swapIn(group: GroupView): readonly Decision[] {
     if (group.swapped.length === 0) return [];
-    const returns = this.#eviction.bringBack(group);
-    this.#numReturns += returns.length;
-    return returns;
+    const swapIns = this.#eviction.swapIn(group);
+    this.#numSwapIns += swapIns.length;
+    return swapIns;
   }
 
   #moveEvicted(group: GroupView, view: ClusterView, planned: Map<number, Planned>): readonly Decision[] {

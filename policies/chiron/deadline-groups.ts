@@ -1,15 +1,15 @@
-/** Batch requests that wait and must begin at about the same time. */
+/** Waiting batch requests whose deadlines are close together, treated as one. */
 export interface DeadlineGroup {
-  /** Of the most urgent of them, in microseconds of virtual time. */
+  /** The earliest deadline in the group, in microseconds of virtual time. */
   deadlineUs: number;
-  /** Tokens that all of them are expected to generate, and the variance of that sum. */
+  /** Expected number of tokens that all its requests will generate, and the variance of that sum. */
   tokens: number;
   variance: number;
 }
 
 /**
- * Collects requests by spans of time; in order of deadline. A fixed grid, so that a queue is gone through once and
- * not sorted.
+ * Collects requests into deadline groups on a fixed time grid, so that a queue of any length is walked once
+ * and never sorted.
  */
 export class DeadlineGroups {
   readonly #spanUs: number;
@@ -19,7 +19,10 @@ export class DeadlineGroups {
     this.#spanUs = spanUs;
   }
 
-  /** One more request of so many expected tokens, with their variance; lengths do not depend on each other. */
+  /**
+   * Adds a request with its expected number of tokens and their variance. Variances add up because answer
+   * lengths are independent of each other.
+   */
   add(deadlineUs: number, tokens: number, variance: number): void {
     const span = Math.floor(deadlineUs / this.#spanUs);
     const group = this.#bySpan.get(span);
@@ -37,30 +40,33 @@ export class DeadlineGroups {
   }
 }
 
-/** Who works on the queue. */
+/** The capacity that serves the waiting batch requests. */
 export interface Service {
   readonly nowUs: number;
-  /** Of one instance that does nothing else. */
+  /** Tokens per microsecond of one instance that serves batch requests only. */
   readonly tokensPerUs: number;
-  /** Instances that serve batch requests now; a part of one where it serves others as well. */
+  /** Instances that serve batch requests now; an instance that also serves others counts as a fraction. */
   readonly numServing: number;
-  /** Time until an instance that is asked for now serves, and for how long it must be of use at least. */
+  /**
+   * Time until an instance requested now would serve, and the shortest time for which it should be useful
+   * afterwards, in microseconds.
+   */
   readonly startUs: number;
   readonly intervalUs: number;
-  /** Standard deviations by which the tokens that are ahead are estimated above their mean. */
+  /** Number of standard deviations above the mean at which the tokens ahead are estimated. */
   readonly deviations: number;
 }
 
 /**
- * Chiron's BBP: groups whose estimated wait is past their deadline. The wait is QLM's estimate (arXiv 2407.00047), tokens
- * of all that is ahead and of the group itself over the throughput of the instances. Their sum is nearly normal, by the
- * central limit theorem: it is taken some deviations above its mean, which matter less the longer the queue is.
- * Deadlines are moments and not spans, and groups with earlier ones are ahead. An instance that is still to start is
- * no use before it has.
+ * Chiron's batch back-pressure: counts the deadline groups whose estimated wait exceeds their deadline, if
+ * `numStarting` instances are requested now. The wait is QLM's estimate (arXiv 2407.00047): the tokens of all
+ * earlier groups and of the group itself divided by the throughput of the instances. By the central limit
+ * theorem the sum of tokens is nearly normal; it is estimated `deviations` standard deviations above its
+ * mean, a margin that shrinks relative to the sum as the queue grows. Groups are in order of deadline, and an
+ * instance contributes only after it has started.
  *
- * Where even an instance asked for now comes too late, what counts is that it clears the group in an interval of
- * its service: a deadline that cannot be met is no reason to ask for all the instances there are, nor to ask for
- * none.
+ * A deadline that even a new instance cannot meet is replaced by the end of that instance's first interval of
+ * service. So a hopeless deadline asks neither for all possible instances nor for none.
  */
 export function countLate(groups: readonly DeadlineGroup[], service: Service, numStarting: number): number {
   const { nowUs, tokensPerUs, numServing, startUs, intervalUs, deviations } = service;
@@ -78,7 +84,7 @@ export function countLate(groups: readonly DeadlineGroup[], service: Service, nu
   return numLate;
 }
 
-/** Fewest starting instances with which no group is late, up to `max`. */
+/** Returns the smallest number of starting instances, at most `max`, with which no group is late. */
 export function instancesToStart(groups: readonly DeadlineGroup[], service: Service, max: number): number {
   let numStarting = 0;
   while (numStarting < max && countLate(groups, service, numStarting) > 0) numStarting += 1;

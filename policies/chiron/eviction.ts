@@ -3,9 +3,10 @@ import { kvCellBytes } from '../../harness/policy/index.ts';
 import type { ServiceClasses } from './service-classes.ts';
 
 /**
- * Interactive requests evict batch requests from the instance that they wait on: last admitted first, and no more
- * than are in their way; after the batch size has shrunk, those beyond it are. Their KV goes to host memory over the host link, as far as there is room for it; where
- * there is none it is given up. They come back as soon as no interactive request waits and there is room.
+ * Evicts batch requests from the instance on which interactive requests wait: the last admitted first, and no
+ * more than needed. After the batch size has shrunk, the requests beyond it are evicted as well. Their KV is
+ * swapped to host memory over the host link; where host memory is full they are recomputed instead. They are
+ * swapped in as soon as no interactive request waits and there is room.
  */
 export class Eviction {
   readonly #classes: ServiceClasses;
@@ -20,7 +21,10 @@ export class Eviction {
     this.#returnHeadroom = returnHeadroom;
   }
 
-  /** Room for the interactive requests at the head of the queue, as many as one step can begin. */
+  /**
+   * Evicts enough batch requests for the interactive requests at the head of the queue, up to one step's
+   * token budget.
+   */
   makeRoom(group: GroupView): readonly Decision[] {
     const { limits, running, totalBlocks, freeBlocks, pendingFreeBlocks } = group;
     const coming = this.#firstInteractive(group);
@@ -35,8 +39,8 @@ export class Eviction {
   }
 
   /**
-   * A running request needs blocks: `wait` while enough are on their way to the host, nothing where no batch
-   * request is left to evict.
+   * Answers a running request's need for blocks. Returns `wait` while enough blocks are being swapped out or
+   * a batch request can be evicted soon, and undefined if there is no batch request to evict.
    */
   relieve(group: GroupView, need: MemoryNeed): readonly Decision[] | undefined {
     if (group.pendingFreeBlocks >= need.blocks) {
@@ -44,27 +48,28 @@ export class Eviction {
     }
     const blocks = need.blocks - group.pendingFreeBlocks;
     const reason = `request ${need.requestId} needs ${need.blocks} blocks`;
-    // The core asks before the step: what is in flight in a group of one is in the batch being formed, and can
-    // still be taken out.
+    // In a group of one, the core asks before the step starts: a request in flight is in the batch being
+    // formed and can still be taken out.
     const isForming = group.stages.length === 1;
     const decisions = this.#evict(group, { blocks, requests: 0, reason }, isForming);
     if (decisions.length > 0) return decisions;
-    const isComing = this.#hasBatch(group.running) || this.#hasBatch(returning(group.swapped));
+    const isComing = this.#hasBatch(group.running) || this.#hasBatch(swappingIn(group.swapped));
     return isComing ? [{ kind: 'wait', reason: 'batch requests can be evicted in a moment' }] : undefined;
   }
 
-  /** Evicted requests that may come back now, the first evicted first. */
-  bringBack(group: GroupView): readonly Decision[] {
+  /** Returns swap-ins for the evicted requests that fit now, the first evicted first. */
+  swapIn(group: GroupView): readonly Decision[] {
     if (this.#firstInteractive(group).length > 0) return [];
     const { limits, running, waiting, swapped, freeBlocks, totalBlocks } = group;
     const isIdle = running.length === 0 && waiting.length === 0;
     const decisions: Decision[] = [];
     let free = freeBlocks - Math.ceil(this.#returnHeadroom * totalBlocks) - this.#blocksStillToTake(running);
-    let slots = limits.maxRunning - running.length - returning(swapped).length;
+    let slots = limits.maxRunning - running.length - swappingIn(swapped).length;
     for (const request of swapped) {
       if (request.status.kind !== 'swapped') continue;
       const blocks = this.#blocksFor(request.computedTokens);
-      // An idle group keeps nothing free, or a request of nearly its size would never come back.
+      // An idle group keeps no headroom free; otherwise a request of nearly its size could never be swapped
+      // in.
       const isFirst = isIdle && decisions.length === 0;
       if (slots <= 0 || blocks > (isFirst ? freeBlocks : free)) break;
       decisions.push({
@@ -120,7 +125,7 @@ export class Eviction {
     return false;
   }
 
-  /** KV blocks of the group for which every member has host memory. */
+  /** Returns how many KV blocks of the group still fit in host memory, the minimum over its members. */
   #hostBlocks({ stages }: GroupView): number {
     const rooms = stages.map(({ instance, numLayers }) => {
       return (instance.hardware.hostMemoryBytes - instance.hostKvBytes) / (numLayers * this.#cellBytes);
@@ -128,7 +133,9 @@ export class Eviction {
     return Math.floor(Math.min(...rooms));
   }
 
-  /** What looks free while running requests are in their prefill is theirs. */
+  /**
+   * Returns the blocks that running requests still need for their prefill. They look free but are spoken for.
+   */
   #blocksStillToTake(running: Iterable<RequestView>): number {
     let blocks = 0;
     for (const { tokens, kvBlocks } of running) blocks += Math.max(0, this.#blocksFor(tokens) - kvBlocks);
@@ -140,7 +147,7 @@ export class Eviction {
   }
 }
 
-/** Those on their way back from the host. */
-function returning(swapped: Iterable<RequestView>): readonly RequestView[] {
+/** Selects the requests that are being swapped in. */
+function swappingIn(swapped: Iterable<RequestView>): readonly RequestView[] {
   return [...swapped].filter(({ status }) => status.kind === 'swapping-in');
 }

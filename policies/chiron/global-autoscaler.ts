@@ -10,7 +10,10 @@ import { rebalance, type Wanted } from './rebalance.ts';
 import type { ServiceClasses } from './service-classes.ts';
 import type { Throughput } from './throughput.ts';
 
-/** What Chiron's parts have learned and share. */
+/**
+ * State that Chiron's parts share: request classes, request counts, and learned answer lengths and
+ * throughput.
+ */
 export interface Learned {
   readonly classes: ServiceClasses;
   readonly census: Census;
@@ -19,10 +22,10 @@ export interface Learned {
 }
 
 /**
- * Chiron's global autoscaler: once in the time that an instance takes to start, how many there are to be of each
- * type. Interactive and mixed ones by the share that is busy (`interactive-pressure.ts`), batch ones by deadlines
- * that would be missed (`batch-pressure.ts`). Where both want more than the cluster may have, interactive requests
- * go first.
+ * Chiron's global autoscaler: decides how many instances of each type there should be, once per start-up time
+ * of an instance. Interactive and mixed instances follow the share that is busy (`interactive-pressure.ts`),
+ * batch instances the deadlines that would be missed (`batch-pressure.ts`). If both together exceed the
+ * cluster's maximum, interactive requests take precedence.
  */
 export class GlobalAutoscaler {
   readonly intervalUs: number;
@@ -50,17 +53,17 @@ export class GlobalAutoscaler {
     this.#batch = new BatchPressure(learned, times, params.waitDeviations);
   }
 
-  /** Most deadline groups that were late at a decision. */
+  /** The largest number of late deadline groups at any decision so far. */
   get maxLate(): number {
     return this.#maxLate;
   }
 
-  /** Most batch instances that a decision asked for. */
+  /** The largest number of batch instances that any decision asked for. */
   get maxBatch(): number {
     return this.#maxBatch;
   }
 
-  /** The types that instances have at the start. */
+  /** Assigns the types of the instances that exist at the start. */
   begin(view: ClusterView): readonly Decision[] {
     const { numServing, numComing } = fleetOf(view);
     const total = numServing + numComing;
@@ -68,11 +71,14 @@ export class GlobalAutoscaler {
     const numBatch = Math.max(0, Math.min(most, total - 1));
     const numInstances = this.#split(total - numBatch, numBatch);
     const decisions = rebalance(view, { numInstances, reason: 'types at the start' }, this.#census);
-    // Pipelines may not divide as wanted; that is no reason to scale.
+    // Pipelines may not divide into the wanted numbers; that is no reason to scale.
     return decisions.filter(({ kind }) => kind === 'setRole');
   }
 
-  /** To be called more often than decisions are wanted: the load is looked at each time. */
+  /**
+   * Samples the load on every call and decides once per interval. Must be called more often than once per
+   * interval for the samples to be useful.
+   */
   poll(view: ClusterView): readonly Decision[] {
     this.#interactive.look(view);
     if (view.nowUs - this.#lastDecisionUs < this.intervalUs) return [];
@@ -95,7 +101,7 @@ export class GlobalAutoscaler {
     return { numInstances: this.#split(numPool, numBatch), reason };
   }
 
-  /** The pool always keeps a mixed instance. */
+  /** Divides the pool into interactive and mixed instances; at least one is always mixed. */
   #split(numPool: number, numBatch: number): Wanted['numInstances'] {
     const most = this.#classes.hasInteractive ? this.#params.interactiveInstances : 0;
     const interactive = Math.max(0, Math.min(most, numPool - 1));
@@ -103,7 +109,7 @@ export class GlobalAutoscaler {
   }
 }
 
-/** Interactive and mixed instances, those that are coming included. */
+/** Counts the interactive and mixed instances, including those that are starting. */
 function poolSize(view: ClusterView): number {
   const all = fleetOf(view);
   const batch = fleetOf(view, 'batch');

@@ -8,26 +8,32 @@ type Rule = Pick<Params, 'theta' | 'busy' | 'step' | 'scaleInAfter' | 'minInstan
 
 export interface InteractiveWish {
   readonly numInstances: number;
-  /** `undefined` where nothing is known of the load. */
+  /** Highest number of busy instances since the last decision; undefined if none was serving in that time. */
   readonly numBusy: number | undefined;
 }
 
-/** Quotients that are whole numbers but for rounding. */
+/** Tolerance of rounding up, for quotients that are whole numbers but for floating-point error. */
 const epsilon = 1e-9;
 
 /**
- * Chiron's IBP: the share of interactive and mixed instances that are busy with interactive requests, kept at
- * Theta. The rest is there for what a burst brings while new instances start, and for batch requests until then.
+ * Chiron's interactive back-pressure: keeps the share of interactive and mixed instances that are busy with
+ * interactive requests at Theta. The spare instances absorb a burst while new ones start, and serve batch
+ * requests until then.
  *
- * Decided on is the highest number of busy instances since the last decision: one look would miss what has come
- * and gone.
+ * Each decision uses the highest number of busy instances since the last one, because a single sample would
+ * miss short peaks.
  */
 export class InteractivePressure {
   readonly #rule: Rule;
   readonly #census: Census;
-  /** Since the last decision; `undefined` while nobody of the pool has been seen serving. */
+  /**
+   * Highest number of busy instances since the last decision; undefined while no instance of the pool has
+   * been seen serving.
+   */
   #peakBusy: number | undefined;
-  /** The latest wishes, at most `scaleInAfter`. */
+  /**
+   * The numbers of instances wanted by the latest decisions, at most `scaleInAfter` of them, oldest first.
+   */
   readonly #wishes: number[] = [];
 
   constructor(rule: Rule, census: Census) {
@@ -43,8 +49,8 @@ export class InteractivePressure {
   }
 
   /**
-   * Instances wanted of the pool, of which there are so many, those that are coming included. Where none of it
-   * serves, nothing is known of the load: the number stays.
+   * Returns the wanted size of the pool, given its current size including starting instances. If none of them
+   * serves, the load is unknown and the number stays.
    */
   want(numInstances: number): InteractiveWish {
     const { minInstances, scaleInAfter } = this.#rule;
@@ -60,9 +66,9 @@ export class InteractivePressure {
   }
 
   /**
-   * By one, an instance is only given up if that does not put the share above Theta again; otherwise the number
-   * would change at every decision wherever no number of instances makes the share equal to Theta. So both forms
-   * come to rest at the same number.
+   * With `step` = `one`, the pool shrinks only if the share of busy instances stays at or below Theta
+   * afterwards. Otherwise the number would alternate at every decision wherever no number of instances makes
+   * the share exactly Theta. Both settings of `step` therefore settle at the same number.
    */
   #wish(numBusy: number, numInstances: number): number {
     const target = Math.ceil(numBusy / this.#rule.theta - epsilon);

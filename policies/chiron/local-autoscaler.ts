@@ -4,7 +4,7 @@ import type { Params } from './params.ts';
 import type { ServiceClasses } from './service-classes.ts';
 import type { Window } from './windows.ts';
 
-/** Keeps a batch size for each group, and makes it the most requests that the engine runs there. */
+/** Keeps a batch size for each group and sets it as the group's limit on running requests. */
 export class LocalAutoscaler {
   readonly #params: Params;
   readonly #classes: ServiceClasses;
@@ -19,7 +19,10 @@ export class LocalAutoscaler {
     this.#sizes.get(groupId)?.batch.excuse(gapUs);
   }
 
-  /** The new limit, if there is one; `window` is `undefined` where the group is seen for the first time. */
+  /**
+   * Adapts the batch size and returns the new limit, or undefined if it has not changed. `window` is
+   * undefined when the group is seen for the first time.
+   */
   adapt(group: GroupView, window: Window | undefined): Decision | undefined {
     const { batch, maxBatch } = this.#sizeOf(group);
     const numRunning = group.running.length;
@@ -34,7 +37,7 @@ export class LocalAutoscaler {
     };
   }
 
-  /** The engine's limit is what stands there before this policy has changed it. */
+  /** The engine's own limit is the one found in the view before this policy has changed it. */
   #sizeOf({ id, limits }: GroupView) {
     const known = this.#sizes.get(id);
     if (known !== undefined) return known;
@@ -49,7 +52,7 @@ export class LocalAutoscaler {
     let tightest: number | undefined;
     let lastClass: string | undefined;
     for (const { className } of running) {
-      // Neighbours are mostly of one class.
+      // Neighbours in the list mostly belong to the same class, so repeated look-ups are skipped.
       if (className === lastClass) continue;
       lastClass = className;
       const targetUs = this.#classes.tokenGapUs(className);

@@ -1,9 +1,12 @@
 import type { RequestView } from '../../harness/policy/index.ts';
 
-/** The output limit counts as so many finished requests, so that the first, short ones do not decide alone. */
+/**
+ * The output limit is weighted like this many finished requests, so that the first requests to finish, which
+ * are the short ones, do not dominate.
+ */
 const priorRequests = 10;
 
-/** Answers of a class that have finished. */
+/** Sums over the finished requests of one class: number, tokens, and squared tokens. */
 interface Finished {
   requests: number;
   tokens: number;
@@ -13,8 +16,8 @@ interface Finished {
 const noneFinished: Readonly<Finished> = { requests: 0, tokens: 0, squares: 0 };
 
 /**
- * Expected length of answers by class: the limit that the client gave at first, more and more the mean of those
- * that have finished; and how much lengths vary, of the same.
+ * Estimates answer lengths by class: at first the limit that the client gave, then increasingly the mean of
+ * the finished requests; likewise their variance.
  */
 export class OutputLengths {
   readonly #finished = new Map<string, Finished>();
@@ -27,14 +30,17 @@ export class OutputLengths {
     this.#finished.set(className, seen);
   }
 
-  /** Tokens that the request is still expected to generate; at least one. */
+  /** Returns the number of tokens that the request is still expected to generate, at least 1. */
   remaining({ className, outputLimitTokens, generatedTokens }: RequestView): number {
     const { requests, tokens } = this.#finished.get(className) ?? noneFinished;
     const mean = (priorRequests * outputLimitTokens + tokens) / (priorRequests + requests);
     return Math.max(1, Math.min(mean, outputLimitTokens) - generatedTokens);
   }
 
-  /** Of these tokens. No more than a quarter of the square of what the limit leaves, which bounds it (Popoviciu). */
+  /**
+   * Returns the variance of the remaining tokens. It is bounded by a quarter of the squared remaining limit
+   * (Popoviciu's inequality).
+   */
   variance({ className, outputLimitTokens, generatedTokens }: RequestView): number {
     const { requests, tokens, squares } = this.#finished.get(className) ?? noneFinished;
     const weight = priorRequests + requests;

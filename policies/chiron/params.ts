@@ -1,52 +1,54 @@
 import { z } from 'zod';
 
 /**
- * What the sources on Chiron (arXiv 2501.08090; its authors' article on the IBM Research blog; re-implementations)
- * leave open or state differently is a parameter. "Not published" marks defaults that are ours.
+ * Whatever the sources on Chiron (arXiv 2501.08090, the authors' article on the IBM Research blog,
+ * re-implementations) leave open or state differently is a parameter. "Not published" marks defaults that
+ * were chosen here.
  */
 export const params = z.strictObject({
-  /** Names of the batch classes, instead of by `interactiveTtftS`. */
+  /** Names of the batch classes. If undefined, `interactiveTtftS` decides. */
   batchClasses: z.array(z.string()).optional(),
   /**
-   * Seconds. Interactive classes have a TTFT target of no more than this; the others, and those without one, are
-   * batch. The paper speaks of seconds against minutes to hours.
+   * Classes with a TTFT target of at most this many seconds are interactive; the others, including those
+   * without a target, are batch. The paper contrasts seconds with minutes to hours.
    */
   interactiveTtftS: z.number().positive().default(60),
   /**
-   * Seconds from its arrival by which a batch request must have begun, where its class has no TTFT target. Not
-   * published.
+   * Seconds after its arrival by which a batch request must have its first token, if its class has no TTFT
+   * target. Not published.
    */
   batchDeadlineS: z.number().positive().default(3600),
 
-  /** Whether the batch size of each instance is adapted; otherwise the engine's stays. */
+  /** Whether each instance's batch size is adapted; if false, the engine's limit stays. */
   local: z.boolean().default(true),
-  /** Milliseconds between two looks at every instance. Not published. */
+  /** Milliseconds between two measurements of every instance. Not published. */
   windowMs: z.number().positive().default(1000),
   /**
-   * How the batch size B grows at a back-pressure p below 1; the sources disagree. `multiplicative`: to alpha * B
-   * / p + (1 - alpha) * B, in which alpha smooths, as the paper calls it; `additive`: by alpha / p.
+   * How the batch size B grows at a back-pressure p below 1; the sources disagree. `multiplicative`: to alpha
+   * * B / p + (1 - alpha) * B, where alpha smooths, as in the paper; `additive`: by alpha / p.
    */
   increase: z.enum(['multiplicative', 'additive']).default('multiplicative'),
   alpha: z.number().gt(0).max(1).default(0.5),
-  /** Share by which throughput must have fallen to count as back-pressure; less is noise. Not published. */
+  /** Relative fall of throughput that is still regarded as noise and not as back-pressure. Not published. */
   throughputTolerance: z.number().min(0).lt(1).default(0.1),
-  /** Weight of the latest window in the throughput that is compared. Not published. */
+  /** Weight of the latest window in the smoothed throughput. Not published. */
   throughputSmoothing: z.number().gt(0).max(1).default(0.5),
-  /** Smallest batch size. */
+  /** Lower bound of the batch size. */
   minBatch: z.int().min(1).default(1),
-  /** Batch size at first; the engine's own limit, which is also the largest, where not given. */
+  /** Initial batch size. If undefined, the engine's own limit, which is also the upper bound. */
   initialBatch: z.int().min(1).optional(),
 
   /** Whether instances are started, drained and given other roles. */
   global: z.boolean().default(true),
   /**
-   * Seconds between two decisions on instances; the mean time in which one starts where not given, as in the
-   * paper.
+   * Seconds between two decisions about instances. If undefined, the mean start-up time of an instance, as in
+   * the paper.
    */
   intervalS: z.number().positive().optional(),
   /**
-   * Theta, the share of the interactive and mixed instances that may be busy: the inverse of the factor by which
-   * load can rise while an instance starts. The paper's example is a burst of 3; SageServe's port has 0.6.
+   * Theta: the target share of interactive and mixed instances that are busy, the inverse of the factor by
+   * which load can rise while an instance starts. The paper's example is a burst of factor 3; SageServe's
+   * port has 0.6.
    */
   theta: z
     .number()
@@ -54,45 +56,55 @@ export const params = z.strictObject({
     .max(1)
     .default(1 / 3),
   /**
-   * What counts as busy: whole `instances` with an interactive request, or the `fraction` of its batch size that
-   * interactive requests take.
+   * How busy instances are counted: whole `instances` with at least one interactive request, or the
+   * `fraction` of their batch size that interactive requests take.
    */
   busy: z.enum(['instances', 'fraction']).default('instances'),
-  /** Straight to the number that Theta asks for (`target`), or by `one` instance at each decision. */
+  /**
+   * Whether each decision goes straight to the number that Theta asks for (`target`) or changes it by `one`
+   * instance.
+   */
   step: z.enum(['target', 'one']).default('target'),
-  /** So many decisions in a row must want fewer instances; the highest of their numbers is taken. Not published. */
+  /**
+   * Number of consecutive decisions that must ask for fewer instances before any is drained; the highest of
+   * their numbers is used. Not published.
+   */
   scaleInAfter: z.int().min(1).default(2),
-  /** Fewest interactive and mixed instances, together. */
+  /** Lower bound of interactive and mixed instances together. */
   minInstances: z.int().min(1).default(1),
   /**
-   * Instances for interactive requests alone; all others of their pool, of which one is always left, are mixed.
-   * Not published.
+   * Instances that serve interactive requests only; the rest of the pool, at least one, is mixed. Not
+   * published.
    */
   interactiveInstances: z.int().min(0).default(1),
-  /** Instances for batch requests alone at the start; always, without `batchPressure`. Not published. */
+  /**
+   * Instances that serve batch requests only: the number at the start, and at all times without
+   * `batchPressure`. Not published.
+   */
   batchInstances: z.int().min(0).default(0),
-  /** Whether instances are started for batch requests that would miss their deadline, and released once none waits. */
+  /**
+   * Whether instances are started for batch requests that would miss their deadline, and released once none
+   * waits.
+   */
   batchPressure: z.boolean().default(true),
   /**
-   * Seconds: batch requests whose deadlines lie in the same span are one group. As long as `intervalS` where not
-   * given, since decisions cannot tell them apart. Not published.
+   * Width in seconds of the span of deadlines that forms one deadline group. If undefined, `intervalS`, since
+   * decisions cannot distinguish deadlines within an interval. Not published.
    */
   deadlineGroupS: z.number().positive().optional(),
   /**
-   * Standard deviations by which the tokens that wait are estimated above their mean, by the central limit theorem over
-   * answer lengths: 1.645 is exceeded in one case of twenty. The paper's confidence is not published.
+   * Number of standard deviations above the mean at which the waiting tokens are estimated, by the central
+   * limit theorem over answer lengths; 1.645 is exceeded in one case of twenty. The paper's confidence is not
+   * published.
    */
   waitDeviations: z.number().min(0).default(1.645),
 
   /**
-   * Share of an instance's KV blocks up to which requests are sent there; the rest is for their growth. Not
-   * published.
+   * Share of an instance's KV blocks up to which requests are sent there; the rest is left for their growth.
+   * Not published.
    */
   fillShare: z.number().gt(0).max(1).default(0.8),
-  /**
-   * Share of an instance's KV blocks that stays free behind a request that comes back from host memory. Not
-   * published.
-   */
+  /** Share of an instance's KV blocks that must stay free after a swap-in. Not published. */
   returnHeadroom: z.number().min(0).lt(1).default(0.05),
 });
 

@@ -4,15 +4,16 @@ import { numRequestsOf } from '../dispatching/num-requests.ts';
 import type { Census } from './census.ts';
 import { allRoles, type Role } from './roles.ts';
 
-/** Instances of each role, and why. */
+/** The wanted number of instances of each role, and the reason. */
 export interface Wanted {
   readonly numInstances: Readonly<Record<Role, number>>;
   readonly reason: string;
 }
 
 /**
- * Decisions that take the instances of each role to the wanted numbers. One that a role has too many of and
- * another lacks changes its role, which costs nothing; only then are instances started and drained.
+ * Returns the decisions that bring each role to its wanted number of instances. An instance that one role has
+ * in surplus and another lacks changes its role, which costs nothing; only the remaining difference is
+ * started or drained.
  */
 export function rebalance(view: ClusterView, wanted: Wanted, census: Census): readonly Decision[] {
   const changed = changeRoles(view, wanted, census);
@@ -22,7 +23,8 @@ export function rebalance(view: ClusterView, wanted: Wanted, census: Census): re
   const isKept = new Set([...changed.keys()].map(({ id }) => id));
   let room = view.maxInstances - view.numInstances;
   for (const role of allRoles) {
-    // The view shows the roles as they were: those that leave are counted there, those that join are not.
+    // The view still shows the old roles: `scaleTo` counts the instances that leave this role and not those
+    // that join it.
     const leaving = [...changed.keys()].filter((group) => group.role === role);
     const joining = [...changed].flatMap(([group, to]) => (to === role ? [group] : []));
     const target = {
@@ -48,7 +50,7 @@ function fewestRequestsFirst(a: GroupView, b: GroupView): number {
   return numRequestsOf(a) - numRequestsOf(b) || idlestFirst(a, b);
 }
 
-/** Groups that serve, with the role that each is to have instead of its own. */
+/** Returns the serving groups that change their role, with the new role of each. */
 function changeRoles(view: ClusterView, { numInstances }: Wanted, census: Census): Map<GroupView, Role> {
   const changed = new Map<GroupView, Role>();
   const surplus = { interactive: 0, mixed: 0, batch: 0 };
@@ -71,8 +73,8 @@ function changeRoles(view: ClusterView, { numInstances }: Wanted, census: Census
 }
 
 /**
- * The groups of a role that are to leave it first: for batch, those with the fewest interactive requests;
- * otherwise those with the fewest batch requests.
+ * Returns the groups of role `from` in the order in which they should change to role `to`: those with the
+ * fewest interactive requests first if it is batch, otherwise those with the fewest batch requests.
  */
 function candidates(view: ClusterView, from: Role, to: Role, census: Census): readonly GroupView[] {
   const misplaced = ({ id }: GroupView): number =>

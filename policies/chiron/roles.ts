@@ -1,6 +1,6 @@
 /**
- * The three types of instances. Any other role counts as mixed, which every instance is that nobody has given
- * another.
+ * The three types of instances. Any other role, including the default of an instance that no policy has
+ * labelled, counts as mixed.
  */
 export const roles = { interactive: 'interactive', mixed: 'mixed', batch: 'batch' } as const;
 

@@ -5,7 +5,7 @@ import { type Census, requestsOf } from './census.ts';
 import { roles } from './roles.ts';
 import type { ServiceClasses } from './service-classes.ts';
 
-/** Load that is on its way to a group, decided on and not yet seen in the view. */
+/** Load that has been assigned to a group but is not visible in the view yet. */
 export interface Planned {
   readonly requests: number;
   readonly blocks: number;
@@ -14,15 +14,15 @@ export interface Planned {
 const nothing: Planned = { requests: 0, blocks: 0 };
 
 /**
- * Where requests go: to instances of their own type first, then to mixed ones, and packed, not spread. The fullest
- * instance that has room gets the request, so that the number of busy ones tells how many are needed; spread
- * evenly, few requests keep all of them busy.
+ * Chooses the group of each request: instances of the request's own type first, then mixed ones. Requests are
+ * packed and not spread: the fullest instance with room gets the request, so that the number of busy
+ * instances tells how many are needed. Spread evenly, a few requests would keep all of them busy.
  */
 export class Routing {
   readonly #classes: ServiceClasses;
   readonly #census: Census;
   readonly #fillShare: number;
-  /** What has been placed since groups last reported. */
+  /** Requests dispatched since each group's last report. */
   readonly #interactive = new SentSinceReport();
   readonly #batch = new SentSinceReport();
 
@@ -32,15 +32,16 @@ export class Routing {
     this.#fillShare = fillShare;
   }
 
-  /** The request is on its way to the group. */
+  /** Records that the request was dispatched to the group. */
   placed(request: RequestView, groupId: number, { nowUs, blockSizeTokens }: ClusterView): void {
     const sent = this.#classes.isBatch(request.className) ? this.#batch : this.#interactive;
     sent.add(groupId, nowUs, Math.ceil(request.tokens / blockSizeTokens));
   }
 
   /**
-   * Never waits at the cluster while any group takes requests. Where none has room, the shortest queue gets it; a
-   * batch instance only where nothing else is left.
+   * Returns a group whenever any accepts requests, so interactive requests are never held for lack of room.
+   * If no group has room, the shortest queue is chosen; a batch instance only if nothing else accepts
+   * requests.
    */
   groupForInteractive(request: RequestView, view: ClusterView): GroupView | undefined {
     const open = view.groups.filter(({ acceptsRequests }) => acceptsRequests);
@@ -58,7 +59,10 @@ export class Routing {
     );
   }
 
-  /** Fewest blocks asked for by interactive requests that wait, then by all. */
+  /**
+   * Chooses the group whose waiting interactive requests need the smallest share of its blocks; among equals,
+   * the one whose whole demand is smallest.
+   */
   #shortestQueue(groups: readonly GroupView[], blockSizeTokens: number): GroupView | undefined {
     const queues = groups.map((group) => ({
       group,
@@ -68,7 +72,10 @@ export class Routing {
     return queues.toSorted((a, b) => a.waiting - b.waiting || a.demand - b.demand)[0]?.group;
   }
 
-  /** Of interactive requests: they go before the batch requests of the same queue. */
+  /**
+   * Returns the blocks that waiting interactive requests need. Batch requests in the same queue do not count
+   * because they are admitted later.
+   */
   #waitingBlocks(group: GroupView, blockSizeTokens: number): number {
     if (this.#census.interactiveIn(group.id) === 0) return 0;
     let { blocks } = this.#interactive.to(group);
@@ -82,7 +89,10 @@ export class Routing {
     return group.demandBlocks + this.#interactive.to(group).blocks + this.#batch.to(group).blocks;
   }
 
-  /** Only where there is room. On mixed instances, away from interactive requests. */
+  /**
+   * Returns a group with room for the batch request, or undefined. On mixed instances it prefers those with
+   * the fewest interactive requests.
+   */
   groupForBatch(
     request: RequestView,
     view: ClusterView,
@@ -106,7 +116,10 @@ export class Routing {
     return this.#demandBlocks(group) > this.#demandBlocks(other);
   }
 
-  /** As if its batch requests were not there: they are evicted. What waits must not fill more than the next step. */
+  /**
+   * Tells whether the request fits if the group's batch requests are evicted. If interactive requests wait
+   * already, the queue must not exceed the token budget of the next step.
+   */
   #hasRoomForInteractive(group: GroupView, request: RequestView, blockSizeTokens: number): boolean {
     const { limits, totalBlocks } = group;
     const demandBlocks = this.#demandBlocks(group);
@@ -128,7 +141,10 @@ export class Routing {
     return blocks;
   }
 
-  /** Evicted requests come back before new ones are admitted. An empty group takes a request of any size. */
+  /**
+   * Evicted requests take precedence over new ones, so a group that has any is full. An empty group takes a
+   * request of any size.
+   */
   #hasRoomForBatch(group: GroupView, blocks: number, planned: Planned): boolean {
     if (!group.acceptsRequests || group.phase !== 'serving' || group.swapped.length > 0) return false;
     const sent = this.#interactive.to(group).requests + this.#batch.to(group).requests;

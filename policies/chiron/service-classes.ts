@@ -3,7 +3,9 @@ import type { Params } from './params.ts';
 
 type Rule = Pick<Params, 'batchClasses' | 'interactiveTtftS' | 'batchDeadlineS'>;
 
-/** Which classes are batch, what their deadlines are, and how fast tokens of a class must come. */
+/**
+ * Tells which request classes are batch, when their requests are due, and their target time between tokens.
+ */
 export class ServiceClasses {
   readonly batchNames: readonly string[];
   readonly hasInteractive: boolean;
@@ -11,7 +13,7 @@ export class ServiceClasses {
   readonly #byName: ReadonlyMap<string, RequestClass>;
   readonly #defaultTtftUs: number;
 
-  /** Throws where `batchClasses` names a class that there is not. */
+  /** Throws an Error if `batchClasses` names an unknown class. */
   constructor(classes: readonly RequestClass[], rule: Rule) {
     this.#byName = new Map(classes.map((requestClass) => [requestClass.name, requestClass]));
     this.#batch = new Set(rule.batchClasses ?? slowClasses(classes, rule.interactiveTtftS));
@@ -29,12 +31,12 @@ export class ServiceClasses {
     return this.#batch.has(className);
   }
 
-  /** By when the request must have its first token: a moment and not a span, in microseconds of virtual time. */
+  /** Returns when the request must have its first token, as a point in virtual time in microseconds. */
   deadlineUs({ className, arrivedAtUs }: Pick<RequestView, 'className' | 'arrivedAtUs'>): number {
     return arrivedAtUs + (this.#byName.get(className)?.slo.ttftUs ?? this.#defaultTtftUs);
   }
 
-  /** Target for the time between two tokens, in microseconds. */
+  /** Returns the target for the time between tokens in microseconds, or undefined if the class has none. */
   tokenGapUs(className: string): number | undefined {
     return this.#byName.get(className)?.slo.tpotUs;
   }

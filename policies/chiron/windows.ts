@@ -1,6 +1,6 @@
 import type { GroupCounters, GroupView } from '../../harness/policy/index.ts';
 
-/** What a group did in one window. */
+/** The change of a group's counters over one measurement window of `lengthUs` microseconds. */
 export interface Window extends GroupCounters {
   readonly lengthUs: number;
 }
@@ -10,11 +10,14 @@ interface Look {
   readonly counters: GroupCounters;
 }
 
-/** Differences of a group's counters between two looks. */
+/** Turns a group's cumulative counters into differences between consecutive calls. */
 export class Windows {
   readonly #looks = new Map<number, Look>();
 
-  /** Since the look before, at `atUs` microseconds; `undefined` at the first, or where no time has passed. */
+  /**
+   * Returns the change since the previous call for this group, where `atUs` is the time of the counters in
+   * microseconds. Undefined on the first call, or if no time has passed.
+   */
   next({ id, counters }: GroupView, atUs: number): Window | undefined {
     const last = this.#looks.get(id);
     if (last?.atUs === atUs) return undefined;
@@ -32,7 +35,7 @@ export class Windows {
   }
 }
 
-/** The view may count on in place. */
+/** Copies the counters, because the core updates the view's object in place. */
 function copyOf({
   numSteps,
   numCappedSteps,

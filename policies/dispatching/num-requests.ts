@@ -1,6 +1,6 @@
 import type { GroupView } from '../../harness/policy/index.ts';
 
-/** All requests of a group, whether they wait, run, or have their KV elsewhere. */
+/** Counts all requests of a group, in whichever state: waiting, running, swapped or stalled. */
 export function numRequestsOf({ waiting, running, swapped, stalled }: GroupView): number {
   return waiting.length + running.length + swapped.length + stalled.length;
 }

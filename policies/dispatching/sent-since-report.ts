@@ -5,23 +5,26 @@ interface Sent {
   readonly blocks: number;
 }
 
-/** Requests sent to one group that it has not reported yet. */
+/** The requests sent to one group that are not in its last report. */
 interface Unreported {
-  /** Oldest first; those before `first` have been reported. */
+  /**
+   * Requests with the time they were sent and their KV blocks, oldest first. Entries before index `first`
+   * have been reported already.
+   */
   readonly sent: Sent[];
   first: number;
   blocks: number;
 }
 
-/** Load that a group does not show yet. */
+/** Load that was sent to a group and is not visible in its view yet. */
 export interface Unseen {
   readonly requests: number;
   readonly blocks: number;
 }
 
 /**
- * What a dispatcher has sent to each group since that last reported its load. Without such a count everything that arrives
- * between two reports goes to the group that looked least loaded in the first.
+ * Records what a dispatcher has sent to each group since the group's last report. Without this record, all
+ * requests that arrive between two reports go to the group that looked least loaded in the first.
  */
 export class SentSinceReport {
   readonly #byGroup = new Map<number, Unreported>();
@@ -33,7 +36,7 @@ export class SentSinceReport {
     unreported.blocks += blocks;
   }
 
-  /** Number and KV blocks of what the group's load does not show yet. */
+  /** Returns the number of requests sent since the group's report, and their KV blocks. */
   to({ id, observedAtUs }: GroupView): Unseen {
     const unreported = this.#byGroup.get(id);
     if (unreported === undefined) return { requests: 0, blocks: 0 };
@@ -46,7 +49,7 @@ export class SentSinceReport {
     const requests = sent.length - unreported.first;
     if (requests === 0) this.#byGroup.delete(id);
     else if (unreported.first > requests) {
-      // A group that is always sent something never has all of it reported.
+      // The reported prefix is removed now and then, because the list of a busy group may never become empty.
       sent.splice(0, unreported.first);
       unreported.first = 0;
     }

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { definePolicy } from '../../harness/policy/index.ts';
 
 const params = z.strictObject({
-  /** Instances from the start to the end; as many as the configuration says where not given. */
+  /** Number of instances during the whole run. If undefined, the number in the configuration. */
   instances: z.int().min(1).optional(),
 });
 
 /**
- * No autoscaling: the number of instances stays what it is at the start. One that fails is replaced by one of its role, which
- * takes a cold start. What an autoscaler saves or gains is measured against this.
+ * Keeps the initial number of instances: no autoscaling. An instance that fails is replaced by a new one of
+ * the same role, which takes a cold start. This is the baseline for what an autoscaler saves or gains.
  */
 export const fixed = definePolicy({
   name: 'fixed',

@@ -2,27 +2,33 @@ import { z } from 'zod';
 
 const windowS = z.number().min(0);
 
-/** How fast the number of replicas may change, with the defaults of Kubernetes (`HorizontalPodAutoscaler`, `spec.behavior`). */
+/**
+ * Bounds on the number of replicas and on its rate of change, with the defaults of Kubernetes
+ * (`HorizontalPodAutoscaler`, `spec.behavior`).
+ */
 export const behaviorParams = {
   minReplicas: z.int().min(1).default(1),
-  /** The cluster's `maxInstances` where not given. */
+  /** Upper bound of the replicas. If undefined, the cluster's `maxInstances`. */
   maxReplicas: z.int().min(1).optional(),
-  /** Going up takes the lowest recommendation of so many seconds. */
+  /** Stabilisation window for scaling up, in seconds: the lowest recommendation within it is used. */
   upWindowS: windowS.default(0),
-  /** Going down takes the highest recommendation of so many seconds. */
+  /** Stabilisation window for scaling down, in seconds: the highest recommendation within it is used. */
   downWindowS: windowS.default(300),
-  /** Period of the rates below, in seconds. */
+  /** Period in seconds to which the following rates refer. */
   periodS: z.number().gt(0).default(15),
-  /** In one period so many replicas may be added, or `upPercent` of those that there were, whichever is more. */
+  /**
+   * In one period at most this many replicas, or `upPercent` of those at its start, may be added, whichever
+   * is more.
+   */
   upPods: z.int().min(0).default(4),
   upPercent: z.number().min(0).default(100),
-  /** In one period so many of the replicas may be removed. */
+  /** In one period at most this percentage of the replicas at its start may be removed. */
   downPercent: z.number().min(0).max(100).default(100),
 };
 
 export type BehaviorParams = z.output<z.ZodObject<typeof behaviorParams>>;
 
-/** What a set of parameters must be besides: for `refine`. */
+/** Constraint on the bounds, to be passed to `refine` of a parameter schema. */
 export const replicaRange = {
   holds: ({
     minReplicas,
@@ -34,12 +40,14 @@ export const replicaRange = {
   message: 'minReplicas must not be larger than maxReplicas',
 };
 
-/** One sync of the autoscaler: what there is, and what the metrics ask for. */
+/**
+ * The input of one sync of the autoscaler: the current replicas, and the number that the metrics recommend.
+ */
 interface Sync {
   readonly nowUs: number;
   readonly replicas: number;
   readonly recommended: number;
-  /** The most that the cluster has room for. */
+  /** The cluster's upper bound on instances. */
   readonly maxInstances: number;
 }
 
@@ -49,20 +57,23 @@ interface Timed {
 }
 
 /**
- * Turns recommendations into replica counts as Kubernetes does ("Horizontal Pod Autoscaling", section "Configurable scaling
- * behavior"): stabilised over a window, limited in rate, within the bounds.
+ * Turns recommendations into replica counts as Kubernetes does ("Horizontal Pod Autoscaling", section
+ * "Configurable scaling behavior"): stabilised over a window, limited in rate, and kept within the bounds.
  */
 export class ScalingBehavior {
   readonly #params: BehaviorParams;
   #recommendations: readonly Timed[] | undefined;
-  /** Replicas added, or removed where negative. */
+  /** Changes of the number of replicas in the last period; negative where replicas were removed. */
   #changes: readonly Timed[] = [];
 
   constructor(params: BehaviorParams) {
     this.#params = params;
   }
 
-  /** The next number of replicas. What there is at the first sync counts as recommended, so that none is removed at once. */
+  /**
+   * Returns the next number of replicas. At the first sync the current number counts as an earlier
+   * recommendation, so that no replica is removed at once.
+   */
   next(sync: Sync): number {
     const next = this.#limit(sync, this.#stabilize(sync));
     if (next !== sync.replicas) {
@@ -71,7 +82,10 @@ export class ScalingBehavior {
     return next;
   }
 
-  /** The number that there is, brought between the lowest recommendation of one window and the highest of the other. */
+  /**
+   * Clamps the current number between the lowest recommendation of the window for scaling up and the highest
+   * of the window for scaling down.
+   */
   #stabilize({ nowUs, replicas, recommended }: Sync): number {
     const { upWindowS, downWindowS } = this.#params;
     const before = this.#recommendations ?? [{ atUs: nowUs, count: replicas }];
@@ -93,7 +107,7 @@ export class ScalingBehavior {
   }
 }
 
-/** Those that are less than so many seconds old. */
+/** Selects the entries that are less than `seconds` old. */
 function within(list: readonly Timed[], nowUs: number, seconds: number): readonly Timed[] {
   return list.filter(({ atUs }) => nowUs - atUs < seconds * 1e6);
 }

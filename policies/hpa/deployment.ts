@@ -2,15 +2,19 @@ import type { ClusterView, Decision } from '../../harness/policy/index.ts';
 import { fleetOf, scaleTo } from '../autoscaling/fleet.ts';
 import { type BehaviorParams, ScalingBehavior } from './behavior.ts';
 
-/** How many replicas the metrics ask for, `undefined` where they say nothing, and what they say. */
+/**
+ * The number of replicas that the metrics recommend, undefined if there are no metrics, and the observation
+ * behind it, for the reason of the decisions.
+ */
 export interface Recommendation {
   readonly count: number | undefined;
   readonly because: string;
 }
 
 /**
- * A Kubernetes Deployment with its autoscaler: the number of replicas that was last decided on is kept, so that an instance
- * that has failed is replaced, and one that could not be had is asked for again. An instance is a replica.
+ * A Kubernetes Deployment with its autoscaler. Each replica is an instance. It remembers the number of
+ * replicas last decided on, so that an instance that failed is replaced and one that could not be started is
+ * requested again.
  */
 export class Deployment {
   readonly #behavior: ScalingBehavior;
@@ -20,7 +24,10 @@ export class Deployment {
     this.#behavior = new ScalingBehavior(params);
   }
 
-  /** One sync of the autoscaler. */
+  /**
+   * Runs one sync of the autoscaler and returns the decisions. `recommend` gets the current number of
+   * replicas.
+   */
   sync(view: ClusterView, recommend: (replicas: number) => Recommendation): readonly Decision[] {
     const replicas = this.replicasIn(view);
     const { count, because } = recommend(replicas);
@@ -30,7 +37,7 @@ export class Deployment {
     return this.scale(view, next, `${because}: ${replicas} to ${next} replicas`);
   }
 
-  /** Replaces what has failed. */
+  /** Returns the decisions that replace failed instances; none before the first sync. */
   repair(view: ClusterView): readonly Decision[] {
     return this.#replicas === undefined
       ? []
@@ -42,7 +49,10 @@ export class Deployment {
     return scaleTo(view, { numInstances: replicas, minInstances: 0, reason });
   }
 
-  /** The number decided on; at first those that there are. */
+  /**
+   * Returns the number last decided on; before the first decision, the number of instances that serve or
+   * start.
+   */
   replicasIn(view: ClusterView): number {
     if (this.#replicas !== undefined) return this.#replicas;
     const { numServing, numComing } = fleetOf(view);

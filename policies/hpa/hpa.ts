@@ -5,7 +5,7 @@ import { behaviorParams, replicaRange } from './behavior.ts';
 import { Deployment, type Recommendation } from './deployment.ts';
 import { recommendByPods } from './recommend.ts';
 
-/** What a metric is called, and where it is read off. */
+/** The name of each metric in the configuration, and the field of an instance's load that it reads. */
 const metricKeys = {
   'kv-usage': 'kvUsage',
   requests: 'requests',
@@ -14,9 +14,12 @@ const metricKeys = {
 
 const metric = z
   .strictObject({
-    /** Of an instance: share of its KV cells in use, all of its requests, or those of them that wait. */
+    /**
+     * Metric of each instance: share of its KV cells in use, number of all its requests, or number of its
+     * waiting requests.
+     */
     metric: z.enum(['kv-usage', 'requests', 'waiting']),
-    /** Average over the instances that the autoscaler aims at. */
+    /** Value at which the autoscaler keeps the metric's average over the instances. */
     target: z.number().gt(0),
   })
   .refine((aim) => aim.metric !== 'kv-usage' || aim.target <= 1, {
@@ -26,14 +29,20 @@ const metric = z
 
 const params = z
   .strictObject({
-    /** The one that asks for most replicas decides. No default is published; this one leaves room for a cold start. */
+    /**
+     * Metrics and their targets; the one that recommends the most replicas decides. No default is published
+     * for LLM serving; 0.7 leaves room for a burst during a cold start.
+     */
     metrics: z
       .array(metric)
       .min(1)
       .default([{ metric: 'kv-usage', target: 0.7 }]),
-    /** Seconds between two looks (`--horizontal-pod-autoscaler-sync-period`). */
+    /** Seconds between two syncs (`--horizontal-pod-autoscaler-sync-period`). */
     syncS: z.number().gt(0).default(15),
-    /** Relative distance from the target that changes nothing (`--horizontal-pod-autoscaler-tolerance`). */
+    /**
+     * Largest relative distance from the target that changes nothing
+     * (`--horizontal-pod-autoscaler-tolerance`).
+     */
     tolerance: z.number().min(0).default(0.1),
     ...behaviorParams,
   })
@@ -42,9 +51,10 @@ const params = z
 type Params = z.output<typeof params>;
 
 /**
- * The HorizontalPodAutoscaler of Kubernetes, version `autoscaling/v2`, on metrics that each instance has ("Pods" metrics), by
- * the page "Horizontal Pod Autoscaling" of its documentation. A pod is an instance; a pipeline counts as so many pods as it has
- * stages. Pods that have not been provisioned are not ready, those that load weights or warm up have no metrics yet.
+ * Kubernetes' HorizontalPodAutoscaler, version `autoscaling/v2`, on metrics of each instance ("Pods"
+ * metrics), after the page "Horizontal Pod Autoscaling" of its documentation. A pod is an instance; a
+ * pipeline counts as many pods as it has stages. Instances that are being provisioned are pods that are not
+ * ready; instances that load weights or warm up are pods without metrics.
  */
 export const hpa = definePolicy({
   name: 'hpa',
@@ -62,7 +72,10 @@ export const hpa = definePolicy({
   },
 });
 
-/** The largest count that a metric asks for. All instances show all metrics or none, so that no metric fails alone. */
+/**
+ * Returns the largest recommendation of any metric. Every instance reports either all metrics or none, so a
+ * single metric is never missing.
+ */
 function recommend({ metrics, tolerance }: Params, view: ClusterView, replicas: number): Recommendation {
   const { known, numMissing, numPending } = instanceLoads(view);
   let largest: Recommendation = { count: undefined, because: 'no instance has metrics' };

@@ -1,28 +1,29 @@
 /**
- * The replica count that one metric asks for, as the documentation of the Kubernetes HorizontalPodAutoscaler has it
- * ("Horizontal Pod Autoscaling", section "Algorithm details"): ceil(replicas * metric / target), unless that is close enough.
+ * The target of one metric. The replica count follows the documentation of the Kubernetes
+ * HorizontalPodAutoscaler ("Horizontal Pod Autoscaling", section "Algorithm details"): ceil(replicas * metric
+ * / target), unless the metric is within the tolerance.
  */
 export interface MetricTarget {
-  /** Of the average over the pods. */
+  /** Value that the average over the pods should have. */
   readonly target: number;
-  /** Ratios of metric and target that are no further from 1 change nothing. */
+  /** Largest distance from 1 of the ratio of metric and target that changes nothing. */
   readonly tolerance: number;
 }
 
-/** A metric of the pods that there are, apart from those that are being shut down. */
+/** The values of one metric over all pods that are not being shut down. */
 export interface PodMetric {
-  /** Of each pod that has shown one. */
+  /** The values of the pods that report the metric. */
   readonly values: readonly number[];
-  /** Pods that run and have shown none. */
+  /** Number of pods that run but report no value. */
   readonly numMissing: number;
-  /** Pods that do not run yet. */
+  /** Number of pods that do not run yet. */
   readonly numPending: number;
 }
 
 /**
- * For a metric that each pod has. Pods that have shown nothing damp the change and never reverse it: on the way up they
- * count as idle, those not ready among them; on the way down those with missing metrics count as exactly at the target.
- * `undefined` if no pod has shown anything.
+ * Returns the replica count for a metric that each pod reports. Pods without a value dampen the change and
+ * never reverse it: when scaling up, they and the pods that do not run yet count as 0; when scaling down,
+ * running pods without a value count as exactly at the target. Undefined if no pod reports a value.
  */
 export function recommendByPods(
   { values, numMissing, numPending }: PodMetric,
@@ -40,7 +41,10 @@ export function recommendByPods(
   return goesUp ? Math.max(wanted, replicas) : Math.min(wanted, replicas);
 }
 
-/** For one figure of the whole deployment, with a target for each replica's share of it ("AverageValue"). */
+/**
+ * Returns the replica count for a single metric of the whole deployment; its target is the share of each
+ * replica ("AverageValue").
+ */
 export function recommendByTotal(
   total: number,
   { target, tolerance }: MetricTarget,
@@ -54,7 +58,10 @@ function isClose(ratio: number, tolerance: number): boolean {
   return Math.abs(ratio - 1) <= tolerance + rounding;
 }
 
-/** Kubernetes calculates in whole thousandths; this keeps the last bits of a quotient from asking for a replica more. */
+/**
+ * Kubernetes calculates in whole thousandths. This tolerance keeps floating-point error in a quotient from
+ * adding a replica.
+ */
 const rounding = 1e-9;
 
 function ceil(demand: number): number {

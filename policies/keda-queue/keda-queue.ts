@@ -8,19 +8,34 @@ import { recommendByTotal } from '../hpa/recommend.ts';
 const params = z
   .strictObject({
     ...behaviorParams,
-    /** With 0, KEDA's own default, the last instance goes as well when nothing waits; the vLLM production stack's example keeps one. */
+    /**
+     * Lower bound of the replicas. With 0, KEDA's own default, the last instance is removed as well when
+     * nothing waits; the example of the vLLM production stack keeps one.
+     */
     minReplicas: z.int().min(0).default(1),
-    /** Waiting requests for each replica; KEDA has no default. */
+    /** Target number of waiting requests per replica. KEDA has no default. */
     target: z.number().gt(0).default(5),
-    /** More waiting requests than these make the source active (`activationThreshold`). */
+    /** The source counts as active while more requests than this wait (`activationThreshold`). */
     activationThreshold: z.number().min(0).default(0),
-    /** Seconds between two looks of KEDA itself at the source (`pollingInterval`), rounded up to whole `syncS` where that is shorter. */
+    /**
+     * Seconds between two polls of the source by KEDA itself (`pollingInterval`), rounded up to a multiple of
+     * `syncS` if that is shorter.
+     */
     pollS: z.number().gt(0).default(30),
-    /** Seconds after the source was last seen active until the last replicas go (`cooldownPeriod`). */
+    /**
+     * Seconds from the last poll that found the source active until the last replicas are removed
+     * (`cooldownPeriod`).
+     */
     cooldownS: z.number().min(0).default(300),
-    /** Whether the HorizontalPodAutoscaler gets what KEDA saw at its last look, instead of a fresh figure (`useCachedMetrics`). */
+    /**
+     * Whether the HorizontalPodAutoscaler uses the value of KEDA's last poll instead of a fresh one
+     * (`useCachedMetrics`).
+     */
     cachedMetrics: z.boolean().default(false),
-    /** Seconds between two looks of the HorizontalPodAutoscaler, rounded likewise, and its tolerance; see `hpa`. */
+    /**
+     * Seconds between two syncs of the HorizontalPodAutoscaler, rounded up to a multiple of `pollS` if that
+     * is shorter, and its tolerance; see `hpa`.
+     */
     syncS: z.number().gt(0).default(15),
     tolerance: z.number().min(0).default(0.1),
   })
@@ -29,13 +44,15 @@ const params = z
 type Params = z.output<typeof params>;
 
 /**
- * KEDA on the number of waiting requests in the whole cluster, as the vLLM production stack is scaled ("ScaledObject
- * specification" and "Scaling Deployments, StatefulSets & Custom Resources" of the KEDA documentation). KEDA itself decides only between no replica
- * and one: a source that is active brings the first back, one that has not been for `cooldownS` takes the last away. Between
- * one and `maxReplicas` a HorizontalPodAutoscaler decides, with the figure as its metric ("AverageValue").
+ * KEDA, scaling on the number of waiting requests in the whole cluster, as the vLLM production stack is set
+ * up ("ScaledObject specification" and "Scaling Deployments, StatefulSets & Custom Resources" of the KEDA
+ * documentation). KEDA itself only decides between zero replicas and one: an active source starts the first
+ * replica, and one that has been inactive for `cooldownS` removes the last. Between one and `maxReplicas` a
+ * HorizontalPodAutoscaler decides, with the number of waiting requests as its metric ("AverageValue").
  *
- * Requests that run count for nothing: instances that are full and have no queue look idle to it, so that at constant load it goes
- * down when its window is over and up again when the queue is back. Instances are drained, so that no request is lost.
+ * Running requests do not count, so instances that are full but have no queue look idle. At a constant load
+ * the number of replicas therefore falls when the down window is over and rises again once a queue has
+ * formed. Instances are drained, so no request is lost.
  */
 class KedaQueue {
   readonly #params: Params;
@@ -47,7 +64,7 @@ class KedaQueue {
 
   constructor(settings: Params) {
     this.#params = settings;
-    // The HorizontalPodAutoscaler that KEDA makes never goes below one.
+    // The HorizontalPodAutoscaler that KEDA creates never scales below one replica.
     this.#deployment = new Deployment({ ...settings, minReplicas: Math.max(1, settings.minReplicas) });
   }
 
@@ -64,7 +81,7 @@ class KedaQueue {
     }
     if (view.nowUs - this.#syncedAtUs < syncS * 1e6) return decisions;
     this.#syncedAtUs = view.nowUs;
-    // Without a replica the HorizontalPodAutoscaler is off.
+    // Without a replica the HorizontalPodAutoscaler is inactive.
     if (decisions.length > 0 || this.#deployment.replicasIn(view) === 0) return decisions;
     return this.#deployment.sync(view, (replicas) => this.#recommend(view, replicas));
   }

@@ -1,34 +1,44 @@
 import type { StageTiming } from '../../harness/policy/index.ts';
 import { LeastSquares } from './least-squares.ts';
 
-/** What a chunk of a request adds to the time of one layer, in microseconds (KunServe, section 4.3). */
+/**
+ * Coefficients of the time that a chunk of a request adds to one layer, in microseconds (KunServe, section
+ * 4.3).
+ */
 export interface ChunkCost {
-  /** Alpha: of a query with a key, p * c + c * (c + 1) / 2 of them for c tokens after p others. */
+  /**
+   * Alpha: cost of each pair of query and key. A chunk of c tokens after p earlier ones has p * c + c * (c +
+   * 1) / 2 pairs.
+   */
   readonly perAttentionPair: number;
-  /** Beta. */
+  /** Beta: cost of each token. */
   readonly perToken: number;
-  /** Gamma less lambda: of a chunk that shares the reading of the weights with others. */
+  /**
+   * Gamma minus lambda: cost of each chunk, less the cost of reading the weights, which the chunks of a
+   * micro-batch share.
+   */
   readonly perChunk: number;
 }
 
-/** Every so many samples one is predicted and not learned from. */
+/** One sample in this many is used to measure the prediction error instead of being learned. */
 const heldOutEvery = 8;
 
-/** Fewer samples than this say nothing about four coefficients. */
+/** Fewest samples from which the four coefficients are estimated. */
 const minSamples = 32;
 
-/** Places of the features. The sum over the chunks of a micro-batch is linear in them. */
+/** Indices of the features. Summed over the chunks of a micro-batch, the layer time is linear in them. */
 const feature = { attentionPairs: 0, tokens: 1, chunks: 2, microBatches: 3, count: 4 } as const;
 
 /**
  * KunServe's cost of a micro-batch (section 4.3),
  *
- *     layer time = alpha * attentionPairs + beta * tokens + (gamma - lambda) * chunks + lambda
+ * layer time = alpha * attentionPairs + beta * tokens + (gamma - lambda) * chunks + lambda,
  *
- * fitted to what stages took while the cluster serves, where the paper fits offline runs. Samples are stages of
- * micro-batches that contain prefill: those are what lookahead batching divides, and decode steps, bound by memory, follow
- * another line. A sample is divided by its time, so that relative errors count and short micro-batches as much as long
- * ones. One of eight is held out and predicted by what was learned before it, with and without attention.
+ * fitted to the stage times observed while the cluster serves; the paper fits offline runs. Only stages of
+ * micro-batches that contain prefill are samples: lookahead batching divides only these, and decode steps,
+ * which are bound by memory, follow a different line. Each sample is divided by its layer time, so that the
+ * fit minimises relative errors and short micro-batches count as much as long ones. One sample in eight is
+ * held out and predicted from the earlier ones, once with and once without the attention term.
  */
 export class CostModel {
   readonly #fit = new LeastSquares(feature.count);
@@ -39,7 +49,10 @@ export class CostModel {
   #errorSum = 0;
   #errorSumWithoutAttention = 0;
 
-  /** Called for every stage of every step: keeps sums only. */
+  /**
+   * Adds the sample of one stage to the running sums. It is called for every stage of every step, so it
+   * stores no samples.
+   */
   observe(timing: StageTiming): void {
     if (timing.totalTokens === timing.decodeTokens) return;
     const layerUs = timing.durationUs / timing.numLayers;
@@ -56,11 +69,14 @@ export class CostModel {
     }
   }
 
-  /** `undefined` before there are enough samples, and while they say that neither tokens nor attention cost anything. */
+  /**
+   * The fitted coefficients; undefined while there are too few samples, or while the fit finds no cost of
+   * tokens or attention.
+   */
   get chunkCost(): ChunkCost | undefined {
     if (this.#numLearned < minSamples) return undefined;
     const weights = this.#fit.solve();
-    // A cost that falls with more work is noise.
+    // A negative coefficient is noise: more work never costs less.
     const cost = {
       perAttentionPair: Math.max(0, weights[feature.attentionPairs] as number),
       perToken: Math.max(0, weights[feature.tokens] as number),
@@ -69,7 +85,10 @@ export class CostModel {
     return cost.perAttentionPair + cost.perToken > 0 ? cost : undefined;
   }
 
-  /** Tokens that cost as much as a micro-batch costs however few it has (lambda / beta); `undefined` like `chunkCost`. */
+  /**
+   * The fixed cost of a micro-batch expressed in tokens (lambda / beta); undefined whenever `chunkCost` is,
+   * or if tokens cost nothing.
+   */
   get fixedTokens(): number | undefined {
     if (this.chunkCost === undefined) return undefined;
     const weights = this.#fit.solve();
@@ -78,7 +97,10 @@ export class CostModel {
     return perToken > 0 ? perMicroBatch / perToken : undefined;
   }
 
-  /** Mean relative errors on held-out samples; coefficients in microseconds per layer; `null` before there are any. */
+  /**
+   * Mean relative errors on the held-out samples, numbers of samples, and coefficients in microseconds per
+   * layer; null before there are enough samples.
+   */
   stats(): Record<string, number | null> {
     const isFitted = this.#numLearned >= minSamples;
     const [alpha = null, beta = null, perChunk = null, lambda = null] = isFitted ? this.#fit.solve() : [];
@@ -103,7 +125,10 @@ export class CostModel {
     this.#errorSumWithoutAttention += this.#errorOf(this.#fit.solve(feature.attentionPairs + 1));
   }
 
-  /** Of the sample in `row`, whose time is 1 after the division. */
+  /**
+   * Returns the relative error of predicting the sample in `row`, which has been divided by its layer time,
+   * so the true value is 1.
+   */
   #errorOf(weights: Float64Array): number {
     let predicted = 0;
     for (let i = 0; i < feature.count; i += 1) predicted += (weights[i] as number) * (this.#row[i] as number);

@@ -1,37 +1,39 @@
 import type { Hardware } from '../../harness/policy/index.ts';
 
-/** A group that may be merged: together its instances hold one copy of the model. */
+/** A group that may be merged with others. Its instances together hold exactly one copy of the model. */
 export interface Candidate {
   readonly groupId: number;
-  /** What its instances run on. */
+  /** Hardware of each of its instances. */
   readonly members: readonly Hardware[];
-  /** Whether its memory is short: the plan is for those groups' demand. */
+  /** Whether the group's memory is overloaded. The plan serves the demand of these groups. */
   readonly isOverloaded: boolean;
-  /** KV blocks that its queued requests lack. */
+  /** KV blocks that its queued requests need and do not have. */
   readonly unmetBlocks: number;
 }
 
-/** Groups that are to become one. */
+/** Groups that the plan merges into one. */
 type MergedSet = Omit<Candidate, 'groupId'> & { readonly groupIds: readonly number[] };
 
-/** What a drop plan is for, and what bounds it. */
+/** The memory that a drop plan must free, and the bounds of the plan. */
 interface DropLimits {
   readonly neededBytes: number;
   readonly copyBytes: number;
   readonly maxStages: number;
-  /** KV blocks of a pipeline of these instances. */
+  /** Returns the number of KV blocks that a pipeline of instances on this hardware can hold. */
   readonly pipelineBlocks: (members: readonly Hardware[]) => number;
 }
 
 /**
- * KunServe's drop plan (section 4.1, Figure 6): merges the two smallest groups until enough is freed, so that pipelines
- * stay as short as can be. The result lists the groups of each set that becomes one; groups that stay are not in it.
+ * KunServe's drop plan (section 4.1, Figure 6): merges the two smallest groups repeatedly until enough memory
+ * is freed, which keeps pipelines as short as possible. Returns the group ids of each set to be merged;
+ * groups that remain as they are do not appear.
  *
- * The layers that two groups hold both are all of them, since each holds one copy of the model (the core's INV-layers): a
- * merge frees one copy, `copyBytes`. The paper keeps the groups in a heap; a sorted list of so few does the same. Among
- * groups of one size, about which it says nothing, those whose memory is short come first, then those with the most unmet
- * demand, since what is freed is theirs: queued requests stay where they are. Fewer sets than needed come back when there is nothing left to merge within `maxStages`, or when a longer pipeline
- * would hold no more: layers that cannot be divided evenly leave memory that no block can use.
+ * Each group holds one complete copy of the model (the core's INV-layers), so merging two frees one copy,
+ * `copyBytes`. The paper keeps the groups in a heap; sorting so few groups gives the same order. The paper
+ * does not say which of several groups of the same size to merge: overloaded groups come first, then those
+ * with the most unmet demand, because freed memory helps only the requests queued there. The plan frees less
+ * than needed if no merge within `maxStages` is left, or if a longer pipeline would hold no more: layers that
+ * do not divide evenly leave memory that no block can use.
  */
 export function planDrop(
   candidates: readonly Candidate[],
@@ -52,8 +54,9 @@ export function planDrop(
 }
 
 /**
- * The smallest other groups with which a group becomes a pipeline in which a request fits that is larger than the group;
- * nothing if it would not fit with any. `fits` says whether it does in a pipeline of these instances.
+ * Chooses the smallest other groups with which a group forms a pipeline that can hold a request too large for
+ * the group itself. `fits` tells whether a pipeline of these instances can hold it. Returns undefined if none
+ * within `maxStages` can.
  */
 export function planGrowth(
   candidates: readonly Pick<Candidate, 'groupId' | 'members'>[],

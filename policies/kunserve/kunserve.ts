@@ -26,15 +26,17 @@ import { RestoreTrigger } from './restore.ts';
 type Params = z.output<typeof params>;
 
 /**
- * KunServe (EuroSys 2026, arXiv 2412.18169v5): on memory overload, groups of instances merge into pipelines, the layers
- * that they hold twice are dropped, and what they took becomes KV memory; when the load has gone they are put back.
+ * KunServe (EuroSys 2026, arXiv 2412.18169v5): when memory is overloaded, groups merge into pipelines and
+ * drop the layers that they hold twice; the memory becomes KV cells. Once the load has fallen, the parameters
+ * are restored.
  *
- * This is the paper's algorithm: a greedy plan over the groups there are, which frees what queued requests ask for
- * (`drop-plan.ts`). The authors' public code does something else: its groups are fixed, and all of them fuse at once.
- * Thresholds that the paper leaves open are the code's (`params.ts`).
+ * This is the paper's algorithm: a greedy plan over the existing groups that frees what queued requests need
+ * (`drop-plan.ts`). The authors' public code differs: its groups are fixed and merge all at once. Thresholds
+ * that the paper leaves open are those of the code (`params.ts`).
  *
- * It makes room by dropping only. When nothing is left to drop, or too few groups are overloaded, the next policy of the
- * stack answers, as the paper falls back to handling KV.
+ * The policy makes room only by dropping parameters. If nothing is left to drop or too few groups are
+ * overloaded, the next policy of the stack answers, just as the paper falls back to swapping or recomputing
+ * KV.
  */
 class KunServe {
   readonly #params: Params;
@@ -43,7 +45,10 @@ class KunServe {
   readonly #transition: KvTransition;
   readonly #blockSizeTokens: number;
   readonly #restoreTrigger: RestoreTrigger;
-  /** Sets of groups that have been decided on: one that the core refused would be refused again, and nobody else asked. */
+  /**
+   * Sets of groups for which a drop has been decided, as sorted ids. Each set is proposed only once, because
+   * a drop that the core has refused would be refused again.
+   */
   readonly #decidedSets = new Set<string>();
   #lastChangeUs = -Infinity;
   #numOverloadedPolls = 0;
@@ -64,7 +69,7 @@ class KunServe {
     this.#restoreTrigger = new RestoreTrigger(settings, this.#units, numLayers);
   }
 
-  /** The monitor: overload that lasts drops, room restores. */
+  /** Polls the cluster: drops parameters if overload lasts, and restores them if there is room. */
   poll(view: ClusterView): readonly Decision[] | undefined {
     this.#restoreTrigger.record(view);
     const overloaded = overloadedGroups(view, this.#params);
@@ -77,9 +82,10 @@ class KunServe {
   }
 
   /**
-   * A running request is about to lose its KV: drop now. Waits only for memory that comes without anybody's doing: a merge
-   * that is decided on, or an exchange. If no KV is on its way while the group can do nothing else, the core asks on
-   * behalf of a stalled request, and then there is no waiting.
+   * Answers memory pressure with an immediate drop, because a running request is about to lose its KV. It
+   * waits only for memory that is already on its way, from a merge that has been decided or from an exchange.
+   * The core asks on behalf of a stalled request when no KV is moving and the group can do nothing else; then
+   * it does not wait.
    */
   relieve(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined {
     if (group.phase === 'merging') return [{ kind: 'wait', reason: 'its group is about to grow' }];
@@ -108,7 +114,10 @@ class KunServe {
     };
   }
 
-  /** One decision for each set of groups that becomes one. Groups that merge already are about to get what they lack. */
+  /**
+   * Decides one drop for each set of groups in the plan. Groups that are already merging do not count,
+   * because they are about to get memory.
+   */
   #drop(
     view: ClusterView,
     overloaded: readonly GroupView[],
@@ -129,7 +138,10 @@ class KunServe {
     return this.#dropSets(sets, reason, view);
   }
 
-  /** A request larger than its group: whether it fits a larger one is worth a drop at any load, or it never runs. */
+  /**
+   * Handles a request that is larger than its group: it would never run otherwise, so it justifies a drop at
+   * any load.
+   */
   #grow(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] {
     const blocks = need.blocks + blocksHeld(group, need.requestId);
     if (blocks <= group.totalBlocks) return [];
@@ -192,7 +204,7 @@ class KunServe {
     });
   }
 
-  /** The memory of a restore that is still loading comes back at once. */
+  /** Cancels restores that are still loading, which makes their memory available at once. */
   #cancelRestores(groups: readonly GroupView[], view: ClusterView): readonly Decision[] {
     const decisions: Decision[] = [];
     for (const { id, phase } of groups) {
@@ -205,7 +217,7 @@ class KunServe {
   }
 }
 
-/** Blocks of a running request; a queued one has none. */
+/** Returns the KV blocks of a running request, and 0 for a queued one. */
 function blocksHeld(group: GroupView, requestId: number): number {
   for (const { id, kvBlocks } of group.running) if (id === requestId) return kvBlocks;
   return 0;

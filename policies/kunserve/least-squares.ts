@@ -1,15 +1,18 @@
-/** Keeps the equations solvable when features cannot be told apart, by sharing the weight between them; else without effect. */
+/**
+ * Added to the diagonal so that the equations stay solvable when features are linearly dependent; the weight
+ * is then shared between them. Otherwise its effect is negligible.
+ */
 const ridge = 1e-9;
 
 /**
- * Linear least squares over a stream of samples: keeps the normal equations, n x n numbers, and no sample. Features are
- * scaled to unit length before solving, so that their units do not matter.
+ * Linear least squares over a stream of samples. It keeps the n x n normal equations and no samples. Features
+ * are scaled to unit length before solving, so that their units do not matter.
  */
 export class LeastSquares {
   readonly #numFeatures: number;
-  /** Sum of x x', row by row, the lower triangle. */
+  /** Sum of the outer products x x' of the features: n x n, row by row, lower triangle only. */
   readonly #products: Float64Array;
-  /** Sum of x y. */
+  /** Sum of features times target, one entry per feature. */
   readonly #targets: Float64Array;
 
   constructor(numFeatures: number) {
@@ -29,7 +32,7 @@ export class LeastSquares {
     }
   }
 
-  /** Weights of all features, those before `first` left out and 0. */
+  /** Solves for the weights of the features from index `first` on; the weights before it are 0. */
   solve(first = 0): Float64Array {
     const n = this.#numFeatures;
     const scales = new Float64Array(n);
@@ -52,7 +55,10 @@ export class LeastSquares {
     return weights.map((weight, i) => weight * (scales[i] as number));
   }
 
-  /** Cholesky factor, lower triangle, of the scaled products with the ridge on the diagonal. */
+  /**
+   * Returns the Cholesky factor (lower triangle, row by row) of the scaled products with the ridge on the
+   * diagonal.
+   */
   #factorize(scales: Float64Array, first: number): Float64Array {
     const n = this.#numFeatures;
     const factor = new Float64Array(n * n);
@@ -62,7 +68,7 @@ export class LeastSquares {
         for (let k = first; k < j; k += 1) {
           rest -= (factor[i * n + k] as number) * (factor[j * n + k] as number);
         }
-        // Rounding may leave a pivot below the ridge, where features depend on each other.
+        // With linearly dependent features, rounding may make a pivot smaller than the ridge.
         factor[i * n + j] =
           i === j ? Math.sqrt(Math.max(rest + ridge, ridge)) : rest / (factor[j * n + j] as number);
       }

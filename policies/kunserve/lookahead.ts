@@ -1,6 +1,9 @@
 import type { ChunkCost } from './cost-model.ts';
 
-/** Consecutive tokens of one request in a micro-batch: `numTokens` after `pastTokens` earlier ones. */
+/**
+ * Consecutive tokens of one request in a micro-batch: `numTokens` tokens that follow `pastTokens` earlier
+ * ones.
+ */
 export interface Chunk {
   readonly requestId: number;
   readonly pastTokens: number;
@@ -8,11 +11,12 @@ export interface Chunk {
 }
 
 /**
- * KunServe's lookahead batching (section 4.3): halves the queued work by cost, and the halves again, cutting requests
- * into chunks where a half ends inside one. Attention makes later chunks dearer, so that micro-batches of equal cost have
- * unequal numbers of tokens. Ends where a half would have fewer than `minTokens`, so no micro-batch is smaller unless the
- * whole is; the paper ends at a batch of that size. Tokens of a request keep their order. One micro-batch after the other,
- * so that who wants the first of a deep queue does not pay for all.
+ * KunServe's lookahead batching (section 4.3): divides the queued work recursively into halves of equal cost,
+ * splitting a request into chunks where a boundary falls inside it. Attention makes later chunks more
+ * expensive, so micro-batches of equal cost differ in tokens. The recursion stops before a half would have
+ * fewer than `minTokens` tokens, so only a queue smaller than that gives a smaller micro-batch; the paper
+ * stops at batches of that size. The order of tokens is kept. Micro-batches are generated one at a time, so
+ * that a caller that needs only the first ones of a deep queue does not pay for the rest.
  */
 export function* formByCost(
   chunks: readonly Chunk[],
@@ -30,7 +34,7 @@ export function* formByCost(
   yield* formByCost(tail, cost, minTokens);
 }
 
-/** What the chunks cost together, less what every micro-batch costs however little it has to do. */
+/** Returns the cost of the chunks together, without the fixed cost of a micro-batch. */
 export function costOf(chunks: readonly Chunk[], cost: ChunkCost): number {
   let sum = 0;
   for (const chunk of chunks) sum += costOfChunk(chunk, cost);
@@ -48,7 +52,7 @@ export function tokensOf(chunks: readonly Chunk[]): number {
   return sum;
 }
 
-/** After how many tokens, not necessarily whole ones, half of the cost is reached. */
+/** Returns the number of tokens, possibly fractional, after which half of the cost is reached. */
 function tokensOfHalf(chunks: readonly Chunk[], cost: ChunkCost): number {
   let costLeft = costOf(chunks, cost) / 2;
   let numTokens = 0;
@@ -61,7 +65,10 @@ function tokensOfHalf(chunks: readonly Chunk[], cost: ChunkCost): number {
   return numTokens;
 }
 
-/** How many tokens of the chunk cost so much: a * c^2 / 2 + b * c = cost, solved for c without cancellation. */
+/**
+ * Returns how many tokens of the chunk cost `costLeft`: solves a * c^2 / 2 + b * c = cost for c in a form
+ * without cancellation.
+ */
 function tokensFor(costLeft: number, { pastTokens, numTokens }: Chunk, cost: ChunkCost): number {
   const a = cost.perAttentionPair;
   const b = a * (pastTokens + 0.5) + cost.perToken;
@@ -69,7 +76,7 @@ function tokensFor(costLeft: number, { pastTokens, numTokens }: Chunk, cost: Chu
   return Math.min(numTokens, (2 * rest) / (b + Math.sqrt(b * b + 2 * a * rest)));
 }
 
-/** The first `numTokens` tokens and the others. */
+/** Splits the chunks into the first `numTokens` tokens and the rest. */
 export function cutAt(chunks: readonly Chunk[], numTokens: number): readonly [Chunk[], Chunk[]] {
   const head: Chunk[] = [];
   const tail: Chunk[] = [];

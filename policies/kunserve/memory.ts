@@ -6,15 +6,18 @@ import {
   type PolicyDeps,
 } from '../../harness/policy/index.ts';
 
-/** What the memory of this model comes to. */
+/** Sizes that follow from the model, and from the hardware of the instances asked about. */
 export interface MemoryUnits {
-  /** Weights of all layers: what one dropped copy frees (embedding and output head stay on every instance). */
+  /**
+   * Bytes of the weights of all layers: what dropping one copy frees. Embedding and output head stay on every
+   * instance.
+   */
   readonly copyBytes: number;
-  /** KV of one block of tokens in all layers. */
+  /** Bytes of the KV of one block of tokens in all layers. */
   readonly blockBytes: number;
-  /** KV cells (one layer of a block) of an instance on this hardware that holds the whole model. */
+  /** Returns the KV cells of an instance on this hardware that holds the whole model. A cell is one layer of one block. */
   readonly undroppedCells: (hardware: Hardware) => number;
-  /** KV blocks of a pipeline of instances on this hardware, its layers divided evenly. */
+  /** Returns the KV blocks that a pipeline of instances on this hardware can hold if its layers are divided evenly. */
   readonly pipelineBlocks: (members: readonly Hardware[]) => number;
 }
 

@@ -11,30 +11,38 @@ import { type ChunkCost, CostModel } from './cost-model.ts';
 import { type Chunk, cutAt, formByCost, tokensOf } from './lookahead.ts';
 
 export interface LookaheadRule {
-  /** Fewest tokens of a micro-batch, or how they follow from the fitted cost; see `params.ts`. */
+  /**
+   * Fewest tokens of a micro-batch; if undefined, `fixedCostShare` and the fitted cost decide. See
+   * `params.ts`.
+   */
   readonly minTokens?: number | undefined;
   readonly fixedCostShare: number;
 }
 
-/** Before the cost model has learned anything, micro-batches have equal numbers of tokens, and as many as the code hints at. */
+/**
+ * Until the cost model is fitted, micro-batches have equal numbers of tokens, and at least the number that
+ * the authors' code suggests.
+ */
 const tokensOnly: ChunkCost = { perAttentionPair: 0, perToken: 1, perChunk: 0 };
 const unfittedMinTokens = 256;
 
-/** The micro-batches that a group's next step is to become, in tokens of prefill. */
+/** The micro-batches planned for a group's next step: their numbers of prefill tokens, in order. */
 interface Round {
   readonly groupId: number;
   readonly sizes: readonly number[];
 }
 
 /**
- * Which micro-batches a pipeline runs when work is queued (KunServe, section 4.3): the first of those that all of the
- * queued work is cut into, whatever one step may take. The queue is cut anew whenever the pipeline has room for another
- * micro-batch, so that what has arrived meanwhile counts; neighbours cost much the same.
+ * Plans the micro-batches of a pipeline with queued work (KunServe, section 4.3). All of the queued work is
+ * divided, however little of it one step can take, and the first parts are run. The queue is divided again
+ * whenever the pipeline has room for another micro-batch, so that new arrivals are included; consecutive
+ * micro-batches cost about the same.
  *
- * A request that decodes joins the first micro-batch that starts after it has come back. So it gets a token in every turn
- * of the pipeline, beside an equal part of the prefill, as it does in the authors' code, where a pipeline of n stages has n
- * engines, each with decodes of its own. When most decodes are back at the same time they are dealt out over several
- * micro-batches; together they would come back together, for as long as they decode.
+ * A decoding request joins the first micro-batch that starts after its previous token. So it generates one
+ * token per turn of the pipeline, beside an equal part of the prefill, as in the authors' code, where a
+ * pipeline of n stages has n engines with decodes of their own. If most decodes become ready at the same
+ * time, they are dealt out over several micro-batches; otherwise they would stay together for as long as they
+ * decode.
  */
 export class MicroBatches {
   readonly #rule: LookaheadRule;
@@ -46,9 +54,10 @@ export class MicroBatches {
   }
 
   /**
-   * Requests in host memory are the business of the policy that has put them there, limits included. The authors' engine
-   * hands a prompt's next chunk on to the next of a pipeline's engines before the last one is through
-   * (`pop_unassigned_requests`), which vLLM V0, their baseline, does not.
+   * Returns the moments to add to the policy. Groups with swapped requests are left to the policy that
+   * swapped them, including their limits. Chunks overlap because the authors' engine passes a prompt's next
+   * chunk to the next of a pipeline's engines before the last one is through (`pop_unassigned_requests`);
+   * vLLM V0, their baseline, does not.
    */
   moments(looksAhead: boolean): Pick<Policy, 'limits' | 'formMicroBatches'> {
     const limits = (group: GroupView): Partial<Limits> | undefined => {
@@ -70,11 +79,15 @@ export class MicroBatches {
     return { min_tokens: this.#minTokens, ...this.#costModel.stats() };
   }
 
-  /** Tokens of the next micro-batches, where there is queued work to cut. */
+  /**
+   * Returns the limit on the tokens of the next step and plans its micro-batches; empty if there is too
+   * little queued work to divide.
+   */
   #tokenLimit(group: GroupView): Partial<Limits> {
     const { queue, numDecoding, numReady } = workOf(group);
     const numStages = group.stages.length;
-    // Parts have less than twice the fewest tokens: with their decodes they are no more than a step may take.
+    // Parts have fewer than twice the minimum of tokens, so with their share of the decodes they stay within
+    // the budget of a step.
     const room = Math.floor((group.limits.maxBatchTokens - Math.ceil(numDecoding / numStages)) / 2);
     const minTokens = Math.max(1, Math.min(this.#minTokens, room));
     if (tokensOf(queue) < 2 * minTokens) return {};
@@ -88,7 +101,10 @@ export class MicroBatches {
     return { maxBatchTokens: sizes.reduce((sum, size) => sum + size, numReady) };
   }
 
-  /** Cuts the batch that has come of it; without prefill in it, where memory is short, it is left to the even split. */
+  /**
+   * Divides the batch that was formed into the planned micro-batches. A batch without prefill (memory was
+   * short) is left to the even split.
+   */
   #form(batch: BatchView, group: GroupView): readonly MicroBatchPlan[] | undefined {
     const round = this.#round;
     this.#round = undefined;
@@ -109,7 +125,10 @@ export class MicroBatches {
       .map((part) => ({ entries: part.map(({ requestId, numTokens }) => ({ requestId, numTokens })) }));
   }
 
-  /** MIN of the paper: more tokens than this, and a micro-batch's fixed cost is no more than its share. */
+  /**
+   * MIN of the paper: with at least this many tokens, the fixed cost of a micro-batch is at most
+   * `fixedCostShare` of its time.
+   */
   get #minTokens(): number {
     const { minTokens, fixedCostShare } = this.#rule;
     if (minTokens !== undefined) return minTokens;
@@ -119,7 +138,10 @@ export class MicroBatches {
   }
 }
 
-/** What is left to prefill, in the order in which it will be, and how many requests decode, and are back for another token. */
+/**
+ * Returns the remaining prefill in the order in which it will run, the number of decoding requests, and how
+ * many of these are ready for their next token.
+ */
 function workOf({ running, waiting }: GroupView) {
   const queue: Chunk[] = [];
   let numDecoding = 0;
@@ -139,7 +161,7 @@ function restOf({ id, tokens, scheduledTokens }: RequestView): Chunk {
   return { requestId: id, pastTokens: scheduledTokens, numTokens: tokens - scheduledTokens };
 }
 
-/** As many parts as there are sizes, the last with all that is left over; those for which nothing is left are empty. */
+/** Divides the chunks into one part per size. The last part gets all that is left; a part may be empty. */
 function cutInto(chunks: readonly Chunk[], sizes: readonly number[]): readonly (readonly Chunk[])[] {
   const parts: (readonly Chunk[])[] = [];
   let rest = chunks;

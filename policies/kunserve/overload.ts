@@ -1,21 +1,25 @@
 import type { ClusterView, GroupView } from '../../harness/policy/index.ts';
 
-/** When memory counts as overloaded, as the authors' code has it; the paper gives no numbers. */
+/**
+ * Thresholds from which memory counts as overloaded. They are those of the authors' code; the paper gives no
+ * numbers.
+ */
 export interface OverloadRule {
-  /** Share of a group's blocks in use from which it votes. */
+  /** Share of a group's blocks in use from which the group votes for overload. */
   readonly overloadUsage: number;
-  /** Share of the groups that must vote. */
+  /** Share of the groups that must vote for overload. */
   readonly quorum: number;
 }
 
-/** What a running request lacks, beside what queued ones do. */
+/** The blocks that a running request of a group lacks, in addition to what queued requests need. */
 export interface RunningNeed {
   readonly groupId: number;
   readonly blocks: number;
 }
 
 /**
- * A group's vote: nearly all of its blocks are in use, and its queue asks for what is left or more (KunServe, section 4.1).
+ * Tells whether a group votes for overload: nearly all of its blocks are in use, and its queue needs at least
+ * the rest (KunServe, section 4.1).
  */
 export function isOverloaded(
   group: GroupView,
@@ -25,12 +29,15 @@ export function isOverloaded(
 ): boolean {
   const { freeBlocks, totalBlocks } = group;
   if (freeBlocks > (1 - overloadUsage) * totalBlocks) return false;
-  // What a running request needs is what it lacks after everything free has been given to it.
+  // A running request lacks blocks only once every free block has been given out.
   if (need?.groupId === group.id) return true;
   return unmetBlocks(group, blockSizeTokens, need) >= freeBlocks;
 }
 
-/** Blocks that a group's requests want and do not hold: of queued and preempted ones, and of those in host memory. */
+/**
+ * Returns the blocks that a group's requests need and do not hold: queued, preempted and swapped requests,
+ * and the running one in `need`.
+ */
 export function unmetBlocks(group: GroupView, blockSizeTokens: number, need?: RunningNeed): number {
   let blocks = group.waitingBlocks + (need?.groupId === group.id ? need.blocks : 0);
   for (const request of group.swapped) {
@@ -39,7 +46,10 @@ export function unmetBlocks(group: GroupView, blockSizeTokens: number, need?: Ru
   return blocks;
 }
 
-/** Groups whose memory is short. One that retires shares its members' memory with groups that vote; it does not, nor does one that is not yet there or about to go. */
+/**
+ * Returns the groups that vote for overload. Groups that are retiring, loading or draining do not vote; a
+ * retiring group shares its members' memory with groups that do.
+ */
 export function overloadedGroups(
   view: ClusterView,
   rule: OverloadRule,
@@ -48,14 +58,17 @@ export function overloadedGroups(
   return votingGroups(view).filter((group) => isOverloaded(group, rule, view, need));
 }
 
-/** Whether so many groups make the cluster overloaded: `quorum` of all, at least one. */
+/**
+ * Tells whether that many votes make the cluster overloaded: at least `quorum` of the voting groups, and at
+ * least one.
+ */
 export function isQuorum(numVotes: number, view: ClusterView, { quorum }: OverloadRule): boolean {
   return numVotes >= Math.max(1, quorum * votingGroups(view).length);
 }
 
 /**
- * R of the drop plan: blocks that queued requests ask for, of groups where they do not fit, and of requests held at the
- * cluster. What is in use already is no part of it.
+ * The demand R of the drop plan, in blocks: what queued requests of the overloaded groups and requests held
+ * at the cluster need. Blocks already in use do not count.
  */
 export function demandBlocks(
   overloaded: readonly GroupView[],

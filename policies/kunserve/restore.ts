@@ -2,20 +2,21 @@ import type { ClusterView, GroupView } from '../../harness/policy/index.ts';
 import type { MemoryUnits } from './memory.ts';
 
 export interface RestoreRule {
-  /** Share of the KV memory without drop below which parameters come back. */
+  /** Usage below which parameters are restored, as a share of the KV memory without any drop. */
   readonly restoreUsage: number;
-  /** Time between two load reports, in milliseconds. */
+  /** Milliseconds between two load reports. */
   readonly reportMs: number;
-  /** Reports over which usage must not have risen. */
+  /** Number of reports over which the usage must not have risen. */
   readonly trendReports: number;
 }
 
 /**
- * When parameters come back (KunServe, section 4.4): the KV in use is below half of what the cluster has room for *without*
- * any drop, and is not on the rise. Measured against the room with drop it would oscillate: restoring shrinks the room,
- * which raises the usage. As in the authors' code, usage is what the last load report said, once in half a second, and the
- * code asks for a fall over the last 30 reports (the sum of their differences, which is the last less the first); a
- * cluster that has fallen idle does not fall any further and is restored here as well.
+ * Decides when parameters are restored (KunServe, section 4.4): when the KV in use is below half of the KV
+ * memory that the cluster would have *without* any drop, and is not rising. Measured against the memory with
+ * the drop, the decision would oscillate, because restoring shrinks that memory and so raises the usage. As
+ * in the authors' code, the usage is sampled by a load report every half second. The code requires a fall
+ * over the last 30 reports (the sum of their differences, that is, last minus first); here an unchanged usage
+ * suffices, so that an idle cluster is restored as well.
  */
 export class RestoreTrigger {
   readonly #rule: RestoreRule;
@@ -30,7 +31,7 @@ export class RestoreTrigger {
     this.#numLayers = numLayers;
   }
 
-  /** At every poll; takes a report where one is due. */
+  /** Records the usage if a report is due. Must be called at every poll. */
   record(view: ClusterView): void {
     if (view.nowUs - this.#reportedAtUs < this.#rule.reportMs * 1000) return;
     this.#reportedAtUs = view.nowUs;
@@ -38,14 +39,15 @@ export class RestoreTrigger {
     if (this.#usages.length > this.#rule.trendReports + 1) this.#usages.shift();
   }
 
-  /** KV in use as a share of the KV memory without drop, at the last report. */
+  /** KV in use at the last report, as a share of the KV memory without any drop. */
   get usage(): number {
     return this.#usages.at(-1) ?? 0;
   }
 
   /**
-   * Pipelines to restore, all at once as the usage allows it for the cluster as a whole: their loads use links of their
-   * own members, and requests that end in a retiring pipeline would keep the next one waiting for minutes.
+   * Returns the pipelines to restore, all at once if the usage of the whole cluster allows it. Their weight
+   * loads use different links, and restoring one after the other would take minutes, because each waits for
+   * requests that end in a retiring pipeline.
    */
   restorable(view: ClusterView): readonly GroupView[] {
     const first = this.#usages[0];
@@ -57,7 +59,10 @@ export class RestoreTrigger {
     );
   }
 
-  /** Whether each member has room beside the whole model, by the same share as the cluster, and each request on one instance. */
+  /**
+   * Tells whether the KV of each member and each single request would fit on an instance that holds the whole
+   * model, at the same usage threshold as the cluster.
+   */
   #fits(group: GroupView, blockSizeTokens: number): boolean {
     const { undroppedCells } = this.#units;
     const cells = group.stages.map(({ instance }) => undroppedCells(instance.hardware));
@@ -74,7 +79,10 @@ export class RestoreTrigger {
   }
 }
 
-/** Whether groups change, or KV is still on its way after they have. Instances that start or drain are no part of it. */
+/**
+ * Tells whether any groups are merging, restoring or retiring, or have KV still to exchange. Starting and
+ * draining instances do not count.
+ */
 function isInTransition({ groups }: ClusterView): boolean {
   return groups.some(
     ({ phase, stalled }) =>

@@ -5,20 +5,20 @@ import { SentSinceReport } from '../dispatching/sent-since-report.ts';
 
 const params = z.strictObject({
   /**
-   * Load is the share of a group's KV blocks that its requests ask for, or their number (vLLM's and KunServe's routers): on
-   * each of its instances, since those routers know groups of one size only.
+   * What counts as load: the share of a group's KV blocks that its requests need (`memory`), or their number
+   * per instance (`requests`, as in the routers of vLLM and KunServe, which know groups of one size only).
    */
   by: z.enum(['memory', 'requests']).default('memory'),
   /**
-   * Whether requests sent since a group's last report count too, as a router's own book-keeping has them: KunServe's artifact adds
-   * each to the load that it was last told (evaluation/bench.py).
+   * Whether requests sent since a group's last report count as well, as in a router that keeps its own
+   * record: KunServe's artifact adds each to the load last reported (evaluation/bench.py).
    */
   countsSent: z.boolean().default(true),
 });
 
 /**
- * Sends a request to the group with the smallest share of its KV memory asked for: blocks of running, swapped and
- * waiting requests alike, so that a long queue counts as load; or to the one with the fewest requests for its size.
+ * Dispatches a request to the group with the smallest demand, as a share of its KV memory or as requests per
+ * instance. Running, swapped and waiting requests all count, so a long queue is load.
  */
 export const leastLoaded = definePolicy({
   name: 'least-loaded',

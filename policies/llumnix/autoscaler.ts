@@ -6,20 +6,35 @@ import { artifactBlockTokens } from './freeness.ts';
 
 const params = z
   .strictObject({
-    /** Time between two checks. */
+    /** Milliseconds between two checks. */
     intervalMs: z.number().positive().default(10_000),
-    /** Checks left out at first, while an empty cluster fills and looks idler than the load is: the code begins after 100 s. */
+    /**
+     * Number of checks skipped at the start, while an empty cluster fills and looks idler than the load is;
+     * the authors' code begins after 100 s.
+     */
     warmUpChecks: z.int().min(0).default(9),
-    /** Mean freeness, in decode steps, below which instances are added: 10 blocks per request in the authors' code. Depends on model and device. */
+    /**
+     * Mean freeness, in decode steps, below which instances are added: 10 blocks per request in the authors'
+     * code. A sensible value depends on model and device.
+     */
     addBelowSteps: z.number().default(10 * artifactBlockTokens),
-    /** Mean freeness that must be left after an instance is taken away: 60 blocks per request in the code. */
+    /**
+     * Mean freeness, in decode steps, that must remain after an instance is removed: 60 blocks per request in
+     * the authors' code.
+     */
     removeAboveSteps: z.number().default(60 * artifactBlockTokens),
-    /** How many are added at once: as many empty ones as bring the mean freeness to `addBelowSteps` (the code), or one (the paper names no number). */
+    /**
+     * How many instances are added at once: as many as raise the mean freeness to `addBelowSteps` (`missing`,
+     * the authors' code), or `one` (the paper gives no number).
+     */
     add: z.enum(['missing', 'one']).default('missing'),
-    /** Whether more are added while some are still starting, for what is missing beside these; the code waits for them. */
+    /**
+     * Whether instances may be added while others are still starting, counting these; the authors' code waits
+     * for them.
+     */
     overlappingStarts: z.boolean().default(false),
     minInstances: z.int().min(1).default(1),
-    /** Without it as many as the cluster may have. */
+    /** Upper bound on instances. If undefined, the cluster's `maxInstances`. */
     maxInstances: z.int().min(1).optional(),
   })
   .refine(({ addBelowSteps, removeAboveSteps }) => addBelowSteps < removeAboveSteps, {
@@ -34,14 +49,15 @@ const params = z
 type Params = z.output<typeof params>;
 
 /**
- * Llumnix's autoscaling (section 4.4): keeps the mean freeness of the instances between two bounds. Below, instances are
- * added, and a drain is taken back before one is started. Above, the instance with the fewest running requests drains, one at
- * a time, provided that the others stay above without it (so does the authors' code, whose victim is the last instance).
- * It looks at memory alone, and works behind any dispatcher; with `llumnix` the requests of a draining instance migrate away,
- * otherwise they end there.
+ * Llumnix's autoscaling (section 4.4): keeps the mean freeness of the instances between two bounds. Below the
+ * lower one, instances are added, by cancelling drains before starting new ones. Above the upper one, the
+ * instance with the fewest running requests is drained, one at a time, provided that the mean freeness of the
+ * others stays above it (the authors' code has the same condition, but takes the last instance). It considers
+ * memory only and works with any dispatcher. With `llumnix`, the requests of a draining instance migrate
+ * away; otherwise they end there.
  *
- * Instances that are starting are no room yet, and no others are added in the meantime unless `overlappingStarts`. When
- * the load has gone before they are ready, they are the first to be released.
+ * Starting instances do not count as capacity, and no others are added in the meantime unless
+ * `overlappingStarts` is set. If the load falls before they are ready, they are released first.
  */
 export const llumnixAutoscaler = definePolicy({
   name: 'llumnix-autoscaler',
@@ -82,7 +98,7 @@ function check(view: ClusterView, settings: Params): readonly Decision[] {
   return scale(numInstances - 1, `${left} without one instance, above ${removeAboveSteps}`);
 }
 
-/** Beside the instances that serve: how many the load asks for. */
+/** Returns how many instances the load needs in addition to those that serve. */
 function numToAdd(load: FleetLoad, view: ClusterView, { add, addBelowSteps }: Params): number {
   return add === 'one' ? 1 : instancesMissing(load, addBelowSteps, view.blockSizeTokens);
 }

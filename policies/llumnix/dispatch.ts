@@ -4,22 +4,24 @@ import { SentSinceReport } from '../dispatching/sent-since-report.ts';
 import { dispatchFreeness } from './freeness.ts';
 import type { Priorities } from './priorities.ts';
 
-/** A group with its freeness in decode steps. */
+/** A group that accepts requests, with its freeness in decode steps. */
 interface Candidate {
   readonly group: GroupView;
   readonly freeness: number;
 }
 
-/** Parameters of a dispatcher by freeness. */
 export const dispatchParams = {
   /**
-   * Whether requests sent since an instance's last report count too. The authors' code looks at what instances have reported and at
-   * nothing else, so that what arrives between two reports goes to one of them.
+   * Whether requests sent since an instance's last report count as well. The authors' code uses reported load
+   * only, so all requests that arrive between two reports go to the same instance.
    */
   countsSent: z.boolean().default(false),
 };
 
-/** Dispatch to the group with the highest freeness, the first of equals; what headroom counts for, `Priorities` says. */
+/**
+ * Dispatches to the group with the highest freeness; among equals, to the first. `Priorities` defines the
+ * effect of headroom.
+ */
 export class FreestDispatch {
   readonly #sent: SentSinceReport | undefined;
   readonly #priorities: Priorities | undefined;
@@ -53,7 +55,7 @@ function freest(candidates: readonly Candidate[]): Candidate | undefined {
   return best;
 }
 
-/** A freeness in words, for reasons. */
+/** Formats a freeness, in decode steps, for the reason of a decision. */
 export function stepsText(freeness: number): string {
   if (freeness === Infinity) return 'empty';
   return freeness === -Infinity ? 'drains' : `${Math.round(freeness)} steps until full`;

@@ -3,18 +3,19 @@ import { fleetOf } from '../autoscaling/fleet.ts';
 import { numRequestsOf } from '../dispatching/num-requests.ts';
 import { stepsUntilFull, usableBlocks } from './freeness.ts';
 
-/** What all requests ask for, and what the instances that serve and stay have. */
+/** The demand of all requests, and the memory of the instances that serve and will keep serving. */
 export interface FleetLoad {
   readonly usableBlocks: number;
-  /** The same for one instance, on average. */
+  /** Mean usable blocks per serving instance. */
   readonly instanceBlocks: number;
   readonly demandBlocks: number;
   readonly numRequests: number;
 }
 
 /**
- * Every request counts, queued and held ones and those on groups that drain, as these have to go somewhere; without headroom,
- * since an empty instance more would not make a difference to it. Instances that drain or do not serve yet are no room.
+ * Sums up the demand and the capacity of the cluster. All requests count, including queued ones, held ones
+ * and those on draining groups, since these will need room elsewhere. Headroom does not count, because
+ * another empty instance would not change it. Draining and starting instances are no capacity.
  */
 export function fleetLoad(view: ClusterView): FleetLoad {
   const { serving, numServing } = fleetOf(view);
@@ -33,15 +34,16 @@ export function fleetLoad(view: ClusterView): FleetLoad {
 }
 
 /**
- * Mean freeness, in decode steps, with so many instances more (or less): of all memory and all requests together, as in the authors'
- * code, since a mean over instances would be infinite with one that is empty.
+ * Returns the mean freeness, in decode steps, with `numMore` instances more (or fewer, if negative). It
+ * divides all memory by all requests, as in the authors' code, because a mean over instances would be
+ * infinite if one were empty.
  */
 export function meanFreeness(load: FleetLoad, numMore: number, blockSizeTokens: number): number {
   const blocks = load.usableBlocks + numMore * load.instanceBlocks - load.demandBlocks;
   return stepsUntilFull(blocks, load.numRequests, blockSizeTokens);
 }
 
-/** The fewest empty instances that bring the mean freeness to `steps`. */
+/** Returns the smallest number of additional empty instances that raise the mean freeness to `steps`. */
 export function instancesMissing(load: FleetLoad, steps: number, blockSizeTokens: number): number {
   const missingBlocks = (steps * load.numRequests) / blockSizeTokens + load.demandBlocks - load.usableBlocks;
   return Math.max(0, Math.ceil(missingBlocks / load.instanceBlocks));

@@ -3,32 +3,35 @@ import type { Unseen } from '../dispatching/sent-since-report.ts';
 import type { Priorities } from './priorities.ts';
 
 /**
- * Tokens in a block of the engine that the authors measured with (vLLM 0.1.7). Thresholds of their code are in free
- * blocks per request, and such a block lasts a request for so many steps: 3 are 48 steps here, 10 are 160, 60 are 960.
+ * Tokens per block of the engine that the authors measured with (vLLM 0.1.7). Their code states thresholds in
+ * free blocks per request, and a block lasts a request for this many decode steps: 3 blocks are 48 steps
+ * here, 10 are 160, 60 are 960.
  */
 export const artifactBlockTokens = 16;
 
 /**
- * Freeness (Llumnix, section 4.4): for how many more decode steps the free memory lasts, when each step takes a token of
- * every request. Negative where more is asked for than there is; infinite without requests. Higher is freer, as in the
- * paper; its code keeps the negative and calls it load.
+ * Freeness (Llumnix, section 4.4): the number of decode steps for which the free memory lasts if each step
+ * takes one token per request. It is negative if the demand exceeds the memory, and infinite without
+ * requests. Higher means freer, as in the paper; the authors' code keeps the negated value and calls it load.
  *
- * What is missing is shared among the requests too, as in paper and code (`compute_instance_load_dispatch` of the artifact), so
- * that of two instances with too little the one with more requests looks freer. When all have queues, that draws requests to the longest.
+ * A shortage is divided by the number of requests as well, as in paper and code
+ * (`compute_instance_load_dispatch` of the artifact). So of two overloaded instances the one with more
+ * requests looks freer; when all have queues, requests are drawn to the longest.
  */
 export function stepsUntilFull(freeBlocks: number, numRequests: number, blockSizeTokens: number): number {
   return numRequests === 0 ? Infinity : (freeBlocks * blockSizeTokens) / numRequests;
 }
 
-/** Blocks that requests may take: all but those that admission leaves free. */
+/** Returns the blocks that requests may use: all except the watermark, which admission keeps free. */
 export function usableBlocks({ totalBlocks, limits }: GroupView): number {
   return totalBlocks - Math.floor(limits.watermarkRatio * totalBlocks);
 }
 
 /**
- * Freeness for dispatch: the whole queue counts, as in the authors' code, since a new request stands behind all of it (the paper
- * counts its head alone). `headroomBlocks` count as used. Minus infinity on a group that drains, which is the paper's request of
- * infinite usage.
+ * Returns the freeness for dispatch, in decode steps. The whole queue counts, as in the authors' code,
+ * because a new request waits behind all of it; in the paper only its head counts. `headroomBlocks` count as
+ * used, and so does load in `unseen`. A draining group has minus infinity, the equivalent of the paper's fake
+ * request with infinite usage.
  */
 export function dispatchFreeness(
   group: GroupView,
@@ -44,15 +47,21 @@ export function dispatchFreeness(
 
 const nothingUnseen: Unseen = { requests: 0, blocks: 0 };
 
-/** How freeness is counted for migration. */
+/** Settings of the freeness that decides migrations. */
 export interface MigrationView {
   readonly blockSizeTokens: number;
-  /** The first of the queue counts, so that memory is gathered for it; the others must not, or whole queues would push requests out. */
+  /**
+   * Whether the first waiting request counts as usage, so that memory is made available for it. The rest of
+   * the queue never counts, or whole queues would push running requests out.
+   */
   readonly countsHead: boolean;
   readonly priorities: Priorities | undefined;
 }
 
-/** Freeness for migration: running requests and the head of the queue; with `incoming`, as if it ran here too. */
+/**
+ * Returns the freeness for migration, in decode steps: admitted requests count and, with `countsHead`, the
+ * head of the queue. With `incoming`, that request counts as if it ran here too.
+ */
 export function migrationFreeness(
   group: GroupView,
   { blockSizeTokens, countsHead, priorities }: MigrationView,
@@ -71,8 +80,9 @@ export function migrationFreeness(
 }
 
 /**
- * Blocks of admitted requests: what they have, or what they need for the tokens that they have, if that is more: a chunked
- * prefill has not taken its blocks yet, and a migration on its way here has.
+ * Returns the blocks of admitted requests: the blocks taken, or the blocks needed for their current tokens if
+ * that is more. A chunked prefill has not taken all of its blocks yet, while an incoming migration has taken
+ * some.
  */
 function heldBlocks({ totalBlocks, freeBlocks, demandBlocks, waitingBlocks }: GroupView): number {
   return Math.max(totalBlocks - freeBlocks, demandBlocks - waitingBlocks);

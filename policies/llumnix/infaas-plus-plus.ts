@@ -3,10 +3,10 @@ import { definePolicy } from '../../harness/policy/index.ts';
 import { dispatchParams, FreestDispatch } from './dispatch.ts';
 
 /**
- * INFaaS++, the baseline that Llumnix (section 6) is compared with: INFaaS, made to look at GPU memory and at what queued
- * requests will need. In the authors' code it is Llumnix's own dispatch, by the same freeness, without migration and
- * priorities; so it is here. (`least-loaded` fits the same words: the share of the memory that is asked for, however many
- * requests share the rest.)
+ * INFaaS++, the baseline that Llumnix is compared with (section 6): INFaaS, extended to consider GPU memory
+ * and the demand of queued requests. In the authors' code it is Llumnix's own dispatch by freeness, without
+ * migration and priorities, and so it is here. (`least-loaded` also fits the paper's description; it compares
+ * the share of memory in demand regardless of the number of requests.)
  */
 export const infaasPlusPlus = definePolicy({
   name: 'infaas-plus-plus',

@@ -15,17 +15,29 @@ import { byPriority, lastOfLowest, Priorities } from './priorities.ts';
 
 const migrationParams = {
   ...dispatchParams,
-  /** Whether requests migrate at all; without, only dispatch is left. */
+  /** Whether requests migrate; if false, only dispatch remains. */
   migrate: z.boolean().default(true),
-  /** Whether the head of a queue counts as usage, so that running requests make room for it. */
+  /** Whether the head of a queue counts as usage, so that running requests migrate to make room for it. */
   defragment: z.boolean().default(true),
-  /** Time between two looks for pairs: what the open-source code polls at; the first code looked every four steps or so. */
+  /**
+   * Milliseconds between two searches for pairs. The open-source code polls at 50 ms; the first code searched
+   * about every four steps.
+   */
   checkMs: z.number().positive().default(50),
-  /** Freeness, in decode steps, below which a group gives requests away: 3 blocks per request in the authors' code. Depends on model and device. */
+  /**
+   * Freeness, in decode steps, below which a group gives requests away: 3 blocks per request in the authors'
+   * code. A sensible value depends on model and device.
+   */
   sourceBelowSteps: z.number().default(3 * artifactBlockTokens),
-  /** Freeness above which a group takes requests, and which it keeps; the paper has two thresholds, the code one value for both. */
+  /**
+   * Freeness, in decode steps, above which a group takes requests, and which it must keep with them. The
+   * paper has two thresholds, the code one value for both.
+   */
   targetAboveSteps: z.number().default(3 * artifactBlockTokens),
-  /** How the KV of a running request travels: the other ways are what the paper measures its own against. */
+  /**
+   * How the KV of a running request migrates. `blocking` and `recompute` are the alternatives with which the
+   * paper compares `live`.
+   */
   protocol: z.enum(['live', 'blocking', 'recompute']).default('live'),
 };
 
@@ -34,9 +46,15 @@ const baseParams = z.strictObject(migrationParams).refine(hasOrder, thresholdOrd
 const params = z
   .strictObject({
     ...migrationParams,
-    /** Whether classes of higher priority go first and keep headroom. Without effect where all classes have the same. */
+    /**
+     * Whether classes of higher priority are scheduled first and keep headroom. No effect if all classes have
+     * the same priority.
+     */
     priorities: z.boolean().default(true),
-    /** Tokens on one instance at which decoding is still near its ideal speed: 1,600 in the authors' code (LLaMA-7B on an A10). */
+    /**
+     * Tokens on one instance at which decoding is still near its ideal speed: 1,600 in the authors' code
+     * (LLaMA-7B on an A10).
+     */
     headroomTargetTokens: z.number().min(0).default(1600),
   })
   .refine(hasOrder, thresholdOrder());
@@ -58,12 +76,13 @@ function thresholdOrder(): { message: string; path: string[] } {
 }
 
 /**
- * Llumnix (OSDI 2024): requests go to the instance with the highest freeness, and later migrate live from the fullest to
- * the freest, which balances load, makes room for large requests at the head of a queue, keeps headroom for high
- * priorities, and empties instances that are to be released. Decisions on how many instances there are: `llumnix-autoscaler`.
+ * Llumnix (OSDI 2024): dispatches requests to the instance with the highest freeness, and later migrates them
+ * live from the fullest to the freest instance. This balances load, makes room for large requests at the head
+ * of a queue, keeps headroom for high priorities, and empties instances that are to be released. The number
+ * of instances is decided by `llumnix-autoscaler`.
  *
- * Under memory pressure a request of high priority does not give way while one of lower priority runs; otherwise the next
- * policy of the stack answers.
+ * Under memory pressure a request of high priority is not preempted while one of lower priority runs;
+ * otherwise the next policy of the stack answers.
  */
 export const llumnix = definePolicy({
   name: 'llumnix',
@@ -81,7 +100,7 @@ export const llumnix = definePolicy({
   },
 });
 
-/** Llumnix-base, the authors' own baseline: the same, and all requests alike. */
+/** Llumnix-base, the authors' own baseline: Llumnix without priorities. */
 export const llumnixBase = definePolicy({
   name: 'llumnix-base',
   family: 'kv-centric',
@@ -134,7 +153,10 @@ const priorityMoments: Policy = {
   onMemoryPressure: (group, need) => spareHighPriority(group, need.requestId),
 };
 
-/** Nothing where the last admitted is of the lowest priority anyway: who gives way, and how, is up to the next policy. */
+/**
+ * Preempts the last admitted request of the lowest priority. Returns undefined if that is the last admitted
+ * request anyway; the next policy of the stack then chooses how to preempt.
+ */
 function spareHighPriority(group: GroupView, requestId: number): readonly Decision[] | undefined {
   const victim = lastOfLowest(group);
   const last = group.running.at(group.running.length - 1);

@@ -9,9 +9,12 @@ import { stepsText } from './dispatch.ts';
 import { migrationFreeness, type MigrationView } from './freeness.ts';
 
 interface MigrationRule extends MigrationView {
-  /** A group with less freeness, in decode steps, gives requests away. */
+  /** A group whose freeness, in decode steps, is below this gives requests away. */
   readonly sourceBelowSteps: number;
-  /** A group with more takes one, if it keeps as much. */
+  /**
+   * A group whose freeness, in decode steps, is above this takes a request if its freeness stays at least
+   * this high with it.
+   */
   readonly targetAboveSteps: number;
   readonly protocol: MigrationProtocol;
 }
@@ -22,20 +25,25 @@ interface State {
   readonly freeness: number;
 }
 
-/** Why a request moves: its instance is to go, is too full, has a head of its queue that needs room, or has had to preempt. */
+/**
+ * Why a request migrates: its instance drains, is too full, has a waiting request that needs room, or has
+ * preempted.
+ */
 type Cause = 'drain' | 'balance' | 'defragmentation' | 'preemption';
 
 /**
- * Migration of Llumnix (section 4.4): the fullest groups are paired with the freest, and each pair moves one request after the
- * other until the source is no longer too full. De-fragmentation and draining are no mechanisms of their own: the head
- * of the queue counts as usage, and a group that drains as full without bound.
+ * Migration of Llumnix (section 4.4): pairs the fullest groups with the freest, and each pair migrates one
+ * request after the other until the source is no longer too full. De-fragmentation and draining need no
+ * mechanisms of their own: the head of the queue counts as usage, and a draining group has minus infinite
+ * freeness.
  *
- * The victim is of the lowest priority and the shortest of these, so that least is copied; the authors' first code takes
- * the last admitted, later versions the shortest. It decodes (no prefill is interrupted), and the target must stay above its own
- * threshold with it, which the later code demands too.
+ * The victim has the lowest priority and among these the fewest tokens, so that the least is copied; the
+ * authors' first code takes the last admitted, later versions the shortest. It must be decoding (a prefill is
+ * not interrupted), and with it the target must keep its own threshold, which the later code requires too.
  *
- * As in the authors' code, an instance with preempted requests is a source however free it is, and one with any request
- * that waits is no target: what comes would take the memory that its queue is waiting for.
+ * As in the authors' code, an instance with preempted requests is a source however free it is, and an
+ * instance with waiting requests is no target: a migrated request would take the memory that its queue is
+ * waiting for.
  */
 export class Migration {
   readonly #rule: MigrationRule;
@@ -50,7 +58,10 @@ export class Migration {
     this.#rule = rule;
   }
 
-  /** Pairs the fullest source with the freest target, and so on; a source that has nothing to move leaves its target to the next. */
+  /**
+   * Pairs the fullest source with the freest target, the next with the next, and so on. If a source has
+   * nothing to move, its target goes to the next source.
+   */
   pair(view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const sources = states.filter((state) => this.#isSource(state));
@@ -66,7 +77,7 @@ export class Migration {
     return decisions;
   }
 
-  /** A migration is done: the pair goes on, if both still are what they were. */
+  /** Continues with the same pair after a migration is done, if both are still source and target. */
   continue(from: number, to: number, view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const source = states.find(({ group }) => group.id === from);
@@ -75,7 +86,7 @@ export class Migration {
     return this.#isSource(source) && this.#isTarget(target) ? this.#migrate(source, target, view) : [];
   }
 
-  /** Migrations asked for, by cause. */
+  /** Migrations decided on, by cause. */
   stats(): Readonly<Record<string, number>> {
     const { drain, balance, defragmentation, preemption } = this.#numByCause;
     return {
@@ -86,7 +97,10 @@ export class Migration {
     };
   }
 
-  /** One request of the source, if there is one to move: the pair is found by what instances report, the victim by the source itself. */
+  /**
+   * Migrates one request of the source, if any can move. The pair was chosen by reported load; the victim is
+   * chosen by the source itself, which sees its requests as they are now.
+   */
   #migrate(source: State, target: State, view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const victim = this.#victim(view.local(source.group.id) ?? source.group, target.group);
     if (victim === undefined) return [];
@@ -139,12 +153,12 @@ export class Migration {
   }
 }
 
-/** One migration at a time for each group, in or out. */
+/** Tells whether the group has no migration under way, in or out: each group has at most one at a time. */
 function isIdle({ numMigratingIn, numMigratingOut }: GroupView): boolean {
   return numMigratingIn === 0 && numMigratingOut === 0;
 }
 
-/** Requests that were given up, in the queue again or in host memory. */
+/** Tells whether the group has preempted requests, in the queue or in host memory. */
 function hasPreempted({ waiting, swapped }: GroupView): boolean {
   if (swapped.length > 0) return true;
   for (const { status } of waiting) if (status.kind === 'preempted') return true;
@@ -155,7 +169,7 @@ function hasQueue({ waiting, swapped }: GroupView): boolean {
   return waiting.length > 0 || swapped.length > 0;
 }
 
-/** Like a difference, but also of two infinite numbers. */
+/** Compares two numbers like their difference, but also works if both are infinite. */
 function compare(a: number, b: number): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

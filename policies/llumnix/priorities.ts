@@ -1,9 +1,10 @@
 import type { GroupView, RequestClass, RequestView, ViewList } from '../../harness/policy/index.ts';
 
 /**
- * What priorities mean to Llumnix (section 4.4). For scheduling, the higher goes first. For execution there are two kinds: the
- * lowest is normal, everything above is high, and where a request of high priority is, the load is kept so low that decoding
- * is near its ideal speed: the memory beyond that load counts as used (headroom).
+ * The meaning of priorities in Llumnix (section 4.4). In scheduling, a higher priority goes first. In
+ * execution there are two kinds: the lowest priority is normal, and every higher one is high. Where a request
+ * of high priority is, the load is kept so low that decoding stays near its ideal speed: the memory beyond
+ * that load counts as used (headroom).
  */
 export class Priorities {
   readonly #normal: number;
@@ -14,7 +15,10 @@ export class Priorities {
     this.#targetBlocks = targetBlocks;
   }
 
-  /** Nothing where all classes are alike. `targetBlocks` is the load of one instance that high priority allows. */
+  /**
+   * Returns undefined if all classes have the same priority. `targetBlocks` is the largest load, in blocks,
+   * of an instance that hosts high priority.
+   */
   static of(classes: readonly RequestClass[], targetBlocks: number): Priorities | undefined {
     const levels = classes.map(({ priority }) => priority);
     const normal = Math.min(...levels);
@@ -25,22 +29,26 @@ export class Priorities {
     return priority > this.#normal;
   }
 
-  /** Whether a request of high priority is on the group. */
+  /** Tells whether the group has a request of high priority. */
   isHost(group: GroupView): boolean {
     const { running, stalled, swapped, waiting } = group;
     return [running, stalled, swapped, waiting].some((list) => this.#hasHigh(list));
   }
 
-  /** Once per group, however many requests share it; with `incoming`, as if it were there too. */
+  /**
+   * Returns the headroom in blocks, which is kept once per group however many requests share it. With
+   * `incoming`, that request counts as if it were on the group too.
+   */
   headroomBlocks(group: GroupView, incoming?: RequestView): number {
     const isHost = (incoming !== undefined && this.isHigh(incoming)) || this.isHost(group);
     return isHost ? this.#headroomOf(group) : 0;
   }
 
   /**
-   * What counts as used when the request is dispatched. As in the authors' code (`compute_instance_load_dispatch`) it is the headroom of
-   * groups that host the other kind: normal requests keep away from hosts of high priority, and those of high priority gather on
-   * hosts. By freeness alone, as in the paper, they would scatter, and every instance would keep headroom.
+   * Returns the headroom that counts as used when the request is dispatched. As in the authors' code
+   * (`compute_instance_load_dispatch`), it applies where the request and the group are of different kinds:
+   * normal requests avoid groups that host high priority, and requests of high priority gather on such
+   * groups. By freeness alone, as in the paper, they would scatter, and every instance would keep headroom.
    */
   headroomBlocksFor(request: RequestView, group: GroupView): number {
     return this.isHigh(request) === this.isHost(group) ? 0 : this.#headroomOf(group);
@@ -56,7 +64,10 @@ export class Priorities {
   }
 }
 
-/** The queue with higher priorities first, otherwise as it is (so first come first served); nothing if it is in order. */
+/**
+ * Returns the queue ordered by descending priority and otherwise unchanged, so first come first served;
+ * undefined if it is in that order already.
+ */
 export function byPriority({ waiting }: GroupView): readonly number[] | undefined {
   let last = Infinity;
   for (const { priority } of waiting) {
@@ -68,7 +79,7 @@ export function byPriority({ waiting }: GroupView): readonly number[] | undefine
   return undefined;
 }
 
-/** Who gives way under memory pressure: of the lowest priority that runs, the last admitted. */
+/** Returns the last admitted among the running requests of the lowest priority. */
 export function lastOfLowest({ running }: GroupView): RequestView | undefined {
   let victim: RequestView | undefined;
   for (const request of running) {

@@ -6,15 +6,21 @@ import { instanceLoads } from '../autoscaling/instance-loads.ts';
 
 const params = z
   .strictObject({
-    /** Shares of the KV memory in use above which an instance is added, and below which one is removed (SageServe). */
+    /**
+     * Mean shares of KV memory in use, above which an instance is added and below which one is removed
+     * (SageServe).
+     */
     upUsage: z.number().gt(0).max(1).default(0.5),
     downUsage: z.number().min(0).max(1).default(0.25),
-    /** Seconds from one change to the next; the mean cold start of the hardware where not given, as SageServe has it. */
+    /**
+     * Shortest time between two changes, in seconds. If undefined, the mean cold start of the hardware, as in
+     * SageServe.
+     */
     cooldownS: z.number().min(0).optional(),
-    /** Seconds between two looks. */
+    /** Seconds between two checks. */
     checkS: z.number().gt(0).default(1),
     minInstances: z.int().min(1).default(1),
-    /** The cluster's `maxInstances` where not given. */
+    /** Upper bound on instances. If undefined, the cluster's `maxInstances`. */
     maxInstances: z.int().min(1).optional(),
   })
   .refine(({ upUsage, downUsage }) => downUsage < upUsage, 'downUsage must be smaller than upUsage')
@@ -26,9 +32,10 @@ const params = z
 type Params = z.output<typeof params>;
 
 /**
- * The reactive autoscaler that SageServe compares itself with: thresholds on the effective memory utilisation, which is
- * the share of the memory left beside the weights that KV takes, on average over the instances that serve; one instance at a time,
- * and none while the last change may not have taken effect. A start that takes longer than the cooldown is waited for.
+ * The reactive autoscaler that SageServe is compared with. It applies thresholds to the effective memory
+ * utilisation: the share that KV takes of the memory not occupied by weights, averaged over the serving
+ * instances. It adds or removes one instance at a time, and none while the last change may not have taken
+ * effect; it waits for a start that takes longer than the cooldown.
  */
 class MemoryUtilisation {
   readonly #params: Params;

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { definePolicy } from '../../harness/policy/index.ts';
 
-/** Sends requests to the groups in turn, whatever their load: the baseline that every dispatcher should beat. */
+/**
+ * Dispatches requests to the groups in turn, regardless of load: the baseline that every dispatcher should
+ * beat.
+ */
 export const roundRobin = definePolicy({
   name: 'round-robin',
   family: 'support',

@@ -2,15 +2,20 @@ import { z } from 'zod';
 import { definePolicy } from '../../harness/policy/index.ts';
 
 const params = z.strictObject({
-  /** Instances of one pipeline: each holds that part of the layers, so memory for KV grows by what the others keep. */
+  /**
+   * Instances per pipeline. Each holds 1 / `stages` of the layers; the memory that the other layers would
+   * take holds KV.
+   */
   stages: z.int().min(2).default(2),
 });
 
 /**
- * vLLM's pipeline parallelism as KunServe's evaluation uses it (section 5.1, "vLLM-PP"): the instances are cut into
- * pipelines once and for all. It has the memory that dropping parameters gains, all the time, and pays for it all the
- * time: the baseline that shows what doing so only when needed is worth. Instances that do not fill a last pipeline form a
- * shorter one.
+ * vLLM's pipeline parallelism as in KunServe's evaluation (section 5.1, "vLLM-PP"): the instances form
+ * pipelines from the start to the end. It always has the memory that dropping parameters gains and always
+ * pays for it, so it is the baseline that shows the value of dropping only when needed. Instances left over
+ * form a shorter pipeline.
+ *
+ * Throws a RangeError if a pipeline would have more stages than the model has layers.
  */
 export const staticPipeline = definePolicy({
   name: 'static-pipeline',

@@ -9,17 +9,24 @@ import {
 } from '../../harness/policy/index.ts';
 
 const params = z.strictObject({
-  /** Share of the host link's time that swapping may take: bytes under way are bounded by so much of a step's transfer. */
+  /**
+   * Share of the host link's time that swapping may take. The KV under way is bounded by this share of what
+   * the link transfers during one step.
+   */
   linkShare: z.number().positive().default(1),
-  /** A swapped request comes back only when this share of the blocks stays free behind it, so that it does not leave again at once. */
+  /**
+   * A request is swapped in only if this share of the blocks stays free, so that it is not swapped out again
+   * at once.
+   */
   headroomRatio: z.number().min(0).max(1).default(0.05),
 });
 
 /**
- * Swapping of overload victims as InferCept does it without interceptions: the requests admitted last go to host memory,
- * at most as many as the host link can move during one step (so that steps are never slowed), overlapped with the steps
- * of the others; they come back in order of arrival when there is room. New requests wait until everyone is back, which
- * bounds the host memory (vLLM's rule). When the host memory is full the next policy of the stack is asked.
+ * Swapping under overload, as InferCept does it without interceptions. The requests admitted last are swapped
+ * out to host memory, at most as much as the host link can transfer during one step, so that the copies
+ * overlap with the steps of the others and never slow them. They are swapped in, in order of arrival, when
+ * there is room. New requests are not admitted until every swapped request is back, which bounds the host
+ * memory (vLLM's rule). If the host memory is full, the next policy of the stack is asked.
  */
 export const swap = definePolicy({
   name: 'swap',
@@ -32,7 +39,7 @@ export const swap = definePolicy({
     limits: (group) => ({ admits: group.swapped.length === 0 }),
 
     onMemoryPressure: (group, need) => {
-      // What is already on its way out will do, or the link is busy for a step: the request waits.
+      // Wait if the swap-outs under way will free enough blocks, or already fill the link for a step.
       const budget = Math.max(1, linkShare * blocksPerStep(group, deps));
       if (group.pendingFreeBlocks >= need.blocks || group.pendingFreeBlocks >= budget) {
         return [{ kind: 'wait', reason: `${group.pendingFreeBlocks} blocks are on their way to the host` }];
@@ -55,7 +62,7 @@ export const swap = definePolicy({
       let budget = Math.max(1, linkShare * blocksPerStep(group, deps)) - sumOfBlocks(comingBack);
       let isAlone = running.length + stalled.length + comingBack.length === 0;
       for (const request of byArrival(group)) {
-        // With room for its next token, or it would leave again at once.
+        // Counts room for the next token as well, or the request would be swapped out again at once.
         const blocks = Math.ceil(request.tokens / view.blockSizeTokens);
         const fits = isAlone ? blocks <= freeBlocks || blocks > totalBlocks : blocks <= free && budget > 0;
         if (!fits || slots <= 0) break;
@@ -70,7 +77,7 @@ export const swap = definePolicy({
   }),
 });
 
-/** Blocks that the host links of a group's members move during one step. */
+/** Returns how many blocks the host links of a group's members can transfer during one step. */
 function blocksPerStep(group: GroupView, deps: PolicyDeps): number {
   const rates = group.stages.map(({ instance }) => instance.hardware.hostLink.bytesPerSecond);
   const bytesPerUs = rates.reduce((sum, rate) => sum + rate, 0) / 1e6;

@@ -8,7 +8,7 @@ describe('policy-name', () => {
   });
 
   it('makes room when memory runs out, and every request still finishes', () => {
-    // Eight requests of 100 tokens in the end, memory for 20 blocks of 16.
+    // The eight requests end with 100 tokens each, and memory holds 20 blocks of 16 tokens.
     const specs = Array.from({ length: 8 }, (_, id) => request(id, id, 40, 60));
     const { seen } = runTiny({ specs, policies: [policies['least-loaded'], policy], blocks: 20 });
     expect(seen.decisions.some(({ kind }) => kind === 'preempt')).toBe(true);

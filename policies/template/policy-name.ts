@@ -3,7 +3,10 @@ import { z } from 'zod';
 
 /** Parameters with their defaults; a configuration overrides them with `{ use: ..., params: { ... } }`. */
 const params = z.strictObject({
-  /** Give up the request that has generated the fewest tokens (least work lost) instead of the one admitted last. */
+  /**
+   * Preempt the request that has generated the fewest tokens (least work lost) instead of the one admitted
+   * last.
+   */
   fewestTokensFirst: z.boolean().default(true),
 });
 
@@ -12,13 +15,13 @@ export default definePolicy({
   family: 'kv-centric',
   summary: 'When memory runs out, recomputes the running request that loses the least work.',
   params,
-  // What the policy does; the bench refuses a configuration that needs more than its stack can do.
+  // Declares what the policy does; the bench refuses a configuration that needs more than its stack can do.
   capabilities: { preempts: ['recompute'] },
 
-  // Called once for a run. Keep private state in here; random numbers come from `deps.rng` only.
+  // Called once per run. Keep private state in here, and take random numbers from `deps.rng` only.
   create: ({ fewestTokensFirst }) => ({
-    // A running request needs blocks that the group does not have: return decisions, or nothing to let the next policy
-    // of the stack answer. The core checks, applies and logs each decision.
+    // Asked when a running request needs blocks that the group does not have. Return decisions, or undefined
+    // to let the next policy of the stack answer. The core checks, applies and logs each decision.
     onMemoryPressure: (group, need) => {
       const victim = chooseVictim(group, fewestTokensFirst);
       if (victim === undefined) return undefined;
@@ -29,9 +32,9 @@ export default definePolicy({
 });
 
 function chooseVictim(group: GroupView, fewestTokensFirst: boolean): RequestView | undefined {
-  // A request in a step that has not come back cannot be given up now.
+  // A request in a step cannot be preempted now.
   const movable = [...group.running].filter((request) => !request.isInFlight);
-  // The oldest one always goes on, so that the group as a whole does.
+  // Of several candidates the oldest is spared, so that the group always makes progress.
   const candidates = movable.length > 1 ? movable.slice(1) : movable;
   if (fewestTokensFirst) candidates.sort((a, b) => b.generatedTokens - a.generatedTokens);
   return candidates.at(-1);

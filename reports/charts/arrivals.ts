@@ -1,27 +1,25 @@
-import type { RequestRow } from '../../harness/metrics/results.ts';
+import type { RequestRow, StackInfo } from '../../harness/metrics/results.ts';
 import { cellsOf } from '../load.ts';
 import type { DoneCell, Results } from '../load.ts';
 import { shownSeed, shownStacks } from '../stacks.ts';
-import { colour } from '../theme.ts';
 import { roundForPicture } from '../thin.ts';
+import type { Stretch, TimeAxis } from './grammar/index.ts';
 
-/** A stretch of the shown seed's time axis, seconds. */
-export interface Stretch {
-  readonly start: number;
-  readonly end: number;
-}
+export const numArrivalBins = 80;
 
 export interface ArrivalBin extends Stretch {
   /** Requests a second. */
   readonly rate: number;
 }
 
-/** The cells that the charts over time show: one seed of every stack. */
-export function shownCells(results: Results): readonly DoneCell[] {
+/** The cells that the charts over time show: one seed of every stack that is meant. */
+export function shownCells(
+  results: Results,
+  isMeant: (stack: StackInfo) => boolean = () => true,
+): readonly DoneCell[] {
   const seed = shownSeed(results);
-  return shownStacks(results).flatMap((stack) =>
-    cellsOf(results, stack).filter((cell) => cell.seed === seed),
-  );
+  const stacks = shownStacks(results).filter(isMeant);
+  return stacks.flatMap((stack) => cellsOf(results, stack).filter((cell) => cell.seed === seed));
 }
 
 /** Seconds from 0 to the last end or sample of all shown cells, so that their charts share one axis. */
@@ -32,6 +30,15 @@ export function timeDomain(cells: readonly DoneCell[]): readonly [number, number
     for (const row of cell.requests) end = Math.max(end, (row.ended_at_us ?? row.arrived_at_us) / 1e6);
   }
   return [0, roundForPicture(end)];
+}
+
+/** The time axis of some cells, tinted where a burst of requests arrives at the first of them. */
+export function tintedAxis(cells: readonly DoneCell[]): TimeAxis {
+  const domain = timeDomain(cells);
+  return {
+    domain,
+    bursts: burstStretches(arrivalRates(cells[0]?.requests ?? [], domain[1], numArrivalBins)),
+  };
 }
 
 /** Arrivals in `numBins` equal bins of the time axis. */
@@ -64,30 +71,4 @@ export function burstStretches(bins: readonly ArrivalBin[]): Stretch[] {
     else stretches.push({ start: bin.start, end: bin.end });
   });
   return stretches;
-}
-
-/** Background layer that tints bursts. */
-export function burstLayer(bursts: readonly Stretch[]) {
-  return {
-    data: { values: bursts.map(({ start, end }) => ({ start, end })) },
-    mark: { type: 'rect' as const, color: colour('burst') },
-    encoding: { x: { field: 'start', type: 'quantitative' as const }, x2: { field: 'end' } },
-  };
-}
-
-/** The shared time axis; only the lowest panel writes it. */
-export function timeAxis(domain: readonly [number, number], isLowest: boolean) {
-  return {
-    type: 'quantitative' as const,
-    scale: { domain: [...domain], nice: false },
-    axis: isLowest
-      ? {
-          title: 'seconds since the start of the run',
-          tickCount: 10,
-          grid: true,
-          labelOverlap: 'greedy' as const,
-          labelSeparation: 6,
-        }
-      : { title: null, labels: false, ticks: false, domain: false, tickCount: 10, grid: true },
-  };
 }

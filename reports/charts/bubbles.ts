@@ -2,8 +2,9 @@ import { figureOf } from '../figures.ts';
 import { formatPercent, listOrExtremes } from '../format.ts';
 import { shownStacks } from '../stacks.ts';
 import { barPanel } from './bar-panel.ts';
-import { absent, labelPx, plotWidth, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+import { absent } from './chart.ts';
+import type { Chart } from './chart.ts';
+import { labelPx, stackPanels } from './grammar/index.ts';
 
 export const bubbles: Chart = {
   title: 'Bubbles in pipelines',
@@ -17,13 +18,12 @@ export const bubbles: Chart = {
       const share = figureOf(results, stack, 'bubble_ratio')?.mean ?? 0;
       return { text: `${stack.name} ${formatPercent(share)}`, score: share };
     });
-    const frame: Frame = { columns: 1, gutterPx: labelPx(stacks.map(({ name }) => name)) + 60 };
+    const frame = { columns: 1, gutterPx: labelPx(stacks.map(({ name }) => name)) + 60 };
     const title = 'Share of bubbles in the time of bubbles and computing';
-    const width = plotWidth(frame);
-    const panel = barPanel(results, stacks, { key: 'bubble_ratio', title, unit: 'ratio', width });
+    const panel = barPanel(results, stacks, { key: 'bubble_ratio', title, unit: 'ratio' });
     return {
       kind: 'drawn',
-      spec: topLevel(frame, panel),
+      spec: stackPanels(frame, [panel]),
       answer: `Share of bubbles, on average over the seeds: ${listOrExtremes(parts)}.`,
       caption:
         'Bars: mean over the seeds; dots: each seed. A bubble is time between two micro-batches of one busy period in which a stage of a pipeline stands idle. ' +

@@ -1,22 +1,23 @@
-import type { StackInfo } from '../../harness/metrics/results.ts';
+import { greatest } from 'd3-array';
 import { formatBytes } from '../../harness/base/units.ts';
 import { formatNumber, listOrExtremes } from '../format.ts';
 import type { Results } from '../load.ts';
-import { shownSeed, stackNamed, stackScales } from '../stacks.ts';
+import { isBound, shownSeed, stackLooks, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { binBy, greatest, greatestOf, roundForPicture } from '../thin.ts';
-import { arrivalRates, burstLayer, burstStretches, shownCells, timeAxis, timeDomain } from './arrivals.ts';
-import type { ArrivalBin, Stretch } from './arrivals.ts';
-import { absent, lineLegend, plotWidth, scaleFrom0, shareOfPoints, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
-import { memoryBudget, memoryPanel, memoryUnit, presentKinds } from './memory-panel.ts';
-import { samplesOf } from './samples.ts';
-import type { Series } from './samples.ts';
+import { binBy, greatestOf, seconds } from '../thin.ts';
+import { arrivalRates, burstStretches, numArrivalBins, shownCells, timeDomain } from './arrivals.ts';
+import type { ArrivalBin } from './arrivals.ts';
+import { absent, shareOfPoints } from './chart.ts';
+import type { Chart } from './chart.ts';
+import { counts, layer, stackPanels, timeLines, tips } from './grammar/index.ts';
+import type { Look, Panel } from './grammar/index.ts';
+import { memoryPanels } from './memory-panel.ts';
+import { samplesOf } from '../samples.ts';
+import type { Sample, Series } from '../samples.ts';
 
 /** Samples of all panels together, and the most that one shows. */
 const allSamples = 800;
 const mostSamples = 200;
-const numArrivalBins = 80;
 
 export const burstTimeline: Chart = {
   title: 'The burst: arrivals, queues and memory',
@@ -29,9 +30,15 @@ export const burstTimeline: Chart = {
     const bins = arrivalRates(first.requests, domain[1], numArrivalBins);
     const maxSamples = shareOfPoints(allSamples, cells.length, { least: 50, most: mostSamples });
     const series = cells.map((cell) => ({ cell, samples: samplesOf(cell.timeseries) }));
+    const panels = [
+      arrivalPanel(bins),
+      ...countPanels(results, series, maxSamples),
+      ...memoryPanels(results, series, maxSamples),
+    ];
+    const frame = { columns: 1, gutterPx: 80, legend: cells.map(({ policy }) => policy) };
     return {
       kind: 'drawn',
-      spec: specOf(results, series, { domain, bins, bursts: burstStretches(bins), maxSamples }),
+      spec: stackPanels(frame, panels, { time: { domain, bursts: burstStretches(bins) } }),
       answer: answerOf(results, series, bins),
       caption:
         `Seed ${shownSeed(results) ?? '?'}, all instances added up, one time axis for every panel; arrivals are those at ${first.policy}, tinted where above 1.5 times their mean. ` +
@@ -48,23 +55,15 @@ function droppedWords(series: readonly Series[]): string {
   return hasDropped ? 'shaded up to the dotted line: KV memory that dropped weights have freed; ' : '';
 }
 
-interface Axis {
-  readonly domain: readonly [number, number];
-  readonly bins: readonly ArrivalBin[];
-  readonly bursts: readonly Stretch[];
-  readonly maxSamples: number;
-}
-
 function answerOf(results: Results, series: readonly Series[], bins: readonly ArrivalBin[]): string {
   const peak = greatest(bins, (bin) => bin.rate);
   const parts = series.map(({ cell, samples }) => {
-    const queue = greatest(samples, (sample) => sample.waiting)?.waiting;
+    const queue = greatestOf(samples.map(({ waiting }) => waiting));
     const preemptions = cell.decisions.filter((row) => row.kind === 'preempt' && row.outcome === 'applied');
-    const isBound = stackNamed(results, cell.policy)?.family === 'bound';
-    const kv = greatest(samples, (sample) => sample.kvUsedBytes)?.kvUsedBytes ?? 0;
-    const taken = isBound ? ` with ${formatBytes(kv)} of KV` : '';
+    const kv = greatestOf(samples.map(({ kvUsedBytes }) => kvUsedBytes));
+    const taken = isBound(results, cell.policy) ? ` with ${formatBytes(kv)} of KV` : '';
     return {
-      queue: { text: `${cell.policy} ${formatNumber(queue)}${taken}`, score: queue ?? 0 },
+      queue: { text: `${cell.policy} ${formatNumber(queue)}${taken}`, score: queue },
       preemptions: { text: `${cell.policy} ${formatNumber(preemptions.length)}`, score: preemptions.length },
     };
   });
@@ -73,129 +72,57 @@ function answerOf(results: Results, series: readonly Series[], bins: readonly Ar
   return `${arrivals} Longest queue: ${queues}. Preemptions: ${listOrExtremes(parts.map((part) => part.preemptions))}.`;
 }
 
-function specOf(results: Results, series: readonly Series[], axis: Axis) {
-  const frame: Frame = { columns: 1, gutterPx: 80, legend: series.map(({ cell }) => cell.policy) };
-  const width = plotWidth(frame);
-  const stacks = series.flatMap(({ cell }) => stackNamed(results, cell.policy) ?? []);
-  const counts = series.flatMap((one) => countRows(one, axis.maxSamples));
-  const budget = memoryBudget(results, series);
-  const legendKinds = presentKinds(series);
-  return topLevel(frame, {
-    spacing: 14,
-    resolve: { legend: { color: 'independent', strokeDash: 'independent' }, scale: { color: 'independent' } },
-    vconcat: [
-      arrivalPanel(axis, width),
-      countPanel(results, stacks, {
-        axis,
-        width,
-        counts,
-        field: 'waiting',
-        title: 'Waiting requests',
-        hasLegend: true,
-      }),
-      countPanel(results, stacks, {
-        axis,
-        width,
-        counts,
-        field: 'running',
-        title: 'Running requests',
-        hasLegend: false,
-      }),
-      ...(counts.some((row) => row.exchanging > 0)
-        ? [
-            countPanel(results, stacks, {
-              axis,
-              width,
-              counts,
-              field: 'exchanging',
-              title: 'Requests stalled by a KV exchange',
-              hasLegend: false,
-            }),
-          ]
-        : []),
-      ...series.map((one, index) =>
-        memoryPanel(one, {
-          ...axis,
-          width,
-          budget,
-          unit: memoryUnit(budget),
-          isBound: stackNamed(results, one.cell.policy)?.family === 'bound',
-          isFirst: index === 0,
-          legendKinds,
-          isLowest: index === series.length - 1,
-        }),
-      ),
-    ],
-  });
-}
-
-function arrivalPanel({ domain, bins, bursts }: Axis, width: number) {
+function arrivalPanel(bins: readonly ArrivalBin[]): Panel {
+  const rows = bins.filter(({ rate }) => rate > 0);
   return {
     title: 'Arrivals, requests a second',
-    width,
     height: 56,
-    layer: [
-      burstLayer(bursts),
-      {
-        data: { values: bins.filter((bin) => bin.rate > 0) },
-        mark: { type: 'rect' as const, color: colour('muted') },
-        encoding: {
-          x: { field: 'start', ...timeAxis(domain, false) },
-          x2: { field: 'end' },
-          y: { field: 'rate', type: 'quantitative' as const, axis: { title: null, tickCount: 3 } },
-          y2: { datum: 0 },
-          tooltip: [
-            { field: 'start', type: 'quantitative' as const, title: 'second' },
-            { field: 'rate', type: 'quantitative' as const, title: 'requests a second' },
-          ],
-        },
-      },
+    y: { type: 'quantitative', axis: { title: null, tickCount: 3 } },
+    layers: [
+      layer({ type: 'rect', color: colour('muted') }, rows, {
+        x: { field: 'start' },
+        x2: { field: 'end' },
+        y: { field: 'rate' },
+        y2: { datum: 0 },
+        tooltip: tips({ start: 'second', rate: 'requests a second' }),
+      }),
     ],
   };
 }
 
-interface CountPanelOptions {
-  readonly axis: Axis;
-  readonly width: number;
-  readonly counts: ReturnType<typeof countRows>;
-  readonly field: 'waiting' | 'running' | 'exchanging';
-  readonly title: string;
-  readonly hasLegend: boolean;
+const countTitles = {
+  waiting: 'Waiting requests',
+  running: 'Running requests',
+  exchanging: 'Requests stalled by a KV exchange',
+} satisfies Partial<Record<keyof Sample, string>>;
+
+function countPanels(results: Results, series: readonly Series[], maxSamples: number): Panel[] {
+  const rows = series.flatMap((one) => countRows(one, maxSamples));
+  const looks = stackLooks(
+    results,
+    series.flatMap(({ cell }) => stackNamed(results, cell.policy) ?? []),
+  );
+  const panel = (key: keyof typeof countTitles) => countPanel(rows, key, looks);
+  const isStalled = rows.some(({ exchanging }) => exchanging > 0);
+  return [panel('waiting'), panel('running'), ...(isStalled ? [panel('exchanging')] : [])];
 }
 
-function countPanel(results: Results, stacks: readonly StackInfo[], options: CountPanelOptions) {
-  const { axis, width, counts, field, title, hasLegend } = options;
-  const scales = stackScales(results, stacks);
-  const legend = { legend: hasLegend ? lineLegend : null };
+type CountRow = ReturnType<typeof countRows>[number];
+
+function countPanel(rows: readonly CountRow[], key: keyof typeof countTitles, looks: readonly Look[]): Panel {
+  const values = rows.map((row) => ({ s: row.s, stack: row.stack, count: row[key] }));
   return {
-    title,
-    width,
+    title: countTitles[key],
     height: 84,
-    layer: [
-      burstLayer(axis.bursts),
-      {
-        data: { values: counts.map((row) => ({ s: row.s, stack: row.stack, count: row[field] })) },
-        mark: { type: 'line' as const, interpolate: 'step-after' as const, strokeWidth: 1.8 },
-        encoding: {
-          x: { field: 's', ...timeAxis(axis.domain, false) },
-          y: {
-            field: 'count',
-            type: 'quantitative' as const,
-            ...scaleFrom0(counts.map((row) => row[field])),
-            axis: { title: null, tickCount: 4, tickMinStep: 1 },
-          },
-          color: { field: 'stack', type: 'nominal' as const, scale: scales.colour, ...legend },
-          strokeDash: { field: 'stack', type: 'nominal' as const, scale: scales.dash, ...legend },
-        },
-      },
-    ],
+    y: counts(values.map(({ count }) => count)),
+    layers: [timeLines(values, { y: 'count', by: 'stack', looks })],
   };
 }
 
 function countRows({ cell, samples }: Series, maxSamples: number) {
   return binBy(samples, (sample) => sample.timeUs, maxSamples).map((bin) => ({
     stack: cell.policy,
-    s: roundForPicture((bin[0]?.timeUs ?? 0) / 1e6),
+    s: seconds(bin[0]?.timeUs ?? 0),
     waiting: greatestOf(bin.map((sample) => sample.waiting)),
     running: greatestOf(bin.map((sample) => sample.running)),
     exchanging: greatestOf(bin.map((sample) => sample.exchanging)),

@@ -1,14 +1,15 @@
-import type { StackInfo } from '../../harness/metrics/results.ts';
-import { figureOf } from '../figures.ts';
 import { hasScaled } from '../fleet.ts';
 import { formatNumber, formatPercent, listOrExtremes } from '../format.ts';
-import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
-import { familyLabels, familyStyles, shownStacks } from '../stacks.ts';
+import { familyLabels, familyLooks, shownStacks } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { roundForPicture } from '../thin.ts';
-import { absent, extent, labelPx, plotWidth, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+import { absent } from './chart.ts';
+import type { Chart } from './chart.ts';
+import { costAxis, costMarks, costPoints } from './cost-points.ts';
+import type { CostPoint, CostPoints } from './cost-points.ts';
+import { between, extent, labelPx, layer, notes, stackPanels } from './grammar/index.ts';
+import type { Layer } from './grammar/index.ts';
 
 const heightPx = 300;
 /** Of a name beside the picture. */
@@ -21,12 +22,12 @@ export const costAttainment: Chart = {
     if (!shownStacks(results).some((stack) => hasScaled(results, stack))) {
       return absent('No stack asked for instances or gave any back.');
     }
-    const points = pointsOf(results);
-    if (points.length === 0) return absent('No class of requests has a target.');
-    const frontier = frontierOf(points);
+    const points = costPoints(results, 'slo_attainment');
+    if (points.means.length === 0) return absent('No class of requests has a target.');
+    const frontier = frontierOf(points.means);
     return {
       kind: 'drawn',
-      spec: specOf(points, frontier, seedPointsOf(results)),
+      spec: specOf(results, points, frontier),
       answer: answerOf(frontier),
       caption:
         'Large: mean over the seeds; faint: each seed; colour and shape: the family. Further left is cheaper, further up is better. ' +
@@ -36,199 +37,86 @@ export const costAttainment: Chart = {
   },
 };
 
-interface Point {
-  readonly stack: string;
-  readonly family: StackInfo['family'];
-  readonly cost: number;
-  readonly share: number;
-  /** `mean` for the mean over the seeds. */
-  readonly seed: string;
-}
-
-function pointsOf(results: Results): Point[] {
-  return shownStacks(results).flatMap((stack) => {
-    const cost = figureOf(results, stack, 'instance_seconds');
-    const share = figureOf(results, stack, 'slo_attainment');
-    if (cost === undefined || share === undefined) return [];
-    return [pointOf(stack, 'mean', { cost: cost.mean, share: share.mean })];
-  });
-}
-
-function seedPointsOf(results: Results): Point[] {
-  return shownStacks(results).flatMap((stack) => {
-    const cells = cellsOf(results, stack);
-    if (cells.length < 2) return [];
-    return cells.flatMap(({ seed, summary: { instance_seconds: cost, slo_attainment: share } }) =>
-      share === null ? [] : [pointOf(stack, String(seed), { cost, share })],
-    );
-  });
-}
-
-function pointOf({ name, family }: StackInfo, seed: string, at: { cost: number; share: number }): Point {
-  return { stack: name, family, seed, cost: roundForPicture(at.cost), share: roundForPicture(at.share) };
-}
-
 /** Stacks that nobody beats on both axes, from the cheapest on. */
-export function frontierOf<P extends Pick<Point, 'cost' | 'share' | 'family'>>(points: readonly P[]): P[] {
+export function frontierOf<P extends Pick<CostPoint, 'cost' | 'value' | 'family'>>(
+  points: readonly P[],
+): P[] {
   const frontier: P[] = [];
-  const rivals = points.filter(({ family }) => family !== 'bound');
-  for (const point of rivals.toSorted((a, b) => a.cost - b.cost || b.share - a.share)) {
-    if (point.share > (frontier.at(-1)?.share ?? -1)) frontier.push(point);
+  const rivals = points.filter(({ family }) => family !== familyLabels.bound);
+  for (const point of rivals.toSorted((a, b) => a.cost - b.cost || b.value - a.value)) {
+    if (point.value > (frontier.at(-1)?.value ?? -1)) frontier.push(point);
   }
   return frontier;
 }
 
-function answerOf(frontier: readonly Point[]): string {
+function answerOf(frontier: readonly CostPoint[]): string {
   if (frontier.length === 0) return 'Only the bound finished.';
-  const parts = frontier.map(({ stack, cost, share }) => ({
-    text: `${stack} (${formatNumber(cost)} instance-seconds, ${formatPercent(share)})`,
+  const parts = frontier.map(({ stack, cost, value }) => ({
+    text: `${stack} (${formatNumber(cost)} instance-seconds, ${formatPercent(value)})`,
     score: cost,
   }));
   return `Not beaten on both, on average: ${listOrExtremes(parts)}.`;
 }
 
-function specOf(points: readonly Point[], frontier: readonly Point[], seedPoints: readonly Point[]) {
-  const names = points.map(({ stack }) => stack);
-  const families = new Set(points.map(({ family }) => familyLabels[family]));
-  const frame: Frame = { columns: 1, gutterPx: labelPx(names) + 100, legend: [...families] };
-  const all = [...points, ...seedPoints];
-  const cost = extent(all.map((point) => point.cost));
-  const shares = extent(all.map(({ share }) => share));
+function specOf(results: Results, points: CostPoints, frontier: readonly CostPoint[]) {
+  const looks = familyLooks(shownStacks(results));
+  const shares = extent([...points.means, ...points.seeds].map(({ value }) => value));
   const air = Math.max(0.01, (shares.high - shares.low) * 0.12);
-  const axes: Axes = {
-    cost: [roundForPicture(cost.low * 0.94), roundForPicture(cost.high * 1.06)],
-    share: [
-      roundForPicture(Math.max(0, shares.low - air)),
-      roundForPicture(Math.min(1.005, shares.high + air)),
-    ],
-  };
-  return topLevel(frame, {
-    width: plotWidth(frame),
-    height: heightPx,
-    layer: [
-      frontierLayer(frontier, axes),
-      nameLayer(points, axes),
-      pointLayer([...seedPoints, ...points], axes),
-    ],
-  });
-}
-
-interface Axes {
-  readonly cost: [number, number];
-  readonly share: [number, number];
-}
-
-function positions({ cost, share }: Axes) {
-  return {
-    x: {
-      field: 'cost',
-      type: 'quantitative' as const,
-      scale: { domain: cost, nice: false, zero: false },
-      axis: { title: 'instance-seconds', grid: true, tickCount: 6 },
-    },
-    y: {
-      field: 'share',
-      type: 'quantitative' as const,
-      scale: { domain: share, nice: false, zero: false },
-      axis: { title: 'SLO attainment', format: '.0%', tickCount: 5 },
-    },
-  };
-}
-
-function pointLayer(points: readonly Point[], axes: Axes) {
-  const families = [...new Set(points.map(({ family }) => family))];
-  const domain = families.map((family) => familyLabels[family]);
-  const legend = { symbolSize: 110, symbolOpacity: 1 };
-  const isMean = "datum.seed === 'mean'";
-  return {
-    data: { values: points.map((point) => ({ ...point, family: familyLabels[point.family] })) },
-    mark: { type: 'point' as const, filled: true },
-    encoding: {
-      ...positions(axes),
-      color: {
-        field: 'family',
-        type: 'nominal' as const,
-        scale: { domain, range: families.map((family) => familyStyles[family].colour) },
-        legend,
-      },
-      shape: {
-        field: 'family',
-        type: 'nominal' as const,
-        scale: { domain, range: families.map((family) => familyStyles[family].shape) },
-        legend,
-      },
-      size: { condition: { test: isMean, value: 130 }, value: 30 },
-      opacity: { condition: { test: isMean, value: 1 }, value: 0.4 },
-      tooltip: [
-        { field: 'stack', type: 'nominal' as const },
-        { field: 'family', type: 'nominal' as const },
-        { field: 'seed', type: 'nominal' as const },
-        { field: 'cost', type: 'quantitative' as const, title: 'instance-seconds' },
-        { field: 'share', type: 'quantitative' as const, title: 'SLO attainment', format: '.1%' },
+  const low = roundForPicture(Math.max(0, shares.low - air));
+  const high = roundForPicture(Math.min(1.005, shares.high + air));
+  const gutterPx = labelPx(points.means.map(({ stack }) => stack)) + 100;
+  return stackPanels({ columns: 1, gutterPx, legend: looks.map(({ name }) => name) }, [
+    {
+      height: heightPx,
+      x: costAxis(points),
+      y: between(low, high, { title: 'SLO attainment', format: '.0%', tickCount: 5 }),
+      layers: [
+        frontierLine(frontier),
+        ...nameLayers(points.means, { low, high }),
+        costMarks(points, { by: 'family', looks, valueTip: { title: 'SLO attainment', format: '.1%' } }),
       ],
     },
-  };
+  ]);
 }
 
-function frontierLayer(frontier: readonly Point[], axes: Axes) {
-  return {
-    data: { values: frontier.map(({ cost, share }) => ({ cost, share })) },
-    mark: {
-      type: 'line' as const,
-      interpolate: 'step-after' as const,
-      color: colour('muted'),
-      strokeWidth: 1.4,
-    },
-    encoding: positions(axes),
-  };
+function frontierLine(frontier: readonly CostPoint[]): Layer {
+  return layer(
+    { type: 'line', interpolate: 'step-after', color: colour('muted'), strokeWidth: 1.4 },
+    frontier,
+    { x: { field: 'cost' }, y: { field: 'value' } },
+  );
+}
+
+interface Heights {
+  readonly low: number;
+  readonly high: number;
 }
 
 /** Names stand in a column beside the picture, each joined to its point: stacks of one cost would cover each other's. */
-function nameLayer(points: readonly Point[], axes: Axes) {
-  const [low, high] = axes.share;
-  const least = ((high - low) * linePx) / heightPx;
-  const values = spread(points, { least, low, high }).map(({ point, at }) => ({
-    stack: point.stack,
-    cost: point.cost,
-    share: point.share,
-    at,
-    edge: axes.cost[1],
-  }));
-  const { x, y } = positions(axes);
-  return {
-    data: { values },
-    layer: [
-      {
-        mark: { type: 'rule' as const, color: colour('axis'), strokeWidth: 0.8 },
-        encoding: { x, x2: { field: 'edge' }, y, y2: { field: 'at' } },
-      },
-      {
-        mark: { type: 'text' as const, align: 'left' as const, dx: 5 },
-        encoding: {
-          x: { ...x, field: 'edge' },
-          y: { ...y, field: 'at' },
-          text: { field: 'stack', type: 'nominal' as const },
-        },
-      },
-    ],
-  };
+function nameLayers(points: readonly CostPoint[], heights: Heights): Layer[] {
+  const names = spread(points, heights);
+  const leaders = names.map(({ cost, value, at: end }) => ({ cost, value, end }));
+  return [
+    layer({ type: 'rule', color: colour('axis'), strokeWidth: 0.8 }, leaders, {
+      x: { field: 'cost' },
+      x2: { value: 'width' },
+      y: { field: 'value' },
+      y2: { field: 'end' },
+    }),
+    notes(names, 'stack', { y: { field: 'at' } }, { x: 'width', dx: 5, color: colour('ink') }),
+  ];
 }
 
-/** Heights in the order of the points, none closer to the next than `least`, and none below the picture. */
-function spread(
-  points: readonly Point[],
-  { least, low, high }: { least: number; low: number; high: number },
-): { point: Point; at: number }[] {
+/** The points with the heights of their names: none closer to the next than a line, and none below the picture. */
+function spread(points: readonly CostPoint[], { low, high }: Heights): (CostPoint & { at: number })[] {
+  const least = ((high - low) * linePx) / heightPx;
   let above = high + least;
   const down = points
-    .toSorted((a, b) => b.share - a.share || a.cost - b.cost)
-    .map((point) => {
-      above = Math.min(point.share, above - least);
-      return { point, at: above };
-    });
+    .toSorted((a, b) => b.value - a.value || a.cost - b.cost)
+    .map((point) => ({ ...point, at: (above = Math.min(point.value, above - least)) }));
   let below = low - least;
-  return down.toReversed().map(({ point, at }) => {
-    below = Math.max(at, below + least);
-    return { point, at: roundForPicture(below) };
+  return down.toReversed().map((point) => {
+    below = Math.max(point.at, below + least);
+    return { ...point, at: roundForPicture(below) };
   });
 }

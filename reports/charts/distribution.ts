@@ -3,21 +3,24 @@ import type { RequestRow, StackInfo } from '../../harness/metrics/results.ts';
 import { formatNumber, listOrExtremes } from '../format.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
-import { shownStacks, stackScales } from '../stacks.ts';
+import { shownStacks, stackLooks } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { cumulative, roundForPicture } from '../thin.ts';
+import { absent, shareOfPoints, targetsMs } from './chart.ts';
+import type { Chart } from './chart.ts';
 import {
-  absent,
+  between,
+  byLook,
   extent,
-  lineLegend,
-  logTicks,
+  layer,
+  legends,
+  logarithmic,
   msLabels,
-  plotWidth,
-  shareOfPoints,
-  targetsMs,
-  topLevel,
-} from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+  notes,
+  stackPanels,
+  targetRules,
+} from './grammar/index.ts';
+import type { Encoding, Layer, Look } from './grammar/index.ts';
 
 interface DistributionOptions {
   readonly title: string;
@@ -34,6 +37,8 @@ interface DistributionOptions {
   readonly valueOf: (row: RequestRow) => number | undefined;
 }
 
+/** The foot of the logarithmic axis. */
+const leastMs = 0.001;
 /** Points of all lines together; keeps the page small however many seeds there are. */
 const maxPoints = 3000;
 
@@ -106,98 +111,71 @@ function answerOf(lines: readonly Line[], { short, only }: DistributionOptions):
 function specOf(
   results: Results,
   lines: readonly Line[],
-  options: DistributionOptions & { numPoints: number },
+  { numPoints, ...options }: DistributionOptions & { numPoints: number },
 ) {
-  const frame: Frame = { columns: 1, gutterPx: 72, legend: [...new Set(lines.map(({ stack }) => stack))] };
-  const values = lines.flatMap(({ stack, seed, values: times, total }) =>
-    cumulative(times, total, options.numPoints).map((point) => ({
+  const points = lines.flatMap(({ stack, seed, values, total }) =>
+    cumulative(values, total, numPoints).map(({ value, share }) => ({
       stack,
       seed,
-      ms: Math.max(point.value, 0.001),
-      share: point.share,
+      ms: Math.max(value, leastMs),
+      share,
     })),
   );
   const targets = options.target === undefined ? [] : targetsMs(results, options.target);
-  const { low, high } = extent([...values.map((row) => row.ms), ...targets]);
-  const names = new Set(lines.map((line) => line.stack));
-  const scales = stackScales(
-    results,
-    shownStacks(results).filter((stack) => names.has(stack.name)),
+  const { low, high } = extent([...points.map(({ ms }) => ms), ...targets]);
+  const looks = stackLooks(results, shownStacks(results)).filter(({ name }) =>
+    lines.some(({ stack }) => stack === name),
   );
-  const ticks = logTicks(low, high, 9);
-  const encoding = {
-    ...axesOf(options, ticks),
-    color: { field: 'stack', type: 'nominal' as const, scale: scales.colour, legend: lineLegend },
-  };
-  const strokeDash = { field: 'stack', type: 'nominal' as const, scale: scales.dash, legend: lineLegend };
-  const line = { type: 'line' as const, interpolate: 'linear' as const };
-  return topLevel(frame, {
-    width: plotWidth(frame),
-    height: 300,
-    data: { values },
-    layer: [
-      ...targetRules(targets, Math.sqrt(low * high)),
-      ...(lines.some((one) => one.seed !== pooled)
-        ? [
-            {
-              transform: [{ filter: `datum.seed !== '${pooled}'` }],
-              mark: { ...line, strokeWidth: 0.8, opacity: 0.35 },
-              encoding: { ...encoding, detail: { field: 'seed', type: 'nominal' as const } },
-            },
-          ]
-        : []),
-      {
-        transform: [{ filter: `datum.seed === '${pooled}'` }],
-        mark: { ...line, strokeWidth: 2.4 },
-        encoding: {
-          ...encoding,
-          strokeDash,
-          tooltip: [
-            { field: 'stack', type: 'nominal' },
-            { field: 'ms', type: 'quantitative', format: ',.3~r' },
-            { field: 'share', type: 'quantitative', format: '.1%' },
-          ],
-        },
-      },
-    ],
-  });
-}
-
-function axesOf({ label, only }: DistributionOptions, ticks: number[]) {
-  return {
-    x: {
-      field: 'ms',
-      type: 'quantitative' as const,
-      scale: { type: 'log' as const, nice: false },
-      axis: { title: label, values: ticks, labelExpr: msLabels, grid: true },
-    },
-    y: {
-      field: 'share',
-      type: 'quantitative' as const,
-      scale: { domain: [0, 1] },
-      axis: {
-        title: `share of ${only?.words ?? 'offered requests'}`,
+  return stackPanels({ columns: 1, gutterPx: 72, legend: looks.map(({ name }) => name) }, [
+    {
+      height: 300,
+      x: logarithmic(low, high, { title: options.label, maxTicks: 9, labelExpr: msLabels, grid: true }),
+      y: between(0, 1, {
+        title: `share of ${options.only?.words ?? 'offered requests'}`,
         format: '.0%',
         values: [0, 0.25, 0.5, 0.75, 0.9, 1],
-      },
+      }),
+      layers: [...targetLayers(targets, Math.sqrt(low * high)), ...lineLayers(points, looks)],
     },
-  };
+  ]);
+}
+
+function lineLayers(points: readonly { readonly seed: string }[], looks: readonly Look[]): Layer[] {
+  const { color, strokeDash } = byLook('stack', looks, legends.lines);
+  const place: Encoding = { x: { field: 'ms' }, y: { field: 'share' }, color };
+  const all = points.filter(({ seed }) => seed === pooled);
+  const seeds = points.filter(({ seed }) => seed !== pooled);
+  return [
+    layer({ type: 'line', strokeWidth: 0.8, opacity: 0.35 }, seeds, {
+      ...place,
+      detail: { field: 'seed', type: 'nominal' },
+    }),
+    layer({ type: 'line', strokeWidth: 2.4 }, all, {
+      ...place,
+      strokeDash,
+      tooltip: [
+        { field: 'stack', type: 'nominal' },
+        { field: 'ms', type: 'quantitative', format: ',.3~r' },
+        { field: 'share', type: 'quantitative', format: '.1%' },
+      ],
+    }),
+  ];
 }
 
 /** Upright rules, each named on the side that has room. */
-function targetRules(targets: readonly number[], middleMs: number) {
-  const rule = { type: 'rule' as const, color: colour('target'), strokeDash: [5, 4], strokeWidth: 1.2 };
-  return targets.flatMap((ms, index) => {
-    const values = [{ ms: roundForPicture(ms), label: `target ${formatNumber(ms)} ms` }];
-    const x = { field: 'ms', type: 'quantitative' as const };
-    const side = ms > middleMs ? { align: 'right' as const, dx: -5 } : { align: 'left' as const, dx: 5 };
-    return [
-      { data: { values }, mark: rule, encoding: { x } },
+function targetLayers(targets: readonly number[], middleMs: number): Layer[] {
+  const rows = targets.map((ms) => ({ ms: roundForPicture(ms), label: `target ${formatNumber(ms)} ms` }));
+  const names = rows.map((row, index) =>
+    notes(
+      [row],
+      'label',
+      { x: { field: 'ms' } },
       {
-        data: { values },
-        mark: { type: 'text' as const, color: colour('target'), y: 8 + 14 * index, ...side },
-        encoding: { x, text: { field: 'label', type: 'nominal' as const } },
+        color: colour('target'),
+        y: 8 + 14 * index,
+        ...(row.ms > middleMs ? { align: 'right', dx: -5 } : { dx: 5 }),
       },
-    ];
-  });
+    ),
+  );
+  return [targetRules(rows, { x: { field: 'ms' } }), ...names];
 }

@@ -1,16 +1,16 @@
 import { mean } from '../../harness/base/stats.ts';
-import type { StackInfo } from '../../harness/metrics/results.ts';
 import { hasMigrated, hasScaled } from '../fleet.ts';
 import { formatNumber, formatPercent, listOrExtremes } from '../format.ts';
 import { freeMemoryOf, kvBytesPerToken, medianOf } from '../free-memory.ts';
 import type { FreeMemory } from '../free-memory.ts';
-import type { DoneCell, Results } from '../load.ts';
-import { shownSeed, shownStacks, stackNamed, stackScales } from '../stacks.ts';
-import { binBy, greatestOf, roundForPicture } from '../thin.ts';
-import { arrivalRates, burstLayer, burstStretches, shownCells, timeAxis, timeDomain } from './arrivals.ts';
-import type { Stretch } from './arrivals.ts';
-import { absent, lineLegend, plotWidth, scaleFrom0, shareOfPoints, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+import type { DoneCell } from '../load.ts';
+import { shownSeed, shownStacks, stackLooks } from '../stacks.ts';
+import { binBy, greatestOf, roundForPicture, seconds } from '../thin.ts';
+import { shownCells, tintedAxis } from './arrivals.ts';
+import { absent, shareOfPoints } from './chart.ts';
+import type { Chart } from './chart.ts';
+import { fromZero, stackPanels, timeLines } from './grammar/index.ts';
+import type { Look, Panel, Position } from './grammar/index.ts';
 
 /** Points of all lines of one panel together. */
 const allPoints = 600;
@@ -24,13 +24,17 @@ export const freeMemory: Chart = {
     if (!shownStacks(results).some((stack) => hasScaled(results, stack) || hasMigrated(results, stack))) {
       return absent('No stack migrates requests or changes the number of instances.');
     }
-    const lines = limitedCells(results).map(
-      (cell): Line => ({ cell, samples: freeMemoryOf(cell, bytesPerToken) }),
-    );
+    const cells = shownCells(results, ({ family }) => family !== 'bound');
+    const lines = cells.map((cell): Line => ({ cell, samples: freeMemoryOf(cell, bytesPerToken) }));
     const maxPoints = shareOfPoints(allPoints, lines.length, { least: 50, most: 120 });
+    const looks = stackLooks(
+      results,
+      shownStacks(results).filter(({ family }) => family !== 'bound'),
+    );
+    const frame = { columns: 1, gutterPx: 80, legend: looks.map(({ name }) => name) };
     return {
       kind: 'drawn',
-      spec: specOf(results, lines, maxPoints),
+      spec: stackPanels(frame, panelsOf(lines, looks, maxPoints), { time: tintedAxis(cells) }),
       answer: answerOf(lines),
       caption:
         `Seed ${shownSeed(results) ?? '?'}, without bounds. Fragmentation (Llumnix, section 6.3): of the first requests in line, those that do not fit their own instance are served, smallest first, out of the free KV memory of all instances while they fit; what they take, over all KV memory. ` +
@@ -45,10 +49,6 @@ interface Line {
   readonly samples: readonly FreeMemory[];
 }
 
-function limitedCells(results: Results): readonly DoneCell[] {
-  return shownCells(results).filter(({ policy }) => stackNamed(results, policy)?.family !== 'bound');
-}
-
 function answerOf(lines: readonly Line[]): string {
   const parts = lines.map(({ cell, samples }) => {
     const shares = samples.map(({ fragmentation }) => fragmentation);
@@ -61,87 +61,39 @@ function answerOf(lines: readonly Line[]): string {
   return `Fragmented KV memory, mean over the samples: ${listOrExtremes(parts)}.`;
 }
 
-interface Axis {
-  readonly domain: readonly [number, number];
-  readonly bursts: readonly Stretch[];
-  readonly width: number;
-}
-
-function specOf(results: Results, lines: readonly Line[], maxPoints: number) {
-  const stacks = lines.flatMap(({ cell }) => stackNamed(results, cell.policy) ?? []);
-  const frame: Frame = { columns: 1, gutterPx: 80, legend: stacks.map(({ name }) => name) };
-  const domain = timeDomain(lines.map(({ cell }) => cell));
-  const bins = arrivalRates(lines[0]?.cell.requests ?? [], domain[1], 80);
-  const axis: Axis = { domain, bursts: burstStretches(bins), width: plotWidth(frame) };
-  const rows = lines.flatMap(({ cell, samples }) =>
-    binBy(samples, (sample) => sample.timeUs, maxPoints).map((bin) => ({
-      stack: cell.policy,
-      s: roundForPicture((bin[0]?.timeUs ?? 0) / 1e6),
-      fragmentation: roundForPicture(mean(bin.map((sample) => sample.fragmentation)) ?? 0),
-      freeness: roundForPicture(medianOf(bin, 'freeness')),
-      leastFreeness: roundForPicture(medianOf(bin, 'leastFreeness')),
-    })),
-  );
-  const panelOf = (field: PanelField, isLowest: boolean) =>
-    panel(results, stacks, { axis, field, isLowest, rows });
-  return topLevel(frame, {
-    spacing: 14,
-    resolve: { legend: { color: 'independent', strokeDash: 'independent' } },
-    vconcat: [panelOf('fragmentation', false), panelOf('freeness', false), panelOf('leastFreeness', true)],
-  });
-}
-
-type PanelField = 'fragmentation' | 'freeness' | 'leastFreeness';
-
-const titles: Readonly<Record<PanelField, string>> = {
-  fragmentation: 'Fragmented share of KV memory',
-  freeness: 'Freeness of the cluster, decode steps',
-  leastFreeness: 'Freeness of the fullest group, decode steps',
+const freeness: Position = {
+  type: 'quantitative',
+  scale: { type: 'symlog', constant: 10, nice: false },
+  axis: {
+    title: null,
+    values: [-10_000, -1000, -100, 0, 100, 1000, 10_000],
+    labelExpr: "format(datum.value, ',d')",
+  },
 };
 
-interface PanelOptions {
-  readonly axis: Axis;
-  readonly field: PanelField;
-  readonly isLowest: boolean;
-  readonly rows: readonly ({ readonly stack: string; readonly s: number } & Readonly<
-    Record<PanelField, number>
-  >)[];
+function panelsOf(lines: readonly Line[], looks: readonly Look[], maxPoints: number): Panel[] {
+  const rows = lines.flatMap((line) => rowsOf(line, maxPoints));
+  const panel = (title: string, field: keyof (typeof rows)[number], y: Position): Panel => {
+    const values = rows.map((row) => ({ s: row.s, stack: row.stack, value: row[field] }));
+    return { title, height: 110, y, layers: [timeLines(values, { y: 'value', by: 'stack', looks })] };
+  };
+  const shares = fromZero(
+    rows.map(({ fragmentation }) => fragmentation),
+    { format: '.1~%' },
+  );
+  return [
+    panel('Fragmented share of KV memory', 'fragmentation', shares),
+    panel('Freeness of the cluster, decode steps', 'freeness', freeness),
+    panel('Freeness of the fullest group, decode steps', 'leastFreeness', freeness),
+  ];
 }
 
-function panel(
-  results: Results,
-  stacks: readonly StackInfo[],
-  { axis, field, isLowest, rows }: PanelOptions,
-) {
-  const scales = stackScales(results, stacks);
-  const legend = { legend: field === 'fragmentation' ? lineLegend : null };
-  const scale =
-    field === 'fragmentation'
-      ? scaleFrom0(rows.map((row) => row.fragmentation))
-      : { scale: { type: 'symlog' as const, constant: 10, nice: false } };
-  const ticks =
-    field === 'fragmentation'
-      ? { tickCount: 4, format: '.1~%' }
-      : {
-          values: [-10_000, -1000, -100, 0, 100, 1000, 10_000],
-          labelExpr: "format(datum.value, ',d')",
-        };
-  return {
-    title: titles[field],
-    width: axis.width,
-    height: 110,
-    layer: [
-      burstLayer(axis.bursts),
-      {
-        data: { values: rows.map((row) => ({ s: row.s, stack: row.stack, value: row[field] })) },
-        mark: { type: 'line' as const, interpolate: 'step-after' as const, strokeWidth: 1.8 },
-        encoding: {
-          x: { field: 's', ...timeAxis(axis.domain, isLowest) },
-          y: { field: 'value', type: 'quantitative' as const, ...scale, axis: { title: null, ...ticks } },
-          color: { field: 'stack', type: 'nominal' as const, scale: scales.colour, ...legend },
-          strokeDash: { field: 'stack', type: 'nominal' as const, scale: scales.dash, ...legend },
-        },
-      },
-    ],
-  };
+function rowsOf({ cell, samples }: Line, maxPoints: number) {
+  return binBy(samples, ({ timeUs }) => timeUs, maxPoints).map((bin) => ({
+    stack: cell.policy,
+    s: seconds(bin[0]?.timeUs ?? 0),
+    fragmentation: roundForPicture(mean(bin.map(({ fragmentation }) => fragmentation)) ?? 0),
+    freeness: roundForPicture(medianOf(bin, 'freeness')),
+    leastFreeness: roundForPicture(medianOf(bin, 'leastFreeness')),
+  }));
 }

@@ -7,8 +7,9 @@ import type { DoneCell, Results } from '../load.ts';
 import { shownStacks } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { roundForPicture } from '../thin.ts';
-import { absent, labelPx, plotWidth, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+import { absent } from './chart.ts';
+import type { Chart } from './chart.ts';
+import { barLabels, bars, labelPx, partBars, stackPanels, tips } from './grammar/index.ts';
 
 const computing = { name: 'computing', hue: colour('group2') };
 const idle = { name: 'serving, idle', hue: colour('idle') };
@@ -23,11 +24,11 @@ export const instanceTime: Chart = {
     if (!stacks.some((stack) => hasScaled(results, stack))) {
       return absent('No stack asked for instances or gave any back.');
     }
-    const bars = stacks.map((stack) => barOf(results, stack));
+    const times = stacks.map((stack) => timeOf(results, stack));
     return {
       kind: 'drawn',
-      spec: specOf(bars),
-      answer: answerOf(bars),
+      spec: specOf(times),
+      answer: answerOf(times),
       caption:
         'Means over the seeds. Everything from asking for an instance to its first request counts as cold start, of starts in vain too. ' +
         'Draining counts whole, though requests still run; computing and idle are those of instances that take requests. ' +
@@ -37,14 +38,14 @@ export const instanceTime: Chart = {
 };
 
 /** Instance-seconds of one stack by kind, mean over its seeds. */
-interface Bar {
+interface StackTime {
   readonly stack: string;
   readonly seconds: Readonly<Record<string, number>>;
   readonly total: number;
   readonly cold: number;
 }
 
-function barOf(results: Results, stack: StackInfo): Bar {
+function timeOf(results: Results, stack: StackInfo): StackTime {
   const cells = cellsOf(results, stack);
   const parts = cells.map(secondsByKind);
   const seconds = Object.fromEntries(
@@ -88,8 +89,8 @@ function busySecondsOf(rows: readonly TimeseriesRow[], state: TimeseriesRow['sta
   return rows.reduce((sum, row) => sum + (row.state === state ? row.busy_us / 1e6 : 0), 0);
 }
 
-function answerOf(bars: readonly Bar[]): string {
-  const parts = bars
+function answerOf(times: readonly StackTime[]): string {
+  const parts = times
     .filter(({ cold }) => cold > 0)
     .map(({ stack, cold, total }) => ({
       text: `${stack} ${formatNumber(cold)} of ${formatNumber(total)} (${formatPercent(cold / total)})`,
@@ -99,66 +100,36 @@ function answerOf(bars: readonly Bar[]): string {
   return `Instance-seconds lost to cold starts: ${listOrExtremes(parts)}.`;
 }
 
-function specOf(bars: readonly Bar[]) {
-  const names = bars.map(({ stack }) => stack);
-  const frame: Frame = {
-    columns: 1,
-    gutterPx: labelPx(names) + 120,
-    legend: kinds.map(({ name }) => name),
-  };
-  const values = bars.flatMap(({ stack, seconds, total }) => {
-    let below = 0;
-    return kinds.flatMap(({ name: kind }) => {
-      const low = below;
+function specOf(stacks: readonly StackTime[]) {
+  const names = stacks.map(({ stack }) => stack);
+  const parts = stacks.flatMap(({ stack, seconds, total }) =>
+    kinds.flatMap(({ name: kind }) => {
       const amount = seconds[kind] ?? 0;
-      below += amount;
-      if (amount === 0) return [];
       const share = formatPercent(amount / total);
-      return [{ stack, kind, low: roundForPicture(low), high: roundForPicture(below), share }];
-    });
-  });
-  const present = kinds.filter(({ name }) => values.some(({ kind }) => kind === name));
-  const y = { field: 'stack', type: 'nominal' as const, sort: names, axis: { title: null } };
-  const axis = { title: 'instance-seconds', grid: true, tickCount: 6 };
-  return topLevel(frame, {
-    width: plotWidth(frame),
-    height: { step: 26 },
-    layer: [
-      {
-        data: { values },
-        mark: { type: 'bar', height: 15 },
-        encoding: {
-          x: { field: 'low', type: 'quantitative', axis },
-          x2: { field: 'high' },
-          y,
-          color: {
-            field: 'kind',
-            type: 'nominal',
-            scale: { domain: present.map(({ name }) => name), range: present.map(({ hue }) => hue) },
-            legend: { symbolType: 'square' },
-          },
-          tooltip: [
-            { field: 'stack', type: 'nominal' },
-            { field: 'kind', type: 'nominal' },
-            { field: 'share', type: 'nominal' },
-          ],
-        },
-      },
-      {
-        data: {
-          values: bars.map(({ stack, total, cold }) => ({
-            stack,
-            end: roundForPicture(total),
-            label: cold === 0 ? formatNumber(total) : `${formatNumber(total)}, ${formatNumber(cold)} cold`,
-          })),
-        },
-        mark: { type: 'text', align: 'left', dx: 8, color: colour('muted') },
-        encoding: {
-          x: { field: 'end', type: 'quantitative' },
-          y,
-          text: { field: 'label', type: 'nominal' },
-        },
-      },
+      return amount === 0 ? [] : [{ stack, kind, seconds: roundForPicture(amount), share }];
+    }),
+  );
+  const totals = stacks.map(({ stack, total, cold }) => ({
+    stack,
+    end: roundForPicture(total),
+    label: cold === 0 ? formatNumber(total) : `${formatNumber(total)}, ${formatNumber(cold)} cold`,
+  }));
+  const looks = kinds.filter(({ name }) => parts.some(({ kind }) => kind === name));
+  const legend = kinds.map(({ name }) => name);
+  const panel = bars({
+    names,
+    x: { type: 'quantitative', axis: { title: 'instance-seconds', grid: true, tickCount: 6 } },
+    stepPx: 26,
+    layers: [
+      partBars(parts, {
+        x: 'seconds',
+        by: 'kind',
+        looks,
+        heightPx: 15,
+        tooltip: tips({ stack: 'stack', kind: 'kind', share: 'share' }),
+      }),
+      barLabels(totals, 'end'),
     ],
   });
+  return stackPanels({ columns: 1, gutterPx: labelPx(names) + 120, legend }, [panel]);
 }

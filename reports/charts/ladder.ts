@@ -4,12 +4,24 @@ import type { FigureKey } from '../figures.ts';
 import { formatMetric, formatRatio, joinWords } from '../format.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
-import { shownStacks, stackScales } from '../stacks.ts';
+import { shownStacks, stackLooks } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { roundForPicture } from '../thin.ts';
 import { barPanel } from './bar-panel.ts';
-import { absent, extent, labelPx, logTicks, plotWidth, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+import { absent } from './chart.ts';
+import type { Chart } from './chart.ts';
+import {
+  barLabels,
+  bars,
+  extent,
+  labelPx,
+  layer,
+  logarithmic,
+  seedDots,
+  stackBars,
+  stackPanels,
+} from './grammar/index.ts';
+import type { Look, Panel, Position } from './grammar/index.ts';
 
 const keys: readonly FigureKey[] = [
   'p50_ttft_ms',
@@ -99,28 +111,22 @@ function specOf(
   baseline: StackInfo,
   { stacks, shown }: { stacks: readonly StackInfo[]; shown: readonly FigureKey[] },
 ) {
-  const frame: Frame = { columns: 2, gutterPx: labelPx(stacks.map(({ name }) => name)) + 130 };
-  const width = plotWidth(frame);
   const rows = shown.map((key) => ({ key, ...rowsOf(results, baseline, { stacks, key }) }));
-  const ratios = extent([1, ...rows.flatMap(({ seeds }) => seeds.map((seed) => seed.ratio))]);
-  const domain = [roundForPicture(ratios.low / 1.15), roundForPicture(ratios.high * 1.15)] as const;
-  const bubble = {
+  const { low, high } = extent([1, ...rows.flatMap(({ seeds }) => seeds.map((seed) => seed.ratio))]);
+  const x = logarithmic(roundForPicture(low / 1.15), roundForPicture(high * 1.15), ratioAxis);
+  const looks = stackLooks(results, stacks);
+  const panels = rows.map(({ key, means, seeds }) =>
+    ratioPanel(definitionOf(results, key).label, { means, seeds, x, looks }),
+  );
+  const bubbles = barPanel(results, stacks, {
     key: 'bubble_ratio',
     title: 'Bubbles',
     subtitle: 'share of time; lower is better',
     unit: 'ratio',
-    width,
-  } as const;
-  return topLevel(frame, {
-    columns: frame.columns,
-    align: 'each',
+  });
+  const frame = { columns: 2, gutterPx: labelPx(stacks.map(({ name }) => name)) + 130 };
+  return stackPanels(frame, hasBubbles(results, stacks) ? [...panels, bubbles] : panels, {
     spacing: { row: 26, column: 30 },
-    concat: [
-      ...rows.map(({ key, means, seeds }) =>
-        panel(results, stacks, { title: definitionOf(results, key).label, means, seeds, domain, width }),
-      ),
-      ...(hasBubbles(results, stacks) ? [barPanel(results, stacks, bubble)] : []),
-    ],
   });
 }
 
@@ -155,66 +161,28 @@ function rowsOf(
   return { means, seeds };
 }
 
-interface PanelOptions {
-  readonly title: string;
+const ratioAxis = { maxTicks: 5, grid: true, format: '~g', labelExpr: "datum.label + '×'" };
+
+interface RatioRows {
   readonly means: readonly Row[];
   readonly seeds: readonly Row[];
-  readonly domain: readonly [number, number];
-  readonly width: number;
+  readonly x: Position;
+  readonly looks: readonly Look[];
 }
 
-function panel(
-  results: Results,
-  stacks: readonly StackInfo[],
-  { title, means, seeds, domain, width }: PanelOptions,
-) {
-  const scales = stackScales(results, stacks);
-  const encoding = { x: ratioAxis(domain), y: stackAxis(scales.colour.domain) };
-  const hue = { field: 'stack', type: 'nominal' as const, scale: scales.colour, legend: null };
-  return {
-    title: { text: title, subtitle: 'ratio to the baseline; lower is better' },
-    width,
-    height: { step: 26 },
-    layer: [
-      {
-        data: { values: [...means] },
-        mark: { type: 'bar' as const, height: 13, opacity: 0.85 },
-        encoding: { ...encoding, x2: { datum: 1 }, color: hue },
-      },
-      {
-        data: { values: [{ ratio: 1 }] },
-        mark: { type: 'rule' as const, color: colour('ink'), strokeWidth: 1 },
-        encoding: { x: encoding.x },
-      },
-      {
-        data: { values: [...seeds] },
-        mark: { type: 'point' as const, filled: true, size: 18, color: colour('ink'), opacity: 0.8 },
-        encoding,
-      },
-      {
-        data: { values: means.map(({ stack, label }) => ({ stack, label, ratio: domain[1] })) },
-        mark: { type: 'text' as const, align: 'left' as const, dx: 8, color: colour('muted') },
-        encoding: { ...encoding, text: { field: 'label', type: 'nominal' as const } },
-      },
+function ratioPanel(title: string, { means, seeds, x, looks }: RatioRows): Panel {
+  const one = [{ ratio: 1 }];
+  return bars({
+    title,
+    subtitle: 'ratio to the baseline; lower is better',
+    names: looks.map(({ name }) => name),
+    x,
+    stepPx: 26,
+    layers: [
+      stackBars(means, 'ratio', { looks, heightPx: 13, from: { datum: 1 } }),
+      layer({ type: 'rule', color: colour('ink'), strokeWidth: 1 }, one, { x: { field: 'ratio' } }),
+      seedDots(seeds, 'ratio'),
+      barLabels(means),
     ],
-  };
-}
-
-function ratioAxis(domain: readonly [number, number]) {
-  return {
-    field: 'ratio',
-    type: 'quantitative' as const,
-    scale: { type: 'log' as const, domain: [...domain], nice: false },
-    axis: {
-      title: null,
-      values: logTicks(...domain, 5),
-      grid: true,
-      format: '~g',
-      labelExpr: "datum.label + '×'",
-    },
-  };
-}
-
-function stackAxis(names: readonly string[]) {
-  return { field: 'stack', type: 'nominal' as const, sort: [...names], axis: { title: null } };
+  });
 }

@@ -1,233 +1,147 @@
+import { greatest } from 'd3-array';
 import type { CellSummary, DecisionRow } from '../../harness/metrics/results.ts';
 import { formatBytes } from '../../harness/base/units.ts';
 import { faultsOf } from '../faults.ts';
 import { plural } from '../format.ts';
 import type { DoneCell, Results } from '../load.ts';
-import { stackNamed } from '../stacks.ts';
+import { isBound } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { binBy, greatest, greatestOf, roundForPicture } from '../thin.ts';
-import { burstLayer, timeAxis } from './arrivals.ts';
-import type { Stretch } from './arrivals.ts';
-import type { Sample, Series } from './samples.ts';
+import { binBy, greatestOf, peaksOf, roundForPicture, seconds } from '../thin.ts';
+import { between, layer, notes, targetRules, timeAreas, timeLine, tips } from './grammar/index.ts';
+import type { Layer, Look, Panel } from './grammar/index.ts';
+import type { Sample, Series } from '../samples.ts';
 
-interface MemoryPanelOptions {
-  readonly domain: readonly [number, number];
-  readonly bursts: readonly Stretch[];
-  readonly width: number;
-  readonly maxSamples: number;
-  /** Device memory of the stacks that have a limit; 0 when none has. */
-  readonly budget: number;
-  readonly unit: MemoryUnit;
-  readonly isBound: boolean;
-  readonly isFirst: boolean;
-  /** Kinds that some panel shows. */
-  readonly legendKinds: readonly string[];
-  readonly isLowest: boolean;
+interface Kind extends Look {
+  readonly bytesOf: (sample: Sample) => number;
 }
 
 /** Kinds of device memory from the bottom up. */
-const kinds = [
-  { kind: 'weights', field: 'weightBytes', colour: colour('weights') },
-  { kind: 'weights loading', field: 'loadingBytes', colour: colour('loading') },
-  { kind: 'KV in use', field: 'kvUsedBytes', colour: colour('kvUsed') },
-  { kind: 'KV free', field: 'kvFreeBytes', colour: colour('kvFree') },
-  { kind: 'reserve', field: 'reserveBytes', colour: colour('reserve') },
-] as const;
+const kinds: readonly Kind[] = [
+  { name: 'weights', hue: colour('weights'), bytesOf: (sample) => sample.weightBytes },
+  { name: 'weights loading', hue: colour('loading'), bytesOf: (sample) => sample.loadingBytes },
+  { name: 'KV in use', hue: colour('kvUsed'), bytesOf: (sample) => sample.kvUsedBytes },
+  { name: 'KV free', hue: colour('kvFree'), bytesOf: (sample) => sample.kvFreeBytes },
+  { name: 'reserve', hue: colour('reserve'), bytesOf: (sample) => sample.reserveBytes },
+];
 
-const hostKv = 'KV on the host';
+/** What a bound shows: it has no limit that anything could be free of. */
+const boundKinds = ['weights', 'KV in use'];
 
-/** One unit for all panels, by the greatest budget. */
-export interface MemoryUnit {
+/** What all panels share. */
+interface Shared {
+  /** Device memory of the stacks that have a limit; 0 when none has. */
+  readonly budget: number;
+  readonly unit: MemoryUnit;
+  /** Kinds that some stack has. */
+  readonly looks: readonly Kind[];
+  readonly maxSamples: number;
+}
+
+interface MemoryUnit {
   readonly name: 'MiB' | 'GiB';
   readonly bytes: number;
 }
 
-export function memoryUnit(budget: number): MemoryUnit {
-  return budget < 4 * 2 ** 30 ? { name: 'MiB', bytes: 2 ** 20 } : { name: 'GiB', bytes: 2 ** 30 };
-}
-
-/** Kinds of device memory that there are at all. */
-export function presentKinds(series: readonly Series[]): readonly string[] {
-  const isPresent = (field: (typeof kinds)[number]['field']) =>
-    series.some(({ samples }) => samples.some((sample) => sample[field] > 0));
-  return kinds.flatMap(({ kind, field }) => (isPresent(field) ? [kind] : []));
-}
-
-/** The most device memory that any limited stack had. */
-export function memoryBudget(results: Results, series: readonly Series[]): number {
-  const limited = series.filter(({ cell }) => stackNamed(results, cell.policy)?.family !== 'bound');
-  return greatestOf(limited.flatMap(({ samples }) => samples.map(totalOf)));
-}
-
 /**
- * Memory of one stack by kind over time, with its preemptions as ticks along the top. Kinds add up to the device memory.
+ * Memory of each stack by kind over time, with its preemptions as ticks along the top. Kinds add up to the device memory.
  * What dropping layers has freed is KV memory like any other: a line at the height of the whole model's weights shows it.
  */
-export function memoryPanel({ cell, samples }: Series, options: MemoryPanelOptions) {
-  const { domain, bursts, width, budget, unit, isBound, isLowest } = options;
-  const thinned = binBy(samples, (sample) => sample.timeUs, options.maxSamples).flatMap(
-    (bin) => greatest(bin, (sample) => sample.kvUsedBytes) ?? [],
+export function memoryPanels(results: Results, series: readonly Series[], maxSamples: number): Panel[] {
+  const limited = series.filter(({ cell }) => !isBound(results, cell.policy));
+  const budget = greatestOf(limited.flatMap(({ samples }) => samples.map(totalOf)));
+  const unit: MemoryUnit =
+    budget < 4 * 2 ** 30 ? { name: 'MiB', bytes: 2 ** 20 } : { name: 'GiB', bytes: 2 ** 30 };
+  const looks = kinds.filter(({ bytesOf }) =>
+    series.some(({ samples }) => samples.some((sample) => bytesOf(sample) > 0)),
   );
-  const top = Math.max(budget, greatestOf(thinned.map(isBound ? usedOf : hostOf)));
-  const maxShown = (top * 1.1) / unit.bytes;
+  return series.map((one) =>
+    memoryPanel(one, { budget, unit, looks, maxSamples }, isBound(results, one.cell.policy)),
+  );
+}
+
+function memoryPanel({ cell, samples }: Series, shared: Shared, isUnlimited: boolean): Panel {
+  const { budget, unit, looks, maxSamples } = shared;
+  const thinned = peaksOf(samples, {
+    position: ({ timeUs }) => timeUs,
+    maxBins: maxSamples,
+    score: ({ kvUsedBytes }) => kvUsedBytes,
+  });
+  const most = Math.max(
+    budget,
+    greatestOf(thinned.map(isUnlimited ? usedOf : ({ hostKvBytes }) => hostKvBytes)),
+  );
+  const top = roundForPicture((most * 1.1) / unit.bytes);
   const preempts = cell.decisions.filter((row) => row.kind === 'preempt' && row.outcome === 'applied');
-  const y: MemoryY = {
-    type: 'quantitative',
-    scale: { domain: [0, roundForPicture(maxShown)], nice: false },
-    axis: { title: null, tickCount: 3 },
-  };
-  const axes: Axes = { x: timeAxis(domain, isLowest), y, unit };
+  const shown = isUnlimited ? looks.filter(({ name }) => boundKinds.includes(name)) : looks;
+  const rows = thinned.flatMap((sample) =>
+    shown.map(({ name, bytesOf }) => ({
+      s: seconds(sample.timeUs),
+      kind: name,
+      size: inUnit(bytesOf(sample), unit),
+    })),
+  );
   return {
-    title: {
-      text: `Memory of ${cell.policy}, ${unit.name}`,
-      subtitle: changeWords(cell.summary, preempts.length, samples),
-    },
-    width,
+    title: `Memory of ${cell.policy}, ${unit.name}`,
+    subtitle: changeWords(cell.summary, preempts.length, samples),
     height: 96,
-    layer: [
-      burstLayer(bursts),
-      areaLayer(thinned, axes, options),
-      ...(cell.summary.drop_count > 0 ? droppedLayers(thinned, axes) : []),
-      ...hostLayers(thinned, axes),
-      ...(isBound && budget > 0 ? budgetLayers(budget, axes) : []),
-      ...faultLayers(cell, axes),
-      preemptionLayer(preempts, { maxShown, maxTicks: options.maxSamples }),
+    y: between(0, top, { tickCount: 3 }),
+    layers: [
+      timeAreas(rows, { y: 'size', by: 'kind', looks }),
+      ...(cell.summary.drop_count > 0 ? [droppedLayer(thinned, unit)] : []),
+      ...hostLayers(thinned, unit),
+      ...(isUnlimited && budget > 0 ? budgetLayers(inUnit(budget, unit)) : []),
+      ...faultLayers(cell),
+      preemptionLayer(preempts, top, maxSamples),
     ],
   };
 }
 
-interface Axes {
-  readonly x: ReturnType<typeof timeAxis>;
-  readonly y: MemoryY;
-  readonly unit: MemoryUnit;
-}
-
-interface MemoryY {
-  readonly type: 'quantitative';
-  readonly scale: { domain: number[]; nice: boolean };
-  readonly axis: { title: null; tickCount: number };
-}
-
-function areaLayer(
-  samples: readonly Sample[],
-  { x, y, unit }: Axes,
-  { isBound, isFirst, legendKinds }: Pick<MemoryPanelOptions, 'isBound' | 'isFirst' | 'legendKinds'>,
-) {
-  const shown = kinds.filter(
-    ({ kind, field }) =>
-      (kind === 'weights' || kind === 'KV in use' || !isBound) && samples.some((sample) => sample[field] > 0),
-  );
-  const values = samples.flatMap((sample) => {
-    let below = 0;
-    return shown.map(({ kind, field }) => {
-      const low = below;
-      below += sample[field];
-      return { s: seconds(sample), kind, low: inUnit(low, unit), high: inUnit(below, unit) };
-    });
-  });
-  const range = kinds.map((one) => one.colour);
-  const legend = { legend: isFirst ? { symbolType: 'square' as const, values: [...legendKinds] } : null };
-  return {
-    data: { values },
-    mark: { type: 'area' as const, interpolate: 'step-after' as const, clip: true, line: false },
-    encoding: {
-      x: { field: 's', ...x },
-      y: { field: 'low', ...y },
-      y2: { field: 'high' },
-      color: {
-        field: 'kind',
-        type: 'nominal' as const,
-        scale: { domain: kinds.map((one) => one.kind), range },
-        ...legend,
-      },
-    },
-  };
-}
-
 /** The band between the weights held and those of the whole model. Not for pipelines that were set up as such: they drop nothing. */
-function droppedLayers(samples: readonly Sample[], { x, y, unit }: Axes) {
-  const values = samples.map((sample) => {
-    const low = sample.weightBytes + sample.loadingBytes;
-    return {
-      s: seconds(sample),
-      low: inUnit(low, unit),
-      amount: inUnit(low + sample.droppedBytes, unit),
-    };
-  });
+function droppedLayer(samples: readonly Sample[], unit: MemoryUnit): Layer {
+  const rows = samples.map(({ timeUs, weightBytes, loadingBytes, droppedBytes }) => ({
+    s: seconds(timeUs),
+    low: inUnit(weightBytes + loadingBytes, unit),
+    amount: inUnit(weightBytes + loadingBytes + droppedBytes, unit),
+  }));
   const line = { color: colour('ink'), strokeDash: [2, 2], strokeWidth: 1.2, opacity: 1 };
-  const look = { interpolate: 'step-after' as const, color: colour('weights'), opacity: 0.3, clip: true };
-  return [
-    {
-      data: { values },
-      mark: { type: 'area' as const, ...look, line },
-      encoding: { x: { field: 's', ...x }, y: { field: 'amount', ...y }, y2: { field: 'low' } },
-    },
-  ];
+  return layer(
+    { type: 'area', interpolate: 'step-after', color: colour('weights'), opacity: 0.3, clip: true, line },
+    rows,
+    { x: { field: 's' }, y: { field: 'amount' }, y2: { field: 'low' } },
+  );
 }
 
 /** A dashed line, named at its peak; nothing where no KV ever went to the host. */
-function hostLayers(samples: readonly Sample[], { x, y, unit }: Axes) {
-  const peak = greatest(samples, hostOf);
+function hostLayers(samples: readonly Sample[], unit: MemoryUnit): Layer[] {
+  const peak = greatest(samples, ({ hostKvBytes }) => hostKvBytes);
   if (peak === undefined || peak.hostKvBytes === 0) return [];
-  const encoding = { x: { field: 's', ...x }, y: { field: 'amount', ...y } };
-  const values = samples.map((sample) => hostRow(sample, unit));
+  const rowOf = ({ timeUs, hostKvBytes }: Sample) => ({
+    s: seconds(timeUs),
+    amount: inUnit(hostKvBytes, unit),
+  });
+  const look = { color: colour('hostKv'), strokeDash: [5, 3], strokeWidth: 2, clip: true };
+  const name = { ...rowOf(peak), name: 'KV on the host' };
   return [
-    lineLayer(values, encoding, { color: colour('hostKv'), strokeDash: [5, 3], strokeWidth: 2 }),
-    nameLayer([hostRow(peak, unit)], encoding, hostKv),
+    timeLine(samples.map(rowOf), 'amount', look),
+    notes(
+      [name],
+      'name',
+      { x: { field: 's' }, y: { field: 'amount' } },
+      { dx: 4, dy: -7, color: colour('ink'), fontWeight: 600 },
+    ),
   ];
 }
 
-interface Point {
-  readonly s: number;
-  readonly amount: number;
-}
-
-interface PointEncoding {
-  readonly x: ReturnType<typeof timeAxis> & { field: string };
-  readonly y: MemoryY & { field: string };
-}
-
-function lineLayer(
-  values: Point[],
-  encoding: PointEncoding,
-  look: { color: string; strokeDash: number[]; strokeWidth: number },
-) {
-  const mark = { type: 'line' as const, interpolate: 'step-after' as const, clip: true, ...look };
-  return { data: { values }, mark, encoding };
-}
-
-function nameLayer(values: Point[], encoding: PointEncoding, text: string) {
-  const place = { align: 'left' as const, dx: 4, dy: -7 };
-  const mark = { type: 'text' as const, text, ...place, color: colour('ink'), fontWeight: 600 as const };
-  return { data: { values }, mark, encoding };
-}
-
-function hostRow(sample: Sample, unit: MemoryUnit) {
-  return { s: seconds(sample), amount: inUnit(sample.hostKvBytes, unit) };
-}
-
-function budgetLayers(budget: number, { y, unit }: Axes) {
-  const values = [{ amount: inUnit(budget, unit) }];
-  return [
-    {
-      data: { values },
-      mark: { type: 'rule' as const, color: colour('target'), strokeDash: [5, 4], strokeWidth: 1.2 },
-      encoding: { y: { field: 'amount', ...y } },
-    },
-    {
-      data: { values },
-      mark: {
-        type: 'text' as const,
-        text: 'device memory of the others',
-        align: 'right' as const,
-        x: 'width' as const,
-        dx: -4,
-        dy: -6,
-        color: colour('target'),
-      },
-      encoding: { y: { field: 'amount', ...y } },
-    },
-  ];
+function budgetLayers(amount: number): Layer[] {
+  const rows = [{ amount, name: 'device memory of the others' }];
+  const y = { field: 'amount' };
+  const name = notes(
+    rows,
+    'name',
+    { y },
+    { align: 'right', x: 'width', dx: -4, dy: -6, color: colour('target') },
+  );
+  return [targetRules(rows, { y }), name];
 }
 
 function changeWords(summary: CellSummary, numPreempts: number, samples: readonly Sample[]): string {
@@ -238,62 +152,31 @@ function changeWords(summary: CellSummary, numPreempts: number, samples: readonl
   return `${preemptions}, ${plural(drops, 'drop')}, ${plural(restores, 'restore')}, up to ${freed} freed`;
 }
 
-function preemptionLayer(
-  preempts: readonly DecisionRow[],
-  { maxShown, maxTicks }: { maxShown: number; maxTicks: number },
-) {
-  const values = binBy(preempts, (row) => row.time_us, maxTicks).map((bin) => ({
-    s: roundForPicture((bin[0]?.time_us ?? 0) / 1e6),
+function preemptionLayer(preempts: readonly DecisionRow[], top: number, maxTicks: number): Layer {
+  const rows = binBy(preempts, (row) => row.time_us, maxTicks).map((bin) => ({
+    s: seconds(bin[0]?.time_us ?? 0),
     preemptions: bin.length,
-    y: roundForPicture(maxShown * 0.965),
+    y: roundForPicture(top * 0.965),
   }));
-  return {
-    data: { values },
-    mark: {
-      type: 'tick' as const,
-      orient: 'vertical' as const,
-      color: colour('ink'),
-      thickness: 1.2,
-      size: 8,
-    },
-    encoding: {
-      x: { field: 's', type: 'quantitative' as const },
-      y: { field: 'y', type: 'quantitative' as const },
-      tooltip: [
-        { field: 's', type: 'quantitative' as const, title: 'second' },
-        { field: 'preemptions', type: 'quantitative' as const },
-      ],
-    },
-  };
+  return layer({ type: 'tick', orient: 'vertical', color: colour('ink'), thickness: 1.2, size: 8 }, rows, {
+    x: { field: 's' },
+    y: { field: 'y' },
+    tooltip: tips({ s: 'second', preemptions: 'preemptions' }),
+  });
 }
 
 /** An upright line and its name where an instance was lost. */
-function faultLayers(cell: DoneCell, { x }: Pick<Axes, 'x'>) {
-  const values = faultsOf(cell).map(({ time_us: timeUs, instance }) => ({
-    s: roundForPicture(timeUs / 1e6),
+function faultLayers(cell: DoneCell): Layer[] {
+  const rows = faultsOf(cell).map(({ time_us: timeUs, instance }) => ({
+    s: seconds(timeUs),
     fault: `fault: instance ${instance ?? '?'}`,
   }));
-  if (values.length === 0) return [];
-  const position = { x: { field: 's', ...x } };
-  const name = {
-    align: 'left' as const,
-    baseline: 'top' as const,
-    dx: 4,
-    fontSize: 10,
-    color: colour('ink'),
-  };
+  if (rows.length === 0) return [];
+  const x = { field: 's' };
   return [
-    { data: { values }, mark: { type: 'rule' as const, color: colour('ink') }, encoding: position },
-    {
-      data: { values },
-      mark: { type: 'text' as const, y: 14, ...name },
-      encoding: { ...position, text: { field: 'fault', type: 'nominal' as const } },
-    },
+    layer({ type: 'rule', color: colour('ink') }, rows, { x }),
+    notes(rows, 'fault', { x }, { baseline: 'top', y: 14, dx: 4, fontSize: 10, color: colour('ink') }),
   ];
-}
-
-function seconds(sample: Sample): number {
-  return roundForPicture(sample.timeUs / 1e6);
 }
 
 function inUnit(bytes: number, unit: MemoryUnit): number {
@@ -306,8 +189,4 @@ function totalOf(sample: Sample): number {
 
 function usedOf(sample: Sample): number {
   return sample.weightBytes + sample.loadingBytes + sample.kvUsedBytes;
-}
-
-function hostOf(sample: Sample): number {
-  return sample.hostKvBytes;
 }

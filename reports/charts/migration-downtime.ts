@@ -1,12 +1,24 @@
-import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
+import { median, range } from 'd3-array';
 import type { MigrationRow } from '../../harness/metrics/results.ts';
 import { formatNumber, joinWords } from '../format.ts';
 import { doneCells } from '../load.ts';
 import type { Results } from '../load.ts';
 import { colour } from '../theme.ts';
-import { binBy, greatest, roundForPicture } from '../thin.ts';
-import { absent, extent, logTicks, msLabels, plotWidth, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+import { peaksOf, roundForPicture } from '../thin.ts';
+import { absent } from './chart.ts';
+import type { Chart } from './chart.ts';
+import {
+  byLook,
+  extent,
+  layer,
+  legends,
+  logarithmic,
+  logarithmicAround,
+  msLabels,
+  stackPanels,
+  tips,
+} from './grammar/index.ts';
+import type { Encoding, Look } from './grammar/index.ts';
 
 const maxPoints = 1500;
 /** Medians of a protocol, each of equally many migrations. */
@@ -14,10 +26,10 @@ const numMedians = 8;
 /** Shorter ones stand at the foot of the logarithmic axis. */
 const leastMs = 0.001;
 
-const protocols = [
-  { protocol: 'live', hue: colour('stack0'), shape: 'circle', dash: [] },
-  { protocol: 'blocking', hue: colour('stack1'), shape: 'triangle-up', dash: [7, 3] },
-] as const;
+const protocols: readonly Look[] = [
+  { name: 'live', hue: colour('stack0'), shape: 'circle', dash: [] },
+  { name: 'blocking', hue: colour('stack1'), shape: 'triangle-up', dash: [7, 3] },
+];
 
 export const migrationDowntime: Chart = {
   title: 'Downtime of migrations against length',
@@ -45,129 +57,73 @@ interface Move {
 
 function movesOf(results: Results): Move[] {
   return doneCells(results).flatMap(({ policy, migrations }) =>
-    migrations.flatMap(({ protocol, tokens, downtime_us: downtimeUs }) =>
-      downtimeUs === null
-        ? []
-        : [
-            {
-              protocol,
-              stack: policy,
-              tokens: Math.max(1, tokens),
-              ms: Math.max(leastMs, downtimeUs / 1000),
-            },
-          ],
-    ),
+    migrations.flatMap(({ protocol, tokens, downtime_us: downtimeUs }) => {
+      if (downtimeUs === null) return [];
+      const ms = roundForPicture(Math.max(leastMs, downtimeUs / 1000));
+      return [{ protocol, stack: policy, tokens: Math.max(1, tokens), ms }];
+    }),
   );
 }
 
-function presentProtocols(moves: readonly Move[]) {
-  return protocols.filter(({ protocol }) => moves.some((move) => move.protocol === protocol));
+function presentProtocols(moves: readonly Move[]): readonly Look[] {
+  return protocols.filter(({ name }) => moves.some(({ protocol }) => protocol === name));
 }
 
 /** Below and above the median length of each protocol, which a constant downtime does not tell apart. */
 function answerOf(moves: readonly Move[]): string {
-  const parts = presentProtocols(moves).map(({ protocol }) => {
-    const own = moves.filter((move) => move.protocol === protocol);
-    const middle = quantileOfSorted(sorted(own.map(({ tokens }) => tokens)), 0.5) ?? 0;
-    const short = medianMs(own.filter(({ tokens }) => tokens <= middle));
-    const long = medianMs(own.filter(({ tokens }) => tokens > middle));
-    if (long === undefined) return `${protocol} ${formatNumber(short)} ms, all of one length`;
-    return `${protocol} ${formatNumber(short)} ms up to ${formatNumber(middle)} tokens and ${formatNumber(long)} ms above`;
+  const parts = presentProtocols(moves).map(({ name }) => {
+    const own = moves.filter(({ protocol }) => protocol === name);
+    const middle = median(own, ({ tokens }) => tokens) ?? 0;
+    const short = median(own, ({ tokens, ms }) => (tokens <= middle ? ms : undefined));
+    const long = median(own, ({ tokens, ms }) => (tokens > middle ? ms : undefined));
+    if (long === undefined) return `${name} ${formatNumber(short)} ms, all of one length`;
+    return `${name} ${formatNumber(short)} ms up to ${formatNumber(middle)} tokens and ${formatNumber(long)} ms above`;
   });
   return `Median downtime: ${joinWords(parts)}.`;
 }
 
-function medianMs(moves: readonly Move[]): number | undefined {
-  return quantileOfSorted(sorted(moves.map(({ ms }) => ms)), 0.5);
-}
-
 function specOf(moves: readonly Move[]) {
-  const frame: Frame = { columns: 1, gutterPx: 72 };
-  const shown = presentProtocols(moves);
-  const maxOfEach = Math.floor(maxPoints / shown.length);
-  const byProtocol = shown.map(({ protocol }) => moves.filter((move) => move.protocol === protocol));
+  const looks = presentProtocols(moves);
+  const byProtocol = looks.map(({ name }) => moves.filter(({ protocol }) => protocol === name));
+  const maxBins = Math.floor(maxPoints / looks.length);
   const points = byProtocol.flatMap((own) =>
-    binBy(own, ({ tokens }) => tokens, maxOfEach).flatMap((bin) => greatest(bin, ({ ms }) => ms) ?? []),
+    peaksOf(own, { position: ({ tokens }) => tokens, maxBins, score: ({ ms }) => ms }),
   );
-  const { color, shape, strokeDash } = looks(moves);
-  const shared = { ...positions(moves), color };
-  return topLevel(frame, {
-    width: plotWidth(frame),
-    height: 260,
-    layer: [
-      {
-        data: { values: points.map((move) => ({ ...move, ms: roundForPicture(move.ms) })) },
-        mark: { type: 'point', filled: true, size: 26, opacity: 0.45 },
-        encoding: {
-          ...shared,
+  const { low, high } = extent(moves.map(({ tokens }) => tokens));
+  const lengths = { title: 'tokens of the request, logarithmic', grid: true, maxTicks: 9, format: ',d' };
+  const { color, shape, strokeDash } = byLook('protocol', looks, legends.points);
+  const place: Encoding = { x: { field: 'tokens' }, y: { field: 'ms' }, color };
+  return stackPanels({ columns: 1, gutterPx: 72 }, [
+    {
+      height: 260,
+      x: logarithmic(low, high, lengths),
+      y: logarithmicAround(
+        moves.map(({ ms }) => ms),
+        1.4,
+        { title: 'downtime, logarithmic', labelExpr: msLabels },
+      ),
+      layers: [
+        layer({ type: 'point', filled: true, size: 26, opacity: 0.45 }, points, {
+          ...place,
           shape,
-          tooltip: [
-            { field: 'stack', type: 'nominal' },
-            { field: 'protocol', type: 'nominal' },
-            { field: 'tokens', type: 'quantitative' },
-            { field: 'ms', type: 'quantitative', title: 'downtime, ms' },
-          ],
-        },
-      },
-      {
-        data: { values: byProtocol.flatMap(mediansOf) },
-        mark: { type: 'line', strokeWidth: 2.4 },
-        encoding: { ...shared, strokeDash },
-      },
-    ],
-  });
-}
-
-function positions(moves: readonly Move[]) {
-  const lengths = extent(moves.map(({ tokens }) => tokens));
-  const { low, high } = extent(moves.map(({ ms }) => ms));
-  const range: [number, number] = [roundForPicture(low / 1.4), roundForPicture(high * 1.4)];
-  return {
-    x: {
-      field: 'tokens',
-      type: 'quantitative' as const,
-      scale: { type: 'log' as const, nice: false },
-      axis: {
-        title: 'tokens of the request, logarithmic',
-        grid: true,
-        values: logTicks(lengths.low, lengths.high, 9),
-        format: ',d',
-      },
+          tooltip: tips({ stack: 'stack', protocol: 'protocol', tokens: 'tokens', ms: 'downtime, ms' }),
+        }),
+        layer({ type: 'line', strokeWidth: 2.4 }, byProtocol.flatMap(mediansOf), { ...place, strokeDash }),
+      ],
     },
-    y: {
-      field: 'ms',
-      type: 'quantitative' as const,
-      scale: { type: 'log' as const, domain: range, nice: false },
-      axis: { title: 'downtime, logarithmic', values: logTicks(...range, 6), labelExpr: msLabels },
-    },
-  };
+  ]);
 }
 
-/** Colour, and the shape or dash that says the same. */
-function looks(moves: readonly Move[]) {
-  const shown = presentProtocols(moves);
-  const domain = shown.map(({ protocol }) => protocol);
-  const shared = {
-    field: 'protocol',
-    type: 'nominal' as const,
-    legend: { symbolSize: 110, symbolOpacity: 1 },
-  };
-  return {
-    color: { ...shared, scale: { domain, range: shown.map(({ hue }) => hue) } },
-    shape: { ...shared, scale: { domain, range: shown.map(({ shape }) => shape) } },
-    strokeDash: { ...shared, scale: { domain, range: shown.map(({ dash }) => [...dash]) } },
-  };
-}
-
+/** Medians of equally many moves, from the shortest to the longest. */
 function mediansOf(moves: readonly Move[]) {
   const ordered = moves.toSorted((a, b) => a.tokens - b.tokens);
   const size = Math.ceil(ordered.length / numMedians);
-  return Array.from({ length: Math.ceil(ordered.length / size) }, (_, index) => {
-    const part = ordered.slice(index * size, (index + 1) * size);
+  return range(0, ordered.length, size).map((start) => {
+    const part = ordered.slice(start, start + size);
     return {
       protocol: part[0]?.protocol,
-      tokens: roundForPicture(quantileOfSorted(sorted(part.map(({ tokens }) => tokens)), 0.5) ?? 1),
-      ms: roundForPicture(medianMs(part) ?? leastMs),
+      tokens: roundForPicture(median(part, ({ tokens }) => tokens) ?? 1),
+      ms: roundForPicture(median(part, ({ ms }) => ms) ?? leastMs),
     };
   });
 }

@@ -1,12 +1,14 @@
 import type { Comparison } from '../../harness/metrics/results.ts';
-import type { Metric } from '../../harness/metrics/metrics.ts';
+import type { Metric } from '../../harness/metrics/metric.ts';
 import { comparedMetrics, comparisonsOf, definitionOf } from '../figures.ts';
 import { formatInterval, formatMetric, formatRatio } from '../format.ts';
 import type { Results } from '../load.ts';
-import { stackNamed, stackScales } from '../stacks.ts';
+import { stackLooks, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { absent, labelPx, logTicks, plotWidth, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+import { absent } from './chart.ts';
+import type { Chart } from './chart.ts';
+import { bars, byLook, labelPx, layer, logarithmic, notes, stackPanels, tips } from './grammar/index.ts';
+import type { Encoding, Layer, Look, Panel } from './grammar/index.ts';
 
 /** The axis never goes beyond; what lies outside is drawn at its edge and says so. */
 const edge = { low: 0.01, high: 100 };
@@ -50,95 +52,74 @@ function answerOf(results: Results, metrics: readonly string[]): string {
   return `Metrics on which each stack differs from ${results.manifest.baseline}: ${counted.join('; ')}.`;
 }
 
-function specOf(results: Results, metrics: readonly string[]): ReturnType<typeof topLevel> {
-  const names = results.manifest.stacks.map((stack) => stack.name);
-  const frame: Frame = { columns: 2, gutterPx: labelPx(names) + 180 };
+type Domain = readonly [number, number];
+
+function specOf(results: Results, metrics: readonly string[]) {
+  const { stacks, baseline } = results.manifest;
   const domain = ratioDomain(metrics.flatMap((metric) => rivalsOn(results, metric)));
-  const compared = results.manifest.stacks.filter((stack) => stack.name !== results.manifest.baseline);
-  return topLevel(frame, {
-    columns: frame.columns,
-    align: 'each',
-    spacing: { row: 26, column: 30 },
-    concat: metrics.map((metric) => panel(results, metric, { domain, width: plotWidth(frame), compared })),
+  const looks = stackLooks(
+    results,
+    stacks.filter(({ name }) => name !== baseline),
+  );
+  const panels = metrics.map((metric) => panel(results, metric, { domain, looks }));
+  const gutterPx = labelPx(stacks.map(({ name }) => name)) + 180;
+  return stackPanels({ columns: 2, gutterPx }, panels, { spacing: { row: 26, column: 30 } });
+}
+
+function panel(
+  results: Results,
+  metric: string,
+  { domain, looks }: { domain: Domain; looks: readonly Look[] },
+): Panel {
+  const definition = definitionOf(results, metric);
+  const { label, better } = definition;
+  const rows = drawable(results, metric).map((comparison) => rowOf(comparison, definition, domain));
+  const drawn = looks.filter(({ name }) => rows.some(({ stack }) => stack === name));
+  return bars({
+    title: label,
+    ...(better === 'neither' ? {} : { subtitle: `${better} is better` }),
+    names: drawn.map(({ name }) => name),
+    labelPadding: 12,
+    x: logarithmic(...domain, { maxTicks: 5, grid: true, format: '~g', labelExpr: "datum.label + '×'" }),
+    stepPx: 26,
+    layers: [
+      ...betterSide(better, domain),
+      layer({ type: 'rule', color: colour('ink'), strokeWidth: 1 }, [{ ratio: 1 }], {
+        x: { field: 'ratio' },
+      }),
+      ...intervals(rows, looks),
+      notes(rows, 'label', { y: { field: 'stack' } }, { x: 'width', dx: 14 }),
+    ],
   });
 }
 
-interface PanelOptions {
-  readonly domain: readonly [number, number];
-  readonly width: number;
-  readonly compared: Results['manifest']['stacks'];
+/** A line for each interval, a mark for the value: hollow where the interval leaves open which is better. */
+function intervals(rows: readonly Row[], looks: readonly Look[]): Layer[] {
+  const { color, shape } = byLook('stack', looks, null);
+  const y: Encoding['y'] = { field: 'stack' };
+  return [
+    layer({ type: 'rule', strokeWidth: 2 }, rows, { x: { field: 'low' }, x2: { field: 'high' }, y, color }),
+    layer({ type: 'point', size: 75, strokeWidth: 2, opacity: 1 }, rows, {
+      x: { field: 'shown' },
+      y,
+      color,
+      shape,
+      fill: { condition: { test: "datum.verdict !== 'cannot tell'", ...color }, value: colour('paper') },
+      tooltip: tips({
+        stack: 'stack',
+        value: 'value',
+        baseline: 'baseline',
+        ratio: 'ratio',
+        interval: 'interval',
+        verdict: 'verdict',
+      }),
+    }),
+  ];
 }
 
-function panel(results: Results, metric: string, { domain, width, compared }: PanelOptions) {
-  const definition = definitionOf(results, metric);
-  const rows = drawable(results, metric).map((comparison) => rowOf(comparison, definition, domain));
-  const scales = stackScales(results, compared);
-  const x = {
-    type: 'quantitative' as const,
-    scale: { type: 'log' as const, domain: [...domain], nice: false },
-  };
-  const y = {
-    field: 'stack',
-    type: 'nominal' as const,
-    sort: scales.colour.domain,
-    axis: { title: null, labelPadding: 12 },
-  };
-  const stackColour = { field: 'stack', type: 'nominal' as const, scale: scales.colour, legend: null };
-  const axis = {
-    title: null,
-    format: '~g',
-    values: logTicks(...domain, 5),
-    grid: true,
-    labelExpr: "datum.label + '×'",
-  };
-  const hint = { lower: 'lower is better', higher: 'higher is better', neither: '' }[definition.better];
-  return {
-    title: { text: definition.label, ...(hint === '' ? {} : { subtitle: hint }) },
-    width,
-    height: { step: 26 },
-    data: { values: rows },
-    layer: [
-      ...betterSide(definition.better, domain),
-      {
-        mark: { type: 'rule' as const, color: colour('ink'), strokeWidth: 1 },
-        data: { values: [{ one: 1 }] },
-        encoding: { x: { field: 'one', ...x } },
-      },
-      {
-        mark: { type: 'rule' as const, strokeWidth: 2 },
-        encoding: { x: { field: 'low', ...x, axis }, x2: { field: 'high' }, y, color: stackColour },
-      },
-      {
-        mark: { type: 'point' as const, size: 75, strokeWidth: 2, opacity: 1 },
-        encoding: {
-          x: { field: 'shown', ...x, axis },
-          y,
-          color: stackColour,
-          shape: { field: 'stack', type: 'nominal' as const, scale: pointShapes(scales.shape), legend: null },
-          fill: {
-            condition: { test: "datum.verdict !== 'cannot tell'", ...stackColour },
-            value: colour('paper'),
-          },
-          tooltip: ['stack', 'value', 'baseline', 'ratio', 'interval', 'verdict'].map((field) => ({
-            field,
-            type: 'nominal' as const,
-          })),
-        },
-      },
-      {
-        mark: { type: 'text' as const, align: 'left' as const, dx: 14, color: colour('muted') },
-        encoding: { x: { datum: domain[1], ...x }, y, text: { field: 'label', type: 'nominal' as const } },
-      },
-    ],
-  };
-}
+type Row = ReturnType<typeof rowOf>;
 
-/** The bound's dash cannot be filled; here it is a point of a shape that no rival has. */
-function pointShapes(shape: { domain: string[]; range: string[] }) {
-  return { ...shape, range: shape.range.map((name) => (name === 'stroke' ? 'triangle-left' : name)) };
-}
-
-function rowOf(comparison: Comparison, definition: Metric, domain: readonly [number, number]) {
+function rowOf(comparison: Comparison, definition: Metric, domain: Domain) {
   const { policy, ratio, ratio_low: low, ratio_high: high, verdict } = comparison;
   const clamp = (value: number) => Math.min(domain[1], Math.max(domain[0], value));
   const value = ratio ?? 1;
@@ -152,26 +133,21 @@ function rowOf(comparison: Comparison, definition: Metric, domain: readonly [num
     value: formatMetric(comparison.value, definition.unit),
     baseline: formatMetric(comparison.baseline_value, definition.unit),
     verdict,
-    label: `${formatRatio(ratio)} ${words[verdict]}${clamp(value) === value ? '' : ', off scale'}`,
+    label: `${formatRatio(ratio)} ${verdict}${clamp(value) === value ? '' : ', off scale'}`,
   };
 }
 
-const words = { better: 'better', worse: 'worse', 'cannot tell': 'cannot tell' } as const;
-
-function betterSide(better: Metric['better'], domain: readonly [number, number]) {
+/** Tints the side of 1 where a value is better. */
+function betterSide(better: Metric['better'], [low, high]: Domain): Layer[] {
   if (better === 'neither') return [];
-  const [x, x2] = better === 'lower' ? [domain[0], 1] : [1, domain[1]];
+  const rows = [better === 'lower' ? { low, high: 1 } : { low: 1, high }];
   return [
-    {
-      mark: { type: 'rect' as const, color: colour('better') },
-      data: { values: [{ x, x2 }] },
-      encoding: { x: { field: 'x', type: 'quantitative' as const }, x2: { field: 'x2' } },
-    },
+    layer({ type: 'rect', color: colour('better') }, rows, { x: { field: 'low' }, x2: { field: 'high' } }),
   ];
 }
 
 /** Around every interval and around 1, with a little air. */
-function ratioDomain(comparisons: readonly Comparison[]): readonly [number, number] {
+function ratioDomain(comparisons: readonly Comparison[]): Domain {
   const all = comparisons.flatMap(({ ratio, ratio_low: low, ratio_high: high }) => [
     ratio ?? 1,
     low ?? ratio ?? 1,

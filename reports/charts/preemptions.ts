@@ -5,8 +5,9 @@ import { formatNumber, joinWords, listOrExtremes } from '../format.ts';
 import type { Results } from '../load.ts';
 import { shownStacks } from '../stacks.ts';
 import { barPanel } from './bar-panel.ts';
-import { absent, labelPx, plotWidth, topLevel } from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+import { absent } from './chart.ts';
+import type { Chart } from './chart.ts';
+import { labelPx, stackPanels } from './grammar/index.ts';
 
 const kinds: readonly { key: FigureKey; title: string }[] = [
   { key: 'preemption_count', title: 'Preemptions' },
@@ -26,9 +27,12 @@ export const preemptions: Chart = {
       ({ key }, index) => index === 0 || stacks.some((stack) => highest(results, stack, key) > 0),
     );
     const hidden = kinds.filter((kind) => !shown.includes(kind)).map(({ title }) => title.toLowerCase());
+    const columns = shown.length === 4 ? 2 : Math.min(3, shown.length);
+    const frame = { columns, gutterPx: labelPx(stacks.map(({ name }) => name)) + 60 };
+    const panels = shown.map((kind) => barPanel(results, stacks, { ...kind, unit: 'count' }));
     return {
       kind: 'drawn',
-      spec: specOf(results, stacks, shown),
+      spec: stackPanels(frame, panels, { spacing: { row: 24, column: 30 } }),
       answer: answerOf(results, stacks),
       caption:
         'Number in a run; bars: mean over the seeds; dots: each seed.' +
@@ -47,18 +51,4 @@ function answerOf(results: Results, stacks: readonly StackInfo[]): string {
     return { text: `${stack.name} ${formatNumber(figure?.mean)}`, score: figure?.mean ?? 0 };
   });
   return `Preemptions a run, on average over the seeds: ${listOrExtremes(parts)}.`;
-}
-
-function specOf(results: Results, stacks: readonly StackInfo[], shown: typeof kinds) {
-  const names = stacks.map((stack) => stack.name);
-  const frame: Frame = {
-    columns: shown.length === 4 ? 2 : Math.min(3, shown.length),
-    gutterPx: labelPx(names) + 60,
-  };
-  const width = plotWidth(frame);
-  return topLevel(frame, {
-    columns: frame.columns,
-    spacing: { row: 24, column: 30 },
-    concat: shown.map((kind) => barPanel(results, stacks, { ...kind, unit: 'count', width })),
-  });
 }

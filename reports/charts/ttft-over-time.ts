@@ -1,25 +1,29 @@
+import { greatest } from 'd3-array';
 import type { RequestRow } from '../../harness/metrics/results.ts';
 import { ttftMsOf } from '../figures.ts';
 import { formatNumber, listOrExtremes } from '../format.ts';
 import type { DoneCell, Results } from '../load.ts';
 import { shownSeed, stackNamed, styleOf } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { binBy, greatest, roundForPicture } from '../thin.ts';
-import { arrivalRates, burstLayer, burstStretches, shownCells, timeAxis, timeDomain } from './arrivals.ts';
-import type { Stretch } from './arrivals.ts';
+import { peaksOf, roundForPicture, seconds } from '../thin.ts';
+import { shownCells, tintedAxis } from './arrivals.ts';
+import { absent, shareOfPoints, targetsMs } from './chart.ts';
+import type { Chart } from './chart.ts';
 import {
-  absent,
+  byLook,
   crossPath,
   extent,
-  logTicks,
+  layer,
+  logarithmic,
   msLabels,
-  plotWidth,
-  shareOfPoints,
-  targetsMs,
-  topLevel,
-} from './chart.ts';
-import type { Chart, Frame } from './chart.ts';
+  stackPanels,
+  targetRules,
+  tips,
+} from './grammar/index.ts';
+import type { Layer, Look, Panel } from './grammar/index.ts';
 
+/** Shorter waits stand at the foot of the axis. */
+const leastMs = 0.1;
 /** Points of all panels together. */
 const allPoints = 3000;
 
@@ -55,95 +59,54 @@ function answerOf(cells: readonly DoneCell[]): string {
 }
 
 function specOf(results: Results, cells: readonly DoneCell[], maxPoints: number) {
-  const frame: Frame = { columns: 1, gutterPx: 80 };
-  const domain = timeDomain(cells);
-  const bursts = burstStretches(arrivalRates(cells[0]?.requests ?? [], domain[1], 80));
-  const times = cells.flatMap((cell) => cell.requests.flatMap((row) => ttftMsOf(row) ?? []));
   const targets = targetsMs(results, 'ttftUs');
+  const times = cells.flatMap(({ requests }) => requests.flatMap((row) => ttftMsOf(row) ?? []));
   const { low, high } = extent(times.length === 0 ? [1, 1000] : [...times, ...targets]);
-  const range: [number, number] = [roundForPicture(Math.max(0.1, low) / 1.3), roundForPicture(high * 1.6)];
-  return topLevel(frame, {
-    spacing: 12,
-    vconcat: cells.map((cell, index) =>
-      panel(results, cell, {
-        domain,
-        bursts,
-        range,
-        maxPoints,
-        width: plotWidth(frame),
-        isLowest: index === cells.length - 1,
-      }),
-    ),
+  const topMs = roundForPicture(high * 1.6);
+  const y = logarithmic(roundForPicture(Math.max(leastMs, low) / 1.3), topMs, { labelExpr: msLabels });
+  const panels = cells.map(({ policy, requests }): Panel => {
+    const stack = stackNamed(results, policy);
+    const hue = stack === undefined ? colour('ink') : styleOf(results, stack).colour;
+    const rules = targetRules(
+      targets.map((ms) => ({ ms })),
+      { y: { field: 'ms' } },
+    );
+    const points = pointsOf(requests, { topMs, maxPoints });
+    return { title: policy, height: 110, y, layers: [rules, marks(points, hue)] };
+  });
+  return stackPanels({ columns: 1, gutterPx: 80 }, panels, { time: tintedAxis(cells), spacing: 12 });
+}
+
+/** The caption names the shapes. */
+const looks: readonly Look[] = [
+  { name: 'plain', shape: 'circle' },
+  { name: 'preempted', shape: 'triangle-up' },
+  { name: 'none', shape: crossPath },
+];
+
+function marks(points: ReturnType<typeof pointsOf>, hue: string): Layer {
+  const isPlain = "datum.kind === 'plain'";
+  return layer({ type: 'point', filled: true, color: hue, opacity: 0.65 }, points, {
+    x: { field: 's' },
+    y: { field: 'ms' },
+    shape: byLook('kind', looks, null).shape,
+    size: { condition: { test: isPlain, value: 14 }, value: 44 },
+    tooltip: tips({ id: 'request', s: 'arrived at, s', ttft: 'TTFT' }),
   });
 }
 
-interface PanelOptions {
-  readonly domain: readonly [number, number];
-  readonly bursts: readonly Stretch[];
-  readonly range: [number, number];
-  readonly maxPoints: number;
-  readonly width: number;
-  readonly isLowest: boolean;
-}
-
-function panel(
-  results: Results,
-  cell: DoneCell,
-  { domain, bursts, range, maxPoints, width, isLowest }: PanelOptions,
-) {
-  const stack = stackNamed(results, cell.policy);
-  const hue = stack === undefined ? colour('ink') : styleOf(results, stack).colour;
-  const targets = targetsMs(results, 'ttftUs').map((ms) => ({ ms }));
-  const y = {
-    type: 'quantitative' as const,
-    scale: { type: 'log' as const, domain: range, nice: false },
-    axis: { title: null, values: logTicks(...range, 6), labelExpr: msLabels },
-  };
-  return {
-    title: cell.policy,
-    width,
-    height: 110,
-    layer: [
-      burstLayer(bursts),
-      {
-        data: { values: targets },
-        mark: { type: 'rule' as const, color: colour('target'), strokeDash: [5, 4], strokeWidth: 1.2 },
-        encoding: { y: { field: 'ms', ...y } },
-      },
-      {
-        data: { values: pointsOf(cell.requests, { topMs: range[1], maxPoints }) },
-        mark: { type: 'point' as const, filled: true, color: hue, opacity: 0.65 },
-        encoding: {
-          x: { field: 's', ...timeAxis(domain, isLowest) },
-          y: { field: 'ms', ...y },
-          shape: {
-            field: 'kind',
-            type: 'nominal' as const,
-            scale: { domain: ['plain', 'preempted', 'none'], range: ['circle', 'triangle-up', crossPath] },
-            legend: null,
-          },
-          size: { condition: { test: "datum.kind === 'plain'", value: 14 }, value: 44 },
-          tooltip: [
-            { field: 'id', type: 'nominal' as const, title: 'request' },
-            { field: 's', type: 'quantitative' as const, title: 'arrived at, s' },
-            { field: 'ttft', type: 'nominal' as const, title: 'TTFT' },
-          ],
-        },
-      },
-    ],
-  };
-}
-
 function pointsOf(rows: readonly RequestRow[], { topMs, maxPoints }: { topMs: number; maxPoints: number }) {
-  const kept = binBy(rows, (row) => row.arrived_at_us, maxPoints).flatMap(
-    (bin) => greatest(bin, (row) => ttftMsOf(row) ?? Infinity) ?? [],
-  );
+  const kept = peaksOf(rows, {
+    position: (row) => row.arrived_at_us,
+    maxBins: maxPoints,
+    score: (row) => ttftMsOf(row) ?? Infinity,
+  });
   return kept.map((row) => {
     const ms = ttftMsOf(row);
     return {
       id: row.id,
-      s: roundForPicture(row.arrived_at_us / 1e6),
-      ms: roundForPicture(Math.max(0.1, ms ?? topMs * 0.85)),
+      s: seconds(row.arrived_at_us),
+      ms: roundForPicture(Math.max(leastMs, ms ?? topMs * 0.85)),
       ttft: ms === undefined ? row.status : `${formatNumber(ms)} ms`,
       kind: ms === undefined ? 'none' : row.preemptions > 0 ? 'preempted' : 'plain',
     };

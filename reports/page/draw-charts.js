@@ -1,4 +1,4 @@
-/* Draws the specs of the page; runs in the browser, after Vega and Vega-Lite. */
+/* Draws the specs of the page; runs in the browser, after Vega, its interpreter and Vega-Lite. */
 (() => {
   const narrowPx = 560;
   /** Of a subtitle, on average. */
@@ -67,7 +67,10 @@
     const spec = fit(specOf(picture.dataset.chart), picture.clientWidth);
     const compiled = vegaLite.compile(spec).spec;
     views.get(picture)?.finalize();
-    const view = new vega.View(vega.parse(compiled), { renderer: 'svg' });
+    const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
+      renderer: 'svg',
+      expr: expressionInterpreter,
+    });
     await view.tooltip(showTip).initialize(picture).runAsync();
     views.set(picture, view);
     picture.dataset.drawn = 'true';

@@ -74,12 +74,11 @@ describe('what the charts show', () => {
     const cell = results.cells[0];
     if (drawing.kind !== 'drawn' || cell?.status !== 'done') throw new Error('not drawn');
     expect(cell.timeseries.length / 4).toBeGreaterThan(1000);
-    const byTime = new Map<number, { waiting: number; kv: number; weights: number }>();
+    const byTime = new Map<number, { waiting: number; kv: number }>();
     for (const row of cell.timeseries) {
-      const sum = byTime.get(row.time_us) ?? { waiting: 0, kv: 0, weights: 0 };
+      const sum = byTime.get(row.time_us) ?? { waiting: 0, kv: 0 };
       sum.waiting += row.waiting;
       sum.kv += row.kv_used_bytes;
-      sum.weights += row.weight_bytes;
       byTime.set(row.time_us, sum);
     }
     const values = valuesIn(drawing.spec);
@@ -87,8 +86,8 @@ describe('what the charts show', () => {
       .filter((row) => row['stack'] === cell.policy)
       .map((row) => Number(row['count']));
     expect(Math.max(...drawnQueue)).toBe(Math.max(...[...byTime.values()].map((sum) => sum.waiting)));
-    const fullest = Math.max(...[...byTime.values()].map((sum) => sum.kv + sum.weights)) / 2 ** 20;
-    const drawnKv = values.filter((row) => row['kind'] === 'KV in use').map((row) => Number(row['high']));
+    const fullest = Math.max(...[...byTime.values()].map((sum) => sum.kv)) / 2 ** 20;
+    const drawnKv = values.filter((row) => row['kind'] === 'KV in use').map((row) => Number(row['size']));
     expect(drawnKv.some((mib) => Math.abs(mib / fullest - 1) < 1e-3)).toBe(true);
   });
 

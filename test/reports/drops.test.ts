@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { charts } from '../../reports/charts/index.ts';
 import { faultWords } from '../../reports/faults.ts';
-import { membersOf, segmentsOf } from '../../reports/charts/lanes.ts';
+import { membersOf, segmentsOf } from '../../reports/segments.ts';
 import { doneCells } from '../../reports/load.ts';
 import type { DoneCell, Results } from '../../reports/load.ts';
 import { situations, syntheticResults, valuesIn } from './fixtures.ts';
@@ -28,8 +28,7 @@ describe('memory over time', () => {
     const panel = panelsOf(spec).find(({ title }) => title?.text?.startsWith('Memory of drop + exchange'));
     const tops = new Map<unknown, number>();
     for (const row of valuesIn(panel)) {
-      if (row['kind'] !== undefined)
-        tops.set(row['s'], Math.max(tops.get(row['s']) ?? 0, Number(row['high'])));
+      if (row['kind'] !== undefined) tops.set(row['s'], (tops.get(row['s']) ?? 0) + Number(row['size']));
     }
     const [first] = cellOf('drop + exchange').timeseries;
     const {
@@ -91,7 +90,7 @@ describe('who serves with whom', () => {
 describe('traffic', () => {
   it('shows every byte of every link', () => {
     const { values } = drawn('traffic');
-    const rows = values.filter((row) => row['link'] !== undefined && row['rate'] !== undefined);
+    const rows = values.filter((row) => row['lane'] !== undefined && row['rate'] !== undefined);
     const shown = rows.reduce(
       (sum, row) => sum + Number(row['rate']) * (Number(row['end']) - Number(row['start'])) * 2 ** 20,
       0,

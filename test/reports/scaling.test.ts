@@ -1,11 +1,12 @@
+import { rollup, sum } from 'd3-array';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Fragmentation } from '../../harness/metrics/fragmentation.ts';
 import type { DecisionRow, TimeseriesRow } from '../../harness/metrics/results.ts';
 import { frontierOf } from '../../reports/charts/cost-attainment.ts';
 import { charts } from '../../reports/charts/index.ts';
-import { phaseSegments } from '../../reports/charts/lanes.ts';
-import { openRequests } from '../../reports/charts/open-requests.ts';
+import { phaseSegments } from '../../reports/segments.ts';
+import { openRequests } from '../../reports/open-requests.ts';
 import { byTime, fleetSteps, Phases } from '../../reports/fleet.ts';
 import { fragmentationOf, freeMemoryOf, kvBytesPerToken } from '../../reports/free-memory.ts';
 import { doneCells } from '../../reports/load.ts';
@@ -28,8 +29,12 @@ function drawn(name: string, from = results) {
   return { ...drawing, values: valuesIn(drawing.spec) };
 }
 
+function partsOf(spec: object): { title?: unknown }[] {
+  return 'vconcat' in spec ? (spec.vconcat as { title?: unknown }[]) : [];
+}
+
 function titlesOf(spec: object): unknown[] {
-  return 'vconcat' in spec ? (spec.vconcat as { title?: unknown }[]).map(({ title }) => title) : [];
+  return partsOf(spec).map(({ title }) => title);
 }
 
 describe('instances over time', () => {
@@ -37,7 +42,7 @@ describe('instances over time', () => {
     const cell = cellOf('chiron');
     const phases = new Phases([cell]);
     const steps = fleetSteps(cell, phases);
-    for (const rows of byTime(cell.timeseries)) {
+    for (const rows of byTime(cell.timeseries).values()) {
       const step = steps.findLast(({ timeUs }) => timeUs <= rows[0]!.time_us)!;
       const there = rows.filter(({ state }) => state !== 'stopped' && state !== 'failed');
       expect(step.total).toBe(there.length);
@@ -104,11 +109,19 @@ describe('instances over time', () => {
   });
 
   it('gives marks their reason and keeps the most instances', () => {
-    const { values } = drawn('fleet');
+    const { spec, values } = drawn('fleet');
     const marks = values.filter((row) => row['kind'] === 'asked for');
     expect(marks.length).toBeGreaterThan(2);
     for (const mark of marks) expect(mark['why']).toMatch(/requests wait/);
-    const tops = values.filter((row) => row['phase'] !== undefined).map((row) => Number(row['high']));
+    const tops = partsOf(spec).map((part) => {
+      const rows = valuesIn(part).filter((row) => row['phase'] !== undefined);
+      const totals = rollup(
+        rows,
+        (own) => sum(own, (row) => Number(row['count'])),
+        (row) => row['s'],
+      );
+      return Math.max(0, ...totals.values());
+    });
     expect(Math.max(...tops)).toBe(7);
   });
 
@@ -137,9 +150,10 @@ describe('instances over time', () => {
     const { values, answer } = drawn('instance-time');
     for (const { name } of results.manifest.stacks) {
       const cells = doneCells(results).filter(({ policy }) => policy === name);
-      const total = cells.reduce((sum, { summary }) => sum + summary.instance_seconds, 0) / cells.length;
+      const total =
+        cells.reduce((seconds, { summary }) => seconds + summary.instance_seconds, 0) / cells.length;
       const bars = values.filter((row) => row['stack'] === name && row['kind'] !== undefined);
-      const shown = bars.reduce((sum, row) => sum + Number(row['high']) - Number(row['low']), 0);
+      const shown = sum(bars, (row) => Number(row['seconds']));
       expect(shown / total).toBeCloseTo(1, 2);
       const cold = bars.filter(({ kind }) => kind === 'provisioning' || kind === 'loading weights');
       expect(cold.length).toBe(name.includes('hpa') || name === 'chiron' ? 2 : 0);
@@ -255,7 +269,7 @@ describe('cost against attainment', () => {
       const names = values.filter((row) => row['at'] !== undefined);
       expect(new Set(names.map((row) => row['stack'])).size).toBe(results.manifest.stacks.length);
       const heights = names.map((row) => Number(row['at'])).toSorted((a, b) => a - b);
-      const shares = names.map((row) => Number(row['share']));
+      const shares = names.map((row) => Number(row['value']));
       const least = (Math.max(...shares) - Math.min(...shares)) / 25;
       heights.slice(1).forEach((height, index) => expect(height - heights[index]!).toBeGreaterThan(least));
       expect(heights.at(-1)).toBeLessThanOrEqual(Math.max(...shares) + 0.005);
@@ -300,8 +314,8 @@ function rowsOf(rows: readonly Partial<TimeseriesRow>[]): TimeseriesRow[] {
   return rows.map((own, instance) => ({ ...row!, instance, group: instance, ...own }));
 }
 
-function point(stack: string, cost: number, share: number) {
-  return { stack, cost, share, family: 'other' as const };
+function point(stack: string, cost: number, value: number) {
+  return { stack, cost, value, family: 'other' };
 }
 
 function roleDecision(groupId: number, outcome: DecisionRow['outcome'] = 'applied'): DecisionRow {

@@ -1,10 +1,7 @@
-import type { z } from 'zod';
 import { createRng } from '../../harness/base/rng.ts';
 import type { Rng } from '../../harness/base/rng.ts';
-import type { transferRowSchema } from '../../harness/metrics/results.ts';
+import type { TransferRow } from '../../harness/metrics/rows/transfer-row.ts';
 import type { ClusterEventRow } from '../../reports/load.ts';
-
-export type TransferRow = z.infer<typeof transferRowSchema>;
 
 export interface SyntheticDrops {
   /** How requests get on after a drop: their KV moves, or is read where it is. */

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { schemaVersion, timeseriesColumns } from '../../harness/metrics/results.ts';
+import { schemaVersion } from '../../harness/metrics/results.ts';
+import { timeseriesRows } from '../../harness/metrics/rows/timeseries-row.ts';
 import type { CellSummary, Manifest, Summary } from '../../harness/metrics/results.ts';
 import { toEngine } from '../../harness/config/engine.ts';
 import { requestRow, SyntheticServing, threeStacks } from './synthetic-serving.ts';
@@ -66,8 +67,8 @@ function writeCell(
   writeFileSync(join(folder, 'events.jsonl'), jsonLines([...serving.groups.events, ...serving.fleet.events]));
   writeFileSync(join(folder, 'migrations.jsonl'), jsonLines(serving.fleet.migrations));
   writeFileSync(join(folder, 'transfers.jsonl'), jsonLines(serving.groups.transfers));
-  const csv = serving.timeseries.map((row) => timeseriesColumns.map((column) => row[column]).join(','));
-  writeFileSync(join(folder, 'timeseries.csv'), `${[timeseriesColumns.join(','), ...csv].join('\n')}\n`);
+  const csv = serving.timeseries.map((row) => timeseriesRows.columns.map((column) => row[column]).join(','));
+  writeFileSync(join(folder, 'timeseries.csv'), `${[timeseriesRows.columns.join(','), ...csv].join('\n')}\n`);
   return {
     ...summarize(id, seed, stack, serving),
     ...(options.mode === 'simulate' ? { verified_tokens: null } : {}),

@@ -1,8 +1,8 @@
+import { group } from 'd3-array';
 import { mean, quantileOfSorted, sorted } from '../../harness/base/stats.ts';
 import { comparedMetrics } from '../../harness/metrics/compare.ts';
 import { metrics } from '../../harness/metrics/metrics.ts';
 import type { CellSummary, Comparison } from '../../harness/metrics/results.ts';
-import { groupBy } from '../../reports/thin.ts';
 import type { SyntheticRequest, SyntheticServing, SyntheticStack } from './synthetic-serving.ts';
 
 export const syntheticSlo = { ttftMs: 500, tpotMs: 60 };
@@ -82,7 +82,7 @@ export function summarize(
     slo_attainment: attainment,
     goodput_rps: (good / endMs) * 1000,
     classes: Object.fromEntries(
-      [...groupBy(all, (request) => request.class)].map(([name, own]) => [name, classFigures(own)]),
+      [...group(all, (request) => request.class)].map(([name, own]) => [name, classFigures(own)]),
     ),
     preemption_count: preemptions,
     swap_count: swaps,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
 import { type TraceReport, traceSourceOf } from '../../workloads/index.ts';
+import { layoutOf, recognizeFormats, traceFormatNames } from '../../workloads/traces/formats/index.ts';
 import { parseTime } from '../../workloads/traces/values.ts';
 import { arrivalsS, build, fixturesDir, rootsOf } from './helpers.ts';
 
@@ -119,6 +120,10 @@ describe('excerpts of real traces', () => {
     expect(Object.values(rows[0]!)).toEqual(first);
     expect(Object.values(rows.at(-1)!)).toEqual(last);
     expect(await traceSourceOf(path, fixturesDir)).toMatchObject({ kind: 'trace', path, format });
+  });
+
+  it.each(traceFormatNames)('recognizes %s by its own columns', (name) => {
+    expect(recognizeFormats(Object.values(layoutOf(name).columns).join())).toContain(name);
   });
 
   it('reads a Qwen trace by its columns', async () => {
@@ -388,6 +393,10 @@ describe('unusable traces', () => {
   });
 
   it('refuses to guess an unknown format', async () => {
-    expect((await failure(traceSourceOf('README.md', fixturesDir))).message).toContain('format is none of');
+    expect((await failure(traceSourceOf('README.md', fixturesDir))).message).toContain(
+      'format is none of azure, burstgpt, mooncake',
+    );
+    await writeFile(join(dir, 'both.csv'), `${header},Timestamp,Request tokens,Response tokens\n`);
+    expect((await failure(traceSourceOf('both.csv', dir))).message).toContain('those of azure and burstgpt');
   });
 });

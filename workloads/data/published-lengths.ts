@@ -1,8 +1,8 @@
-/** A distribution of lengths by its quantiles, as `dist: empirical` has it. */
+/** A distribution of lengths given by its quantiles, in the form of `dist: empirical`. */
 interface Quantiles {
-  /** Level to tokens. */
+  /** Length in tokens by level; levels are from 0 to 1. */
   readonly quantiles: Readonly<Record<string, number>>;
-  /** How lengths run between two quantiles. */
+  /** Interpolation between two quantiles: linear in the length or in its logarithm. */
   readonly between: 'linear' | 'log';
 }
 
@@ -19,7 +19,7 @@ export const publishedNames = [
   'llumnix-long',
 ] as const;
 
-/** P50, P80, P95 and P99 between the ends 0 and 1. */
+/** Builds quantiles from the shortest length, P50, P80, P95, P99 and the longest length, in tokens. */
 function percentiles(
   [shortest, p50, p80, p95, p99, longest]: readonly [number, number, number, number, number, number],
   between: Quantiles['between'],
@@ -27,7 +27,10 @@ function percentiles(
   return { quantiles: { 0: shortest, 0.5: p50, 0.8: p80, 0.95: p95, 0.99: p99, 1: longest }, between };
 }
 
-/** Llumnix's generated lengths: power laws of mean 128, 256 and 512, no longer than 6K tokens, the same for prompt and answer. */
+/**
+ * Llumnix's generated lengths: power laws with means 128, 256 and 512 and a maximum of 6K tokens, the same
+ * for prompts and answers.
+ */
 const powerLaws = {
   short: percentiles([1, 38, 113, 413, 1464, 6144], 'log'),
   medium: percentiles([1, 32, 173, 1288, 4208, 6144], 'log'),
@@ -35,9 +38,10 @@ const powerLaws = {
 };
 
 /**
- * Lengths of papers whose traces are not public, from the percentiles that they print: Llumnix (OSDI 2024), table 1. The shortest
- * and the longest of the two real traces are not printed; they and the way between the quantiles were chosen so that the mean is the
- * printed one (prompts 306 and 830, answers 500 and 271).
+ * Lengths from papers whose traces are not public, by the percentiles that they print: Llumnix (OSDI 2024),
+ * table 1. The shortest and longest lengths of the two real traces are not printed; they and the
+ * interpolation were chosen so that the mean equals the printed one (prompts 306 and 830, answers 500 and
+ * 271).
  */
 export const publishedLengths: Readonly<Record<(typeof publishedNames)[number], PublishedLengths>> = {
   'llumnix-sharegpt': {

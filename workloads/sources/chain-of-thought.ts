@@ -16,8 +16,9 @@ import {
 type ChainOfThought = SourceOf<'chain-of-thought'>;
 
 /**
- * Questions with short prompts and very long answers, each alone, as a conversation, or asked of several branches at
- * once (self-consistency). The last question is planned whole, so that `numRequests` may be passed by its own rest.
+ * Plans questions with short prompts and very long answers: single questions, conversations, or several
+ * parallel branches per question (self-consistency). The last question is planned completely, so its
+ * followers or branches may exceed `numRequests`.
  */
 export function planChainOfThought(source: ChainOfThought, context: PlanContext): PlannedSource {
   checkPlanSize(source.rate * (source.branches?.count ?? 1), source, context);
@@ -38,7 +39,7 @@ interface Parts {
   readonly context: PlanContext;
 }
 
-/** Adds one question, with all that belongs to it, at a time. */
+/** Returns a function that adds one question at the given time, with all its followers or branches. */
 function createRest(source: ChainOfThought, parts: Parts): (timeUs: number) => void {
   const { sampler, table } = parts;
   if (source.branches !== undefined) {

@@ -4,7 +4,10 @@ import { none, RequestTable } from '../request-table.ts';
 import type { SourceOf } from '../source-schema.ts';
 import { checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
 
-/** Clients that each wait for their answer, think, and ask again; the requests are shared out evenly. */
+/**
+ * Plans clients that each wait for their answer, pause, and send the next request. The requests are divided
+ * evenly among the clients.
+ */
 export function planClosedLoop(source: SourceOf<'closed-loop'>, context: PlanContext): PlannedSource {
   checkPlanSize(Infinity, source, context);
   const sampler = createRequestSampler(source, context);

@@ -7,7 +7,7 @@ import { RequestTable } from '../request-table.ts';
 import type { Bursts, SourceOf } from '../source-schema.ts';
 import { bounded, checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
 
-/** Requests that arrive on their own, whatever the system does; a plan for each class that they are of. */
+/** Plans requests whose arrival does not depend on the system. Returns one plan per class. */
 export function planOpenLoop(
   source: SourceOf<'poisson' | 'gamma' | 'burst'>,
   context: PlanContext,
@@ -27,7 +27,10 @@ export function planOpenLoop(
   return plans;
 }
 
-/** 0 for the source's own class, 1 for the first of the others, whose shares are given, and so on. */
+/**
+ * Returns a sampler of class indices: 0 for the source's own class, 1 for the first of the other classes,
+ * whose shares are given, and so on.
+ */
 function createClassSampler(shares: readonly number[], context: PlanContext): () => number {
   if (shares.length === 0) return () => 0;
   const rng = context.stream('class');
@@ -42,7 +45,7 @@ function meanRate(source: SourceOf<'poisson' | 'gamma' | 'burst'>): number {
   return source.baseRate * (1 + (source.bursts.factor - 1) * burstRatio(source.bursts, source.durationS));
 }
 
-/** Share of the time that bursts take. */
+/** Returns the share of the time in bursts, 0 to 1; `sourceS` is the duration of the source in seconds. */
 function burstRatio(bursts: Bursts, sourceS = Infinity): number {
   switch (bursts.pattern) {
     case 'periodic':

@@ -2,13 +2,13 @@ import { InputError } from '../../harness/base/errors.ts';
 import type { Rng } from '../../harness/base/rng.ts';
 import { createLengthSampler, type Lengths } from '../lengths.ts';
 
-/** What a source is planned with. */
+/** Everything that planning a source needs besides its configuration. */
 export interface PlanContext {
   /** `workload.<index>`, for messages. */
   readonly path: string;
-  /** Folder that files are relative to. */
+  /** Folder to which file paths are relative. */
   readonly baseDir: string;
-  /** Random stream of this source's own for one purpose: another draw elsewhere never shifts it. */
+  /** Returns the random stream of this source for one purpose. Draws from other streams never shift it. */
   stream(what: string): Rng;
 }
 
@@ -17,7 +17,7 @@ interface Bounds {
   readonly durationS?: number | undefined;
 }
 
-/** Times in seconds up to the source's bounds, of which at least one is set. */
+/** Ends the times, in seconds, at the source's bounds, at least one of which is set. */
 export function* bounded(times: Iterable<number>, bounds: Bounds): Generator<number> {
   const { numRequests = Infinity, durationS = Infinity } = bounds;
   let planned = 0;
@@ -28,10 +28,13 @@ export function* bounded(times: Iterable<number>, bounds: Bounds): Generator<num
   }
 }
 
-/** Beyond this the plan itself would fill the memory. */
+/** Largest plan of one source; a larger one would not fit into memory. */
 const maxRequests = 20_000_000;
 
-/** Refuses a source that would plan too much, before it does. `rate` is its mean number of requests a second. */
+/**
+ * Throws `InputError` before planning if the source would plan too many requests. `rate` is its mean number
+ * of requests per second.
+ */
 export function checkPlanSize(rate: number, bounds: Bounds, context: PlanContext): void {
   const { numRequests = Infinity, durationS = Infinity } = bounds;
   const expected = Math.min(numRequests, rate * durationS);
@@ -47,7 +50,7 @@ export function checkPlanSize(rate: number, bounds: Bounds, context: PlanContext
 export interface RequestSampler {
   readonly outputLimitTokens: number;
   prompt(): number;
-  /** Never above the limit: the client's own maximum ends the answer. */
+  /** Draws an answer length, cut to the limit, because the client's maximum ends the answer. */
   output(): number;
 }
 
@@ -57,7 +60,10 @@ export interface RequestLengths {
   readonly outputLimitTokens?: number | undefined;
 }
 
-/** Prompts and answers come from streams of their own, so that they are independent of each other. */
+/**
+ * Creates a sampler whose prompts and answers use separate streams, so that they are independent of each
+ * other.
+ */
 export function createRequestSampler(source: RequestLengths, context: PlanContext): RequestSampler {
   const prompts = createLengthSampler(source.promptTokens, 'promptTokens');
   const outputs = createLengthSampler(source.outputTokens, 'outputTokens');

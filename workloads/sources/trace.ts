@@ -4,7 +4,7 @@ import { createLengthSampler } from '../lengths.ts';
 import type { PlannedSource } from '../merge.ts';
 import { floatColumn, intColumn, none, RequestTable } from '../request-table.ts';
 import type { SourceOf } from '../source-schema.ts';
-import { layoutOf } from '../traces/formats.ts';
+import { layoutOf } from '../traces/formats/index.ts';
 import { type LoadedTrace, loadTrace } from '../traces/load-trace.ts';
 import { locateTrace } from '../traces/locate.ts';
 import { type TraceReport, traceWarnings } from '../traces/report.ts';
@@ -12,7 +12,10 @@ import type { PlanContext } from './plan.ts';
 
 type TraceSource = SourceOf<'trace'>;
 
-/** Replays the rows of a file. */
+/**
+ * Plans the requests of a trace file. Throws `InputError` if the file is unusable or the window contains no
+ * row.
+ */
 export async function planTrace(
   source: TraceSource,
   context: PlanContext,
@@ -37,7 +40,7 @@ export async function planTrace(
   return { className: source.class, outputLimitTokens, table, trace: { report, warnings } };
 }
 
-/** Usable rows from `begin` up to, not including, `end`; `startS` becomes time 0 of the source. */
+/** The usable rows from `begin` to `end` (exclusive); `startS` of the trace becomes time 0 of the source. */
 interface Selection {
   readonly begin: number;
   readonly end: number;
@@ -70,7 +73,10 @@ function emptyWindow(trace: LoadedTrace, source: TraceSource, context: PlanConte
   });
 }
 
-/** Repeats, jitters, compresses and resizes the selected rows. */
+/**
+ * Builds the requests from the selected rows: repeats them, adds jitter, compresses their times and adapts
+ * their lengths.
+ */
 function replay(
   trace: LoadedTrace,
   source: TraceSource,
@@ -93,7 +99,10 @@ function replay(
   return { table, numOverlong };
 }
 
-/** Arrivals in order of time, seconds from the start of the source; ties keep the order of the file. */
+/**
+ * Generates the arrivals in order of time, in seconds from the start of the source; ties keep the order of
+ * the file.
+ */
 function* scaledArrivals(
   trace: LoadedTrace,
   source: TraceSource,
@@ -120,7 +129,10 @@ function* scaledArrivals(
     yield { row: rows.at(index), timeS: times.at(index) };
 }
 
-/** Equal prompts of the trace that also have equal lengths after scaling and cutting. */
+/**
+ * Returns a function that gives the prompt key of a row, or `none`. Prompts share a key if they are equal in
+ * the trace and have the same length after scaling and cutting.
+ */
 function createPromptKeys(
   trace: LoadedTrace,
   source: TraceSource,
@@ -161,7 +173,10 @@ function createResizer(
   };
 }
 
-/** The trace's own length, scaled, or a draw from the distribution that replaces it. */
+/**
+ * Returns a function that gives the length of a row: the trace's own, scaled, or a draw from the distribution
+ * that replaces it.
+ */
 function lengthReader(
   source: TraceSource,
   part: 'promptTokens' | 'outputTokens',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { InputError } from '../../harness/base/errors.ts';
 import { type Column, floatColumn, intColumn, none } from '../request-table.ts';
-import type { TraceLayout } from './formats.ts';
+import type { TraceLayout } from './layout.ts';
 import { readRows, type TraceFile, type TraceRow } from './read-rows.ts';
 import { type BadRow, maxReportedRows } from './report.ts';
 import { parseTime, parseTokens } from './values.ts';

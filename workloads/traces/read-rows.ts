@@ -5,7 +5,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { CsvError, parse } from 'csv-parse';
 import { InputError, type InputIssue } from '../../harness/base/errors.ts';
 import { suggest } from '../../harness/base/suggest.ts';
-import type { TraceLayout } from './formats.ts';
+import type { TraceLayout } from './layout.ts';
 
 /** One line of data, fields still as they are in the file. */
 export interface TraceRow {

@@ -1,23 +1,26 @@
 import { open } from 'node:fs/promises';
 import { InputError } from '../../harness/base/errors.ts';
 import { type WorkloadSource, workloadSourceSchema } from '../source-schema.ts';
-import { recognizeFormat } from './formats.ts';
+import { recognizeFormats, traceFormatNames } from './formats/index.ts';
 import { locateTrace } from './locate.ts';
 
 /**
  * A trace source that replays the whole of `path` as it is, its format recognized by the first line. `InputError` for
- * a missing file and for a format that is not built in.
+ * a missing file, for a format that is not built in, and for columns that several formats have.
  */
 export async function traceSourceOf(path: string, baseDir: string): Promise<WorkloadSource> {
   const file = await locateTrace(path, baseDir, '');
-  const format = recognizeFormat(await readFirstLine(file.path));
-  if (format === undefined) {
+  const [format, ...others] = recognizeFormats(await readFirstLine(file.path));
+  if (format === undefined || others.length > 0) {
     throw new InputError({
       source: path,
       path: '',
       line: 1,
-      message: 'the format is none of azure, burstgpt and mooncake',
-      hint: 'write a configuration with a trace source and name the columns with format.columns',
+      message:
+        format === undefined
+          ? `the format is none of ${traceFormatNames.join(', ')}`
+          : `the columns are those of ${[format, ...others].join(' and ')}`,
+      hint: 'write a configuration with a trace source and name its format or, with format.columns, its columns',
     });
   }
   return workloadSourceSchema.parse({ kind: 'trace', path, format });

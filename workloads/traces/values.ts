@@ -17,7 +17,9 @@ export function parseTokens(field: unknown, column: string): Parsed {
 /** More than any model reads; also what a column can hold. */
 const maxTokens = 1_000_000_000;
 
-export type TimeUnit = 's' | 'ms' | 'us' | '100ns' | 'ns' | 'datetime';
+export const timeUnits = ['s', 'ms', 'us', '100ns', 'ns', 'datetime'] as const;
+
+type TimeUnit = (typeof timeUnits)[number];
 
 const usPerUnit = { s: 1_000_000, ms: 1000, us: 1, '100ns': 0.1, ns: 0.001 } as const;
 

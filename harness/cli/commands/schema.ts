@@ -9,7 +9,7 @@ function flags(parser: Argv) {
   });
 }
 
-/** For this project's own maintenance: `npm run schema`. */
+/** Maintains the published schemas of this project: `npm run schema`. */
 export const schema: Command<FlagsOf<typeof flags>> = {
   usage: 'schema',
   summary: false,

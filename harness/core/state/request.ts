@@ -108,8 +108,6 @@ export class Request implements RequestView {
   /** Left out of further steps: it is stopped for its migration once the last one has come back. */
   get isStopping(): boolean {
     const state = this.#state;
-    // Asked for every request of every step: nearly all decode and migrate nowhere.
-    if (state === sharedState.decoding) return false;
     return isRunning(state) && state.migration?.isStopping === true;
   }
 

@@ -49,7 +49,8 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     if (budget.tokens <= 0) return;
     const request = running[index] as Request;
     const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
-    if (count <= 0 || request.isStopping || (!overlapsChunks && request.isInFlight)) continue;
+    const isStopping = group.numMigratingOut > 0 && request.isStopping;
+    if (count <= 0 || isStopping || (!overlapsChunks && request.isInFlight)) continue;
     if (request.scheduledTokens + count > request.kvBlocks * group.blockSizeTokens) {
       const hasBlocks = reserveBlocks(cluster, group, request, {
         tokens: request.scheduledTokens + count,
@@ -79,7 +80,7 @@ function reserveBlocks(
   let answersLeft = group.running.length + 8;
   for (let missing = missingBlocks(group, request, tokens); missing > 0; ) {
     if (cluster.stack.can('unlimitedMemory')) {
-      growMemory(cluster, request.layout ?? group.layout, missing);
+      growMemory(cluster.effects, request.layout ?? group.layout, missing);
       break;
     }
     if (isTooLarge(cluster, group, request) && !growOrFail(cluster, group, request)) return false;

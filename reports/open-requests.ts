@@ -1,6 +1,7 @@
-import { sorted } from '../../harness/base/stats.ts';
-import type { DoneCell } from '../load.ts';
-import { binBy, greatest } from '../thin.ts';
+import { bisectRight } from 'd3-array';
+import { sorted } from '../harness/base/stats.ts';
+import type { DoneCell } from './load.ts';
+import { peaksOf } from './thin.ts';
 import { samplesOf } from './samples.ts';
 
 /** Requests at one sample. */
@@ -15,11 +16,8 @@ export interface OpenRequests {
 export function openRequests(cell: DoneCell, maxSteps: number): OpenRequests[] {
   const arrivals = sorted(cell.requests.map((row) => row.arrived_at_us));
   const ends = sorted(cell.requests.flatMap((row) => row.ended_at_us ?? []));
-  let [numArrived, numEnded] = [0, 0];
-  const all = samplesOf(cell.timeseries).map(({ timeUs, running }): OpenRequests => {
-    while ((arrivals[numArrived] ?? Infinity) <= timeUs) numArrived += 1;
-    while ((ends[numEnded] ?? Infinity) <= timeUs) numEnded += 1;
-    return { timeUs, open: numArrived - numEnded, running };
+  const all = samplesOf(cell.timeseries).map(({ timeUs, running }) => {
+    return { timeUs, open: bisectRight(arrivals, timeUs) - bisectRight(ends, timeUs), running };
   });
-  return binBy(all, (one) => one.timeUs, maxSteps).flatMap((bin) => greatest(bin, (one) => one.open) ?? []);
+  return peaksOf(all, { position: ({ timeUs }) => timeUs, maxBins: maxSteps, score: ({ open }) => open });
 }

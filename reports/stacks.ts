@@ -77,17 +77,6 @@ export function stackLooks(results: Results, stacks: readonly StackInfo[]): Look
   });
 }
 
-/** Scales that give every stack its colour, dash and shape, and one legend for the three. */
-export function stackScales(results: Results, stacks: readonly StackInfo[]) {
-  const domain = stacks.map((stack) => stack.name);
-  const styles = stacks.map((stack) => styleOf(results, stack));
-  return {
-    colour: { domain, range: styles.map((style) => style.colour) },
-    dash: { domain, range: styles.map((style) => [...style.dash]) },
-    shape: { domain, range: styles.map((style) => style.shape) },
-  };
-}
-
 /** Stacks with at least one finished cell, in the manifest's order. */
 export function shownStacks(results: Results): readonly StackInfo[] {
   return results.manifest.stacks.filter((stack) => cellsOf(results, stack).length > 0);

@@ -1,8 +1,6 @@
 import { extent, greatest, group, max } from 'd3-array';
 import { quantileOfSorted } from '../harness/base/stats.ts';
 
-export { greatest, group as groupBy } from 'd3-array';
-
 /** A few significant digits are plenty for a picture, and keep the page small. */
 export function roundForPicture(value: number): number {
   return value === 0 ? 0 : Number(value.toPrecision(4));

@@ -1,5 +1,11 @@
 import type { RequestClass } from '../domain/workload.ts';
-import { metrics, type ResampledMetricKey, resampledMetricKeys, seedMetricKeys } from './metrics.ts';
+import {
+  metrics,
+  type ResampledMetricKey,
+  resampledMetricKeys,
+  type SeedMetricKey,
+  seedMetricKeys,
+} from './metrics.ts';
 import { readOutcomes } from './outcomes.ts';
 import { type ComparedCell, PairedRun } from './paired-run.ts';
 import {
@@ -96,16 +102,21 @@ function comparePair(policy: string, baseline: string, pairs: readonly CellPair[
   const perSeed = runs.map((run) => estimateRun(run, numResamples));
   const fromRequests = requestMetrics.map((metric) => {
     const estimates = perSeed.flatMap((estimateOf) => estimateOf.get(metric) ?? []);
-    return judge({ policy, baseline, metric }, poolSeeds(estimates.filter(isDefined)));
+    return judge(
+      { policy, baseline, metric },
+      poolSeeds(estimates.filter(({ observed }) => isDefined(observed))),
+    );
   });
-  const fromCells = seedMetricKeys.map((metric) => {
-    const seeds = pairs.map((pair) => ({
-      value: pair.policy.summary[metric],
-      baseline: pair.baseline.summary[metric],
-    }));
+  const fromSeeds = seedMetricKeys.map((metric) => {
+    const seeds = pairs.map((pair) => seedPair(pair, metric)).filter(isDefined);
     return judge({ policy, baseline, metric }, { seeds, replicates: [] });
   });
-  return [...fromRequests, ...fromCells];
+  return [...fromRequests, ...fromSeeds];
+}
+
+function seedPair({ policy, baseline }: CellPair, metric: SeedMetricKey): Pair {
+  const valueIn = ({ summary }: ComparedCell): number | null => summary[metric];
+  return { value: valueIn(policy) ?? Number.NaN, baseline: valueIn(baseline) ?? Number.NaN };
 }
 
 /** One metric of one seed. */
@@ -128,8 +139,8 @@ function estimateRun(run: PairedRun, numResamples: number): ReadonlyMap<Resample
   return estimates;
 }
 
-function isDefined({ observed }: SeedEstimate): boolean {
-  return !Number.isNaN(observed.value) && !Number.isNaN(observed.baseline);
+function isDefined({ value, baseline }: Pair): boolean {
+  return !Number.isNaN(value) && !Number.isNaN(baseline);
 }
 
 /** Resample k of the whole is made of resample k of every seed. */

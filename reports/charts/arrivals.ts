@@ -2,11 +2,8 @@ import type { RequestRow, StackInfo } from '../../harness/metrics/results.ts';
 import { cellsOf } from '../load.ts';
 import type { DoneCell, Results } from '../load.ts';
 import { shownSeed, shownStacks } from '../stacks.ts';
-import { colour } from '../theme.ts';
 import { roundForPicture } from '../thin.ts';
 import type { Stretch, TimeAxis } from './grammar/index.ts';
-
-export type { Stretch } from './grammar/time.ts';
 
 export const numArrivalBins = 80;
 
@@ -74,30 +71,4 @@ export function burstStretches(bins: readonly ArrivalBin[]): Stretch[] {
     else stretches.push({ start: bin.start, end: bin.end });
   });
   return stretches;
-}
-
-/** Background layer that tints bursts. */
-export function burstLayer(bursts: readonly Stretch[]) {
-  return {
-    data: { values: bursts.map(({ start, end }) => ({ start, end })) },
-    mark: { type: 'rect' as const, color: colour('burst') },
-    encoding: { x: { field: 'start', type: 'quantitative' as const }, x2: { field: 'end' } },
-  };
-}
-
-/** The shared time axis; only the lowest panel writes it. */
-export function timeAxis(domain: readonly [number, number], isLowest: boolean) {
-  return {
-    type: 'quantitative' as const,
-    scale: { domain: [...domain], nice: false },
-    axis: isLowest
-      ? {
-          title: 'seconds since the start of the run',
-          tickCount: 10,
-          grid: true,
-          labelOverlap: 'greedy' as const,
-          labelSeparation: 6,
-        }
-      : { title: null, labels: false, ticks: false, domain: false, tickCount: 10, grid: true },
-  };
 }

@@ -1,9 +1,10 @@
+import { greatest } from 'd3-array';
 import { formatBytes } from '../../harness/base/units.ts';
 import { formatNumber, listOrExtremes } from '../format.ts';
 import type { Results } from '../load.ts';
 import { isBound, shownSeed, stackLooks, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { binBy, greatest, greatestOf, seconds } from '../thin.ts';
+import { binBy, greatestOf, seconds } from '../thin.ts';
 import { arrivalRates, burstStretches, numArrivalBins, shownCells, timeDomain } from './arrivals.ts';
 import type { ArrivalBin } from './arrivals.ts';
 import { absent, shareOfPoints } from './chart.ts';
@@ -26,6 +27,7 @@ export const burstTimeline: Chart = {
     const first = cells[0];
     if (first === undefined) return absent('No finished cell has samples over time.');
     const domain = timeDomain(cells);
+    if (first.requests.length === 0) return absent('The run ended before its first request.');
     const bins = arrivalRates(first.requests, domain[1], numArrivalBins);
     const maxSamples = shareOfPoints(allSamples, cells.length, { least: 50, most: mostSamples });
     const series = cells.map((cell) => ({ cell, samples: samplesOf(cell.timeseries) }));

@@ -1,14 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { SloTarget } from '../../harness/domain/workload.ts';
 import type { Results } from '../load.ts';
-import { legends } from './grammar/looks.ts';
-
-export { labelPx, plotWidth, topLevel } from './grammar/frame.ts';
-export type { Frame } from './grammar/frame.ts';
-export { extent, leastTextPx, logTicks, msLabels, rowStep, scaleFrom0 } from './grammar/scales.ts';
-export { crossPath } from './grammar/looks.ts';
-/** Until every chart is built from the grammar. */
-export const lineLegend = legends.lines;
 
 /** One chart of the report: a file in this folder and a line in `index.ts`. */
 export interface Chart {

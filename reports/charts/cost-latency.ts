@@ -1,9 +1,9 @@
+import { greatest } from 'd3-array';
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { figureOf } from '../figures.ts';
 import { formatNumber } from '../format.ts';
 import type { Results } from '../load.ts';
 import { shownStacks, stackLooks } from '../stacks.ts';
-import { greatest } from '../thin.ts';
 import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
 import { costAxis, costMarks, costPoints } from './cost-points.ts';

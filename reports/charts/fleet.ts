@@ -1,3 +1,4 @@
+import { group } from 'd3-array';
 import { Phases, fleetSteps, hasScaled } from '../fleet.ts';
 import type { FleetStep } from '../fleet.ts';
 import { formatNumber, listOrExtremes, plural } from '../format.ts';
@@ -6,7 +7,7 @@ import { scaleEventKinds, scaleEventsOf } from '../scale-events.ts';
 import type { ScaleEvent, ScaleEventKind } from '../scale-events.ts';
 import { shownSeed } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { greatestOf, groupBy, peaksOf, roundForPicture, seconds } from '../thin.ts';
+import { greatestOf, peaksOf, roundForPicture, seconds } from '../thin.ts';
 import { shownCells, timeDomain } from './arrivals.ts';
 import { absent, shareOfPoints } from './chart.ts';
 import type { Chart, ChartTable } from './chart.ts';
@@ -168,7 +169,7 @@ function markLayer(
 ): Layer {
   const stretchOf = ({ kind, timeUs }: ScaleEvent) =>
     `${kind} ${Math.floor((timeUs / 1e6 / endS) * numMarkStretches)}`;
-  const rows = [...groupBy(own, stretchOf).values()].flatMap(([event, ...close]) => {
+  const rows = [...group(own, stretchOf).values()].flatMap(([event, ...close]) => {
     if (event === undefined) return [];
     const { timeUs, kind, what, who, why } = event;
     const y = roundForPicture(most * (upper.includes(kind) ? 1.22 : 1.09));

@@ -1,3 +1,4 @@
+import { greatest } from 'd3-array';
 import type { CellSummary, DecisionRow } from '../../harness/metrics/results.ts';
 import { formatBytes } from '../../harness/base/units.ts';
 import { faultsOf } from '../faults.ts';
@@ -5,7 +6,7 @@ import { plural } from '../format.ts';
 import type { DoneCell, Results } from '../load.ts';
 import { isBound } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { binBy, greatest, greatestOf, peaksOf, roundForPicture, seconds } from '../thin.ts';
+import { binBy, greatestOf, peaksOf, roundForPicture, seconds } from '../thin.ts';
 import { between, layer, notes, targetRules, timeAreas, timeLine, tips } from './grammar/index.ts';
 import type { Layer, Look, Panel } from './grammar/index.ts';
 import type { Sample, Series } from '../samples.ts';

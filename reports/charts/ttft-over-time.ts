@@ -1,10 +1,11 @@
+import { greatest } from 'd3-array';
 import type { RequestRow } from '../../harness/metrics/results.ts';
 import { ttftMsOf } from '../figures.ts';
 import { formatNumber, listOrExtremes } from '../format.ts';
 import type { DoneCell, Results } from '../load.ts';
 import { shownSeed, stackNamed, styleOf } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { greatest, peaksOf, roundForPicture, seconds } from '../thin.ts';
+import { peaksOf, roundForPicture, seconds } from '../thin.ts';
 import { shownCells, tintedAxis } from './arrivals.ts';
 import { absent, shareOfPoints, targetsMs } from './chart.ts';
 import type { Chart } from './chart.ts';

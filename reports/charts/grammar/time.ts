@@ -2,7 +2,7 @@ import type { MarkDef } from 'vega-lite/types_unstable/mark.js';
 import { colour } from '../../theme.ts';
 import { layer } from './layer.ts';
 import type { Encoding, Layer, Position, Rows } from './layer.ts';
-import { byLook, legends } from './looks.ts';
+import { byLook, legends, orderOf } from './looks.ts';
 import type { Look } from './looks.ts';
 
 /** A stretch of the time axis, seconds. */
@@ -48,16 +48,14 @@ export function timeLine(rows: Rows, y: string, look: Partial<MarkDef>): Layer {
 
 /** Areas stacked on each other in the order of the looks, the first at the bottom. */
 export function timeAreas(rows: Rows, { y, by, looks }: OverTime): Layer {
-  const names = JSON.stringify(looks.map(({ name }) => name));
-  return {
-    ...layer({ type: 'area', interpolate: 'step-after', clip: true }, rows, {
-      x: { field: 's' },
-      y: { field: y, type: 'quantitative', stack: 'zero' },
-      color: byLook(by, looks, legends.areas).color,
-      order: { field: 'rank', type: 'quantitative' },
-    }),
-    transform: [{ calculate: `indexof(${names}, datum[${JSON.stringify(by)}])`, as: 'rank' }],
-  };
+  const { order, transform } = orderOf(by, looks);
+  const area = layer({ type: 'area', interpolate: 'step-after', clip: true }, rows, {
+    x: { field: 's' },
+    y: { field: y, type: 'quantitative', stack: 'zero' },
+    color: byLook(by, looks, legends.areas).color,
+    order,
+  });
+  return { ...area, transform };
 }
 
 /** Tints bursts behind the other layers. */

@@ -49,8 +49,7 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     if (budget.tokens <= 0) return;
     const request = running[index] as Request;
     const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
-    const isStopping = group.numMigratingOut > 0 && request.isStopping;
-    if (count <= 0 || isStopping || (!overlapsChunks && request.isInFlight)) continue;
+    if (count <= 0 || isLeftOut(group, request) || (!overlapsChunks && request.isInFlight)) continue;
     if (request.scheduledTokens + count > request.kvBlocks * group.blockSizeTokens) {
       const hasBlocks = reserveBlocks(cluster, group, request, {
         tokens: request.scheduledTokens + count,
@@ -64,6 +63,11 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     addToBatch(batch, request, count);
     budget.tokens -= count;
   }
+}
+
+/** Whether it is to be stopped for its migration: it takes part in no further step here. */
+function isLeftOut({ numMigratingOut }: InstanceGroup, request: Request): boolean {
+  return numMigratingOut > 0 && request.isStopping;
 }
 
 /**

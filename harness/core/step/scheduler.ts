@@ -49,7 +49,7 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     if (budget.tokens <= 0) return;
     const request = running[index] as Request;
     const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
-    if (count <= 0 || isLeftOut(group, request) || (!overlapsChunks && request.isInFlight)) continue;
+    if (count <= 0 || isStopping(group, request) || (!overlapsChunks && request.isInFlight)) continue;
     if (request.scheduledTokens + count > request.kvBlocks * group.blockSizeTokens) {
       const hasBlocks = reserveBlocks(cluster, group, request, {
         tokens: request.scheduledTokens + count,
@@ -65,9 +65,9 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
   }
 }
 
-/** Whether it is to be stopped for its migration: it takes part in no further step here. */
-function isLeftOut({ numMigratingOut }: InstanceGroup, request: Request): boolean {
-  return numMigratingOut > 0 && request.isStopping;
+/** Whether the request takes part in no further step, because it is about to be stopped for its migration. */
+function isStopping(group: InstanceGroup, request: Request): boolean {
+  return group.numMigratingOut > 0 && request.isStopping;
 }
 
 /**

@@ -188,7 +188,7 @@ export class Request implements RequestView {
   /** It is its turn: what of its KV is elsewhere is on its way. */
   beginExchange(kvMove: KvMove): void {
     this.#require(this.#state.kind === 'exchanging');
-    this.#enter({ ...this.#state, arrival });
+    this.#enter({ ...this.#state, kvMove });
   }
 
   /** Its KV is copied to another group while it runs. */

@@ -29,6 +29,7 @@ function planArrival(
   cluster: Cluster,
   spec: RequestSpec,
   timeUs: number,
+  // Runs before the request arrives: the next planned arrival comes before what this one sets off at the same time.
   onDue: () => void = () => {},
 ): void {
   cluster.requests.numPendingArrivals += 1;
@@ -69,7 +70,7 @@ function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Dispatc
   return error === undefined ? 'settled' : 'held';
 }
 
-/** Carries an answer to `dispatch` out whole, or says why not and changes nothing. */
+/** Carries out an answer to `dispatch`. Returns why it is refused, having changed nothing, or `undefined` once it is done. */
 type Place<Kind extends DispatchDecision['kind']> = (
   cluster: Cluster,
   request: Request,
@@ -185,7 +186,10 @@ function requestEndedEvent(request: Request, status: EndStatus): PolicyEvent {
   };
 }
 
-/** Takes everything of a request's KV away: on devices, in host memory, on its way. */
+/**
+ * Takes everything of a request's KV away: on devices, in host memory, on its way. A migration of the request is aborted, and
+ * every group that shares the memory is woken. The request's state is the caller's to change.
+ */
 export function loseKv(cluster: Cluster, request: Request): void {
   dropSwap(cluster, request);
   freeKv(cluster, request);

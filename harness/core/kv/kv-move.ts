@@ -8,7 +8,7 @@ import { send } from '../transfers.ts';
 import type { LayoutMove } from '../state/kv-layout.ts';
 import { wakeGroupsOn } from './wake-groups.ts';
 
-/** What of the request's KV is not where the group's layers are. */
+/** Layers whose KV changes instance; those that stay are not listed. */
 export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
   return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);

@@ -63,12 +63,13 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     numTokenGaps: 0,
     tokenGapSumUs: 0,
   };
-  /** What the last stage of a micro-batch took, 0 before the first. */
+  /** Duration of the stage that ended most recently, on any member, in microseconds; 0 before the first. */
   lastStageUs = 0;
   /** Micro-batches under way. */
   readonly inFlight: StepBatch[] = [];
+  /** Start of the busy period under way; before it stages stood idle for want of work, which is no bubble. */
   busySinceUs = 0;
-  /** When the last micro-batch came back. */
+  /** When a micro-batch last came back, whether or not others were under way; -1 before the first. */
   lastBatchBackAtUs = -1;
   /** No step starts before: members are remapping their memory. */
   pausedUntilUs = 0;

@@ -57,7 +57,11 @@ export type StalledState =
 
 export type EndState = Extract<RequestStatus, { kind: 'finished' | 'failed' | 'rejected' | 'aborted' }>;
 
-/** What a request is doing, with what it has only while it does that. Of all this policies see a `RequestStatus`. */
+/**
+ * What a request is doing, with what it has only while it does that. A request under live migration stays `prefilling` or
+ * `decoding` with `migration` set; `migrating` is the stop before the last stage. `exchanging` includes waiting for its turn.
+ * A stopped migration that is aborted becomes `exchanging`. Of all this policies see a `RequestStatus`.
+ */
 export type RequestState =
   | { readonly kind: 'held' | 'queued' | 'preempted' }
   | RunningState

@@ -59,6 +59,7 @@ function leaveStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): v
   slot.busyUntilUs = cluster.nowUs;
   slot.remoteAttentionSinceStageUs = Math.max(0, slot.remoteAttentionUntilUs - cluster.nowUs);
   if (batch.stageIndex === group.pipeline.length - 1) {
+    // The stage is freed in there, after `postprocess`: requests that end have left the executor before the next micro-batch runs.
     batch.endStep();
     return;
   }
@@ -66,7 +67,7 @@ function leaveStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): v
   freeStageAndStartNext(cluster, member);
 }
 
-/** The instance is free for the micro-batch that waits for it longest. */
+/** Frees the instance and starts the micro-batch that has waited longest. */
 export function freeStageAndStartNext(cluster: Cluster, member: Instance): void {
   const slot = cluster.topology.slotOf(member);
   slot.current = undefined;

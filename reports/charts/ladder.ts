@@ -57,11 +57,13 @@ export const ladder: Chart = {
 
 /** Stacks with a policy that another stack runs with other parameters. */
 function rungsOf(results: Results): readonly StackInfo[] {
-  const policiesOf = ({ policies }: StackInfo) =>
-    policies.map(({ name, params }) => ({ key: name, value: JSON.stringify(params) }));
   const stacks = shownStacks(results);
   const isVaried = varied(stacks.flatMap(policiesOf));
   return stacks.filter((stack) => policiesOf(stack).some(isVaried));
+}
+
+function policiesOf({ policies }: StackInfo): Setting[] {
+  return policies.map(({ name, params }) => ({ key: name, value: JSON.stringify(params) }));
 }
 
 /** `stack: policy.parameter = value` for each parameter that is not the same in all stacks which run the policy. */

@@ -5,7 +5,6 @@ import { formatInterval, formatMetric, formatRatio } from '../format.ts';
 import type { Results } from '../load.ts';
 import { stackLooks, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { roundForPicture } from '../thin.ts';
 import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
 import {
@@ -155,5 +154,6 @@ function ratioDomain(comparisons: readonly Comparison[]): Domain {
   const all = comparisons.flatMap(({ ratio, ratio_low, ratio_high }) => [ratio, ratio_low, ratio_high]);
   const positive = all.flatMap((value) => (value !== null && value > 0 ? value : []));
   const { low, high } = extent([0.8, 1.25, ...positive]);
-  return [roundForPicture(Math.max(edge.low, low / 1.1)), roundForPicture(Math.min(edge.high, high * 1.1))];
+  const [least, most] = [Math.max(edge.low, low / 1.1), Math.min(edge.high, high * 1.1)];
+  return [Number(least.toPrecision(3)), Number(most.toPrecision(3))];
 }

@@ -122,17 +122,16 @@ function loadPanel({ cell, load }: Stack): Panel {
   return {
     title: `${cell.policy}: open requests`,
     height: 46,
-    rows,
     y: counts(
       rows.map(({ open }) => open),
       { tickCount: 3, format: '~s' },
     ),
-    layers: [loadArea('open', 0.35), loadArea('running', 0.6)],
+    layers: [loadArea(rows, 'open', 0.35), loadArea(rows, 'running', 0.6)],
   };
 }
 
-function loadArea(field: 'open' | 'running', opacity: number): Layer {
-  return layer({ type: 'area', interpolate: 'step-after', color: colour('muted'), opacity }, undefined, {
+function loadArea(rows: readonly object[], field: 'open' | 'running', opacity: number): Layer {
+  return layer({ type: 'area', interpolate: 'step-after', color: colour('muted'), opacity }, rows, {
     x: { field: 's' },
     y: { field, stack: null },
   });

@@ -55,10 +55,12 @@ export const ladder: Chart = {
   },
 };
 
+function policiesOf({ policies }: StackInfo): Setting[] {
+  return policies.map(({ name, params }) => ({ key: name, value: JSON.stringify(params) }));
+}
+
 /** Stacks with a policy that another stack runs with other parameters. */
 function rungsOf(results: Results): readonly StackInfo[] {
-  const policiesOf = ({ policies }: StackInfo) =>
-    policies.map(({ name, params }) => ({ key: name, value: JSON.stringify(params) }));
   const stacks = shownStacks(results);
   const isVaried = varied(stacks.flatMap(policiesOf));
   return stacks.filter((stack) => policiesOf(stack).some(isVaried));

@@ -1,15 +1,15 @@
 import { mean } from '../harness/base/stats.ts';
-import type { CellSummary, Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
-import { meetsSlo, timesOf, tpotMs, ttftMs } from '../harness/metrics/slo.ts';
+import type { MetricKey } from '../harness/metrics/metrics.ts';
+import type { Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
+import { latencyMs, timesOf } from '../harness/metrics/request-latencies.ts';
+import { meetsSlo } from '../harness/metrics/slo.ts';
 import type { SloTarget } from '../harness/domain/workload.ts';
-import type { Metric } from '../harness/metrics/metrics.ts';
+import type { Metric } from '../harness/metrics/metric.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
 
 /** Keys of a cell's summary that hold one number. */
-export type FigureKey = {
-  [K in keyof CellSummary]: CellSummary[K] extends number | null ? K : never;
-}[keyof CellSummary];
+export type FigureKey = MetricKey;
 
 /** One metric of one stack over its seeds: the mean of the seeds' values, and their range. */
 export interface Figure {
@@ -18,19 +18,12 @@ export interface Figure {
   readonly high: number;
 }
 
-/** Whether the metric is more than 0 in any seed of the stack. */
-export function hasAny(results: Results, stack: StackInfo, key: FigureKey): boolean {
-  return seedFigures(results, stack, key).some((value) => value > 0);
-}
-
-/** One metric of each finished cell of a stack that defines it. */
-export function seedFigures(results: Results, stack: StackInfo, key: FigureKey): number[] {
-  return cellsOf(results, stack).flatMap(({ summary }) => summary[key] ?? []);
-}
-
 /** `undefined` where no finished cell defines the metric. */
 export function figureOf(results: Results, stack: StackInfo, key: FigureKey): Figure | undefined {
-  const values = seedFigures(results, stack, key);
+  const values = cellsOf(results, stack).flatMap((cell) => {
+    const value = cell.summary[key];
+    return value === null ? [] : [value];
+  });
   const average = mean(values);
   return average === undefined
     ? undefined
@@ -58,12 +51,12 @@ export function definitionOf(results: Results, key: string): Metric {
 
 /** Time to first token, queueing included, milliseconds. */
 export function ttftMsOf(row: RequestRow): number | undefined {
-  return ttftMs(timesOf(row));
+  return latencyMs('ttft', timesOf(row));
 }
 
 /** Time per output token after the first, milliseconds; undefined below two tokens or when unfinished. */
 export function tpotMsOf(row: RequestRow): number | undefined {
-  return tpotMs(timesOf(row));
+  return latencyMs('tpot', timesOf(row));
 }
 
 /** Whether the request would have met targets `scale` times those of its class. */

@@ -1,15 +1,15 @@
 import { mean } from '../harness/base/stats.ts';
-import type { CellSummary, Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
-import { meetsSlo, timesOf, tpotMs, ttftMs } from '../harness/metrics/slo.ts';
+import type { MetricKey } from '../harness/metrics/metrics.ts';
+import type { Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
+import { latencyMs, timesOf } from '../harness/metrics/request-latencies.ts';
+import { meetsSlo } from '../harness/metrics/slo.ts';
 import type { SloTarget } from '../harness/domain/workload.ts';
-import type { Metric } from '../harness/metrics/metrics.ts';
+import type { Metric } from '../harness/metrics/metric.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
 
 /** Keys of a cell's summary that hold one number. */
-export type FigureKey = {
-  [K in keyof CellSummary]: CellSummary[K] extends number | null ? K : never;
-}[keyof CellSummary];
+export type FigureKey = MetricKey;
 
 /** One metric of one stack over its seeds: the mean of the seeds' values, and their range. */
 export interface Figure {
@@ -58,12 +58,12 @@ export function definitionOf(results: Results, key: string): Metric {
 
 /** Time to first token, queueing included, milliseconds. */
 export function ttftMsOf(row: RequestRow): number | undefined {
-  return ttftMs(timesOf(row));
+  return latencyMs('ttft', timesOf(row));
 }
 
 /** Time per output token after the first, milliseconds; undefined below two tokens or when unfinished. */
 export function tpotMsOf(row: RequestRow): number | undefined {
-  return tpotMs(timesOf(row));
+  return latencyMs('tpot', timesOf(row));
 }
 
 /** Whether the request would have met targets `scale` times those of its class. */

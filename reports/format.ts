@@ -1,6 +1,6 @@
 import { format } from 'd3-format';
 import { formatBytes } from '../harness/base/units.ts';
-import type { Unit } from '../harness/metrics/metrics.ts';
+import type { Unit } from '../harness/metrics/metric.ts';
 
 /** What stands where a number is undefined. */
 export const undefinedMark = '–';

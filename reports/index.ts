@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeWhole } from '../harness/base/write-whole.ts';
 import { charts } from './charts/index.ts';
 import { readPageAssets, renderPage } from './html.ts';
 import { loadResults } from './load.ts';
@@ -31,9 +31,11 @@ export async function writeReport({ resultsDir, metricDefinitions }: ReportOptio
   const results = await loadResults(resultsDir, metricDefinitions);
   const drawings = drawCharts(results);
   const page = renderPage(results, drawings, await readPageAssets());
+  const chartDir = join(resultsDir, 'charts');
+  await mkdir(chartDir, { recursive: true });
   const chartPaths: string[] = [];
   for (const { name, drawing } of drawings) {
-    const path = join(resultsDir, 'charts', `${name}.vl.json`);
+    const path = join(chartDir, `${name}.vl.json`);
     if (drawing.kind === 'absent') {
       await rm(path, { force: true });
       continue;
@@ -49,17 +51,4 @@ export async function writeReport({ resultsDir, metricDefinitions }: ReportOptio
 /** Every registered chart of the results, in the order of the page. */
 export function drawCharts(results: Results): readonly NamedDrawing[] {
   return Object.entries(charts).map(([name, chart]) => ({ name, chart, drawing: chart.draw(results) }));
-}
-
-/** A reader never meets a half-written file: written beside, then renamed. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const draft = `${path}.${randomUUID()}.tmp`;
-  try {
-    await writeFile(draft, text);
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
 }

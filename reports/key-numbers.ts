@@ -1,40 +1,47 @@
+import type { Unit } from '../harness/metrics/metric.ts';
+import { metricKeys, metricOf } from '../harness/metrics/metrics.ts';
+import type { MetricKey } from '../harness/metrics/metrics.ts';
 import type { Comparison, StackInfo } from '../harness/metrics/results.ts';
 import { comparedMetrics, comparisonsOf, figureOf } from './figures.ts';
-import type { Figure, FigureKey } from './figures.ts';
+import type { Figure } from './figures.ts';
 import { formatNumber } from './format.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
+import { headlineMetrics } from './verdict.ts';
+
+/** A column of a table. */
+export interface Column {
+  readonly key: MetricKey;
+  readonly unit: Unit;
+  /** Its head in two lines, for the terminal. */
+  readonly narrow: readonly [string, string];
+  /** Its head on the page. */
+  readonly wide: string;
+}
 
 /** Columns of the key table, on the terminal and on the page. */
-export const keyColumns = [
-  { key: 'p50_ttft_ms', group: 'TTFT ms', label: 'p50', unit: 'ms' },
-  { key: 'p99_ttft_ms', group: 'TTFT ms', label: 'p99', unit: 'ms' },
-  { key: 'p50_tpot_ms', group: 'TPOT ms', label: 'p50', unit: 'ms' },
-  { key: 'p99_tpot_ms', group: 'TPOT ms', label: 'p99', unit: 'ms' },
-  { key: 'slo_attainment', group: 'SLO met', label: '', unit: 'ratio' },
-  { key: 'goodput_rps', group: 'goodput', label: 'req/s', unit: 'req/s' },
-  { key: 'instance_seconds', group: 'instance', label: 'seconds', unit: 's' },
-  { key: 'preemption_count', group: 'preempt-', label: 'ions', unit: 'count' },
-] as const satisfies readonly { key: FigureKey; group: string; label: string; unit: string }[];
-
-export type KeyColumn = (typeof keyColumns)[number];
+export const keyColumns = columnsOf('key');
 
 /** The far tail: in JSON always, on the terminal where there are requests enough for it. */
-export const tailColumns = [
-  { key: 'p999_ttft_ms', label: 'TTFT ms', unit: 'ms' },
-  { key: 'p999_tpot_ms', label: 'TPOT ms', unit: 'ms' },
-] as const satisfies readonly { key: FigureKey; label: string; unit: string }[];
+export const tailColumns = columnsOf('tail');
 
-export type TailColumn = (typeof tailColumns)[number];
-/** What a line of the key table knows. */
-export type KeyFigure = (KeyColumn | TailColumn)['key'];
+/** The metrics that are declared to stand in this table, latencies with their unit. */
+function columnsOf(table: 'key' | 'tail'): readonly Column[] {
+  return metricKeys.flatMap((key): Column[] => {
+    const { unit, heads, ...metric } = metricOf(key);
+    if (metric.table !== table) return [];
+    const { narrow, wide } = heads ?? { narrow: [metric.label, ''] as const, wide: metric.label };
+    if (!unit.startsWith('ms')) return [{ key, unit, narrow, wide }];
+    return [{ key, unit, narrow: [`${narrow[0]} ms`, narrow[1]], wide: `${wide}, ms` }];
+  });
+}
 
 /** One stack's line in the key table: means over the finished seeds, and how it compares. */
 export interface KeyRow {
   readonly stack: StackInfo;
   readonly numDone: number;
   readonly numCells: number;
-  readonly figures: Readonly<Partial<Record<KeyFigure, Figure>>>;
+  readonly figures: Readonly<Partial<Record<MetricKey, Figure>>>;
   readonly verdict: string;
   /** Requests of all finished cells, and those that the stack did not finish, although the client wanted them: percentiles leave them out. */
   readonly numOffered: number;
@@ -45,7 +52,7 @@ export interface KeyRow {
 export function keyRows(results: Results): readonly KeyRow[] {
   return results.manifest.stacks.map((stack) => {
     const cells = results.cells.filter((cell) => cell.policy === stack.name);
-    const figures: Partial<Record<KeyFigure, Figure>> = {};
+    const figures: Partial<Record<MetricKey, Figure>> = {};
     for (const { key } of [...keyColumns, ...tailColumns]) {
       const figure = figureOf(results, stack, key);
       if (figure !== undefined) figures[key] = figure;
@@ -75,7 +82,7 @@ export function notFinishedNote({ numOffered, numNotFinished }: KeyRow): string 
 /** The metric by which the table names a stack better or worse; the first compared one where it was not compared. */
 export function verdictMetric(results: Results): string | undefined {
   const compared = comparedMetrics(results);
-  return compared.find((metric) => metric === 'p99_ttft_ms') ?? compared[0];
+  return compared.find((metric) => metric === headlineMetrics[0]) ?? compared[0];
 }
 
 function verdictOf(results: Results, stack: StackInfo): string {

@@ -1,8 +1,9 @@
+import type { MetricKey } from '../harness/metrics/metrics.ts';
 import type { StackInfo } from '../harness/metrics/results.ts';
 import { definitionOf, figureOf } from './figures.ts';
 import { formatNumber, formatPercent, plural, undefinedMark } from './format.ts';
 import { keyColumns, keyRows, notFinishedNote, tailColumns, verdictMetric } from './key-numbers.ts';
-import type { KeyColumn, KeyFigure, KeyRow, TailColumn } from './key-numbers.ts';
+import type { Column, KeyRow } from './key-numbers.ts';
 import type { Results } from './load.ts';
 import { setUpOf } from './set-up.ts';
 
@@ -13,7 +14,7 @@ export function closingTable(results: Results): string {
   const rows = keyRows(results);
   const lines = [
     ['', ...keyColumns.map((column, index) => groupHead(column, index)), 'against'],
-    ['policy', ...keyColumns.map((column) => column.label), clip(results.manifest.baseline, 12)],
+    ['policy', ...keyColumns.map(({ narrow }) => narrow[1]), clip(results.manifest.baseline, 12)],
     ...rows.map((row) => [markedName(row), ...keyColumns.map((column) => shown(row, column)), row.verdict]),
   ];
   const lastColumn = keyColumns.length + 1;
@@ -31,7 +32,7 @@ function tailLines(results: Results, rows: readonly KeyRow[]): string[] {
     (figureOf(results, stack, 'num_ttft_samples')?.low ?? 0) > enoughForTail;
   if (!rows.some(hasEnough)) return [];
   const lines = [
-    ['p99.9', ...tailColumns.map(({ label }) => label)],
+    ['p99.9', ...tailColumns.map(({ narrow }) => narrow[0])],
     ...rows.map((row) => [markedName(row), ...tailColumns.map((column) => shown(row, column))]),
   ];
   return [...aligned(lines, [0]), ''];
@@ -53,7 +54,7 @@ interface TableJson {
     readonly requests: number;
     readonly requests_not_finished: number;
     readonly verdict: string;
-  } & Readonly<Record<KeyFigure, number | null>>)[];
+  } & Readonly<Partial<Record<MetricKey, number | null>>>)[];
 }
 
 export function tableJson(results: Results): TableJson {
@@ -61,7 +62,6 @@ export function tableJson(results: Results): TableJson {
   const policies = keyRows(results).map((row) => {
     const { stack, figures, numDone, numCells, verdict } = row;
     const columns = [...keyColumns, ...tailColumns];
-    const means = Object.fromEntries(columns.map(({ key }) => [key, figures[key]?.mean ?? null]));
     return {
       policy: stack.name,
       family: stack.family,
@@ -70,7 +70,7 @@ export function tableJson(results: Results): TableJson {
       requests: row.numOffered,
       requests_not_finished: row.numNotFinished,
       verdict,
-      ...(means as Record<KeyFigure, number | null>),
+      ...Object.fromEntries(columns.map(({ key }) => [key, figures[key]?.mean ?? null])),
     };
   });
   return { name, baseline, seeds, verdict_metric: verdictMetric(results) ?? null, policies };
@@ -102,11 +102,11 @@ function markedName({ stack, numNotFinished }: KeyRow): string {
 }
 
 /** The first of two columns under one head carries it. */
-function groupHead(column: KeyColumn, index: number): string {
-  return keyColumns[index - 1]?.group === column.group ? '' : column.group;
+function groupHead({ narrow: [group] }: Column, index: number): string {
+  return keyColumns[index - 1]?.narrow[0] === group ? '' : group;
 }
 
-function shown({ figures }: KeyRow, { key, unit }: KeyColumn | TailColumn): string {
+function shown({ figures }: KeyRow, { key, unit }: Column): string {
   const value = figures[key]?.mean;
   if (value === undefined) return undefinedMark;
   return unit === 'ratio' ? formatPercent(value) : formatNumber(value);

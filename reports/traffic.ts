@@ -1,7 +1,4 @@
-import type { z } from 'zod';
-import type { transferRowSchema } from '../harness/metrics/results.ts';
-
-type TransferRow = z.infer<typeof transferRowSchema>;
+import type { TransferRow } from '../harness/metrics/rows/transfer-row.ts';
 
 /** What travels, as charts name it: both ways of a swap are one kind. */
 export const trafficKinds = ['activations', 'attention', 'exchange', 'migration', 'swap', 'weights'] as const;

@@ -1,3 +1,4 @@
+import type { ComparedMetricKey } from '../harness/metrics/metrics.ts';
 import type { Comparison, StackInfo } from '../harness/metrics/results.ts';
 import { comparisonsOf, definitionOf } from './figures.ts';
 import {
@@ -14,7 +15,7 @@ import type { Results } from './load.ts';
 import { familyLabels, stackNamed } from './stacks.ts';
 
 /** What a user feels and what it costs; the other compared metrics are in the chart of all of them. */
-const headlineMetrics = [
+export const headlineMetrics = [
   'p99_ttft_ms',
   'p50_ttft_ms',
   'p99_tpot_ms',
@@ -22,7 +23,7 @@ const headlineMetrics = [
   'slo_attainment',
   'goodput_rps',
   'instance_seconds',
-] as const;
+] as const satisfies readonly ComparedMetricKey[];
 
 /** What the run says about one metric, in words. */
 export interface MetricVerdict {

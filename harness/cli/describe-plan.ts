@@ -3,7 +3,7 @@ import { must } from '../base/assert.ts';
 import { formatBytes, usPerSecond } from '../base/units.ts';
 import { planCells } from '../run/matrix.ts';
 import type { RunPlan } from '../run/plan.ts';
-import { groupCapacity } from '../config/capacity.ts';
+import { groupCapacity, memoryPlanOf } from '../config/capacity.ts';
 import type { ClusterSpec, ResolvedConfig } from '../config/resolved.ts';
 import { columns } from './columns.ts';
 
@@ -87,8 +87,9 @@ function coldStart({ hardware: { start } }: ClusterSpec): Line {
 }
 
 function memoryOf({ config }: RunPlan) {
-  const { memoryBytes, reserveBytes } = config.cluster.hardware;
-  const { weightBytes, kvBytes, kvTokens } = groupCapacity(config);
+  const plan = memoryPlanOf(config);
+  const { memoryBytes, reserveBytes } = plan.hardware;
+  const { weightBytes, kvBytes, kvTokens } = groupCapacity(plan);
   return {
     device_bytes: memoryBytes,
     weight_bytes: weightBytes,

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { InputError, PolicyError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { PlanRequest, RunPlan } from '../run/plan.ts';
-import { readManifest } from '../run/results-folder.ts';
+import { readManifest } from '../metrics/read-results.ts';
 import type { FolderIntent } from '../run/results-folder.ts';
 import { executeRun } from '../run/run.ts';
 import type { RunResult } from '../run/run.ts';

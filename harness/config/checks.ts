@@ -5,7 +5,7 @@ import type { InputIssue } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
 import type { RequestClass } from '../domain/workload.ts';
-import { groupCapacity } from './capacity.ts';
+import { groupCapacity, memoryPlanOf } from './capacity.ts';
 import type { MemoryPlan } from './capacity.ts';
 import type { Path } from './document.ts';
 import { longestRequestTokens } from './longest-request.ts';
@@ -95,9 +95,9 @@ function checkFaults({ config: { cluster } }: Draft): readonly Finding[] {
 function checkSurvivors({ model, cluster, config }: Draft): readonly Finding[] {
   if (model === undefined || cluster === undefined || config.engine === undefined) return [];
   if (cluster.faults.length === 0 || cluster.stagesPerGroup === 1) return [];
-  const alone = { model, cluster: { ...cluster, stagesPerGroup: 1 }, engine: config.engine };
+  const alone = { ...memoryPlanOf({ model, cluster, engine: config.engine }), stagesPerGroup: 1 };
   if (groupCapacity(alone).kvTokens > 0) return [];
-  const { name } = cluster.hardware;
+  const { name } = alone.hardware;
   return [
     {
       path: ['cluster', 'faults'],
@@ -113,7 +113,7 @@ interface SourcedPlan extends MemoryPlan {
 
 function checkMemory({ model, cluster, config, sources }: Draft): readonly Finding[] {
   if (model === undefined || cluster === undefined || config.engine === undefined) return [];
-  const plan = { config, model, cluster, engine: config.engine };
+  const plan = { config, ...memoryPlanOf({ model, cluster, engine: config.engine }) };
   const unfit = checkWeights(plan);
   return unfit ? [unfit] : (sources ?? []).flatMap((source, index) => checkLongest(source, index, plan));
 }
@@ -121,7 +121,7 @@ function checkMemory({ model, cluster, config, sources }: Draft): readonly Findi
 function checkWeights(plan: MemoryPlan): Finding | undefined {
   const { weightBytes, kvTokens } = groupCapacity(plan);
   if (kvTokens > 0) return undefined;
-  const { memoryBytes, reserveBytes, name } = plan.cluster.hardware;
+  const { memoryBytes, reserveBytes, name } = plan.hardware;
   return {
     path: ['model'],
     message:
@@ -141,7 +141,7 @@ function checkLongest(source: WorkloadSource, index: number, plan: SourcedPlan):
     {
       path: sourcePath(plan.config, index),
       message:
-        `the longest request has ${longest} tokens, and ${plan.model.name} on ${plan.cluster.hardware.name} ` +
+        `the longest request has ${longest} tokens, and ${plan.model.name} on ${plan.hardware.name} ` +
         `keeps KV of ${kvTokens}`,
       hint: `bound the lengths (${bound}), or take larger hardware`,
     },

@@ -5,7 +5,7 @@ import { modelWeightBytes } from '../domain/model-shape.ts';
 import type { Workload } from '../domain/workload.ts';
 import { StepCost } from '../executors/step-cost.ts';
 import type { Manifest } from '../metrics/results.ts';
-import { groupCapacity } from './capacity.ts';
+import { groupCapacity, type MemoryPlan, memoryPlanOf } from './capacity.ts';
 import type { ResolvedConfig } from './resolved.ts';
 import { measureLoad } from './workload-load.ts';
 import type { WorkloadLoad } from './workload-load.ts';
@@ -16,7 +16,9 @@ import type { WorkloadLoad } from './workload-load.ts';
 type ScaleModelRow = Manifest['scale_model'][number];
 
 interface Scale {
-  readonly config: ResolvedConfig;
+  readonly plan: MemoryPlan;
+  /** Requests that an instance runs at a time. */
+  readonly maxRunning: number;
   readonly load: WorkloadLoad;
   readonly burstS: number | undefined;
 }
@@ -39,22 +41,22 @@ const ratios: readonly Ratio[] = [
     label: 'weights / device memory',
     reference: 0.344,
     source: 'KunServe table 1: Qwen-2.5-14B on 80 GB',
-    value: ({ config: { model, cluster } }) =>
-      modelWeightBytes(model) / (cluster.hardware.memoryBytes * cluster.stagesPerGroup),
+    value: ({ plan: { model, hardware, stagesPerGroup } }) =>
+      modelWeightBytes(model) / (hardware.memoryBytes * stagesPerGroup),
   },
   {
     key: 'requests_in_kv_memory',
     label: 'mean requests that fit in the KV memory of one group',
     reference: 269,
     source: 'KunServe sections 2 and 5: 243,000 tokens of KV, BurstGPT requests of 642 + 262 tokens',
-    value: ({ config, load }) => over(groupCapacity(config).kvTokens, load.meanTokens),
+    value: ({ plan, load }) => over(groupCapacity(plan).kvTokens, load.meanTokens),
   },
   {
     key: 'exchange_over_step',
     label: 'KV exchange of a merge / decode step, both with full KV memory (cost model)',
     reference: 21.7,
     source: 'KunServe section 5, ablation: 1.3 s of exchange, 60 ms a decode step',
-    value: ({ config, load }) => over(exchangeUs(config), decodeStepUs(config, load)),
+    value: (scale) => over(exchangeUs(scale.plan), decodeStepUs(scale)),
   },
   {
     key: 'cold_start_over_burst',
@@ -62,7 +64,7 @@ const ratios: readonly Ratio[] = [
     reference: null,
     source:
       'no single figure: 15 to 60 s of model load (Chiron) over on-periods of 16.7 s (Azure code 2023) give 0.9 to 3.6',
-    value: ({ config, burstS }) => over(coldStartS(config), burstS),
+    value: ({ plan, burstS }) => over(coldStartS(plan), burstS),
   },
   {
     key: 'peak_over_mean',
@@ -83,7 +85,8 @@ const ratios: readonly Ratio[] = [
 /** Computes the ratios of a configuration with the requests of one of its seeds. */
 export function scaleModel(config: ResolvedConfig, workload: Workload): ScaleModelRow[] {
   const burstS = mean(config.workload.flatMap(burstLengthS));
-  const scale = { config, burstS, load: measureLoad(workload, burstS) };
+  const { maxRunning } = config.engine;
+  const scale = { plan: memoryPlanOf(config), maxRunning, burstS, load: measureLoad(workload, burstS) };
   return ratios.map(({ key, label, reference, source, value }) => {
     return { key, label, value: value(scale) ?? null, reference, source };
   });
@@ -98,9 +101,9 @@ function burstLengthS(source: WorkloadSource): readonly number[] {
  * Returns the time in microseconds of the KV exchange when two equal groups merge: each member sends the half
  * of its KV that belongs to the layers it gives up.
  */
-function exchangeUs(config: ResolvedConfig): number {
-  const { network } = config.cluster.hardware;
-  const { kvBytes } = groupCapacity(config);
+function exchangeUs(plan: MemoryPlan): number {
+  const { network } = plan.hardware;
+  const { kvBytes } = groupCapacity(plan);
   return network.latencyUs + (kvBytes / 2 / network.bytesPerSecond) * usPerSecond;
 }
 
@@ -108,12 +111,11 @@ function exchangeUs(config: ResolvedConfig): number {
  * Returns the time in microseconds, by the cost model, of a step that decodes one token for each request that
  * fits, in one stage of the group. Undefined for an empty workload.
  */
-function decodeStepUs(config: ResolvedConfig, load: WorkloadLoad): number | undefined {
-  const { model, engine, cluster } = config;
-  const { meanTokens } = load;
-  const fitting = over(groupCapacity(config).kvTokens, meanTokens);
+function decodeStepUs({ plan, maxRunning, load: { meanTokens } }: Scale): number | undefined {
+  const { model, hardware, stagesPerGroup } = plan;
+  const fitting = over(groupCapacity(plan).kvTokens, meanTokens);
   if (fitting === undefined || meanTokens === undefined) return undefined;
-  const size = Math.min(engine.maxRunning, fitting);
+  const size = Math.min(maxRunning, fitting);
   const contextTokens = size * meanTokens;
   const step = {
     size,
@@ -122,12 +124,12 @@ function decodeStepUs(config: ResolvedConfig, load: WorkloadLoad): number | unde
     contextTokens,
     decodeContextTokens: contextTokens,
   };
-  const layers = { first: 0, count: Math.ceil(model.numLayers / cluster.stagesPerGroup) };
-  return new StepCost(model, cluster.hardware).stageUs(step, { layers, isLast: true });
+  const layers = { first: 0, count: Math.ceil(model.numLayers / stagesPerGroup) };
+  return new StepCost(model, hardware).stageUs(step, { layers, isLast: true });
 }
 
 /** Returns the cold start in seconds. A new instance serves alone, so it loads the whole model. */
-function coldStartS({ model, cluster: { hardware } }: ResolvedConfig): number {
+function coldStartS({ model, hardware }: MemoryPlan): number {
   const { provisioning, warmUpUs, weightsFrom } = hardware.start;
   const fromHost = hardware.hostLink.bytesPerSecond;
   const bytesPerSecond = {

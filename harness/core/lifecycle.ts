@@ -160,6 +160,7 @@ export function endRequest(cluster: Cluster, request: Request, status: EndStatus
   cluster.requests.live.delete(request.id);
   cluster.effects.executor.endRequest(request.id, request.generatedTokens);
   cluster.totals.numEnded += 1;
+  cluster.totals.generatedTokens += request.generatedTokens;
   cluster.effects.observer.requestEnded(recordOf(request, { status, reason, nowUs: cluster.nowUs }));
   if (status === 'unfinished') return;
   planFollowers(cluster, request);

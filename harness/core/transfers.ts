@@ -1,4 +1,4 @@
-import type { Cluster } from './state/cluster.ts';
+import type { Effects } from './state/effects.ts';
 import type { Link, Transfer } from './state/fabric.ts';
 import type { TransferKind } from './observer.ts';
 
@@ -17,12 +17,12 @@ export interface Movement {
 }
 
 /** Sends bytes over the fabric, and tells the observer when they are there. The handle can be cancelled. */
-export function send(cluster: Cluster, movement: Movement, onDone: () => void): Transfer {
+export function send(effects: Effects, movement: Movement, onDone: () => void): Transfer {
   const { requestId, source, target, ...transfer } = movement;
-  return cluster.effects.fabric.submit({
+  return effects.fabric.submit({
     ...transfer,
     onDone: ({ requestedAtUs, startedAtUs }) => {
-      cluster.effects.observer.transferEnded({
+      effects.observer.transferEnded({
         kind: movement.kind,
         requestId,
         source,
@@ -30,7 +30,7 @@ export function send(cluster: Cluster, movement: Movement, onDone: () => void): 
         bytes: movement.bytes,
         requestedAtUs,
         startedAtUs: startedAtUs ?? requestedAtUs,
-        endedAtUs: cluster.nowUs,
+        endedAtUs: effects.events.nowUs,
       });
       onDone();
     },

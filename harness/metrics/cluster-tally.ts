@@ -7,7 +7,7 @@ import type {
 } from '../core/observer.ts';
 import { FleetTally } from './fleet-tally.ts';
 import { Fragmentation } from './fragmentation.ts';
-import { downtimeUs } from './rows.ts';
+import { downtimeUs } from './rows/migration-row.ts';
 import { Samples } from './samples.ts';
 
 interface LastSample {

@@ -1,7 +1,13 @@
 import type { RequestClass } from '../domain/workload.ts';
-import { metrics } from './metrics.ts';
+import {
+  metrics,
+  type ResampledMetricKey,
+  resampledMetricKeys,
+  type SeedMetricKey,
+  seedMetricKeys,
+} from './metrics.ts';
 import { readOutcomes } from './outcomes.ts';
-import { type ComparedCell, PairedRun, requestMetrics } from './paired-run.ts';
+import { type ComparedCell, PairedRun } from './paired-run.ts';
 import {
   differenceInterval,
   type Interval,
@@ -12,11 +18,11 @@ import {
 } from './paired-interval.ts';
 import type { CellSummary, Comparison } from './results.ts';
 
-/** Metrics with one number a seed: only the seeds tell how sure a difference is. */
-const cellMetrics = ['instance_seconds', 'preemption_count'] as const;
+/** In the order of the report: as declared, but of each latency the percentiles before the mean. */
+const requestMetrics = meansLast(resampledMetricKeys);
 
-/** Metrics that policies are compared on, in the order of the report. */
-export const comparedMetrics = [...requestMetrics, ...cellMetrics] as const;
+/** Metrics that policies are compared on; for those at the end only the seeds tell how sure a difference is. */
+export const comparedMetrics = [...requestMetrics, ...seedMetricKeys] as const;
 
 /** Enough for a variance: 500 resamples tell a standard error within 3 %, 200 (very long runs) within 5 %. */
 const maxResamples = 500;
@@ -48,24 +54,28 @@ export function compareStacks(cells: readonly ComparedCell[], baseline: string):
   });
 }
 
-/** Where the cells of a results folder lie. */
-export interface CellFiles {
+/** The cells of a results folder. */
+export interface ComparedFolder {
+  readonly dir: string;
   /** Of all finished cells. */
   readonly summaries: readonly CellSummary[];
-  /** The `requests.jsonl` of a cell. */
-  requestsPath(cellId: string): string;
   readonly classes: readonly RequestClass[];
   /** Name of the stack that the others are compared with. */
   readonly baseline: string;
 }
 
 /** `compareStacks` from the files of a results folder; an `InputError` when one holds something else. */
-export async function compareCells(files: CellFiles): Promise<Comparison[]> {
+export async function compareCells({
+  dir,
+  summaries,
+  classes,
+  baseline,
+}: ComparedFolder): Promise<Comparison[]> {
   const cells: ComparedCell[] = [];
-  for (const summary of files.summaries) {
-    cells.push({ summary, outcomes: await readOutcomes(files.requestsPath(summary.id), files.classes) });
+  for (const summary of summaries) {
+    cells.push({ summary, outcomes: await readOutcomes(dir, summary.id, classes) });
   }
-  return compareStacks(cells, files.baseline);
+  return compareStacks(cells, baseline);
 }
 
 interface CellPair {
@@ -90,18 +100,23 @@ function comparePair(policy: string, baseline: string, pairs: readonly CellPair[
     Math.min(maxResamples, Math.max(minResamples, resampledRequests / numRequests)),
   );
   const perSeed = runs.map((run) => estimateRun(run, numResamples));
-  const fromRequests = requestMetrics.map((metric, index) => {
-    const estimates = perSeed.flatMap((metricsOfRun) => metricsOfRun[index] ?? []);
-    return judge({ policy, baseline, metric }, poolSeeds(estimates.filter(isDefined)));
+  const fromRequests = requestMetrics.map((metric) => {
+    const estimates = perSeed.flatMap((estimateOf) => estimateOf.get(metric) ?? []);
+    return judge(
+      { policy, baseline, metric },
+      poolSeeds(estimates.filter(({ observed }) => isDefined(observed))),
+    );
   });
-  const fromCells = cellMetrics.map((metric) => {
-    const seeds = pairs.map((pair) => ({
-      value: pair.policy.summary[metric],
-      baseline: pair.baseline.summary[metric],
-    }));
+  const fromSeeds = seedMetricKeys.map((metric) => {
+    const seeds = pairs.map((pair) => seedPair(pair, metric)).filter(isDefined);
     return judge({ policy, baseline, metric }, { seeds, replicates: [] });
   });
-  return [...fromRequests, ...fromCells];
+  return [...fromRequests, ...fromSeeds];
+}
+
+function seedPair({ policy, baseline }: CellPair, metric: SeedMetricKey): Pair {
+  const valueIn = ({ summary }: ComparedCell): number | null => summary[metric];
+  return { value: valueIn(policy) ?? Number.NaN, baseline: valueIn(baseline) ?? Number.NaN };
 }
 
 /** One metric of one seed. */
@@ -110,23 +125,22 @@ interface SeedEstimate {
   readonly replicates: Pair[];
 }
 
-/** One estimate per request metric. */
-function estimateRun(run: PairedRun, numResamples: number): SeedEstimate[] {
-  const estimates = pairsOf(run).map((observed): SeedEstimate => ({ observed, replicates: [] }));
+function estimateRun(run: PairedRun, numResamples: number): ReadonlyMap<ResampledMetricKey, SeedEstimate> {
+  const estimates = new Map(
+    requestMetrics.map((metric): [ResampledMetricKey, SeedEstimate] => [
+      metric,
+      { observed: run.pairOf(metric), replicates: [] },
+    ]),
+  );
   for (let resample = 0; resample < numResamples; resample += 1) {
     run.resample();
-    for (const [index, pair] of pairsOf(run).entries()) estimates[index]?.replicates.push(pair);
+    for (const [metric, { replicates }] of estimates) replicates.push(run.pairOf(metric));
   }
   return estimates;
 }
 
-function pairsOf(run: PairedRun): Pair[] {
-  const { policy, baseline } = run.figures();
-  return policy.map((value, index) => ({ value, baseline: baseline[index] ?? Number.NaN }));
-}
-
-function isDefined({ observed }: SeedEstimate): boolean {
-  return !Number.isNaN(observed.value) && !Number.isNaN(observed.baseline);
+function isDefined({ value, baseline }: Pair): boolean {
+  return !Number.isNaN(value) && !Number.isNaN(baseline);
 }
 
 /** Resample k of the whole is made of resample k of every seed. */
@@ -174,4 +188,15 @@ function verdictOf(ratio: Interval | undefined, better: 'lower' | 'higher'): Com
 
 function finite(value: number | undefined): number | null {
   return value === undefined || !Number.isFinite(value) ? null : value;
+}
+
+function meansLast(keys: readonly ResampledMetricKey[]): readonly ResampledMetricKey[] {
+  const latencies = [...new Set(keys.map(latencyOf))];
+  const rank = (key: string) => 2 * latencies.indexOf(latencyOf(key)) + (key.startsWith('mean_') ? 1 : 0);
+  return keys.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** The part of a key behind its statistic: `ttft_ms` of `p99_ttft_ms`. */
+function latencyOf(key: string): string {
+  return key.slice(key.indexOf('_') + 1);
 }

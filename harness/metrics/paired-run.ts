@@ -1,48 +1,18 @@
-import { mean, quantileOfSorted } from '../base/stats.ts';
 import { usPerMs, usPerSecond } from '../base/units.ts';
 import { BlockResampler } from './block-bootstrap.ts';
-import type { MetricKey } from './metrics.ts';
+import { once, SortedLatencies } from './latencies.ts';
+import { metrics, type ResampledMetricKey } from './metrics.ts';
 import type { RequestOutcomes } from './outcomes.ts';
+import type { Pair } from './paired-interval.ts';
+import type { RequestLatency } from './request-latencies.ts';
 import type { CellSummary } from './results.ts';
+import type { TalliedResample } from './tallied.ts';
 
 /** One finished cell, as a comparison reads it. */
 export interface ComparedCell {
   readonly summary: CellSummary;
   readonly outcomes: RequestOutcomes;
 }
-
-/** One side's requests as a resample drew them: latencies ascending in milliseconds, counts of requests. */
-interface Resample {
-  readonly ttft: Float64Array;
-  readonly tpot: Float64Array;
-  readonly e2el: Float64Array;
-  /** `NaN` where no class has a target. */
-  readonly numMet: number;
-  readonly numEligible: number;
-  readonly durationSeconds: number;
-}
-
-/** How each metric is computed again from the requests of a resample. */
-const figureOf = {
-  p50_ttft_ms: ({ ttft }) => quantileOf(ttft, 0.5),
-  p99_ttft_ms: ({ ttft }) => quantileOf(ttft, 0.99),
-  p999_ttft_ms: ({ ttft }) => quantileOf(ttft, 0.999),
-  mean_ttft_ms: ({ ttft }) => mean(ttft) ?? Number.NaN,
-  p50_tpot_ms: ({ tpot }) => quantileOf(tpot, 0.5),
-  p99_tpot_ms: ({ tpot }) => quantileOf(tpot, 0.99),
-  p999_tpot_ms: ({ tpot }) => quantileOf(tpot, 0.999),
-  mean_e2el_ms: ({ e2el }) => mean(e2el) ?? Number.NaN,
-  slo_attainment: ({ numMet, numEligible }) => numMet / numEligible,
-  goodput_rps: ({ numMet, durationSeconds }) => numMet / durationSeconds,
-} as const satisfies Partial<Record<MetricKey, (resample: Resample) => number>>;
-
-type RequestMetric = keyof typeof figureOf;
-
-/** Metrics that are computed again from the requests in every resample. */
-export const requestMetrics = Object.keys(figureOf) as readonly RequestMetric[];
-
-/** One number per entry of `requestMetrics`; `NaN` where undefined. */
-export type RequestFigures = readonly number[];
 
 /**
  * The same requests under a policy and under the baseline, in order of their arrival at the baseline. A request that
@@ -52,12 +22,14 @@ export class PairedRun {
   readonly #policy: Side;
   readonly #baseline: Side;
   readonly #resampler: BlockResampler;
+  #drawn: { readonly policy: TalliedResample; readonly baseline: TalliedResample };
 
   constructor(policy: ComparedCell, baseline: ComparedCell) {
     const ids = idsInOrder(policy.outcomes, baseline.outcomes);
     this.#policy = new Side(policy, ids);
     this.#baseline = new Side(baseline, ids);
     this.#resampler = new BlockResampler(ids.length, baseline.summary.seed);
+    this.#drawn = this.#draw();
   }
 
   /** Requests that at least one side saw. */
@@ -65,15 +37,22 @@ export class PairedRun {
     return this.#resampler.counts.length;
   }
 
-  /** Both sides in the present resample: at first the run as it was. */
-  figures(): { readonly policy: RequestFigures; readonly baseline: RequestFigures } {
-    const { counts } = this.#resampler;
-    return { policy: this.#policy.figures(counts), baseline: this.#baseline.figures(counts) };
+  /** The metric of both sides in the present resample (at first the run as it was); `NaN` where undefined. */
+  pairOf(metric: ResampledMetricKey): Pair {
+    const { policy, baseline } = this.#drawn;
+    const { compute } = metrics[metric];
+    return { value: compute(policy) ?? Number.NaN, baseline: compute(baseline) ?? Number.NaN };
   }
 
   /** Draws the next resample: the same blocks of requests for both sides. */
   resample(): void {
     this.#resampler.next();
+    this.#drawn = this.#draw();
+  }
+
+  #draw() {
+    const { counts } = this.#resampler;
+    return { policy: this.#policy.drawn(counts), baseline: this.#baseline.drawn(counts) };
   }
 }
 
@@ -87,35 +66,32 @@ function idsInOrder(policy: RequestOutcomes, baseline: RequestOutcomes): number[
 
 /** One cell's requests in the common order. */
 class Side {
-  readonly #ttft: Column;
-  readonly #tpot: Column;
-  readonly #e2el: Column;
+  readonly #column: (of: RequestLatency) => Column;
   readonly #isMet: Uint8Array;
   readonly #isEligible: Uint8Array;
   readonly #hasTargets: boolean;
   readonly #durationSeconds: number;
 
   constructor({ summary, outcomes }: ComparedCell, ids: readonly number[]) {
-    this.#isEligible = Uint8Array.from(ids, (id) => (outcomes.isAborted[id] === 1 ? 0 : 1));
-    const latency = (values: Float64Array) => new Column(ids.map((id) => latencyOf(outcomes, values, id)));
-    this.#ttft = latency(outcomes.ttftMs);
-    this.#tpot = latency(outcomes.tpotMs);
-    this.#e2el = latency(outcomes.e2elMs);
+    this.#column = once((of) => {
+      const valuesMs = outcomes.latenciesMs[of];
+      return new Column(ids.map((id) => latencyOf(outcomes, valuesMs, id)));
+    });
     this.#isMet = Uint8Array.from(ids, (id) => outcomes.isMet[id] ?? 0);
+    this.#isEligible = Uint8Array.from(ids, (id) => (outcomes.isAborted[id] === 1 ? 0 : 1));
     this.#hasTargets = summary.slo_attainment !== null;
     this.#durationSeconds = (summary.duration_ms * usPerMs) / usPerSecond;
   }
 
-  figures(counts: Int32Array): RequestFigures {
-    const resample: Resample = {
-      ttft: this.#ttft.resampled(counts),
-      tpot: this.#tpot.resampled(counts),
-      e2el: this.#e2el.resampled(counts),
-      numMet: this.#hasTargets ? weigh(counts, this.#isMet) : Number.NaN,
+  /** With each request as often as `counts` says; valid until the next call. */
+  drawn(counts: Int32Array): TalliedResample {
+    return {
+      latencies: once((of: RequestLatency) => new SortedLatencies(this.#column(of).resampled(counts), 1)),
+      hasTargets: this.#hasTargets,
+      numMet: weigh(counts, this.#isMet),
       numEligible: weigh(counts, this.#isEligible),
-      durationSeconds: this.#durationSeconds,
+      perSecond: (amount) => amount / this.#durationSeconds,
     };
-    return requestMetrics.map((metric) => figureOf[metric](resample));
   }
 }
 
@@ -157,13 +133,6 @@ class Column {
 function compareNumbers(a: number, b: number): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
-}
-
-/** As in `base/stats.ts`, with infinities at the top; `NaN` when empty. */
-function quantileOf(sortedValues: Float64Array, quantile: number): number {
-  const interpolated = quantileOfSorted(sortedValues, quantile) ?? Number.NaN;
-  if (!Number.isNaN(interpolated)) return interpolated;
-  return sortedValues[Math.floor((sortedValues.length - 1) * quantile)] ?? Number.NaN;
 }
 
 function weigh(counts: Int32Array, flags: Uint8Array): number {

@@ -12,17 +12,16 @@ import type { RequestClass } from '../domain/workload.ts';
 import { ClusterTally } from './cluster-tally.ts';
 import { Histogram } from './histogram.ts';
 import { RequestTally } from './request-tally.ts';
-import { type CellSummary, timeseriesColumns } from './results.ts';
-import {
-  clusterEventLine,
-  decisionLine,
-  migrationLine,
-  requestLine,
-  sampleLine,
-  transferLine,
-} from './rows.ts';
+import type { CellSummary } from './results.ts';
+import { clusterEventRows } from './rows/cluster-event-row.ts';
+import { decisionRows } from './rows/decision-row.ts';
+import { migrationRows } from './rows/migration-row.ts';
+import { requestRows } from './rows/request-row.ts';
+import { timeseriesRows } from './rows/timeseries-row.ts';
+import { transferRows } from './rows/transfer-row.ts';
 import type { OpenSink, Sink } from './sinks.ts';
-import { type RunTotals, summarize } from './summary.ts';
+import { summarize } from './summary.ts';
+import type { RunTotals } from './tallied.ts';
 import { TraceEvents } from './trace-events.ts';
 
 export interface RecorderOptions {
@@ -39,12 +38,12 @@ export interface RecorderOptions {
  * latency, whatever the number of tokens. Throws `EnvironmentError` when a file cannot be written.
  */
 export class CellRecorder implements Observer {
-  readonly #requestRows: Sink;
-  readonly #decisionRows: Sink;
-  readonly #sampleRows: Sink;
-  readonly #transferRows: Sink;
-  readonly #migrationRows: Sink;
-  readonly #eventRows: Sink;
+  readonly #requestSink: Sink;
+  readonly #decisionSink: Sink;
+  readonly #sampleSink: Sink;
+  readonly #transferSink: Sink;
+  readonly #migrationSink: Sink;
+  readonly #eventSink: Sink;
   readonly #traceSink: Sink;
   readonly #trace: TraceEvents;
   readonly #sinks: Sink[] = [];
@@ -56,20 +55,20 @@ export class CellRecorder implements Observer {
   constructor(options: RecorderOptions) {
     this.#requests = new RequestTally(options.classes);
     const open = (fileName: string) => this.#open(options.openSink, fileName);
-    this.#requestRows = open('requests.jsonl');
-    this.#decisionRows = open('decisions.jsonl');
-    this.#sampleRows = open('timeseries.csv');
-    this.#transferRows = open('transfers.jsonl');
-    this.#migrationRows = open('migrations.jsonl');
-    this.#eventRows = open('events.jsonl');
+    this.#requestSink = open(requestRows.file);
+    this.#decisionSink = open(decisionRows.file);
+    this.#sampleSink = open(timeseriesRows.file);
+    this.#transferSink = open(transferRows.file);
+    this.#migrationSink = open(migrationRows.file);
+    this.#eventSink = open(clusterEventRows.file);
     this.#traceSink = open('trace.json');
-    this.#sampleRows.write(`${timeseriesColumns.join(',')}\n`);
+    this.#sampleSink.write(timeseriesRows.header);
     this.#trace = new TraceEvents(this.#traceSink, options.maxTraceEvents);
   }
 
   requestEnded(record: RequestRecord): void {
     this.#requests.add(record);
-    this.#requestRows.write(requestLine(record));
+    this.#requestSink.write(requestRows.line(record));
   }
 
   tokenGap(gapUs: number): void {
@@ -83,31 +82,31 @@ export class CellRecorder implements Observer {
 
   decision(record: DecisionRecord): void {
     if (record.outcome === 'rejected') this.#numDecisionsRejected += 1;
-    this.#decisionRows.write(decisionLine(record));
+    this.#decisionSink.write(decisionRows.line(record));
     this.#trace.decision(record);
   }
 
   sample(record: InstanceSample): void {
     this.#cluster.addSample(record);
-    this.#sampleRows.write(sampleLine(record));
+    this.#sampleSink.write(timeseriesRows.line(record));
     this.#trace.sample(record);
   }
 
   transferEnded(record: TransferRecord): void {
     this.#cluster.addTransfer(record);
-    this.#transferRows.write(transferLine(record));
+    this.#transferSink.write(transferRows.line(record));
     this.#trace.transfer(record);
   }
 
   migrationEnded(record: MigrationRecord): void {
     this.#cluster.addMigration(record);
-    this.#migrationRows.write(migrationLine(record));
+    this.#migrationSink.write(migrationRows.line(record));
     this.#trace.migration(record);
   }
 
   clusterEvent(record: ClusterEventRecord): void {
     this.#cluster.addClusterEvent(record);
-    this.#eventRows.write(clusterEventLine(record));
+    this.#eventSink.write(clusterEventRows.line(record));
     this.#trace.clusterEvent(record);
   }
 

@@ -2,7 +2,9 @@ import { InvariantError } from '../base/errors.ts';
 import type { EndStatus, RequestRecord } from '../core/observer.ts';
 import type { RequestClass } from '../domain/workload.ts';
 import { Samples } from './samples.ts';
-import { e2elUs, hasTarget, meetsSlo, type RequestTimes, tpotUs, ttftUs } from './slo.ts';
+import { byLatency, e2elUs, requestLatencies, requestLatencyNames } from './request-latencies.ts';
+import type { RequestTimes } from './request-latencies.ts';
+import { hasTarget, meetsSlo } from './slo.ts';
 
 /** One class of requests: counts, and eight bytes a request for each latency. Times in microseconds. */
 export class ClassTally {
@@ -14,9 +16,8 @@ export class ClassTally {
     aborted: 0,
     unfinished: 0,
   };
-  readonly ttft = new Samples();
-  readonly tpot = new Samples();
-  readonly e2el = new Samples();
+  /** By latency, microseconds. */
+  readonly latencies = byLatency(() => new Samples());
   numMet = 0;
 
   constructor(requestClass: RequestClass) {
@@ -37,19 +38,19 @@ export class ClassTally {
     return this.offered - this.ended.aborted;
   }
 
-  add(status: EndStatus, times: RequestTimes): void {
-    this.ended[status] += 1;
-    if (meetsSlo(times, this.requestClass.slo)) this.numMet += 1;
-    pushDefined(this.ttft, ttftUs(times));
-    pushDefined(this.tpot, tpotUs(times));
-    pushDefined(this.e2el, e2elUs(times));
+  add(request: RequestTimes): void {
+    this.ended[request.status] += 1;
+    if (meetsSlo(request, this.requestClass.slo)) this.numMet += 1;
+    for (const latency of requestLatencyNames) {
+      const us = requestLatencies[latency](request);
+      if (us !== undefined) this.latencies[latency].push(us);
+    }
   }
 }
 
 /** Adds up everything about requests that the summary needs. */
 export class RequestTally {
   readonly classes: readonly ClassTally[];
-  readonly queueingDelay = new Samples();
   normalizedLatencySumUs = 0;
   promptTokens = 0;
   outputTokens = 0;
@@ -81,8 +82,7 @@ export class RequestTally {
         `request ${record.id} has the undeclared class "${record.className}"`,
       );
     }
-    const times = timesOf(record);
-    tally.add(record.status, times);
+    tally.add(record);
     this.generatedTokens += record.generatedTokens;
     this.numPreemptions += record.numPreemptions;
     this.numSwaps += record.numSwaps;
@@ -91,10 +91,7 @@ export class RequestTally {
     if (record.arrivedAtUs < this.firstArrivalUs) this.firstArrivalUs = record.arrivedAtUs;
     if (record.endedAtUs !== undefined && record.endedAtUs > this.lastEndUs)
       this.lastEndUs = record.endedAtUs;
-    if (record.firstScheduledAtUs !== undefined) {
-      this.queueingDelay.push(record.firstScheduledAtUs - record.arrivedAtUs);
-    }
-    if (times.isFinished) this.#addFinished(record, times);
+    if (record.status === 'finished') this.#addFinished(record);
   }
 
   #addStall(stalledUs: number): void {
@@ -103,20 +100,11 @@ export class RequestTally {
     if (stalledUs > this.maxStalledUs) this.maxStalledUs = stalledUs;
   }
 
-  #addFinished(record: RequestRecord, times: RequestTimes): void {
+  #addFinished(record: RequestRecord): void {
     this.promptTokens += record.promptTokens;
     this.outputTokens += record.generatedTokens;
-    const latencyUs = e2elUs(times);
+    const latencyUs = e2elUs(record);
     if (latencyUs === undefined) return;
     this.normalizedLatencySumUs += latencyUs / record.generatedTokens;
   }
-}
-
-function timesOf(record: RequestRecord): RequestTimes {
-  const { status, arrivedAtUs, firstTokenAtUs, endedAtUs, generatedTokens } = record;
-  return { isFinished: status === 'finished', arrivedAtUs, firstTokenAtUs, endedAtUs, generatedTokens };
-}
-
-function pushDefined(samples: Samples, value: number | undefined): void {
-  if (value !== undefined) samples.push(value);
 }

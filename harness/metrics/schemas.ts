@@ -1,24 +1,24 @@
 import { z } from 'zod';
-import {
-  clusterEventRowSchema,
-  decisionRowSchema,
-  manifestSchema,
-  migrationRowSchema,
-  requestRowSchema,
-  schemaVersion,
-  summarySchema,
-  transferRowSchema,
-} from './results.ts';
+import { manifestSchema, schemaVersion, summarySchema } from './results.ts';
+import { clusterEventRows } from './rows/cluster-event-row.ts';
+import { decisionRows } from './rows/decision-row.ts';
+import { migrationRows } from './rows/migration-row.ts';
+import { requestRows } from './rows/request-row.ts';
+import { transferRows } from './rows/transfer-row.ts';
 
 const published = {
   manifest: { schema: manifestSchema, title: 'manifest.json of a results folder' },
   summary: { schema: summarySchema, title: 'summary.json of a results folder' },
-  'request-row': { schema: requestRowSchema, title: 'A line of cells/<id>/requests.jsonl' },
-  'decision-row': { schema: decisionRowSchema, title: 'A line of cells/<id>/decisions.jsonl' },
-  'transfer-row': { schema: transferRowSchema, title: 'A line of cells/<id>/transfers.jsonl' },
-  'migration-row': { schema: migrationRowSchema, title: 'A line of cells/<id>/migrations.jsonl' },
-  'cluster-event-row': { schema: clusterEventRowSchema, title: 'A line of cells/<id>/events.jsonl' },
+  'request-row': lineOf(requestRows),
+  'decision-row': lineOf(decisionRows),
+  'transfer-row': lineOf(transferRows),
+  'migration-row': lineOf(migrationRows),
+  'cluster-event-row': lineOf(clusterEventRows),
 } as const;
+
+function lineOf({ file, schema }: { readonly file: string; readonly schema: z.ZodType }) {
+  return { schema, title: `A line of cells/<id>/${file}` };
+}
 
 /** Name of a published schema; its file is `configs/schemas/<name>.schema.json`. */
 export type ResultSchemaName = keyof typeof published;

@@ -9,16 +9,13 @@ import type {
   TransferRecord,
 } from '../core/observer.ts';
 import type { InstanceState } from '../policy/views.ts';
-import { downtimeUs, quote } from './rows.ts';
+import { downtimeUs } from './rows/migration-row.ts';
+import { quote } from './rows/row-kind.ts';
 import type { Sink } from './sinks.ts';
+import { clusterPid, clusterTid, instanceTid, TraceWriter } from './trace-writer.ts';
 
 /** About 20 MB of JSON, which Perfetto opens in seconds. */
 const defaultMaxEvents = 150_000;
-
-const clusterPid = 0;
-const clusterTid = { decisions: 1, events: 2, scaling: 3 } as const;
-/** Tracks of an instance. */
-const instanceTid = { state: 1, steps: 2, transfers: 3, migrations: 4 } as const;
 
 /** What an instance is after an event that names it. */
 const stateAfter: Readonly<Partial<Record<ClusterEventKind, InstanceState>>> = {
@@ -38,30 +35,21 @@ const stateAfter: Readonly<Partial<Record<ClusterEventKind, InstanceState>>> = {
  * Timestamps are the cell's microseconds. Stops at `maxEvents` and says so, in the trace itself.
  */
 export class TraceEvents {
-  readonly #sink: Sink;
-  readonly #maxEvents: number;
-  readonly #named = new Set<number>();
+  readonly #writer: TraceWriter;
   readonly #states = new Map<number, { state: InstanceState; sinceUs: number }>();
-  #numEvents = 0;
-  #numLeftOut = 0;
   #numTransfers = 0;
   #numMigrations = 0;
-  #lastTimeUs = 0;
   #isClosed = false;
 
   constructor(sink: Sink, maxEvents: number = defaultMaxEvents) {
-    this.#sink = sink;
-    this.#maxEvents = maxEvents;
-    sink.write('{"displayTimeUnit":"ms","traceEvents":[\n');
-    sink.write(processName(clusterPid, 'cluster'));
-    for (const [name, id] of Object.entries(clusterTid)) sink.write(threadName(clusterPid, id, name));
+    this.#writer = new TraceWriter(sink, maxEvents);
   }
 
   stage(record: StageRecord): void {
-    if (!this.#reserve(1, record.endedAtUs)) return;
+    if (!this.#writer.reserve(1, record.endedAtUs)) return;
     const { startedAtUs, numRequests, prefillTokens, decodeTokens } = record;
-    this.#event(
-      `{"ph":"X","name":"${stepName(record)}","cat":"step","pid":${this.#pidOf(record.instance)},"tid":${instanceTid.steps},` +
+    this.#writer.event(
+      `{"ph":"X","name":"${stepName(record)}","cat":"step","pid":${this.#writer.pidOf(record.instance)},"tid":${instanceTid.steps},` +
         `"ts":${startedAtUs},"dur":${record.endedAtUs - startedAtUs},"args":{"group":${record.groupId},` +
         `"stage":${record.stageIndex},"requests":${numRequests},"prefill_tokens":${prefillTokens},` +
         `"decode_tokens":${decodeTokens},"bubble_us":${record.bubbleUs}}}`,
@@ -73,39 +61,41 @@ export class TraceEvents {
    * from where the bytes leave to where they arrive.
    */
   transfer(record: TransferRecord): void {
-    if (!this.#reserve(6, record.endedAtUs)) return;
+    if (!this.#writer.reserve(6, record.endedAtUs)) return;
     this.#numTransfers += 1;
     const id = this.#numTransfers;
     const sender = instanceOf(record.source) ?? instanceOf(record.target);
     const receiver = instanceOf(record.target) ?? sender;
     if (sender === undefined || receiver === undefined) return;
-    const sendPid = this.#pidOf(sender);
+    const sendPid = this.#writer.pidOf(sender);
     const { kind, startedAtUs, endedAtUs } = record;
     const args = `{"request":${record.requestId ?? null},"bytes":${record.bytes},"waited_us":${startedAtUs - record.requestedAtUs}}`;
     const track = `"name":"${kind}","cat":"transfer","id":${id},"pid":${sendPid}`;
-    this.#event(`{"ph":"b",${track},"tid":${instanceTid.transfers},"ts":${startedAtUs},"args":${args}}`);
-    this.#event(`{"ph":"e",${track},"tid":${instanceTid.transfers},"ts":${endedAtUs}}`);
+    this.#writer.event(
+      `{"ph":"b",${track},"tid":${instanceTid.transfers},"ts":${startedAtUs},"args":${args}}`,
+    );
+    this.#writer.event(`{"ph":"e",${track},"tid":${instanceTid.transfers},"ts":${endedAtUs}}`);
     const from = { pid: sendPid, tid: instanceTid.transfers, timeUs: startedAtUs, mark: `send ${kind}` };
     const to = {
-      pid: this.#pidOf(receiver),
+      pid: this.#writer.pidOf(receiver),
       tid: instanceTid.transfers,
       timeUs: endedAtUs,
       mark: `receive ${kind}`,
     };
-    this.#flow('transfer', id, from, to);
+    this.#writer.flow('transfer', id, from, to);
   }
 
   /**
    * A track of the source for each, with the time in which the request stood still inside it, and an arrow to where it arrived.
    */
   migration(record: MigrationRecord): void {
-    if (!this.#reserve(8, record.endedAtUs)) return;
+    if (!this.#writer.reserve(8, record.endedAtUs)) return;
     this.#numMigrations += 1;
     const id = this.#numMigrations;
     const { requestId, startedAtUs, stoppedAtUs, endedAtUs, abortReason } = record;
-    const pid = this.#pidOf(record.fromInstance);
+    const pid = this.#writer.pidOf(record.fromInstance);
     const phase = (ph: 'b' | 'e', name: string, timeUs: number, args = '') =>
-      this.#event(
+      this.#writer.event(
         `{"ph":"${ph}","name":"${name}","cat":"migration","id":${id},"pid":${pid},"tid":${instanceTid.migrations},"ts":${timeUs}${args}}`,
       );
     const name = `request ${requestId}${abortReason === undefined ? '' : ' (aborted)'}`;
@@ -124,18 +114,18 @@ export class TraceEvents {
     }
     phase('e', name, endedAtUs);
     if (abortReason !== undefined) return;
-    const target = this.#pidOf(record.toInstance);
+    const target = this.#writer.pidOf(record.toInstance);
     const from = { pid, tid: instanceTid.migrations, timeUs: startedAtUs, mark: `${name} leaves` };
     const to = { pid: target, tid: instanceTid.migrations, timeUs: endedAtUs, mark: `${name} arrives` };
-    this.#flow('migration', id, from, to);
+    this.#writer.flow('migration', id, from, to);
   }
 
   /** Dispatches are left out: there is one per request, and the request log has them. */
   decision(record: DecisionRecord): void {
-    if (record.kind === 'dispatch' || !this.#reserve(1, record.timeUs)) return;
+    if (record.kind === 'dispatch' || !this.#writer.reserve(1, record.timeUs)) return;
     const { subject } = decisions[record.kind];
     const track = subject === 'instances' ? clusterTid.scaling : clusterTid.decisions;
-    this.#event(
+    this.#writer.event(
       `{"ph":"i","name":${quote(`${record.kind}${record.outcome === 'rejected' ? ' (rejected)' : ''}`)},"cat":"decision",` +
         `"s":"p","pid":${clusterPid},"tid":${track},"ts":${record.timeUs},"args":{"policy":${quote(record.policy)},` +
         `"moment":${quote(record.moment)},"reason":${quote(record.reason)},"data":${JSON.stringify(record.data)}}}`,
@@ -144,8 +134,8 @@ export class TraceEvents {
 
   clusterEvent(record: ClusterEventRecord): void {
     const { instance, kind, timeUs } = record;
-    if (!this.#reserve(1, timeUs)) return;
-    this.#event(
+    if (!this.#writer.reserve(1, timeUs)) return;
+    this.#writer.event(
       `{"ph":"i","name":${quote(kind)},"cat":"cluster","s":"g","pid":${clusterPid},"tid":${clusterTid.events},"ts":${timeUs},` +
         `"args":{"instance":${instance ?? null},"group":${record.groupId ?? null},"detail":${quote(record.detail)}}}`,
     );
@@ -158,51 +148,29 @@ export class TraceEvents {
   /** Events tell most changes of state when they happen, samples the others: of members of a pipeline, of survivors of a fault. */
   sample(sample: InstanceSample): void {
     this.#enter(sample.instance, sample.state, sample.timeUs);
-    if (!this.#reserve(3, sample.timeUs)) return;
-    const counter = `{"ph":"C","pid":${this.#pidOf(sample.instance)},"tid":0,"ts":${sample.timeUs}`;
-    this.#event(
+    if (!this.#writer.reserve(3, sample.timeUs)) return;
+    const counter = `{"ph":"C","pid":${this.#writer.pidOf(sample.instance)},"tid":0,"ts":${sample.timeUs}`;
+    this.#writer.event(
       `${counter},"name":"kv bytes","args":{"used":${sample.kvUsedBytes},"free":${sample.kvFreeBytes}}}`,
     );
-    this.#event(
+    this.#writer.event(
       `${counter},"name":"weight bytes","args":{"held":${sample.weightBytes},"loading":${sample.loadingBytes},` +
         `"dropped":${sample.droppedBytes}}}`,
     );
-    this.#event(
+    this.#writer.event(
       `${counter},"name":"requests","args":{"waiting":${sample.numWaiting},"running":${sample.numRunning},` +
         `"swapped":${sample.numSwapped},"exchanging":${sample.numStalled}}}`,
     );
   }
 
-  /** Ends the JSON; the sink stays open. */
+  /** Ends the JSON; the sink stays open. More than once does no harm. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const [instance, { state, sinceUs }] of this.#states) {
-      this.#stateSlice(instance, state, { sinceUs, untilUs: this.#lastTimeUs });
+      this.#stateSlice(instance, state, { sinceUs, untilUs: this.#writer.lastTimeUs });
     }
-    const note =
-      this.#numLeftOut === 0
-        ? 'complete'
-        : `cut off at ${this.#lastTimeUs} us: ${this.#maxEvents} events are the most`;
-    const mark = `{"ph":"i","name":${quote(`trace ${note}`)},"cat":"trace","s":"g","pid":${clusterPid},"tid":${clusterTid.events},"ts":${this.#lastTimeUs}}`;
-    this.#sink.write(
-      `${mark}\n],"otherData":{"note":${quote(note)},"max_events":${this.#maxEvents},"left_out":${this.#numLeftOut}}}\n`,
-    );
-  }
-
-  /** Room for all events of a record or for none; once it is full it stays full, so that the trace has no holes before its end. */
-  #reserve(numEvents: number, timeUs: number): boolean {
-    if (this.#numLeftOut > 0 || this.#numEvents + numEvents > this.#maxEvents) {
-      this.#numLeftOut += numEvents;
-      return false;
-    }
-    this.#numEvents += numEvents;
-    if (timeUs > this.#lastTimeUs) this.#lastTimeUs = timeUs;
-    return true;
-  }
-
-  #event(json: string): void {
-    this.#sink.write(`${json},\n`);
+    this.#writer.end();
   }
 
   /** The slice of the state before is written now. A trace that is full keeps the states of its end, for `close`. */
@@ -210,7 +178,7 @@ export class TraceEvents {
     const last = this.#states.get(instance);
     if (last?.state === state) return;
     if (last !== undefined) {
-      if (!this.#reserve(1, timeUs)) return;
+      if (!this.#writer.reserve(1, timeUs)) return;
       this.#stateSlice(instance, last.state, { sinceUs: last.sinceUs, untilUs: timeUs });
     }
     if (state === 'stopped' || state === 'failed') this.#states.delete(instance);
@@ -223,39 +191,9 @@ export class TraceEvents {
     { sinceUs, untilUs }: { readonly sinceUs: number; readonly untilUs: number },
   ): void {
     if (untilUs <= sinceUs) return;
-    const where = `"pid":${this.#pidOf(instance)},"tid":${instanceTid.state},"ts":${sinceUs},"dur":${untilUs - sinceUs}`;
-    this.#event(`{"ph":"X","name":"${state}","cat":"state",${where}}`);
+    const where = `"pid":${this.#writer.pidOf(instance)},"tid":${instanceTid.state},"ts":${sinceUs},"dur":${untilUs - sinceUs}`;
+    this.#writer.event(`{"ph":"X","name":"${state}","cat":"state",${where}}`);
   }
-
-  /** An arrow; it must start and end on slices of a thread, so each end has a mark of 1 us. */
-  #flow(category: 'transfer' | 'migration', id: number, from: FlowEnd, to: FlowEnd): void {
-    for (const [phase, end] of [
-      ['s', from],
-      ['f', to],
-    ] as const) {
-      const where = `"pid":${end.pid},"tid":${end.tid},"ts":${end.timeUs}`;
-      this.#event(`{"ph":"X","name":"${end.mark}","cat":"${category}",${where},"dur":1}`);
-      this.#event(`{"ph":"${phase}","bp":"e","name":"${category}","cat":"${category}","id":${id},${where}}`);
-    }
-  }
-
-  /** Names the instance's process when it is first seen. */
-  #pidOf(instance: number): number {
-    const pid = instance + 1;
-    if (this.#named.has(pid)) return pid;
-    this.#named.add(pid);
-    this.#sink.write(processName(pid, `instance ${instance}`));
-    for (const [name, id] of Object.entries(instanceTid)) this.#sink.write(threadName(pid, id, name));
-    return pid;
-  }
-}
-
-interface FlowEnd {
-  readonly pid: number;
-  readonly tid: number;
-  readonly timeUs: number;
-  /** Name of the mark. */
-  readonly mark: string;
 }
 
 function stepName({ prefillTokens, decodeTokens }: StageRecord): string {
@@ -265,13 +203,4 @@ function stepName({ prefillTokens, decodeTokens }: StageRecord): string {
 
 function instanceOf(place: number | 'host' | 'disk'): number | undefined {
   return typeof place === 'number' ? place : undefined;
-}
-
-function processName(pid: number, name: string): string {
-  const order = `{"ph":"M","name":"process_sort_index","pid":${pid},"args":{"sort_index":${pid}}},\n`;
-  return `{"ph":"M","name":"process_name","pid":${pid},"args":{"name":"${name}"}},\n${order}`;
-}
-
-function threadName(pid: number, tid: number, name: string): string {
-  return `{"ph":"M","name":"thread_name","pid":${pid},"tid":${tid},"args":{"name":"${name}"}},\n`;
 }

@@ -1,6 +1,5 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { EnvironmentError, messageOf } from '../base/errors.ts';
+import { writeWhole } from '../base/write-whole.ts';
 
 const causes: Readonly<Record<string, string>> = {
   ENOSPC: 'there is no space left on the disk',
@@ -24,18 +23,6 @@ export function explainDiskError(error: unknown, dir: string): unknown {
   return new EnvironmentError(`cannot write results to ${dir}: ${cause} (${messageOf(error)})`, remedy, {
     cause: error,
   });
-}
-
-/** The file is the old one or the whole new one, whatever happens in between. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const partial = join(dirname(path), `.partial-${basename(path)}`);
-  try {
-    await writeFile(partial, text);
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
 }
 
 export async function writeJson(path: string, value: unknown): Promise<void> {

@@ -1,9 +1,8 @@
 import { constants, existsSync } from 'node:fs';
-import { access, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { z } from 'zod';
-import { InputError, messageOf } from '../base/errors.ts';
-import { cellSummarySchema, manifestSchema } from '../metrics/results.ts';
+import { InputError } from '../base/errors.ts';
+import { cellFolder, readManifest } from '../metrics/read-results.ts';
 import type { CellSummary, Manifest, Summary } from '../metrics/results.ts';
 import { explainDiskError, writeJson } from './disk.ts';
 
@@ -23,10 +22,6 @@ export class ResultsFolder {
     return join(this.dir, 'worker.log');
   }
 
-  cellDir(id: string): string {
-    return join(this.dir, 'cells', id);
-  }
-
   /** An empty folder for a cell under way; whatever an earlier attempt left there is gone. */
   async beginCell(id: string): Promise<string> {
     const partial = this.#partialDir(id);
@@ -39,7 +34,7 @@ export class ResultsFolder {
 
   async commitCell(summary: CellSummary): Promise<void> {
     const partial = this.#partialDir(summary.id);
-    const final = this.cellDir(summary.id);
+    const final = cellFolder(this.dir, summary.id);
     await this.#explained(async () => {
       await writeJson(join(partial, 'summary.json'), summary);
       await rm(final, { recursive: true, force: true });
@@ -49,14 +44,6 @@ export class ResultsFolder {
 
   async abandonCell(id: string): Promise<void> {
     await rm(this.#partialDir(id), { recursive: true, force: true });
-  }
-
-  /** The summary of a cell that an earlier run finished. */
-  async finishedCell(id: string): Promise<CellSummary | undefined> {
-    const text = await readText(join(this.cellDir(id), 'summary.json'));
-    return text === undefined
-      ? undefined
-      : parseJson(text, cellSummarySchema, join(this.cellDir(id), 'summary.json'));
   }
 
   /** Cells end at the same time: one write after the other, so that the last word stands. */
@@ -71,7 +58,7 @@ export class ResultsFolder {
   }
 
   #partialDir(id: string): string {
-    return join(this.dir, 'cells', `.partial-${id}`);
+    return cellFolder(this.dir, `.partial-${id}`);
   }
 
   async #explained(action: () => Promise<void>): Promise<void> {
@@ -126,18 +113,6 @@ function nearestExisting(path: string): string {
   return existsSync(path) ? path : nearestExisting(dirname(path));
 }
 
-/** The manifest of a folder, or an `InputError` that says why this is no results folder. */
-export async function readManifest(dir: string): Promise<Manifest> {
-  const path = join(dir, 'manifest.json');
-  const text = await readText(path);
-  if (text !== undefined) return parseJson(text, manifestSchema, path);
-  throw folderIssue(
-    dir,
-    'not a results folder: it has no manifest.json',
-    'give the folder that a run has written',
-  );
-}
-
 async function entriesOf(dir: string): Promise<readonly string[]> {
   const stats = await stat(dir).catch(() => undefined);
   if (stats === undefined) return [];
@@ -152,31 +127,6 @@ async function empty(dir: string): Promise<void> {
   for (const entry of [...entries, 'manifest.json'])
     await rm(join(dir, entry), { recursive: true, force: true });
   await mkdir(join(dir, 'cells'));
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined;
-    throw error;
-  }
-}
-
-function parseJson<T extends z.ZodType>(text: string, schema: T, path: string): z.output<T> {
-  const hint = 'the file is damaged or of another version; start afresh in another --output-dir';
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new InputError({ source: path, path: '', message: `not valid JSON: ${messageOf(error)}`, hint });
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new InputError(
-    parsed.error.issues.map(({ path: at, message }) => ({ source: path, path: at.join('.'), message, hint })),
-  );
 }
 
 function folderIssue(dir: string, message: string, hint: string): InputError {

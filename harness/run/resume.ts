@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
+import { readCellSummary } from '../metrics/read-results.ts';
 import type { CellSummary, Manifest } from '../metrics/results.ts';
 import { pluginsOf } from './manifest.ts';
 import type { PlannedCell } from './matrix.ts';
-import type { ResultsFolder } from './results-folder.ts';
 
 /** Where the results may differ from machine to machine without being another experiment. */
 const irrelevant = new Set(['baseDir']);
@@ -29,12 +29,12 @@ export function requireSameRun(earlier: Manifest, now: Manifest): void {
 
 /** Summaries of the cells that an earlier run finished, by id. */
 export async function finishedCells(
-  folder: ResultsFolder,
+  dir: string,
   cells: readonly PlannedCell[],
 ): Promise<ReadonlyMap<string, CellSummary>> {
   const finished = new Map<string, CellSummary>();
   for (const { id } of cells) {
-    const summary = await folder.finishedCell(id);
+    const summary = await readCellSummary(dir, id);
     if (summary !== undefined) finished.set(id, summary);
   }
   return finished;

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { schemaVersion } from '../metrics/results.ts';
 import type { CellSummary, Manifest, ManifestCell, Summary } from '../metrics/results.ts';
 import { compareCells } from '../metrics/compare.ts';
@@ -56,7 +55,7 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
   const ledger = new CellLedger({ ...manifest, ...origin });
   const folder = await openFolder(dir, intent);
   pool.logTo(folder.logFile);
-  ledger.adopt(await finishedCells(folder, cells), earlier?.cells ?? []);
+  ledger.adopt(await finishedCells(dir, cells), earlier?.cells ?? []);
   await folder.writeManifest(ledger.manifest);
   progress.begin(cells, ledger.summaries.size);
   try {
@@ -104,8 +103,8 @@ async function summarizeRun(
     name: manifest.name,
     cells,
     comparisons: await compareCells({
+      dir: folder.dir,
       summaries: cells,
-      requestsPath: (id) => join(folder.cellDir(id), 'requests.jsonl'),
       classes: config.classes,
       baseline: config.baseline,
     }),

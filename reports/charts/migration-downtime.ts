@@ -87,7 +87,12 @@ function specOf(moves: readonly Move[]) {
   const byProtocol = looks.map(({ name }) => moves.filter(({ protocol }) => protocol === name));
   const maxBins = Math.floor(maxPoints / looks.length);
   const points = byProtocol.flatMap((own) =>
-    peaksOf(own, { position: ({ tokens }) => tokens, maxBins, score: ({ ms }) => ms }),
+    peaksOf(
+      own,
+      ({ tokens }) => tokens,
+      maxBins,
+      ({ ms }) => ms,
+    ),
   );
   const rows = points.map((move) => ({ ...move, ms: roundForPicture(move.ms) }));
   const { low, high } = extent(moves.map(({ tokens }) => tokens));

@@ -1,5 +1,5 @@
 import type { Comparison } from '../../harness/metrics/results.ts';
-import type { Metric } from '../../harness/metrics/metrics.ts';
+import type { Metric } from '../../harness/metrics/metric.ts';
 import { comparedMetrics, comparisonsOf, definitionOf } from '../figures.ts';
 import { formatInterval, formatMetric, formatRatio } from '../format.ts';
 import type { Results } from '../load.ts';

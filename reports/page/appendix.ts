@@ -1,4 +1,10 @@
 import type { CellSummary } from '../../harness/metrics/results.ts';
+import { clusterEventRows } from '../../harness/metrics/rows/cluster-event-row.ts';
+import { decisionRows } from '../../harness/metrics/rows/decision-row.ts';
+import { migrationRows } from '../../harness/metrics/rows/migration-row.ts';
+import { requestRows } from '../../harness/metrics/rows/request-row.ts';
+import { timeseriesRows } from '../../harness/metrics/rows/timeseries-row.ts';
+import { transferRows } from '../../harness/metrics/rows/transfer-row.ts';
 import { formatMetric, formatNumber, undefinedMark } from '../format.ts';
 import { definitionOf } from '../figures.ts';
 import { doneCells } from '../load.ts';
@@ -109,13 +115,13 @@ function rawFiles(results: Results): Markup {
 }
 
 const fileNames = [
-  'requests.jsonl',
-  'timeseries.csv',
-  'decisions.jsonl',
-  'transfers.jsonl',
-  'events.jsonl',
-  'migrations.jsonl',
-] as const;
+  requestRows,
+  timeseriesRows,
+  decisionRows,
+  transferRows,
+  clusterEventRows,
+  migrationRows,
+].map(({ file }) => file);
 
 function fileLine({ id, policy, seed }: DoneCell): Markup {
   const folder = `cells/${encodeURIComponent(id)}`;

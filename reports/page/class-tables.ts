@@ -1,5 +1,7 @@
 import { mean } from '../../harness/base/stats.ts';
-import type { CellSummary, StackInfo } from '../../harness/metrics/results.ts';
+import { classMetricKeys, metricOf } from '../../harness/metrics/metrics.ts';
+import type { ClassMetricKey } from '../../harness/metrics/metrics.ts';
+import type { StackInfo } from '../../harness/metrics/results.ts';
 import { formatNumber, formatPercent, joinWords } from '../format.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
@@ -7,22 +9,18 @@ import { html } from '../markup.ts';
 import type { Markup } from '../markup.ts';
 import { shownStacks } from '../stacks.ts';
 
-type ClassSummary = CellSummary['classes'][string];
+/** In two groups: counts and shares, latencies. The page has no room for the middle of the last one. */
+const columns: readonly { readonly key: ClassMetricKey; readonly head: string }[] = [
+  ...classMetricKeys.filter((key) => !isLatency(key)),
+  ...classMetricKeys.filter((key) => isLatency(key) && key !== 'p50_e2el_ms'),
+].map((key) => {
+  const { heads, label } = metricOf(key);
+  return { key, head: heads?.wide ?? label.toLowerCase() };
+});
 
-const columns: readonly { readonly key: keyof ClassSummary; readonly head: string }[] = [
-  { key: 'offered', head: 'offered' },
-  { key: 'completed', head: 'completed' },
-  { key: 'slo_attainment', head: 'SLO met' },
-  { key: 'mean_ttft_ms', head: 'TTFT\nmean' },
-  { key: 'p50_ttft_ms', head: 'TTFT\np50' },
-  { key: 'p99_ttft_ms', head: 'TTFT\np99' },
-  { key: 'p999_ttft_ms', head: 'TTFT\np99.9' },
-  { key: 'p50_tpot_ms', head: 'TPOT\np50' },
-  { key: 'p99_tpot_ms', head: 'TPOT\np99' },
-  { key: 'p999_tpot_ms', head: 'TPOT\np99.9' },
-  { key: 'p99_e2el_ms', head: 'E2E\np99' },
-  { key: 'p999_e2el_ms', head: 'E2E\np99.9' },
-];
+function isLatency(key: ClassMetricKey): boolean {
+  return metricOf(key).unit.startsWith('ms');
+}
 
 /** One table a class of requests; nothing where there is one class, whose figures are those of the whole. */
 export function classTables(results: Results): Markup {
@@ -76,11 +74,11 @@ function duration(us: number): string {
 function meanOf(
   results: Results,
   stack: StackInfo,
-  { name, key }: { name: string; key: keyof ClassSummary },
+  { name, key }: { name: string; key: ClassMetricKey },
 ): number | undefined {
   return mean(cellsOf(results, stack).flatMap(({ summary }) => summary.classes[name]?.[key] ?? []));
 }
 
-function shown(key: keyof ClassSummary, value: number | undefined): string {
+function shown(key: ClassMetricKey, value: number | undefined): string {
   return key === 'slo_attainment' ? formatPercent(value) : formatNumber(value);
 }

@@ -5,7 +5,7 @@ import { faultWords } from '../faults.ts';
 import { definitionOf } from '../figures.ts';
 import { formatNumber, formatPercent, plural, undefinedMark } from '../format.ts';
 import { keyColumns, keyRows, notFinishedNote, verdictMetric } from '../key-numbers.ts';
-import type { KeyColumn, KeyRow } from '../key-numbers.ts';
+import type { Column, KeyRow } from '../key-numbers.ts';
 import { doneCells } from '../load.ts';
 import type { Results } from '../load.ts';
 import { html } from '../markup.ts';
@@ -84,21 +84,10 @@ function keyTable(results: Results): Markup {
   const by = metric === undefined ? '' : ` The verdict is on ${definitionOf(results, metric).label}.`;
   return html`<p class="note wide">Mean over the seeds of each seed’s figure; below it the range over the seeds. TTFT and TPOT are those of answered requests: a stack that leaves some behind is marked.${by}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Key numbers"><table class="key">
-<thead><tr><th scope="col">policy</th>${keyColumns.map((column) => html`<th scope="col">${heads[column.key]}</th>`)}<th scope="col" class="text">against ${results.manifest.baseline}</th></tr></thead>
+<thead><tr><th scope="col">policy</th>${keyColumns.map(({ wide }) => html`<th scope="col">${wide}</th>`)}<th scope="col" class="text">against ${results.manifest.baseline}</th></tr></thead>
 <tbody>${keyRows(results).map((row) => keyLine(results, row))}</tbody>
 </table></div>`;
 }
-
-const heads: Readonly<Record<KeyColumn['key'], string>> = {
-  p50_ttft_ms: 'TTFT\np50, ms',
-  p99_ttft_ms: 'TTFT\np99, ms',
-  p50_tpot_ms: 'TPOT\np50, ms',
-  p99_tpot_ms: 'TPOT\np99, ms',
-  slo_attainment: 'SLO met',
-  goodput_rps: 'goodput,\nreq/s',
-  instance_seconds: 'instance-\nseconds',
-  preemption_count: 'preemptions',
-};
 
 function keyLine(results: Results, row: KeyRow): Markup {
   const { stack, figures, verdict, numDone, numCells } = row;
@@ -112,7 +101,7 @@ function keyLine(results: Results, row: KeyRow): Markup {
   )}<td class="text"><span class="${mark}">${verdict}</span></td></tr>`;
 }
 
-function figureCell(figure: Figure | undefined, { unit }: KeyColumn): Markup {
+function figureCell(figure: Figure | undefined, { unit }: Column): Markup {
   if (figure === undefined) return html`${undefinedMark}`;
   const shown = (value: number) => (unit === 'ratio' ? formatPercent(value) : formatNumber(value));
   const [low, high] = [shown(figure.low).replace(' %', ''), shown(figure.high)];

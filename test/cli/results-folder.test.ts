@@ -63,7 +63,7 @@ describe('a results folder', { timeout: 60_000 }, () => {
       writeFileSync(join(damaged, 'manifest.json'), text);
       for (const flag of ['--resume', '--overwrite']) {
         const result = await bench(['--config', config, '--output-dir', damaged, flag]);
-        expect(result.stderr).toMatch(/manifest\.json:.*(not valid JSON|expected)/);
+        expect(result.stderr).toMatch(/manifest\.json:.*(is not JSON|expected)/);
         expect(result.exitCode).toBe(2);
       }
     }

@@ -5,7 +5,7 @@ import type { ComparedCell } from '../../harness/metrics/paired-run.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import type { RequestRow } from '../../harness/metrics/results.ts';
 import { nullSinks } from '../../harness/metrics/sinks.ts';
-import type { RunTotals } from '../../harness/metrics/summary.ts';
+import type { RunTotals } from '../../harness/metrics/tallied.ts';
 import { finishedRequest, rowOf } from './records.ts';
 
 export const classes: readonly RequestClass[] = [

@@ -1,19 +1,44 @@
 import { expect, test } from 'vitest';
+import { parseThreshold } from '../../harness/config/index.ts';
+import { checkMetrics } from '../../harness/metrics/declarations/checks.ts';
+import { instanceMetrics } from '../../harness/metrics/declarations/instances.ts';
+import { interruptionMetrics } from '../../harness/metrics/declarations/interruptions.ts';
+import { latencyMetrics } from '../../harness/metrics/declarations/latencies.ts';
+import { memoryMetrics } from '../../harness/metrics/declarations/memory.ts';
+import { requestMetrics } from '../../harness/metrics/declarations/requests.ts';
+import { useMetrics } from '../../harness/metrics/declarations/use.ts';
 import { metricKeys, metricOf } from '../../harness/metrics/metrics.ts';
 import { cellSummarySchema } from '../../harness/metrics/results.ts';
+import { CellRecorder } from '../../harness/metrics/recorder.ts';
+import { nullSinks } from '../../harness/metrics/sinks.ts';
+import { interactive } from './records.ts';
 
-const identity = ['id', 'policy', 'seed', 'classes', 'policy_stats'];
-
-test('every number of a cell summary is declared, and nothing else', () => {
-  const keys = Object.keys(cellSummarySchema.shape).filter((key) => !identity.includes(key));
-  expect([...metricKeys].toSorted()).toEqual(keys.toSorted());
+test('every declared metric is in the registry, and no key is declared twice', () => {
+  const declared = [
+    requestMetrics,
+    latencyMetrics,
+    instanceMetrics,
+    interruptionMetrics,
+    useMetrics,
+    memoryMetrics,
+    checkMetrics,
+  ].flatMap((metrics) => Object.keys(metrics));
+  expect(metricKeys).toEqual(declared);
+  expect(new Set(declared).size).toBe(declared.length);
 });
 
-test('a metric says when it is undefined exactly where the schema allows null', () => {
+test('a run in which nothing happened gives each metric a number, or null where it says when it is undefined', () => {
+  const recorder = new CellRecorder({ classes: [interactive], openSink: nullSinks });
+  const totals = { id: 'a', policy: 'a', seed: 1, endedAtUs: 0, instanceUs: 0, verifiedTokens: null };
+  const summary = cellSummarySchema.parse(recorder.finish({ ...totals, policyStats: {} }));
   for (const key of metricKeys) {
-    const isNullable = cellSummarySchema.shape[key].safeParse(null).success;
-    expect([key, metricOf(key).undefinedWhen !== undefined]).toEqual([key, isNullable]);
+    const isDefined = summary[key] !== null;
+    expect([key, isDefined]).toEqual([key, metricOf(key).undefinedWhen === undefined]);
   }
+});
+
+test('thresholds take the name of every metric', () => {
+  for (const key of metricKeys) expect(parseThreshold(`a.${key} < 1`, ['a'])).toMatchObject({ ok: true });
 });
 
 test('labels are distinct and formulas are sentences', () => {

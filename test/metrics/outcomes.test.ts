@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
 import { compareCells, compareStacks } from '../../harness/metrics/compare.ts';
 import { readOutcomes } from '../../harness/metrics/outcomes.ts';
-import { requestLine } from '../../harness/metrics/rows.ts';
+import { requestRows } from '../../harness/metrics/rows/request-row.ts';
 import { cellOf, classes, rowsOf } from './compared-cells.ts';
 import { finishedRequest, rejectedRequest } from './records.ts';
 
@@ -13,39 +13,48 @@ let dir = '';
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'outcomes-'));
 });
+/** Writes the requests of a cell; where they are. */
+function writeRequests(cellId: string, text: string): string {
+  mkdirSync(join(dir, 'cells', cellId), { recursive: true });
+  const path = join(dir, 'cells', cellId, 'requests.jsonl');
+  writeFileSync(path, text);
+  return path;
+}
 afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
 test('reads what the recorder writes', async () => {
-  const path = join(dir, 'requests.jsonl');
-  writeFileSync(path, requestLine({ ...rejectedRequest, id: 300 }) + requestLine(finishedRequest));
-  const outcomes = await readOutcomes(path, classes);
+  writeRequests('a', requestRows.line({ ...rejectedRequest, id: 300 }) + requestRows.line(finishedRequest));
+  const outcomes = await readOutcomes(dir, 'a', classes);
   expect([outcomes.has(0), outcomes.has(1), outcomes.has(300), outcomes.has(9999)]).toEqual([
     true,
     false,
     true,
     false,
   ]);
-  expect([outcomes.ttftMs[0], outcomes.tpotMs[0], outcomes.e2elMs[0], outcomes.isMet[0]]).toEqual([
-    200, 20, 380, 1,
+  const { ttft, tpot, e2el, queueing_delay: queueingDelay } = outcomes.latenciesMs;
+  expect([ttft[0], tpot[0], e2el[0], queueingDelay[0], outcomes.isMet[0]]).toEqual([200, 20, 380, 50, 1]);
+  expect([ttft[300], tpot[300], queueingDelay[300], outcomes.isMet[300]]).toEqual([
+    Infinity,
+    Infinity,
+    Infinity,
+    0,
   ]);
-  expect([outcomes.ttftMs[300], outcomes.tpotMs[300], outcomes.isMet[300]]).toEqual([Infinity, Infinity, 0]);
 });
 
 test.each([
   ['not JSON', '{"id":'],
   ['no row', '{"id":1}'],
 ])('names the line that is %s', async (_, line) => {
-  const path = join(dir, 'requests.jsonl');
-  writeFileSync(path, `${requestLine(finishedRequest)}${line}\n`);
-  const reading = readOutcomes(path, classes);
+  const path = writeRequests('a', `${requestRows.line(finishedRequest)}${line}\n`);
+  const reading = readOutcomes(dir, 'a', classes);
   await expect(reading).rejects.toThrow(InputError);
   await expect(reading).rejects.toThrow(`${path}:2:1`);
 });
 
 test('names the file that is missing', async () => {
-  await expect(readOutcomes(join(dir, 'none.jsonl'), classes)).rejects.toThrow(/none\.jsonl.*no such file/);
+  await expect(readOutcomes(dir, 'none', classes)).rejects.toThrow(/none.requests\.jsonl.*no such file/);
 });
 
 test('comparing files gives what comparing rows gives', async () => {
@@ -53,10 +62,9 @@ test('comparing files gives what comparing rows gives', async () => {
   const cells = [cellOf('base', 1, rows.base), cellOf('other', 1, rows.other)];
   const summaries = cells.map(({ summary }) => ({ ...summary, id: summary.policy }));
   for (const policy of ['base', 'other'] as const) {
-    writeFileSync(join(dir, policy), rows[policy].map((row) => `${JSON.stringify(row)}\n`).join(''));
+    writeRequests(policy, rows[policy].map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
-  const requestsPath = join.bind(undefined, dir);
-  expect(await compareCells({ summaries, requestsPath, classes, baseline: 'base' })).toEqual(
+  expect(await compareCells({ dir, summaries, classes, baseline: 'base' })).toEqual(
     compareStacks(cells, 'base'),
   );
 });

@@ -1,23 +1,13 @@
-import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RequestRecord } from '../../harness/core/observer.ts';
-import {
-  clusterEventRowSchema,
-  decisionRowSchema,
-  migrationRowSchema,
-  requestRowSchema,
-  timeseriesColumns,
-  transferRowSchema,
-} from '../../harness/metrics/results.ts';
-import {
-  clusterEventLine,
-  decisionLine,
-  migrationLine,
-  quote,
-  requestLine,
-  sampleLine,
-  transferLine,
-} from '../../harness/metrics/rows.ts';
+import { clusterEventRows } from '../../harness/metrics/rows/cluster-event-row.ts';
+import { decisionRows } from '../../harness/metrics/rows/decision-row.ts';
+import { migrationRows } from '../../harness/metrics/rows/migration-row.ts';
+import { requestRows } from '../../harness/metrics/rows/request-row.ts';
+import { quote } from '../../harness/metrics/rows/row-kind.ts';
+import { timeseriesRows } from '../../harness/metrics/rows/timeseries-row.ts';
+import { transferRows } from '../../harness/metrics/rows/transfer-row.ts';
+import * as fc from '../fast-check.ts';
 import {
   clusterEvent,
   dispatch,
@@ -56,8 +46,8 @@ const record: fc.Arbitrary<RequestRecord> = fc.record({
 test('a request line is what JSON.stringify makes of its row', () => {
   fc.assert(
     fc.property(record, (request) => {
-      const row = requestRowSchema.parse(rowOf(request));
-      expect(requestLine(request)).toBe(`${JSON.stringify(row)}\n`);
+      const row = requestRows.schema.parse(rowOf(request));
+      expect(requestRows.line(request)).toBe(`${JSON.stringify(row)}\n`);
     }),
   );
 });
@@ -74,18 +64,24 @@ test('quoting is that of JSON, lone surrogates and control characters included',
 
 test('every line of an example parses to its schema, key by key in the declared order', () => {
   const lines = [
-    [requestRowSchema, requestLine(finishedRequest)],
-    [requestRowSchema, requestLine(rejectedRequest)],
-    [decisionRowSchema, decisionLine(dispatch)],
-    [decisionRowSchema, decisionLine({ ...preemption, outcome: 'rejected', error: 'no request "4"' })],
-    [transferRowSchema, transferLine(transfer)],
-    [transferRowSchema, transferLine({ ...transfer, kind: 'weights', requestId: undefined, source: 'disk' })],
-    [transferRowSchema, transferLine({ ...transfer, kind: 'swap-out', target: 'host' })],
-    [transferRowSchema, transferLine({ ...transfer, kind: 'exchange' })],
-    [transferRowSchema, transferLine({ ...transfer, kind: 'attention', requestId: undefined })],
-    [migrationRowSchema, migrationLine(migration)],
-    [migrationRowSchema, migrationLine({ ...migration, stoppedAtUs: undefined, abortReason: 'no "room"' })],
-    [clusterEventRowSchema, clusterEventLine(clusterEvent)],
+    [requestRows.schema, requestRows.line(finishedRequest)],
+    [requestRows.schema, requestRows.line(rejectedRequest)],
+    [decisionRows.schema, decisionRows.line(dispatch)],
+    [decisionRows.schema, decisionRows.line({ ...preemption, outcome: 'rejected', error: 'no request "4"' })],
+    [transferRows.schema, transferRows.line(transfer)],
+    [
+      transferRows.schema,
+      transferRows.line({ ...transfer, kind: 'weights', requestId: undefined, source: 'disk' }),
+    ],
+    [transferRows.schema, transferRows.line({ ...transfer, kind: 'swap-out', target: 'host' })],
+    [transferRows.schema, transferRows.line({ ...transfer, kind: 'exchange' })],
+    [transferRows.schema, transferRows.line({ ...transfer, kind: 'attention', requestId: undefined })],
+    [migrationRows.schema, migrationRows.line(migration)],
+    [
+      migrationRows.schema,
+      migrationRows.line({ ...migration, stoppedAtUs: undefined, abortReason: 'no "room"' }),
+    ],
+    [clusterEventRows.schema, clusterEventRows.line(clusterEvent)],
   ] as const;
   for (const [schema, line] of lines) {
     expect(line.endsWith('\n')).toBe(true);
@@ -94,9 +90,9 @@ test('every line of an example parses to its schema, key by key in the declared 
 });
 
 test('a sample line has a field per column and quotes text that needs it', () => {
-  const line = sampleLine({ ...sample, role: 'prefill, "a"' });
+  const line = timeseriesRows.line({ ...sample, role: 'prefill, "a"' });
   expect(line).toBe('0,2,1,"prefill, ""a""",ready,1000,100,300,0,40,50,0,60,20,5,6,7,2,8,9,10\n');
-  expect(sampleLine(sample).trimEnd().split(',')).toHaveLength(timeseriesColumns.length);
+  expect(timeseriesRows.line(sample).trimEnd().split(',')).toHaveLength(timeseriesRows.columns.length);
 });
 
 test.each([
@@ -106,7 +102,7 @@ test.each([
   ['aborted', { abortReason: 'full' }, null],
   ['aborted before it was stopped', { stoppedAtUs: undefined, abortReason: 'full' }, null],
 ] as const)('downtime of a migration: %s', (_, changes, downtimeUs) => {
-  const row = migrationRowSchema.parse(JSON.parse(migrationLine({ ...migration, ...changes })));
+  const row = migrationRows.schema.parse(JSON.parse(migrationRows.line({ ...migration, ...changes })));
   expect(row.downtime_us).toBe(downtimeUs);
   expect(row.outcome).toBe('abortReason' in changes ? 'aborted' : 'done');
 });

@@ -1,12 +1,11 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import {
-  clusterEventLine,
-  decisionLine,
-  migrationLine,
-  requestLine,
-  transferLine,
-} from '../../harness/metrics/rows.ts';
+import { schemaVersion } from '../../harness/metrics/results.ts';
+import { clusterEventRows } from '../../harness/metrics/rows/cluster-event-row.ts';
+import { decisionRows } from '../../harness/metrics/rows/decision-row.ts';
+import { migrationRows } from '../../harness/metrics/rows/migration-row.ts';
+import { requestRows } from '../../harness/metrics/rows/request-row.ts';
+import { transferRows } from '../../harness/metrics/rows/transfer-row.ts';
 import { resultJsonSchema, resultSchemaNames } from '../../harness/metrics/schemas.ts';
 import { clusterEvent, finishedRequest, migration, preemption, transfer } from './records.ts';
 
@@ -17,17 +16,20 @@ function validator(name: (typeof resultSchemaNames)[number]) {
 test('every published schema is a valid JSON Schema with a title', () => {
   for (const name of resultSchemaNames) {
     expect(validator(name)).toBeTypeOf('function');
-    expect(resultJsonSchema(name)).toMatchObject({ title: expect.any(String), 'x-schema-version': 4 });
+    expect(resultJsonSchema(name)).toMatchObject({
+      title: expect.any(String),
+      'x-schema-version': schemaVersion,
+    });
   }
 });
 
 test('written lines are valid, and a missing or unknown key is not', () => {
   const lines = {
-    'request-row': requestLine(finishedRequest),
-    'decision-row': decisionLine(preemption),
-    'transfer-row': transferLine(transfer),
-    'migration-row': migrationLine(migration),
-    'cluster-event-row': clusterEventLine(clusterEvent),
+    'request-row': requestRows.line(finishedRequest),
+    'decision-row': decisionRows.line(preemption),
+    'transfer-row': transferRows.line(transfer),
+    'migration-row': migrationRows.line(migration),
+    'cluster-event-row': clusterEventRows.line(clusterEvent),
   } as const;
   for (const name of Object.keys(lines) as (keyof typeof lines)[]) {
     const validate = validator(name);

@@ -1,6 +1,6 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { InstanceId, KvPlacement } from '../../harness/core/executor.ts';
+import * as fc from '../fast-check.ts';
 import { all, blockSizeTokens, Driver, expectSound, pipeline, whole } from './measured-driver.ts';
 import { backend } from './support.ts';
 

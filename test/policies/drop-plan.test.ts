@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Hardware } from '../../harness/policy/index.ts';
 import { planDrop, planGrowth } from '../../policies/kunserve/drop-plan.ts';
+import * as fc from '../fast-check.ts';
 import { deps } from './views.ts';
 
 const copyBytes = 100;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { mean } from '../../harness/base/stats.ts';
-import { migrationRowSchema } from '../../harness/metrics/results.ts';
+import { migrationRows } from '../../harness/metrics/rows/migration-row.ts';
 import { runCell } from '../../harness/run/cell.ts';
 import { createPolicyResolver } from '../../harness/run/load-policy.ts';
 import { loadConfig } from '../../harness/config/index.ts';
@@ -24,7 +24,7 @@ async function downtimes(stackName: string): Promise<Map<number, number>> {
   await runCell({ id: `${stackName}-s1`, config, stackName, seed: 1, dir }, { onProgress() {}, guard });
   const byLength = new Map<number, number[]>();
   for (const line of readFileSync(join(dir, 'migrations.jsonl'), 'utf8').trimEnd().split('\n')) {
-    const { downtime_us: downtimeUs, tokens, outcome } = migrationRowSchema.parse(JSON.parse(line));
+    const { downtime_us: downtimeUs, tokens, outcome } = migrationRows.schema.parse(JSON.parse(line));
     if (outcome !== 'done' || downtimeUs === null) continue;
     const length = lengths.findLast((each) => each <= tokens) ?? 0;
     byLength.set(length, [...(byLength.get(length) ?? []), downtimeUs / 1000]);

@@ -3,14 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  type CellSummary,
-  cellSummarySchema,
-  clusterEventRowSchema,
-  decisionRowSchema,
-  migrationRowSchema,
-  timeseriesColumns,
-} from '../../harness/metrics/results.ts';
+import { type CellSummary, cellSummarySchema } from '../../harness/metrics/results.ts';
+import { clusterEventRows } from '../../harness/metrics/rows/cluster-event-row.ts';
+import { decisionRows } from '../../harness/metrics/rows/decision-row.ts';
+import { migrationRows } from '../../harness/metrics/rows/migration-row.ts';
+import { timeseriesRows } from '../../harness/metrics/rows/timeseries-row.ts';
 import { runCell } from '../../harness/run/cell.ts';
 import { createPolicyResolver } from '../../harness/run/load-policy.ts';
 import { loadConfig } from '../../harness/config/index.ts';
@@ -52,7 +49,7 @@ function read(file: string): string {
   return readFileSync(join(dir, file), 'utf8');
 }
 
-function rows<T extends z.ZodType>(file: string, schema: T): z.output<T>[] {
+function rows<T>({ file, schema }: { file: string; schema: z.ZodType<T> }): T[] {
   const lines = read(file).trimEnd().split('\n');
   return lines.map((line) => schema.parse(JSON.parse(line)));
 }
@@ -68,7 +65,7 @@ it('the cell has done all that it is about', () => {
 });
 
 it('the summary of migrations is that of their rows', () => {
-  const migrations = rows('migrations.jsonl', migrationRowSchema);
+  const migrations = rows(migrationRows);
   const aborted = migrations.filter(({ outcome }) => outcome === 'aborted');
   expect(summary.migrations_aborted).toBe(aborted.length);
   expect(aborted.every(({ reason, downtime_us }) => reason !== undefined && downtime_us === null)).toBe(true);
@@ -78,7 +75,7 @@ it('the summary of migrations is that of their rows', () => {
 });
 
 it('instance-seconds run from asking for an instance to its release or failure, or to the end', () => {
-  const events = rows('events.jsonl', clusterEventRowSchema);
+  const events = rows(clusterEventRows);
   const endUs = Number(read('timeseries.csv').trimEnd().split('\n').at(-1)!.split(',')[0]);
   const atUs = (instance: number, kinds: readonly string[]) =>
     events.find((event) => event.instance === instance && kinds.includes(event.kind))?.time_us;
@@ -97,7 +94,7 @@ it('instance-seconds run from asking for an instance to its release or failure, 
 });
 
 it('decisions to scale are logged with their data, reason and outcome', () => {
-  const decisions = rows('decisions.jsonl', decisionRowSchema);
+  const decisions = rows(decisionRows);
   const asked = decisions.filter(({ kind, outcome }) => kind === 'scaleUp' && outcome === 'applied');
   const numAsked = asked.reduce((sum, { data }) => sum + Number(data['numInstances']), 0);
   expect(numAsked).toBe(summary.scale_up_count);
@@ -109,7 +106,7 @@ it('decisions to scale are logged with their data, reason and outcome', () => {
 it('the trace can be shown, and has migrations, states and scaling in it', () => {
   const trace = JSON.parse(read('trace.json')) as Trace;
   expect(traceProblems(trace)).toEqual([]);
-  const migrations = rows('migrations.jsonl', migrationRowSchema);
+  const migrations = rows(migrationRows);
   const spans = trace.traceEvents.filter(({ ph, cat, name }) => {
     return ph === 'b' && cat === 'migration' && name.startsWith('request');
   });
@@ -121,11 +118,11 @@ it('the trace can be shown, and has migrations, states and scaling in it', () =>
 
 it('a sample has a field per column, and a released instance one last row', () => {
   const [header, ...samples] = read('timeseries.csv').trimEnd().split('\n');
-  expect(header).toBe(timeseriesColumns.join(','));
+  expect(header).toBe(timeseriesRows.header.trimEnd());
   const stateOf = new Map<string, string[]>();
   for (const line of samples) {
     const fields = line.split(',');
-    expect(fields).toHaveLength(timeseriesColumns.length);
+    expect(fields).toHaveLength(timeseriesRows.columns.length);
     stateOf.set(fields[1]!, [...(stateOf.get(fields[1]!) ?? []), fields[4]!]);
   }
   const released = [...stateOf.values()].filter((states) => states.includes('stopped'));

@@ -18,7 +18,7 @@ export function beginSwapIn(
   if (group.numAdmitted >= group.limits.maxRunning)
     return `${group.numAdmitted} requests run or come back already`;
   const missing = blocks - group.freeBlocks;
-  if (missing > 0 && cluster.stack.can('unlimitedMemory')) growMemory(cluster, group.layout, missing);
+  if (missing > 0 && cluster.stack.can('unlimitedMemory')) growMemory(cluster.effects, group.layout, missing);
   else if (blocks > group.totalBlocks) {
     // It has come here from a larger group that is gone.
     recomputeElsewhere(cluster, request);

@@ -1,5 +1,6 @@
 import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { ClusterEventKind } from '../observer.ts';
@@ -26,7 +27,7 @@ export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refus
     redispatch(cluster, request);
   }
   const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
-  noteEach(cluster, group, 'drainStarted', detail);
+  noteEach(cluster.effects, group, 'drainStarted', detail);
   cluster.effects.wake(group);
   return undefined;
 }
@@ -40,7 +41,7 @@ export function cancelDrain(
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'draining') return `group ${groupId} is ${group.phase}, not draining`;
   setPhase(group, 'serving');
-  noteEach(cluster, group, 'drainCancelled', 'takes requests again');
+  noteEach(cluster.effects, group, 'drainCancelled', 'takes requests again');
   cluster.effects.wake(group);
   planRetry(cluster);
   return undefined;
@@ -51,9 +52,8 @@ function setPhase(group: InstanceGroup, phase: 'serving' | 'draining'): void {
   for (const { member } of group.pipeline) member.state = phase === 'serving' ? 'ready' : phase;
 }
 
-function noteEach(cluster: Cluster, group: InstanceGroup, kind: ClusterEventKind, detail: string): void {
-  for (const { instance } of group.pipeline)
-    cluster.effects.note(kind, { instance, groupId: group.id, detail });
+function noteEach(effects: Effects, group: InstanceGroup, kind: ClusterEventKind, detail: string): void {
+  for (const { instance } of group.pipeline) effects.note(kind, { instance, groupId: group.id, detail });
 }
 
 /** Releases a draining group that has nothing left. */
@@ -94,7 +94,7 @@ export function setRole(
   if (group.phase === 'retiring') return `group ${groupId} is retiring: its instances serve in other groups`;
   if (group.pipeline.every(({ member }) => member.role === role)) return undefined;
   for (const { member } of group.pipeline) member.role = role;
-  noteEach(cluster, group, 'roleChanged', `is ${role} now`);
+  noteEach(cluster.effects, group, 'roleChanged', `is ${role} now`);
   planRetry(cluster);
   return undefined;
 }

@@ -30,7 +30,7 @@ export function drop(
   const parts = dividePipeline(membersOf(groups), cluster.model.numLayers);
   if (parts === undefined) return `groups ${groupIds.join(', ')} cannot share the layers in one pipeline`;
   for (const group of groups) group.phase = 'merging';
-  beginTransition(cluster, [...groups, ...retiringBeside(cluster, groups)], () =>
+  beginTransition(cluster.effects, [...groups, ...retiringBeside(cluster, groups)], () =>
     merge(cluster, parts, transition),
   );
   return undefined;

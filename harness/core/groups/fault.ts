@@ -92,7 +92,7 @@ function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
 
 /** Nothing of the group is under way any more. */
 function stopGroup(cluster: Cluster, group: InstanceGroup): void {
-  for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
+  for (const transition of group.transitions.slice()) cancelTransition(cluster.effects, transition);
   stopLoading(cluster, group);
   for (const { source, decision } of group.deferred.splice(0)) {
     const lost: Refusal<'preempt'> = `group ${group.id} has lost a member`;
@@ -175,7 +175,7 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
   });
   loadAlone(cluster, group, 'peer', () => {
     group.pausedUntilUs = cluster.nowUs + survivor.hardware.remapUs;
-    serve(cluster, group, 'alone again');
+    serve(cluster.effects, group, 'alone again');
   });
 }
 

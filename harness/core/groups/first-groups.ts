@@ -32,7 +32,7 @@ function startGroup(cluster: Cluster, ids: readonly number[]): void {
 function startInstance(cluster: Cluster, id: number, layers: LayerRange): Instance {
   const { hardware } = cluster.supply;
   const instance = addInstance(cluster, { id, hardware, layers, state: 'ready' });
-  cluster.effects.executor.startInstance(id, layers, instance.totalCells, hardware);
+  cluster.effects.executor.startInstance(id, layers, instance.totalCells, instance.hardware);
   return instance;
 }
 

@@ -2,6 +2,7 @@ import { must } from '../../base/assert.ts';
 import { removeFrom } from '../../base/lists.ts';
 import { reshape } from './reshape.ts';
 import type { Cluster } from '../state/cluster.ts';
+import type { Topology } from '../state/topology.ts';
 import type { WeightSource } from '../executor.ts';
 import type { Link } from '../state/fabric.ts';
 import type { Instance } from '../state/instance.ts';
@@ -74,10 +75,10 @@ function pull(cluster: Cluster, load: WeightLoad, source: WeightSource): void {
     source: from,
     target: instance.id,
     bytes: layers.count * layerWeightBytes(cluster.model) + residentBytes(cluster, load, layers),
-    links: linksFrom(cluster, instance, from),
+    links: linksFrom(cluster.topology, instance, from),
     chunkUs: must(cluster.topology.servingGroupOn(instance), `group of instance ${instance.id}`).chunkUs,
   } as const;
-  piece.transfer = send(cluster, movement, () => {
+  piece.transfer = send(cluster.effects, movement, () => {
     piece.transfer = undefined;
     if (load.pieces.every(({ transfer }) => transfer === undefined)) load.onDone();
   });
@@ -88,11 +89,11 @@ function residentBytes({ model }: Cluster, { instance }: WeightLoad, { first }: 
   return instance.layers.count === 0 && first === 0 ? residentWeightBytes(model) : 0;
 }
 
-function linksFrom(cluster: Cluster, instance: Instance, from: WeightSource['from']): readonly Link[] {
+function linksFrom(topology: Topology, instance: Instance, from: WeightSource['from']): readonly Link[] {
   const { links } = instance;
   if (from === 'disk') return [links.fromDisk, links.fromHost];
   if (from === 'host') return [links.fromHost];
-  const peer = cluster.topology.instances[from];
+  const peer = topology.instances[from];
   return peer === undefined ? [links.receive] : [peer.links.send, links.receive];
 }
 
@@ -133,7 +134,7 @@ function choosePeer(cluster: Cluster, instance: Instance, layer: number): Instan
   let fewest = Infinity;
   for (const peer of cluster.topology.instances) {
     if (peer === instance || !canServe(peer, { first: layer, count: 1 })) continue;
-    const numPulls = pullsFrom(cluster, peer);
+    const numPulls = pullsFrom(cluster.topology, peer);
     if (numPulls >= fewest) continue;
     best = peer;
     fewest = numPulls;
@@ -145,9 +146,9 @@ function canServe(peer: Instance | undefined, { first, count }: LayerRange): boo
   return peer?.hasDevice === true && peer.holds(first) && peer.holds(first + count - 1);
 }
 
-function pullsFrom(cluster: Cluster, peer: Instance): number {
+function pullsFrom(topology: Topology, peer: Instance): number {
   let count = 0;
-  for (const { pieces } of cluster.topology.loads) {
+  for (const { pieces } of topology.loads) {
     for (const { from, transfer } of pieces) if (from === peer.id && transfer !== undefined) count += 1;
   }
   return count;

@@ -3,7 +3,7 @@ import type { Cluster } from '../state/cluster.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup, Retirement } from '../state/group.ts';
 import { redispatch } from '../lifecycle.ts';
-import { modelWeightBytes } from '../../domain/model-shape.ts';
+import { modelWeightBytes, type ModelShape } from '../../domain/model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
 import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
 
@@ -14,7 +14,7 @@ import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
 export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refusal<'restore'> | undefined {
   const group = cluster.topology.group(decision.groupId);
   if (group === undefined) return `there is no group ${decision.groupId}`;
-  const problem = restoreProblem(cluster, group);
+  const problem = restoreProblem(cluster.model, group);
   if (problem !== undefined) return problem;
   group.phase = 'restoring';
   cluster.effects.note('restoreStarted', {
@@ -24,18 +24,19 @@ export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refu
   let numLeft = group.pipeline.length;
   const noteDone = (): void => {
     numLeft -= 1;
-    if (numLeft === 0) beginTransition(cluster, [group], () => split(cluster, group, decision.running));
+    if (numLeft === 0)
+      beginTransition(cluster.effects, [group], () => split(cluster, group, decision.running));
   };
   const wanted = { layers: cluster.allLayers, weightsFrom: 'peer' } as const;
   for (const { member } of group.pipeline) group.loads.push(loadWeights(cluster, member, wanted, noteDone));
   return undefined;
 }
 
-function restoreProblem(cluster: Cluster, group: InstanceGroup): Refusal<'restore'> | undefined {
+function restoreProblem(model: ModelShape, group: InstanceGroup): Refusal<'restore'> | undefined {
   if (group.phase !== 'serving') return `group ${group.id} is ${group.phase}`;
   if (group.pipeline.length < 2) return `group ${group.id} is a single instance already`;
   if (group.stalled.length > 0) return `group ${group.id} still exchanges KV`;
-  const bytes = modelWeightBytes(cluster.model);
+  const bytes = modelWeightBytes(model);
   const full = group.pipeline.find(({ member }) => !member.ledger.hasRoomForWeights(bytes));
   return full === undefined
     ? undefined
@@ -51,7 +52,7 @@ export function cancelRestore(
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;
   group.phase = 'serving';
-  for (const transition of group.transitions.slice()) cancelTransition(cluster, transition);
+  for (const transition of group.transitions.slice()) cancelTransition(cluster.effects, transition);
   stopLoading(cluster, group);
   cluster.effects.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
   cluster.effects.wake(group);

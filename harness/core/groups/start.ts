@@ -1,8 +1,10 @@
 import { usPerSecond } from '../../base/units.ts';
 import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
 import { eventPriority } from '../state/events.ts';
 import type { InstanceGroup } from '../state/group.ts';
+import type { Hardware } from '../../domain/hardware.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { addComingInstance } from './add-instance.ts';
 import { finishLoad, loadWeights } from './load-weights.ts';
@@ -31,16 +33,19 @@ export function scaleUp(
 }
 
 function budgetProblem(cluster: Cluster, numInstances: number): Refusal<'scaleUp'> | undefined {
-  const { model, topology, supply } = cluster;
-  const { hardware, maxInstances } = supply;
-  const numNow = topology.numInstances;
+  const { maxInstances, hardware } = cluster.supply;
+  const numNow = cluster.topology.numInstances;
   if (numNow + numInstances > maxInstances) {
     return `${numNow} instances and ${numInstances} more exceed the budget of ${maxInstances}`;
   }
-  const bytes = modelWeightBytes(model) + hardware.reserveBytes;
-  return bytes + cluster.cellBytes * model.numLayers > hardware.memoryBytes
-    ? 'a new instance serves alone, and the whole model does not fit one'
-    : undefined;
+  return holdsModel(cluster, hardware)
+    ? undefined
+    : 'a new instance serves alone, and the whole model does not fit one';
+}
+
+/** Whether an instance on this hardware has room for all layers, and for one block of KV beside them. */
+function holdsModel({ model, cellBytes }: Cluster, { memoryBytes, reserveBytes }: Hardware): boolean {
+  return modelWeightBytes(model) + reserveBytes + cellBytes * model.numLayers <= memoryBytes;
 }
 
 /** Gets the device; an attempt that fails is repeated after a back-off that doubles, as Kubernetes restarts a container. */
@@ -49,7 +54,7 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
   const readyAtUs = cluster.nowUs + drawLogNormal(cluster, provisioning);
   const fails = cluster.supply.rng.uniform() < failureRatio;
   const { id } = group.leader;
-  at(cluster, group, readyAtUs, () => {
+  at(cluster.effects, group, readyAtUs, () => {
     if (!fails) {
       loadAndWarmUp(cluster, group);
       return;
@@ -59,7 +64,7 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
     const detail = `attempt ${attempt} failed, the next in ${waitUs / usPerSecond} s`;
     cluster.effects.note('startFailed', { instance: id, groupId: group.id, detail });
     cluster.effects.notifyLater({ kind: 'startFailed', instanceId: id, retryAtUs });
-    at(cluster, group, retryAtUs, () => provision(cluster, group, attempt + 1));
+    at(cluster.effects, group, retryAtUs, () => provision(cluster, group, attempt + 1));
   });
 }
 
@@ -74,8 +79,8 @@ function drawLogNormal(
 }
 
 /** Does the next thing of a start, unless the group has been released or has failed meanwhile. */
-function at(cluster: Cluster, group: InstanceGroup, timeUs: number, next: () => void): void {
-  cluster.effects.events.scheduleCall(timeUs, eventPriority.completion, () => {
+function at(effects: Effects, group: InstanceGroup, timeUs: number, next: () => void): void {
+  effects.events.scheduleCall(timeUs, eventPriority.completion, () => {
     if (!group.isGone) next();
   });
 }
@@ -97,9 +102,9 @@ function loadAndWarmUp(cluster: Cluster, group: InstanceGroup): void {
   });
   loadAlone(cluster, group, weightsFrom, () => {
     instance.state = 'warming-up';
-    at(cluster, group, cluster.nowUs + warmUpUs, () => {
+    at(cluster.effects, group, cluster.nowUs + warmUpUs, () => {
       const seconds = (cluster.nowUs - instance.requestedAtUs) / usPerSecond;
-      serve(cluster, group, `after a cold start of ${seconds} s`);
+      serve(cluster.effects, group, `after a cold start of ${seconds} s`);
     });
   });
 }
@@ -120,11 +125,11 @@ export function loadAlone(
 }
 
 /** A group that was loading serves from now on. */
-export function serve(cluster: Cluster, group: InstanceGroup, detail: string): void {
+export function serve(effects: Effects, group: InstanceGroup, detail: string): void {
   const instance = group.leader;
   group.phase = 'serving';
   instance.state = 'ready';
-  cluster.effects.note('instanceReady', { instance: instance.id, groupId: group.id, detail });
-  cluster.effects.wake(group);
-  cluster.effects.notifyLater({ kind: 'instanceReady', instanceId: instance.id, groupId: group.id });
+  effects.note('instanceReady', { instance: instance.id, groupId: group.id, detail });
+  effects.wake(group);
+  effects.notifyLater({ kind: 'instanceReady', instanceId: instance.id, groupId: group.id });
 }

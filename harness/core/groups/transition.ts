@@ -1,12 +1,12 @@
 import { removeFrom } from '../../base/lists.ts';
-import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
 import type { InstanceGroup, Transition } from '../state/group.ts';
 
 /** No step of these groups starts any more; once the last of each has come back, `apply` changes them. */
-export function beginTransition(cluster: Cluster, groups: readonly InstanceGroup[], apply: () => void): void {
+export function beginTransition(effects: Effects, groups: readonly InstanceGroup[], apply: () => void): void {
   const transition = { groups, apply };
   for (const group of groups) group.transitions.push(transition);
-  for (const group of groups) cluster.effects.wake(group);
+  for (const group of groups) effects.wake(group);
 }
 
 /** Applies what the group waits for and can be applied. A group that retires may stand in several: each may clear the way. */
@@ -19,11 +19,11 @@ export function applyWhenIdle(group: InstanceGroup): void {
 }
 
 /** The groups go on as they are. */
-export function cancelTransition(cluster: Cluster, transition: Transition): void {
+export function cancelTransition(effects: Effects, transition: Transition): void {
   leave(transition);
   for (const group of transition.groups) {
     if (group.phase === 'merging') group.phase = 'serving';
-    cluster.effects.wake(group);
+    effects.wake(group);
   }
 }
 

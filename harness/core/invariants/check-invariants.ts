@@ -10,12 +10,12 @@ import { checkLayers, checkMembers, checkPlaces, checkTransitions } from './topo
  */
 export function checkInvariants(cluster: Cluster): void {
   for (const group of cluster.topology.groups) {
-    checkLayers(cluster, group);
+    checkLayers(cluster.model, group);
     checkBlocks(group);
     checkDemand(group);
   }
-  checkMembers(cluster);
-  checkPlaces(cluster);
+  checkMembers(cluster.topology);
+  checkPlaces(cluster.requests);
   checkTransitions(cluster);
   checkMigrations(cluster);
   checkMemory(cluster);

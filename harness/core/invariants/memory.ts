@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.ts';
 import { hostBytes } from '../kv/swap.ts';
 import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
 import type { GroupStage, InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
 import type { Request } from '../state/request.ts';
@@ -37,7 +38,7 @@ export function checkMemory(cluster: Cluster): void {
       'INV-host',
       () => `instance ${id}: ${hostKvBytes} B on the host, not ${held.hostBytes[id]}`,
     );
-    if (instance.hasDevice) checkAgainstExecutor(cluster, instance, !unsettled.has(instance));
+    if (instance.hasDevice) checkAgainstExecutor(cluster.effects, instance, !unsettled.has(instance));
   }
 }
 
@@ -91,8 +92,8 @@ function hasSpareBlocks({ blockSizeTokens }: Cluster, request: Request): boolean
 }
 
 /** INV-backend: tensors that exist are those that the ledger knows. */
-function checkAgainstExecutor(cluster: Cluster, { id, ledger }: Instance, isExact: boolean): void {
-  const audit = cluster.effects.executor.audit(id);
+function checkAgainstExecutor(effects: Effects, { id, ledger }: Instance, isExact: boolean): void {
+  const audit = effects.executor.audit(id);
   if (audit === undefined) return;
   const { weightBytes, totalCells, usedCells } = audit;
   const isRight =

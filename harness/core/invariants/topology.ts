@@ -1,9 +1,12 @@
+import type { ModelShape } from '../../domain/model-shape.ts';
 import { assert } from '../../base/assert.ts';
 import type { Cluster } from '../state/cluster.ts';
+import type { OpenRequests } from '../state/open-requests.ts';
+import type { Topology } from '../state/topology.ts';
 import type { InstanceGroup } from '../state/group.ts';
 
 /** INV-layers: a group holds every layer exactly once, in stage order, and its members have the weights, or load them. */
-export function checkLayers(cluster: Cluster, group: InstanceGroup): void {
+export function checkLayers(model: ModelShape, group: InstanceGroup): void {
   let next = 0;
   for (const { member, layers } of group.pipeline) {
     const isHeld = member.holds(layers.first) && member.holds(layers.first + layers.count - 1);
@@ -14,7 +17,7 @@ export function checkLayers(cluster: Cluster, group: InstanceGroup): void {
     );
     next += layers.count;
   }
-  const { numLayers } = cluster.model;
+  const { numLayers } = model;
   assert(next === numLayers, 'INV-layers', () => `group ${group.id} holds ${next} of ${numLayers} layers`);
 }
 
@@ -22,15 +25,15 @@ export function checkLayers(cluster: Cluster, group: InstanceGroup): void {
  * INV-members: an instance that has not failed and was not released serves in one group, and beside it only in groups that
  * retire; one that is ready or drains stands in a group that does likewise; nobody has KV on one without a device.
  */
-export function checkMembers(cluster: Cluster): void {
-  for (const instance of cluster.topology.instances) {
+export function checkMembers(topology: Topology): void {
+  for (const instance of topology.instances) {
     const { id, state, isGone } = instance;
-    const groups = cluster.topology.groupsOn(instance);
-    const serving = cluster.topology.servingGroupOn(instance);
+    const groups = topology.groupsOn(instance);
+    const serving = topology.servingGroupOn(instance);
     const numServing = groups.filter(({ phase }) => phase !== 'retiring').length;
     assert(numServing === (isGone ? 0 : 1), 'INV-members', () => `instance ${id} is in ${numServing} groups`);
     assert(
-      groups.every((group) => cluster.topology.group(group.id) === group),
+      groups.every((group) => topology.group(group.id) === group),
       'INV-members',
       () => `instance ${id} is in a group that is gone`,
     );
@@ -44,8 +47,8 @@ export function checkMembers(cluster: Cluster): void {
   }
 }
 
-export function checkPlaces(cluster: Cluster): void {
-  for (const { id, layout, hostLayout, arrival } of cluster.requests.live.values()) {
+export function checkPlaces(requests: OpenRequests): void {
+  for (const { id, layout, hostLayout, arrival } of requests.live.values()) {
     for (const place of [layout, hostLayout, arrival?.layout]) {
       const lost = place?.parts.find(({ instance }) => !instance.hasDevice)?.instance.id;
       assert(

@@ -73,7 +73,7 @@ function sendBytes(cluster: Cluster, request: Request, piece: BlockPiece, onDone
       chunkUs,
       isCoordinated,
     } as const;
-    const transfer = send(cluster, movement, () => {
+    const transfer = send(cluster.effects, movement, () => {
       numLeft -= 1;
       if (numLeft === 0) onDone();
     });

@@ -30,7 +30,7 @@ export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): voi
   const blocks = blocksMissingFor(movesOf(group, request), request.kvBlocks);
   if (blocks <= 0) return;
   if (cluster.stack.can('unlimitedMemory')) {
-    growMemory(cluster, group.layout, blocks);
+    growMemory(cluster.effects, group.layout, blocks);
     cluster.effects.wake(group);
     return;
   }

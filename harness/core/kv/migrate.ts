@@ -7,6 +7,7 @@ import {
 } from '../../policy/decisions.ts';
 import { growMemory } from './grow-memory.ts';
 import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import { loseKv } from '../lifecycle.ts';
 import type { Request } from '../state/request.ts';
@@ -45,7 +46,7 @@ function move(cluster: Cluster, request: Request, route: Route): Refusal<'migrat
     case 'queued':
     case 'preempted':
     case 'swapped':
-      changeGroups(cluster, request, route);
+      changeGroups(cluster.effects, request, route);
       return undefined;
     case 'prefilling':
     case 'decoding':
@@ -56,10 +57,10 @@ function move(cluster: Cluster, request: Request, route: Route): Refusal<'migrat
 }
 
 /** It has no KV on a device: nothing travels now. */
-function changeGroups(cluster: Cluster, request: Request, { source, target }: Route): void {
+function changeGroups(effects: Effects, request: Request, { source, target }: Route): void {
   request.moveTo(target, request.status.kind === 'preempted' ? 'front' : 'back');
-  cluster.effects.wake(source);
-  cluster.effects.wake(target);
+  effects.wake(source);
+  effects.wake(target);
 }
 
 function targetProblem(
@@ -178,7 +179,7 @@ function makeRoomAt(
   const missing = blocksMissingFor(moves, numBlocks);
   if (missing <= 0) return true;
   if (!cluster.stack.can('unlimitedMemory')) return false;
-  growMemory(cluster, layout, missing);
+  growMemory(cluster.effects, layout, missing);
   return true;
 }
 

@@ -60,9 +60,9 @@ function sendThereAndBack(
   };
   const sendBack = (): void => {
     // A member may have failed meanwhile.
-    if (!batch.isAbandoned) batch.transfers.push(send(cluster, back, onDone));
+    if (!batch.isAbandoned) batch.transfers.push(send(cluster.effects, back, onDone));
   };
-  batch.transfers.push(send(cluster, there, () => attend(cluster, owner, durationUs, sendBack)));
+  batch.transfers.push(send(cluster.effects, there, () => attend(cluster, owner, durationUs, sendBack)));
 }
 
 /**

@@ -1,6 +1,8 @@
 import { must } from '../../base/assert.ts';
 import type { Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
+import type { Effects } from '../state/effects.ts';
+import type { Topology } from '../state/topology.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from '../state/kv-layout.ts';
 import { cancelArrival, freeKv, wakeGroupsOn } from './request-memory.ts';
@@ -22,7 +24,7 @@ export function swapOut(cluster: Cluster, request: Request): void {
   request.swapOut(layout, transfers);
   for (const part of layout.parts) part.instance.hostKvBytes += hostBytes(cluster, request, part);
   moveAll(cluster, { request, kind: 'swap-out', moves: layout.movesTo(layout), transfers }, () => {
-    const group = groupOf(cluster, request);
+    const group = groupOf(cluster.topology, request);
     request.endSwapOut();
     freeKv(cluster, request);
     cluster.effects.notify({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
@@ -38,7 +40,7 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
   request.swapIn(transfers);
   const moves = hostLayout.movesTo(group.layout);
   moveAll(cluster, { request, kind: 'swap-in', moves, transfers }, () => {
-    const own = groupOf(cluster, request);
+    const own = groupOf(cluster.topology, request);
     dropHostCopy(cluster, request, hostLayout);
     // Layers may have moved meanwhile: its KV has to follow.
     if (isInPlace(own, request)) resumeInPlace(own, request);
@@ -91,8 +93,8 @@ export function hostProblem(
   return undefined;
 }
 
-function groupOf(cluster: Cluster, request: Request): InstanceGroup {
-  return must(cluster.topology.groupOf(request), `group of request ${request.id}`);
+function groupOf(topology: Topology, request: Request): InstanceGroup {
+  return must(topology.groupOf(request), `group of request ${request.id}`);
 }
 
 interface Swap {
@@ -106,13 +108,13 @@ interface Swap {
 function moveAll(cluster: Cluster, { request, kind, moves, transfers }: Swap, onAllDone: () => void): void {
   let numLeft = moves.length;
   for (const move of moves) {
-    copy(cluster, request, kind, move);
+    copy(cluster.effects, request, kind, move);
     const bytes = hostBytes(cluster, request, move);
     const [source, target] =
       kind === 'swap-out' ? ([move.from.id, 'host'] as const) : (['host', move.to.id] as const);
     cluster.totals.swappedBytes += bytes;
     const movement = { kind, requestId: request.id, source, target, bytes, links: linksOf(kind, move) };
-    const transfer = send(cluster, movement, () => {
+    const transfer = send(cluster.effects, movement, () => {
       numLeft -= 1;
       if (numLeft === 0) onAllDone();
     });
@@ -127,7 +129,7 @@ function linksOf(kind: Swap['kind'], { from, to }: LayoutMove) {
 
 /** The bytes are copied when the move starts: nobody writes them while it lasts, and the target is reserved. */
 function copy(
-  cluster: Cluster,
+  effects: Effects,
   request: Request,
   kind: Swap['kind'],
   { from, to, layers }: LayoutMove,
@@ -137,5 +139,5 @@ function copy(
   const numTokens = request.computedTokens;
   const move =
     kind === 'swap-out' ? { from: device, to: host, numTokens } : { from: host, to: device, numTokens };
-  cluster.effects.executor.copyKv(request.id, layers, move);
+  effects.executor.copyKv(request.id, layers, move);
 }

@@ -77,7 +77,7 @@ function makeRoomFor(cluster: Cluster, group: InstanceGroup, blocks: number, lim
     const missing = missingBlocks(group, blocks, limits);
     if (missing <= 0) return true;
     if (!cluster.stack.can('unlimitedMemory')) return false;
-    growMemory(cluster, group.layout, missing);
+    growMemory(cluster.effects, group.layout, missing);
   }
 }
 

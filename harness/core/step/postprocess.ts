@@ -20,7 +20,7 @@ export function postprocess(cluster: Cluster, group: InstanceGroup, batch: StepB
     request.computedTokens += batch.numTokens[index] as number;
     if (batch.samples[index] === 1) emitToken(cluster, group, request);
     if (request.isAbortWanted) endIfAborted(cluster, request);
-    stopIfBack(cluster, request);
+    if (group.numMigratingOut > 0) stopIfBack(cluster, request);
   }
   group.spareBatches.push(batch);
 }
@@ -41,7 +41,6 @@ function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): vo
   request.generatedTokens += 1;
   request.tokens += 1;
   if (request.status.kind !== 'decoding') request.decode();
-  cluster.totals.generatedTokens += 1;
   if (Request.isComplete(request)) endRequest(cluster, request, 'finished');
   else if (request.tokens > request.demandBlocks * group.blockSizeTokens) group.updateDemand(request);
 }

@@ -49,7 +49,7 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     if (budget.tokens <= 0) return;
     const request = running[index] as Request;
     const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
-    if (count <= 0 || request.isStopping || (!overlapsChunks && request.isInFlight)) continue;
+    if (count <= 0 || isStopping(group, request) || (!overlapsChunks && request.isInFlight)) continue;
     if (request.scheduledTokens + count > request.kvBlocks * group.blockSizeTokens) {
       const hasBlocks = reserveBlocks(cluster, group, request, {
         tokens: request.scheduledTokens + count,
@@ -63,6 +63,11 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     addToBatch(batch, request, count);
     budget.tokens -= count;
   }
+}
+
+/** Whether the request takes part in no further step, because it is about to be stopped for its migration. */
+function isStopping(group: InstanceGroup, request: Request): boolean {
+  return group.numMigratingOut > 0 && request.isStopping;
 }
 
 /**
@@ -79,7 +84,7 @@ function reserveBlocks(
   let answersLeft = group.running.length + 8;
   for (let missing = missingBlocks(group, request, tokens); missing > 0; ) {
     if (cluster.stack.can('unlimitedMemory')) {
-      growMemory(cluster, request.layout ?? group.layout, missing);
+      growMemory(cluster.effects, request.layout ?? group.layout, missing);
       break;
     }
     if (isTooLarge(cluster, group, request) && !growOrFail(cluster, group, request)) return false;

@@ -125,7 +125,7 @@ function sendActivations(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     bytes: batch.totalTokens * model.hiddenSize * model.bytesPerWeight,
     links: [from.member.links.send, to.member.links.receive],
   } as const;
-  batch.transfers[0] = send(cluster, movement, () => {
+  batch.transfers[0] = send(cluster.effects, movement, () => {
     batch.stageIndex += 1;
     enterStage(cluster, group, batch);
   });

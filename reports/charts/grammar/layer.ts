@@ -13,13 +13,10 @@ export type Rows = readonly object[];
 /** Scale and axis of a position, without the field. */
 export type Position = Pick<PositionFieldDef<Field>, 'type' | 'scale' | 'axis'>;
 
-/** Marks for rows, or for the panel's rows where the layer has none. Positions name fields only: scale and axis come from the panel, whose layers share them. */
-export function layer(mark: Mark, rows: Rows | undefined, encoding: Encoding): Layer {
-  return { ...dataOf(rows), mark, encoding };
-}
-
-export function dataOf(rows: Rows | undefined): Pick<Layer, 'data'> {
-  return rows === undefined ? {} : { data: { values: [...rows] } };
+/** Marks for rows. Positions name fields only: scale and axis come from the panel, whose layers share them. */
+export function layer(mark: Mark, rows: Rows, encoding: Encoding): Layer {
+  // Vega-Lite's types would let the rows be changed; nothing does, and layers of the same rows are known by them.
+  return { data: { values: rows as object[] }, mark, encoding };
 }
 
 /** What the pointer shows, in order: fields under their own names, or with the words for each. */

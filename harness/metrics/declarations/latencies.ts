@@ -1,0 +1,101 @@
+import { usPerMs } from '../../base/units.ts';
+import type { MetricDeclarations } from '../metric.ts';
+import { percentiles, requestLatency, runLatency } from '../statistics.ts';
+import { ratio } from '../tallied.ts';
+
+/** How long the requests waited for their tokens, and whether that met their targets. */
+export const latencyMetrics = {
+  ...requestLatency('ttft', {
+    statistics: ['mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max'],
+    label: 'TTFT',
+    unit: 'ms',
+    formula: `First token - arrival, queueing included, over requests with a first token. ${percentiles}`,
+    undefinedWhen: 'no request got a token',
+    perClass: ['mean', 'p50', 'p99', 'p999'],
+    compared: ['mean', 'p50', 'p99', 'p999'],
+    keyColumns: ['p50', 'p99'],
+    tailColumns: ['p999'],
+  }),
+  num_ttft_samples: {
+    label: 'TTFT samples',
+    unit: 'requests',
+    formula: 'Requests with a first token.',
+    better: 'neither',
+    compute: (run) => run.latencies('ttft').size,
+  },
+  ...requestLatency('tpot', {
+    statistics: ['mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max'],
+    label: 'TPOT',
+    unit: 'ms/token',
+    formula: `(Last token - first token) / (answer tokens - 1) of each completed request with two tokens or more. ${percentiles}`,
+    undefinedWhen: 'no completed request has two tokens',
+    perClass: ['p50', 'p99', 'p999'],
+    compared: ['p50', 'p99', 'p999'],
+    keyColumns: ['p50', 'p99'],
+    tailColumns: ['p999'],
+  }),
+  num_tpot_samples: {
+    label: 'TPOT samples',
+    unit: 'requests',
+    formula: 'Completed requests with two tokens or more.',
+    better: 'neither',
+    compute: (run) => run.latencies('tpot').size,
+  },
+  ...runLatency('itl', {
+    of: 'tokenGaps',
+    statistics: ['p50', 'p99', 'p999', 'max'],
+    label: 'ITL',
+    unit: 'ms',
+    formula: `Every gap between two consecutive tokens of a request, pooled over all requests. ${percentiles} Percentiles are within 0.4 %, the maximum is exact.`,
+    undefinedWhen: 'no request got two tokens',
+  }),
+  ...requestLatency('e2el', {
+    statistics: ['mean', 'p50', 'p99', 'p999'],
+    label: 'E2E latency',
+    unit: 'ms',
+    formula: `Last token - arrival of completed requests. ${percentiles}`,
+    undefinedWhen: 'no request completed',
+    short: 'E2E',
+    perClass: ['p50', 'p99', 'p999'],
+    compared: ['mean'],
+  }),
+  ...requestLatency('queueing_delay', {
+    statistics: ['mean', 'p99', 'p999'],
+    label: 'Queueing delay',
+    unit: 'ms',
+    formula: `First scheduled - arrival, over requests that were ever scheduled. ${percentiles}`,
+    undefinedWhen: 'no request was scheduled',
+  }),
+  mean_normalized_latency_ms: {
+    label: 'Normalized latency mean',
+    unit: 'ms/token',
+    formula: 'E2E latency / answer tokens of completed requests.',
+    better: 'lower',
+    undefinedWhen: 'no request completed',
+    compute: ({ requests, ended }) => ratio(requests.normalizedLatencySumUs / usPerMs, ended.finished),
+  },
+  slo_attainment: {
+    label: 'SLO attainment',
+    unit: 'ratio',
+    formula:
+      'Requests that finished and met every target of their class / offered requests. Failed, rejected and unfinished ones are misses; aborted ones (cancelled by the client when enough sibling branches had finished) are left out of both. A one-token answer meets any TPOT target, and a class without targets is met by finishing.',
+    better: 'higher',
+    undefinedWhen: 'no class has a target, or nothing but aborted requests was offered',
+    perClass: true,
+    compared: 'requests',
+    table: 'key',
+    heads: { narrow: ['SLO met', ''], wide: 'SLO met' },
+    compute: ({ hasTargets, numMet, numEligible }) => (hasTargets ? ratio(numMet, numEligible) : null),
+  },
+  goodput_rps: {
+    label: 'Goodput',
+    unit: 'req/s',
+    formula: 'Requests that finished and met every target of their class / duration.',
+    better: 'higher',
+    undefinedWhen: 'no class has a target, or the duration is zero',
+    compared: 'requests',
+    table: 'key',
+    heads: { narrow: ['goodput', 'req/s'], wide: 'goodput,\nreq/s' },
+    compute: ({ hasTargets, numMet, perSecond }) => (hasTargets ? perSecond(numMet) : null),
+  },
+} as const satisfies MetricDeclarations;

@@ -1,0 +1,14 @@
+import { z } from 'zod';
+import type { ClusterEventRecord } from '../../core/observer.ts';
+import { column, jsonRows, type RowOf } from './row-kind.ts';
+import { count, timeUs } from './scalars.ts';
+
+/** Moments of the cluster that matter to a reader. */
+export const clusterEventRows = jsonRows<ClusterEventRecord>()('events.jsonl', {
+  time_us: column(timeUs, (record) => record.timeUs),
+  kind: column(z.string(), ({ kind }) => kind),
+  instance: column(count.nullable(), ({ instance }) => instance ?? null),
+  group: column(count.nullable(), ({ groupId }) => groupId ?? null),
+  detail: column(z.string(), ({ detail }) => detail),
+});
+export type ClusterEventRow = RowOf<typeof clusterEventRows>;

@@ -55,10 +55,6 @@ export const ladder: Chart = {
   },
 };
 
-function policiesOf({ policies }: StackInfo): Setting[] {
-  return policies.map(({ name, params }) => ({ key: name, value: JSON.stringify(params) }));
-}
-
 /** Stacks with a policy that another stack runs with other parameters. */
 function rungsOf(results: Results): readonly StackInfo[] {
   const stacks = shownStacks(results);

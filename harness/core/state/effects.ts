@@ -5,7 +5,7 @@ import { EventQueue, eventPriority } from './events.ts';
 import { Fabric } from './fabric.ts';
 import type { InstanceGroup } from './group.ts';
 
-/** What happens at its time and is not the state's business; given by `run.ts`, so that the state does not know the loop. */
+/** The state calls these back at their time. `run.ts` gives them, so that the state does not import the loop that drives it. */
 export interface ClusterHooks {
   /** A group looks for work. */
   step(group: InstanceGroup): void;
@@ -13,7 +13,7 @@ export interface ClusterHooks {
   notify(event: PolicyEvent): void;
 }
 
-/** Everything that a change of the state sets off outside it: events to come, transfers, execution, records, policies' moments. */
+/** A change of the state reaches beyond it through these alone: events to come, transfers, execution, records, policies' moments. */
 export class Effects {
   readonly events = new EventQueue();
   readonly fabric = new Fabric(this.events);
@@ -38,7 +38,7 @@ export class Effects {
     });
   }
 
-  /** Tells the policies at once. */
+  /** Tells the policies of an event at once. */
   notify(event: PolicyEvent): void {
     this.#hooks.notify(event);
   }
@@ -48,7 +48,7 @@ export class Effects {
     this.events.scheduleCall(this.events.nowUs, eventPriority.wake, () => this.#hooks.notify(event));
   }
 
-  /** Tells whoever records the run. */
+  /** Tells whoever records the run of a moment that matters to a reader. */
   note(kind: ClusterEventKind, about: { instance?: number; groupId?: number; detail: string }): void {
     const { instance, groupId, detail } = about;
     this.observer.clusterEvent({ timeUs: this.events.nowUs, kind, instance, groupId, detail });

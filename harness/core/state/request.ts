@@ -107,8 +107,7 @@ export class Request implements RequestView {
 
   /** Left out of further steps: it is stopped for its migration once the last one has come back. */
   get isStopping(): boolean {
-    const state = this.#state;
-    return isRunning(state) && state.migration?.isStopping === true;
+    return isRunning(this.#state) && this.#state.migration?.isStopping === true;
   }
 
   get arrival(): KvArrival | undefined {
@@ -123,7 +122,7 @@ export class Request implements RequestView {
   /** It waits at the cluster, without KV, to be dispatched. */
   hold(held: RequestPlace): void {
     const { kind } = this.#state;
-    if (kind !== 'held' && kind !== 'queued') this.#startPreemption();
+    if (kind !== 'held' && kind !== 'queued') this.preemptedAtUs ??= this.#clock.nowUs;
     this.#enter(sharedState.held, held);
   }
 
@@ -135,7 +134,7 @@ export class Request implements RequestView {
 
   /** It waits, without KV, in front of the others; in its own group where no other is given. */
   preempt(group = this.#place): void {
-    this.#startPreemption();
+    this.preemptedAtUs ??= this.#clock.nowUs;
     this.#enter(sharedState.preempted, group, 'front');
   }
 
@@ -162,23 +161,21 @@ export class Request implements RequestView {
   /** Its KV leaves for host memory; `transfers` are those that carry it. */
   swapOut(hostLayout: KvLayout, transfers: Transfer[]): void {
     this.#require(isRunning(this.#state));
-    this.#startPreemption();
+    this.preemptedAtUs ??= this.#clock.nowUs;
     this.numSwaps += 1;
     this.#enter({ kind: 'swapping-out', hostLayout, transfers });
   }
 
   /** All of its KV is in host memory. */
   endSwapOut(): void {
-    const state = this.#state;
-    this.#require(state.kind === 'swapping-out');
-    this.#enter({ kind: 'swapped', hostLayout: state.hostLayout });
+    this.#require(this.#state.kind === 'swapping-out');
+    this.#enter({ kind: 'swapped', hostLayout: this.#state.hostLayout });
   }
 
   /** Its KV comes back from host memory. */
   swapIn(transfers: Transfer[]): void {
-    const state = this.#state;
-    this.#require(state.kind === 'swapped');
-    this.#enter({ kind: 'swapping-in', hostLayout: state.hostLayout, transfers });
+    this.#require(this.#state.kind === 'swapped');
+    this.#enter({ kind: 'swapping-in', hostLayout: this.#state.hostLayout, transfers });
   }
 
   /** It waits, in no step, until its KV is where the group's layers are. */
@@ -190,16 +187,14 @@ export class Request implements RequestView {
 
   /** It is its turn: what of its KV is elsewhere is on its way. */
   exchange(arrival: KvArrival): void {
-    const state = this.#state;
-    this.#require(state.kind === 'exchanging');
-    this.#enter({ ...state, arrival });
+    this.#require(this.#state.kind === 'exchanging');
+    this.#enter({ ...this.#state, arrival });
   }
 
   /** Its KV is copied to another group while it runs. */
   migrate(migration: Migration): void {
-    const state = this.#state;
-    this.#require(isRunning(state));
-    this.#enter({ kind: state.kind, migration });
+    this.#require(isRunning(this.#state));
+    this.#enter({ kind: this.#state.kind, migration });
   }
 
   /** It is in no step until the rest of its KV has come to `target`, whose request it is from now on. */
@@ -264,10 +259,6 @@ export class Request implements RequestView {
   /** One that goes on being stalled, for another reason or in another group, has been since it was first. */
   get #stalledAtUs(): number {
     return isStalled(this.#state) ? this.#state.stalledAtUs : this.#clock.nowUs;
-  }
-
-  #startPreemption(): void {
-    this.preemptedAtUs ??= this.#clock.nowUs;
   }
 
   #require(isAllowed: boolean): asserts isAllowed {

@@ -98,7 +98,7 @@ function takeAtTargets(kvMove: KvMove, numBlocks: number): void {
   kvMove.numBlocks += numBlocks;
 }
 
-/** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
+/** Ends a move whose KV is at its targets: the old cells become free, and the request runs on in its group, which is returned. */
 export function completeKvMove(cluster: Cluster, request: Request): InstanceGroup {
   const group = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const { layout, moves } = must(request.kvMove, `KV move of request ${request.id}`);

@@ -24,7 +24,7 @@ export interface Transition {
   apply(): void;
 }
 
-/** Where the requests of a group that has been split go. */
+/** The groups into which a group has been split, and what becomes of its running requests. */
 export interface Retirement {
   readonly into: readonly InstanceGroup[];
   readonly runningRequests: 'finish' | 'move-back';
@@ -80,14 +80,14 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
   isGone = false;
   /** Changes that wait for the group's last step; none starts meanwhile. */
   readonly transitions: Transition[] = [];
-  /** How KV of stalled requests travels. */
+  /** How the KV of stalled requests travels. */
   exchange: Extract<KvTransition, { kind: 'exchange' }> = defaultExchange;
   /** Weights on their way to members. */
   readonly weightLoads: WeightLoad[] = [];
   retirement: Retirement | undefined;
   /** Decisions about requests that were in a step; carried out when that has come back. */
   readonly deferred: { readonly source: DecisionSource; readonly decision: Decision }[] = [];
-  /** Finished batches, ready to be used again. */
+  /** Finished micro-batches, to be used again, so that a step allocates nothing. */
   readonly spareBatches: StepBatch[] = [];
 
   constructor(init: {
@@ -160,7 +160,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     return this.waiting.length + this.running.length + this.swapped.length + this.stalled.length;
   }
 
-  /** What counts against `limits.maxRunning`: those that run, and those that will once their KV is here. */
+  /** Requests that count against `limits.maxRunning`: those that run, and those that will once their KV is here. */
   get numAdmitted(): number {
     let count = this.running.length + this.numMigratingIn;
     for (const { status } of this.swapped) if (status.kind === 'swapping-in') count += 1;
@@ -185,7 +185,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     return Math.ceil(tokens / this.blockSizeTokens);
   }
 
-  /** Free blocks where the request's KV lies or would lie. */
+  /** Returns how many blocks are free where the request's KV lies, or would lie if it had any. */
   freeBlocksFor(request: Request): number {
     return (request.layout ?? this.layout).freeBlocks;
   }

@@ -6,9 +6,9 @@ import type { KvLayout, LayoutMove } from './kv-layout.ts';
 /** KV on its way to another layout. Its cells at the targets are taken, and the source keeps its copy until the end. */
 export interface KvMove {
   readonly layout: KvLayout;
-  /** What really travels. */
+  /** Layers that change instance; those that stay are not listed. */
   readonly moves: readonly LayoutMove[];
-  /** Taken at the targets: all of the request's, or those that a live migration has got to. */
+  /** Blocks taken at the targets: all of the request's, or those that a live migration has got to. */
   numBlocks: number;
   readonly transfers: Transfer[];
 }
@@ -18,7 +18,7 @@ export interface Migration {
   readonly kvMove: KvMove;
   fromGroup: number;
   readonly toGroup: number;
-  /** First members of the groups. */
+  /** The instances that run the groups' first stages. */
   readonly fromInstance: number;
   readonly toInstance: number;
   readonly protocol: MigrationProtocol;

@@ -19,7 +19,7 @@ export type QueueEnd = 'front' | 'back';
 
 /** Where requests stand: a group, with a queue for each kind of state, or the queue of those that the cluster holds. */
 export interface RequestQueueOwner {
-  /** `undefined` for the cluster. */
+  /** Id of the group, or `undefined` for the cluster. */
   readonly groupId: number | undefined;
   /** Puts the request into the queue that its state says. */
   add(request: Request, end: QueueEnd): void;
@@ -51,7 +51,7 @@ export class Request implements RequestView {
   /** `computedTokens` once the micro-batches under way have come back. */
   scheduledTokens = 0;
   kvBlocks = 0;
-  /** Where its blocks are; there while it has any. */
+  /** Where its blocks are; `undefined` while it has none. */
   layout: KvLayout | undefined;
   /** Blocks that `tokens` need, as counted in the group's demand. */
   demandBlocks = 0;
@@ -116,7 +116,7 @@ export class Request implements RequestView {
     return this.#state.kind === 'exchanging' ? this.#state.kvMove : this.migration?.kvMove;
   }
 
-  /** Beside which instances its KV lies in host memory; there while it does. */
+  /** Beside which instances its KV lies in host memory; `undefined` while none does. */
   get hostLayout(): KvLayout | undefined {
     return isSwap(this.#state) ? this.#state.hostLayout : undefined;
   }
@@ -233,7 +233,7 @@ export class Request implements RequestView {
     this.preemptedAtUs = undefined;
   }
 
-  /** Blocks for more tokens: where its others are, or else in `layout`. */
+  /** Takes blocks for more tokens: where its others are, or else in `layout`. */
   takeBlocks(layout: KvLayout, numBlocks: number): void {
     this.layout ??= layout;
     this.layout.take(numBlocks);

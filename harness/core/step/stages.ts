@@ -8,7 +8,7 @@ import type { Instance } from '../state/instance.ts';
 import type { StepBatch } from '../state/step-batch.ts';
 import { send } from '../transfers.ts';
 
-/** Micro-batches pass a stage one at a time, in order of arrival. */
+/** Runs the micro-batch on its next stage, or queues it there: micro-batches pass a stage one at a time, in order of arrival. */
 export function enterStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const stage = group.pipeline[batch.stageIndex] as GroupStage;
   const slot = cluster.topology.slotOf(stage.member);
@@ -38,7 +38,7 @@ function checked(durationUs: number): number {
   return durationUs;
 }
 
-/** The stage is computed; attention that other instances compute is still to come. */
+/** Ends what the stage computes itself; attention that other instances compute is still to come. */
 export function endStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   if (batch.isAbandoned) return;
   const stage = group.pipeline[batch.stageIndex] as GroupStage;

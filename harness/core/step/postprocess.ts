@@ -10,23 +10,23 @@ import type { StepBatch } from '../state/step-batch.ts';
 /** Counts the tokens of a micro-batch whose step has ended as computed, and ends the requests that are complete. */
 export function postprocess(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const { size } = batch;
+  const { nowUs } = cluster;
   removeFrom(group.inFlight, batch);
-  group.lastBatchBackAtUs = cluster.nowUs;
-  group.lastStepUs = cluster.nowUs - batch.startedAtUs;
+  group.lastBatchBackAtUs = nowUs;
+  group.lastStepUs = nowUs - batch.startedAtUs;
   reportStep(cluster, group, batch);
   for (let index = 0; index < size; index += 1) {
     const request = batch.requests[index] as Request;
     request.numInFlight -= 1;
     request.computedTokens += batch.numTokens[index] as number;
-    if (batch.samples[index] === 1) emitToken(cluster, group, request);
+    if (batch.samples[index] === 1) emitToken(cluster, group, request, nowUs);
     if (request.isAbortWanted) endIfAborted(cluster, request);
     if (group.numMigratingOut > 0) stopOnceNotInFlight(cluster, request);
   }
   group.spareBatches.push(batch);
 }
 
-function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): void {
-  const { nowUs } = cluster;
+function emitToken(cluster: Cluster, group: InstanceGroup, request: Request, nowUs: number): void {
   const { counters } = group;
   counters.generatedTokens += 1;
   if (request.firstTokenAtUs === undefined) request.firstTokenAtUs = nowUs;

@@ -49,9 +49,10 @@ export function jsonRows<Reported>() {
       let text = '';
       for (const { before, of, isName } of pieces) {
         const value = of(record);
-        if (typeof value === 'number') text += before + value;
-        else if (isName) text += `${before}"${String(value)}"`;
-        else if (value !== undefined) text += before + jsonOf(value);
+        if (value === undefined) continue;
+        text += before;
+        if (typeof value === 'number') text += value;
+        else text += isName ? `"${String(value)}"` : jsonOf(value);
       }
       return `${text}}\n`;
     };

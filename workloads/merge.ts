@@ -1,4 +1,5 @@
 import { assert, must } from '../harness/base/assert.ts';
+import { asRequestId, type RequestId } from '../harness/domain/ids.ts';
 import type { Job, RequestClass, RequestSpec, Workload } from '../harness/domain/workload.ts';
 import { none, type RequestTable } from './request-table.ts';
 
@@ -87,16 +88,16 @@ class PlannedWorkload implements Workload {
 
   *arrivals(): Generator<RequestSpec, undefined> {
     for (let id = 0; id < this.numRequests; id += 1) {
-      if (this.#followed(id) === none) yield this.#spec(id);
+      if (this.#followed(id) === none) yield this.#spec(asRequestId(id));
     }
     return undefined;
   }
 
-  followers(id: number): readonly RequestSpec[] {
+  followers(id: RequestId): readonly RequestSpec[] {
     const specs: RequestSpec[] = [];
     const { first, next } = this.#followers;
     for (let follower = first[id] ?? none; follower !== none; follower = next[follower] ?? none) {
-      specs.push(this.#spec(follower));
+      specs.push(this.#spec(asRequestId(follower)));
     }
     return specs;
   }
@@ -116,7 +117,7 @@ class PlannedWorkload implements Workload {
     return { className, outputLimitTokens, table, index, ids, row: must(rowOf[id], 'row of request') };
   }
 
-  #spec(id: number): RequestSpec {
+  #spec(id: RequestId): RequestSpec {
     const { className, outputLimitTokens, table, index, ids, row } = this.#locate(id);
     const timeUs = table.timeUs.at(row);
     const followedRow = table.follows.at(row);
@@ -132,8 +133,8 @@ class PlannedWorkload implements Workload {
       arrival:
         followedId === none
           ? { kind: 'at', timeUs }
-          : { kind: 'after', requestId: followedId, delayUs: timeUs },
-      ...(table.continues.at(row) === 1 ? { continues: followedId } : {}),
+          : { kind: 'after', requestId: asRequestId(followedId), delayUs: timeUs },
+      ...(table.continues.at(row) === 1 ? { continues: asRequestId(followedId) } : {}),
       ...(promptKey === none ? {} : { promptKey: promptKey + must(this.#promptKeyBases[index], 'key base') }),
       ...(job === none ? {} : { job: this.#job(index, job) }),
     };
@@ -146,7 +147,7 @@ class PlannedWorkload implements Workload {
     const rows = Array.from({ length: table.jobBranches.at(job) }, (_, branch) => first + branch);
     return {
       id: job + must(this.#jobBases[index], 'job base'),
-      branches: rows.map((row) => must(ids[row], 'branch')),
+      branches: rows.map((row) => asRequestId(must(ids[row], 'branch'))),
       needed: table.jobNeeded.at(job),
     };
   }

@@ -3,11 +3,13 @@ import {
   type ClusterView,
   type Decision,
   definePolicy,
+  type GroupId,
   type GroupView,
   type Hardware,
   type KvTransition,
   type MemoryNeed,
   type PolicyDeps,
+  type RequestId,
 } from '../../harness/policy/index.ts';
 import { type Candidate, planDrop, planGrowth } from './drop-plan.ts';
 import { type MemoryUnits, memoryUnits } from './memory.ts';
@@ -157,7 +159,7 @@ class KunServe {
   }
 
   #dropSets(
-    sets: readonly (readonly number[])[],
+    sets: readonly (readonly GroupId[])[],
     reason: string,
     view: ClusterView,
   ): readonly Decision[] | undefined {
@@ -218,12 +220,12 @@ class KunServe {
 }
 
 /** Returns the KV blocks of a running request, and 0 for a queued one. */
-function blocksHeld(group: GroupView, requestId: number): number {
+function blocksHeld(group: GroupView, requestId: RequestId): number {
   for (const { id, kvBlocks } of group.running) if (id === requestId) return kvBlocks;
   return 0;
 }
 
-function holds(requests: Iterable<{ readonly id: number }>, requestId: number): boolean {
+function holds(requests: Iterable<{ readonly id: RequestId }>, requestId: RequestId): boolean {
   for (const { id } of requests) if (id === requestId) return true;
   return false;
 }

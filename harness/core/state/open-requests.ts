@@ -1,3 +1,4 @@
+import type { RequestId } from '../../domain/ids.ts';
 import type { RequestClass, Workload } from '../../domain/workload.ts';
 import { HeldQueue } from './held-queue.ts';
 import type { Request } from './request.ts';
@@ -7,7 +8,7 @@ export class OpenRequests {
   readonly workload: Workload;
   readonly classes: ReadonlyMap<string, RequestClass>;
   /** Those that have arrived and not ended, by id. */
-  readonly live = new Map<number, Request>();
+  readonly live = new Map<RequestId, Request>();
   /** Of these, those that no group has. */
   readonly held: HeldQueue;
   /** Branches of a job that have finished, by job. */

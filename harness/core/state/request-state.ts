@@ -1,3 +1,4 @@
+import type { GroupId, InstanceId } from '../../domain/ids.ts';
 import type { MigrationProtocol } from '../../policy/decisions.ts';
 import type { RequestStatus } from '../../policy/views.ts';
 import type { Transfer } from './fabric.ts';
@@ -16,11 +17,11 @@ export interface KvArrival {
 /** A migration under way; see `kv/migrate.ts`. */
 export interface Migration {
   readonly arrival: KvArrival;
-  fromGroup: number;
-  readonly toGroup: number;
+  fromGroup: GroupId;
+  readonly toGroup: GroupId;
   /** First members of the groups. */
-  readonly fromInstance: number;
-  readonly toInstance: number;
+  readonly fromInstance: InstanceId;
+  readonly toInstance: InstanceId;
   readonly protocol: MigrationProtocol;
   readonly startedAtUs: number;
   numStages: number;

@@ -24,6 +24,7 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
+    globalSetup: 'test/shared-folder.ts',
     exclude: ['**/node_modules/**', 'results/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,5 +1,4 @@
 import { mean } from '../harness/base/stats.ts';
-import { metricKeys, metricOf } from '../harness/metrics/metrics.ts';
 import type { MetricKey } from '../harness/metrics/metrics.ts';
 import type { Comparison, RequestRow, StackInfo } from '../harness/metrics/results.ts';
 import { latencyMs, timesOf } from '../harness/metrics/request-latencies.ts';
@@ -9,6 +8,9 @@ import type { Metric } from '../harness/metrics/metric.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
 
+/** Keys of a cell's summary that hold one number. */
+export type FigureKey = MetricKey;
+
 /** One metric of one stack over its seeds: the mean of the seeds' values, and their range. */
 export interface Figure {
   readonly mean: number;
@@ -16,19 +18,12 @@ export interface Figure {
   readonly high: number;
 }
 
-/** Whether the metric is more than 0 in any seed of the stack. */
-export function hasAny(results: Results, stack: StackInfo, key: MetricKey): boolean {
-  return seedFigures(results, stack, key).some((value) => value > 0);
-}
-
-/** One metric of each finished cell of a stack that defines it. */
-export function seedFigures(results: Results, stack: StackInfo, key: MetricKey): number[] {
-  return cellsOf(results, stack).flatMap(({ summary }) => summary[key] ?? []);
-}
-
 /** `undefined` where no finished cell defines the metric. */
-export function figureOf(results: Results, stack: StackInfo, key: MetricKey): Figure | undefined {
-  const values = seedFigures(results, stack, key);
+export function figureOf(results: Results, stack: StackInfo, key: FigureKey): Figure | undefined {
+  const values = cellsOf(results, stack).flatMap((cell) => {
+    const value = cell.summary[key];
+    return value === null ? [] : [value];
+  });
   const average = mean(values);
   return average === undefined
     ? undefined
@@ -49,12 +44,9 @@ export function comparedMetrics(results: Results): readonly string[] {
   return [...new Set(results.summary.comparisons.map((comparison) => comparison.metric))];
 }
 
-/** The metric's declaration; what is no metric of a whole cell is shown under its key. */
-export function definitionOf(key: string): Metric {
-  const known = metricKeys.find((metric) => metric === key);
-  return known === undefined
-    ? { label: key, unit: 'count', formula: '', better: 'neither' }
-    : metricOf(known);
+/** The metric's declaration; a metric that nobody declared is shown under its key. */
+export function definitionOf(results: Results, key: string): Metric {
+  return results.definitions[key] ?? { label: key, unit: 'count', formula: '', better: 'neither' };
 }
 
 /** Time to first token, queueing included, milliseconds. */

@@ -4,10 +4,15 @@ import { writeWhole } from '../harness/base/write-whole.ts';
 import { charts } from './charts/index.ts';
 import { readPageAssets, renderPage } from './html.ts';
 import { loadResults } from './load.ts';
-import type { Results } from './load.ts';
+import type { MetricDefinitions, Results } from './load.ts';
 import type { NamedDrawing } from './page/chart-section.ts';
 
 export { closingTable, tableJson } from './table.ts';
+
+interface ReportOptions {
+  readonly resultsDir: string;
+  readonly metricDefinitions: MetricDefinitions;
+}
 
 interface Report {
   /** What the report shows, for the closing table. */
@@ -22,8 +27,8 @@ interface Report {
  * Writes `report.html` and `charts/*.vl.json` into a results folder, each whole or not at all. The same results give the
  * same bytes. `InputError` when the folder holds no results.
  */
-export async function writeReport(resultsDir: string): Promise<Report> {
-  const results = await loadResults(resultsDir);
+export async function writeReport({ resultsDir, metricDefinitions }: ReportOptions): Promise<Report> {
+  const results = await loadResults(resultsDir, metricDefinitions);
   const drawings = drawCharts(results);
   const page = renderPage(results, drawings, await readPageAssets());
   const chartDir = join(resultsDir, 'charts');

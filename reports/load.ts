@@ -17,6 +17,7 @@ import { requestRows } from '../harness/metrics/rows/request-row.ts';
 import { timeseriesRows } from '../harness/metrics/rows/timeseries-row.ts';
 import { transferRows } from '../harness/metrics/rows/transfer-row.ts';
 import { hasTarget } from '../harness/metrics/slo.ts';
+import type { Metric } from '../harness/metrics/metric.ts';
 import type {
   CellSummary,
   DecisionRow,
@@ -31,11 +32,15 @@ import type {
 import { TrafficTally } from './traffic.ts';
 import type { Traffic } from './traffic.ts';
 
+/** What each key of `summary.json` means; the reader of results passes the registry of `harness/metrics`. */
+export type MetricDefinitions = Readonly<Record<string, Metric>>;
+
 /** A results folder, read and checked. */
 export interface Results {
   readonly dir: string;
   readonly manifest: Manifest;
   readonly summary: Summary;
+  readonly definitions: MetricDefinitions;
   /** In the manifest's order; a cell that did not finish stays in the list and says why. */
   readonly cells: readonly Cell[];
   /** As configured. */
@@ -71,13 +76,13 @@ interface UnfinishedCell {
 }
 
 /** Reads a results folder whole; `InputError` when it is none, or was written in another schema version. */
-export async function loadResults(dir: string): Promise<Results> {
+export async function loadResults(dir: string, definitions: MetricDefinitions): Promise<Results> {
   const manifest = await readManifest(dir);
   const summary = await readSummary(dir);
   const cells: Cell[] = [];
   for (const cell of manifest.cells) cells.push(await loadCell(dir, cell, summary));
   const classes = classesOf(manifest.config);
-  return { dir, manifest, summary, cells, classes, slo: sloOf(classes) };
+  return { dir, manifest, summary, definitions, cells, classes, slo: sloOf(classes) };
 }
 
 export function doneCells(results: Results): readonly DoneCell[] {

@@ -79,7 +79,9 @@ export function tableJson(results: Results): TableJson {
 function notes(results: Results, rows: readonly KeyRow[]): string[] {
   const metric = verdictMetric(results);
   const by =
-    metric === undefined ? '' : ` Verdict: ${definitionOf(metric).label}, paired by seed and request.`;
+    metric === undefined
+      ? ''
+      : ` Verdict: ${definitionOf(results, metric).label}, paired by seed and request.`;
   const lines = [`Mean over ${plural(results.manifest.seeds.length, 'seed')} of each seed's figure.${by}`];
   for (const row of rows) {
     const { stack, numDone, numCells } = row;

@@ -104,7 +104,7 @@ export function headroomNote(results: Results): string {
   const bounds = comparisonsOf(results, headlineMetrics[0]).filter(
     ({ policy }) => stackNamed(results, policy)?.family === 'bound',
   );
-  const { label, unit } = definitionOf(headlineMetrics[0]);
+  const { label, unit } = definitionOf(results, headlineMetrics[0]);
   return bounds
     .map((bound) => {
       const free = `Under the bound ${bound.policy}, ${label} is ${formatMetric(bound.value, unit)}`;
@@ -129,7 +129,7 @@ function isRival(results: Results, name: string): boolean {
 }
 
 function verdictOn(results: Results, metric: string, rivals: readonly Comparison[]): MetricVerdict {
-  const { label } = definitionOf(metric);
+  const { label } = definitionOf(results, metric);
   const { baseline } = results.manifest;
   const better = rivals.filter(({ verdict }) => verdict === 'better').toSorted((a, b) => gain(b) - gain(a));
   const losers = stacksOf(
@@ -164,7 +164,7 @@ function verdictOn(results: Results, metric: string, rivals: readonly Comparison
     winners,
     losers,
     sentence: `${lead}${alsoWorse(losers)}`,
-    detail: `${firstOf(tied.map((one) => `${extent(one)}, ${values(one)}`)).join('; ')}${headroom(results, leader)}`,
+    detail: `${firstOf(tied.map((one) => `${extent(one)}, ${values(results, one)}`)).join('; ')}${headroom(results, leader)}`,
   };
 }
 
@@ -222,8 +222,8 @@ function scored(comparison: Comparison): Scored {
   return { text: extent(comparison), score: comparison.ratio ?? 0 };
 }
 
-function values({ metric, value, baseline_value: baselineValue }: Comparison): string {
-  const { unit } = definitionOf(metric);
+function values(results: Results, { metric, value, baseline_value: baselineValue }: Comparison): string {
+  const { unit } = definitionOf(results, metric);
   return `${formatMetric(value, unit)} against ${formatMetric(baselineValue, unit)}`;
 }
 

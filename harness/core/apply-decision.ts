@@ -15,9 +15,10 @@ import { logDecision } from './decision-log.ts';
 import { preempt } from './decisions/preempt.ts';
 import { setLimits } from './decisions/set-limits.ts';
 import { beginSwapIn } from './decisions/swap-in.ts';
-import { cancelDrain, drain, setRole } from './groups/drain.ts';
+import { cancelDrain, drain } from './groups/drain.ts';
 import { drop } from './groups/drop.ts';
 import { cancelRestore, restore } from './groups/restore.ts';
+import { setRole } from './groups/set-role.ts';
 import { scaleUp } from './groups/start.ts';
 import { migrate } from './kv/migrate.ts';
 import type { Cluster } from './state/cluster.ts';
@@ -71,7 +72,7 @@ export function applyDecisions(
  * Asks the policies in turn to make room until one of them has done something or says to wait; the one that has.
  */
 export function makeRoom(cluster: Cluster, group: InstanceGroup, need: MemoryNeed): string | undefined {
-  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.reports.viewFrom(group))) {
+  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.loadReports.viewFrom(group))) {
     if (applyDecisions(cluster, 'onMemoryPressure', answer) > 0) return answer.policy;
     if (answer.value.some(({ kind }) => kind === 'wait')) return undefined;
   }

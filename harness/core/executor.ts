@@ -89,7 +89,7 @@ export interface Executor {
   ): void;
 
   /** A request has arrived; it may still be rejected. */
-  admitRequest(spec: RequestSpec): void;
+  addRequest(spec: RequestSpec): void;
   /** A request has ended, however: its KV is gone, and the tokens that it has been given are checked after the run. */
   endRequest(requestId: RequestId, numGenerated: number): void;
 

@@ -11,7 +11,7 @@ import { Request } from './state/request.ts';
 import { recordOf } from './state/request-record.ts';
 import type { EndState } from './state/request-state.ts';
 import { freeKv } from './kv/request-memory.ts';
-import { cancelSwap } from './kv/swap.ts';
+import { dropSwap } from './kv/swap.ts';
 import type { RequestSpec } from '../domain/workload.ts';
 
 /** Pulls the planned arrivals one at a time, so that only live requests take memory. */
@@ -29,12 +29,12 @@ function planArrival(
   cluster: Cluster,
   spec: RequestSpec,
   timeUs: number,
-  before: () => void = () => {},
+  onDue: () => void = () => {},
 ): void {
   cluster.requests.numPendingArrivals += 1;
   cluster.effects.events.scheduleCall(timeUs, eventPriority.arrival, () => {
     cluster.requests.numPendingArrivals -= 1;
-    before();
+    onDue();
     arrive(cluster, spec);
   });
 }
@@ -43,17 +43,20 @@ function arrive(cluster: Cluster, spec: RequestSpec): void {
   const requestClass = must(cluster.requests.classes.get(spec.className), `class ${spec.className}`);
   const request = new Request(spec, requestClass, cluster.effects.events);
   cluster.requests.live.set(request.id, request);
-  cluster.effects.executor.admitRequest(spec);
-  cluster.effects.notify({ kind: 'requestArrived', requestId: request.id });
-  if (dispatch(cluster, request, false) !== 'placed') request.hold(cluster.requests.held);
+  cluster.effects.executor.addRequest(spec);
+  cluster.effects.notifyPolicies({ kind: 'requestArrived', requestId: request.id });
+  if (dispatch(cluster, request, false) !== 'settled') request.hold(cluster.requests.held);
 }
 
-/** `class held`: nothing of its class can be placed now. */
-type DispatchOutcome = 'placed' | 'held' | 'class held';
+/**
+ * `settled`: it stands in a group's queue, or was rejected and has ended. `held`: it waits at the cluster. `class held`: it
+ * does, and nothing of its class can be placed now.
+ */
+type DispatchOutcome = 'settled' | 'held' | 'class held';
 
 /** Asks where the request goes; without an answer, or when that is refused, it is to be held until something has changed. */
 function dispatch(cluster: Cluster, request: Request, isRetry: boolean): DispatchOutcome {
-  const answer = cluster.stack.dispatch(request, cluster.reports.view);
+  const answer = cluster.stack.dispatch(request, cluster.loadReports.view);
   if (answer === undefined) return 'held';
   const { value } = answer;
   const error = applyDispatch(cluster, request, answer);
@@ -63,7 +66,7 @@ function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Dispatc
     logDecision(cluster, source, value, error);
   }
   if (value.kind === 'hold') return value.scope === 'class' ? 'class held' : 'held';
-  return error === undefined ? 'placed' : 'held';
+  return error === undefined ? 'settled' : 'held';
 }
 
 /** Carries an answer to `dispatch` out whole, or says why not and changes nothing. */
@@ -106,8 +109,8 @@ function place(
   const group = cluster.topology.group(groupId);
   if (group === undefined) return `there is no group ${groupId}`;
   if (!group.acceptsRequests) return `group ${group.id} takes no requests`;
-  request.queue(group);
-  cluster.reports.sent(group);
+  request.enqueue(group);
+  cluster.loadReports.sent(group);
   cluster.effects.wake(group);
   return undefined;
 }
@@ -148,15 +151,15 @@ export function retryHeld(cluster: Cluster): void {
 }
 
 /**
- * The request leaves: its memory is freed, its record written, its followers planned, its unneeded siblings cancelled.
- * A request in flight ends when its micro-batch comes back (`step-loop.ts`).
+ * Ends the request: its memory is freed, its record written, its followers planned, its unneeded siblings aborted. Until the
+ * run is over, the caller makes sure that the request is in no step: an abort waits until `postprocess` calls `endIfAborted`.
  */
 export function endRequest(cluster: Cluster, request: Request, status: EndStatus, reason?: string): void {
   const group = cluster.topology.groupOf(request);
   if (group !== undefined) cluster.effects.wake(group);
-  cancelSwap(cluster, request);
+  dropSwap(cluster, request);
   freeKv(cluster, request);
-  request.end(endState(status, reason));
+  request.end(endStateOf(status, reason));
   cluster.requests.live.delete(request.id);
   cluster.effects.executor.endRequest(request.id, request.generatedTokens);
   cluster.totals.numEnded += 1;
@@ -164,11 +167,11 @@ export function endRequest(cluster: Cluster, request: Request, status: EndStatus
   cluster.effects.observer.requestEnded(recordOf(request, { status, reason, nowUs: cluster.nowUs }));
   if (status === 'unfinished') return;
   planFollowers(cluster, request);
-  cluster.effects.notify(endOf(request, status));
+  cluster.effects.notifyPolicies(requestEndedEvent(request, status));
   if (status === 'finished') cancelUnneededBranches(cluster, request);
 }
 
-function endOf(request: Request, status: EndStatus): PolicyEvent {
+function requestEndedEvent(request: Request, status: EndStatus): PolicyEvent {
   const { id, groupId, className, promptTokens, generatedTokens, firstTokenAtUs, arrivedAtUs } = request;
   return {
     kind: 'requestEnded',
@@ -184,13 +187,13 @@ function endOf(request: Request, status: EndStatus): PolicyEvent {
 
 /** Takes everything of a request's KV away: on devices, in host memory, on its way. */
 export function loseKv(cluster: Cluster, request: Request): void {
-  cancelSwap(cluster, request);
+  dropSwap(cluster, request);
   freeKv(cluster, request);
   request.computedTokens = 0;
   request.scheduledTokens = 0;
 }
 
-function endState(status: EndStatus, reason = ''): EndState {
+function endStateOf(status: EndStatus, reason = ''): EndState {
   if (status === 'failed' || status === 'rejected') return { kind: status, reason };
   return { kind: status === 'finished' ? 'finished' : 'aborted' };
 }

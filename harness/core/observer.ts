@@ -115,7 +115,7 @@ export type TransferKind =
 export interface TransferRecord {
   readonly kind: TransferKind;
   readonly requestId: RequestId | undefined;
-  /** `host` is the memory beside the same instance. */
+  /** `host`: host memory; for `swap-in` perhaps that beside another instance. */
   readonly source: InstanceId | 'host' | 'disk';
   readonly target: InstanceId | 'host';
   readonly bytes: number;

@@ -10,7 +10,7 @@ import { planReports } from './report-load.ts';
 import { EndlessError, endlessEvents, StuckError } from './run-errors.ts';
 import { planSamples, sample } from './sampling.ts';
 import { Cluster, type ClusterOptions } from './state/cluster.ts';
-import { eventPriority, makesProgress } from './state/events.ts';
+import { eventPriority, keepsRunAlive } from './state/events.ts';
 import { step } from './step/step-loop.ts';
 
 export interface RunOptions extends ClusterOptions {
@@ -46,7 +46,7 @@ export function runCluster(options: RunOptions): RunTotals {
   planFaults(cluster, options.faults);
   planReports(cluster);
   planSamples(cluster, options.sampleIntervalUs);
-  const wasCutOff = drainEvents(cluster, options);
+  const wasCutOff = fireEvents(cluster, options);
   sample(cluster);
   for (const request of cluster.requests.live.values()) endRequest(cluster, request, 'unfinished');
   checkInvariants(cluster);
@@ -64,7 +64,7 @@ export function runCluster(options: RunOptions): RunTotals {
 }
 
 /** Fires events until every request has ended, or nothing can make progress; whether the time limit ended the run. */
-function drainEvents(cluster: Cluster, options: RunOptions): boolean {
+function fireEvents(cluster: Cluster, options: RunOptions): boolean {
   const { events } = cluster.effects;
   let numEvents = 0;
   let numAtThisTime = 0;
@@ -73,7 +73,7 @@ function drainEvents(cluster: Cluster, options: RunOptions): boolean {
   while (canGoOn(cluster, progressAtUs)) {
     const event = events.next(options.maxDurationUs);
     if (event === undefined) return true;
-    if (makesProgress(event.priority)) progressAtUs = event.timeUs;
+    if (keepsRunAlive(event.priority)) progressAtUs = event.timeUs;
     numAtThisTime = event.timeUs > lastTimeUs ? 0 : numAtThisTime + 1;
     lastTimeUs = event.timeUs;
     if (numAtThisTime > endlessEvents) throw new EndlessError(lastTimeUs);
@@ -94,10 +94,10 @@ const progressEvery = 256;
  * still to come, time goes on where nothing else does: it may yet act, but not for ever.
  */
 function canGoOn(cluster: Cluster, progressAtUs: number): boolean {
-  const { effects, requests, nowUs, stack, reports } = cluster;
+  const { effects, requests, nowUs, stack, loadReports } = cluster;
   if (requests.live.size === 0 && requests.numPendingArrivals === 0) return false;
-  if (effects.events.hasProgress) return true;
-  const reportUs = reports.reporting.kind === 'every' ? reports.reporting.us : 0;
+  if (effects.events.hasLiveEvents) return true;
+  const reportUs = loadReports.reporting.kind === 'every' ? loadReports.reporting.us : 0;
   const longestUs = Math.max(reportUs, ...stack.members.map(({ policy }) => policy.tickUs ?? 0));
   return longestUs > 0 && nowUs - progressAtUs < Math.max(leastPatienceUs, 3 * longestUs);
 }
@@ -106,7 +106,7 @@ function canGoOn(cluster: Cluster, progressAtUs: number): boolean {
 const leastPatienceUs = 60 * usPerSecond;
 
 function notify(cluster: Cluster, event: PolicyEvent): void {
-  const answers = cluster.stack.onEvent(event, cluster.reports.view);
+  const answers = cluster.stack.onEvent(event, cluster.loadReports.view);
   for (const answer of answers) applyDecisions(cluster, 'onEvent', answer);
   // One more arrival makes no room for those that wait.
   if (event.kind !== 'requestArrived' || answers.length > 0) planRetry(cluster);
@@ -116,7 +116,7 @@ function planTicks(cluster: Cluster, member: StackMember): void {
   const { tickUs } = member.policy;
   if (tickUs === undefined) return;
   const tick = (): void => {
-    const value = cluster.stack.onTick(member, cluster.reports.view);
+    const value = cluster.stack.onTick(member, cluster.loadReports.view);
     applyDecisions(cluster, 'onTick', { policy: member.name, value });
     // At once: a retry that is planned would count as progress, although nothing may come of it.
     retryHeld(cluster);

@@ -112,7 +112,7 @@ export class MeasuredExecutor implements Executor {
     model.kv.resize(numCells);
   }
 
-  admitRequest(spec: RequestSpec): void {
+  addRequest(spec: RequestSpec): void {
     this.#transcripts.open(spec);
   }
 

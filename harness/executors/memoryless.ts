@@ -11,7 +11,7 @@ export abstract class MemorylessExecutor implements Executor {
   startInstance(..._about: Parameters<Executor['startInstance']>): void {}
   stopInstance(): void {}
   reshapeInstance(): void {}
-  admitRequest(): void {}
+  addRequest(): void {}
   endRequest(): void {}
   abandonBatch(): void {}
   copyKv(): void {}

@@ -32,7 +32,7 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
       startInstance: timed((...args) => executor.startInstance(...args)),
       stopInstance: timed((...args) => executor.stopInstance(...args)),
       reshapeInstance: timed((...args) => executor.reshapeInstance(...args)),
-      admitRequest: timed((...args) => executor.admitRequest(...args)),
+      addRequest: timed((...args) => executor.addRequest(...args)),
       endRequest: timed((...args) => executor.endRequest(...args)),
       abandonBatch: timed((...args) => executor.abandonBatch(...args)),
       copyKv: timed((...args) => executor.copyKv(...args)),

@@ -27,8 +27,9 @@ export interface PolicyDeps {
 }
 
 /**
- * The moments at which the core asks. All are optional; a stack is asked in order, and the first policy that answers
- * (anything but `undefined` or an empty list) decides. Answers are plain data; the core checks and applies them.
+ * The moments at which the core asks. All are optional. Except where a moment says otherwise, a stack is asked in order and
+ * the first answer (anything but `undefined` or an empty list) decides. Answers are plain data; the core checks and applies
+ * them.
  */
 export interface Policy {
   /** How many instances there are at the start, up to `maxInstances`; without an answer the configuration decides. */
@@ -56,7 +57,9 @@ export interface Policy {
   onMemoryPressure?(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined;
   /** `onTick` is called this often, in whole microseconds of virtual time; goes with `onTick`. */
   readonly tickUs?: number;
+  /** Asked of this policy alone, at its own interval; an answer never stops another's tick. */
   onTick?(view: ClusterView): readonly Decision[] | undefined;
+  /** Something has happened. Every member is told in stack order, and every answer is applied. */
   onEvent?(event: PolicyEvent, view: ClusterView): readonly Decision[] | undefined;
   /** A stage has run: what it was given and how long it took, for policies that learn. Every member of a stack is told. */
   onStage?(timing: StageTiming): void;

@@ -1,6 +1,6 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { figureOf } from '../figures.ts';
-import type { MetricKey } from '../../harness/metrics/metrics.ts';
+import type { FigureKey } from '../figures.ts';
 import { formatNumber, formatPercent } from '../format.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
@@ -10,7 +10,7 @@ import { barLabels, bars, fromZero, seedDots, stackBars } from './grammar/index.
 import type { Panel } from './grammar/index.ts';
 
 interface BarPanelOptions {
-  readonly key: MetricKey;
+  readonly key: FigureKey;
   readonly title: string;
   readonly subtitle?: string;
   readonly unit: 'count' | 'ratio';

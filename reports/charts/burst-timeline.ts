@@ -27,6 +27,7 @@ export const burstTimeline: Chart = {
     const first = cells[0];
     if (first === undefined) return absent('No finished cell has samples over time.');
     const domain = timeDomain(cells);
+    if (first.requests.length === 0) return absent('The run ended before its first request.');
     const bins = arrivalRates(first.requests, domain[1], numArrivalBins);
     const maxSamples = shareOfPoints(allSamples, cells.length, { least: 50, most: mostSamples });
     const series = cells.map((cell) => ({ cell, samples: samplesOf(cell.timeseries) }));

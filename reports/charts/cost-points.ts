@@ -1,6 +1,6 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { figureOf } from '../figures.ts';
-import type { MetricKey } from '../../harness/metrics/metrics.ts';
+import type { FigureKey } from '../figures.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
 import { familyLabels, shownStacks } from '../stacks.ts';
@@ -27,7 +27,7 @@ export interface CostPoints {
 }
 
 /** Of every shown stack that has the figure; lower ones stand at `least`, the foot of a logarithmic axis. */
-export function costPoints(results: Results, key: MetricKey, least = 0): CostPoints {
+export function costPoints(results: Results, key: FigureKey, least = 0): CostPoints {
   const stacks = shownStacks(results);
   const pointAt = ({ name, family }: StackInfo, seed: string, cost?: number, value?: number | null) => {
     if (cost === undefined || value === undefined || value === null) return [];
@@ -55,14 +55,15 @@ export function costAxis({ means, seeds }: CostPoints): Position {
   return between(roundForPicture(low * 0.94), roundForPicture(high * 1.06), axis);
 }
 
-interface CostLook {
-  readonly by: 'stack' | 'family';
-  readonly looks: readonly Look[];
-  readonly valueTip: { readonly title: string; readonly format: string };
-}
-
 /** A large mark for each mean over a small, faint one for each seed. */
-export function costMarks({ means, seeds }: CostPoints, { by, looks, valueTip }: CostLook): Layer {
+export function costMarks(
+  { means, seeds }: CostPoints,
+  {
+    by,
+    looks,
+    valueTip,
+  }: { by: 'stack' | 'family'; looks: readonly Look[]; valueTip: { title: string; format: string } },
+): Layer {
   const { color, shape } = byLook(by, looks, legends.points);
   const test = "datum.seed === 'mean'";
   return layer({ type: 'point', filled: true }, [...seeds, ...means], {
@@ -73,7 +74,7 @@ export function costMarks({ means, seeds }: CostPoints, { by, looks, valueTip }:
     size: { condition: { test, value: 130 }, value: 32 },
     opacity: { condition: { test, value: 1 }, value: 0.45 },
     tooltip: [
-      ...tips('stack', 'family', 'seed', { cost: 'instance-seconds' }),
+      ...tips({ stack: 'stack', family: 'family', seed: 'seed', cost: 'instance-seconds' }),
       { field: 'value', type: 'quantitative', ...valueTip },
     ],
   });

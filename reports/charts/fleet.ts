@@ -139,12 +139,11 @@ function loadArea(field: 'open' | 'running', opacity: number): Layer {
 }
 
 function phaseLayer({ steps }: Stack, looks: readonly Look[], maxSteps: number): Layer {
-  const drawn = peaksOf(
-    steps,
-    ({ timeUs }) => timeUs,
-    maxSteps,
-    ({ total }) => total,
-  );
+  const drawn = peaksOf(steps, {
+    position: ({ timeUs }) => timeUs,
+    maxBins: maxSteps,
+    score: ({ total }) => total,
+  });
   const rows = drawn.flatMap(({ timeUs, counts: own }) =>
     looks.map(({ name }) => ({ s: seconds(timeUs), phase: name, count: own.get(name) ?? 0 })),
   );

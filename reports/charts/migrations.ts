@@ -115,12 +115,11 @@ function arcLayers(looks: readonly Look[]): Layer[] {
 }
 
 function arcsOf(rows: readonly MigrationRow[], most: number) {
-  const kept = peaksOf(
-    rows,
-    (row) => row.started_us,
-    most,
-    (row) => row.downtime_us ?? 0,
-  );
+  const kept = peaksOf(rows, {
+    position: (row) => row.started_us,
+    maxBins: most,
+    score: (row) => row.downtime_us ?? 0,
+  });
   return kept.map(arcOf);
 }
 

@@ -5,22 +5,9 @@ import { formatInterval, formatMetric, formatRatio } from '../format.ts';
 import type { Results } from '../load.ts';
 import { stackLooks, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
-import { roundForPicture } from '../thin.ts';
 import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
-import {
-  bars,
-  baselineRule,
-  byLook,
-  extent,
-  labelPx,
-  layer,
-  logarithmic,
-  notes,
-  ratioTicks,
-  stackPanels,
-  tips,
-} from './grammar/index.ts';
+import { bars, byLook, labelPx, layer, logarithmic, notes, stackPanels, tips } from './grammar/index.ts';
 import type { Encoding, Layer, Look, Panel } from './grammar/index.ts';
 
 /** The axis never goes beyond; what lies outside is drawn at its edge and says so. */
@@ -84,7 +71,7 @@ function panel(
   metric: string,
   { domain, looks }: { domain: Domain; looks: readonly Look[] },
 ): Panel {
-  const definition = definitionOf(metric);
+  const definition = definitionOf(results, metric);
   const { label, better } = definition;
   const rows = drawable(results, metric).map((comparison) => rowOf(comparison, definition, domain));
   const drawn = looks.filter(({ name }) => rows.some(({ stack }) => stack === name));
@@ -93,11 +80,13 @@ function panel(
     ...(better === 'neither' ? {} : { subtitle: `${better} is better` }),
     names: drawn.map(({ name }) => name),
     labelPadding: 12,
-    x: logarithmic(...domain, ratioTicks),
+    x: logarithmic(...domain, { maxTicks: 5, grid: true, format: '~g', labelExpr: "datum.label + '×'" }),
     stepPx: 26,
     layers: [
       ...betterSide(better, domain),
-      baselineRule(),
+      layer({ type: 'rule', color: colour('ink'), strokeWidth: 1 }, [{ ratio: 1 }], {
+        x: { field: 'ratio' },
+      }),
       ...intervals(rows, looks),
       notes(rows, 'label', { y: { field: 'stack' } }, { x: 'width', dx: 14 }),
     ],
@@ -116,7 +105,14 @@ function intervals(rows: readonly Row[], looks: readonly Look[]): Layer[] {
       color,
       shape,
       fill: { condition: { test: "datum.verdict !== 'cannot tell'", ...color }, value: colour('paper') },
-      tooltip: tips('stack', 'value', 'baseline', 'ratio', 'interval', 'verdict'),
+      tooltip: tips({
+        stack: 'stack',
+        value: 'value',
+        baseline: 'baseline',
+        ratio: 'ratio',
+        interval: 'interval',
+        verdict: 'verdict',
+      }),
     }),
   ];
 }
@@ -152,8 +148,13 @@ function betterSide(better: Metric['better'], [low, high]: Domain): Layer[] {
 
 /** Around every interval and around 1, with a little air. */
 function ratioDomain(comparisons: readonly Comparison[]): Domain {
-  const all = comparisons.flatMap(({ ratio, ratio_low, ratio_high }) => [ratio, ratio_low, ratio_high]);
-  const positive = all.flatMap((value) => (value !== null && value > 0 ? value : []));
-  const { low, high } = extent([0.8, 1.25, ...positive]);
-  return [roundForPicture(Math.max(edge.low, low / 1.1)), roundForPicture(Math.min(edge.high, high * 1.1))];
+  const all = comparisons.flatMap(({ ratio, ratio_low: low, ratio_high: high }) => [
+    ratio ?? 1,
+    low ?? ratio ?? 1,
+    high ?? ratio ?? 1,
+  ]);
+  const positive = all.filter((value) => value > 0);
+  const low = Math.max(edge.low, Math.min(0.8, ...positive) / 1.1);
+  const high = Math.min(edge.high, Math.max(1.25, ...positive) * 1.1);
+  return [Number(low.toPrecision(3)), Number(high.toPrecision(3))];
 }

@@ -91,6 +91,9 @@ function lines(results: Results, stacks: readonly StackInfo[]): Layer {
     y: { field: 'share' },
     color,
     strokeDash,
-    tooltip: [...tips('stack', 'scale'), { field: 'share', type: 'quantitative', format: '.1%' }],
+    tooltip: [
+      ...tips({ stack: 'stack', scale: 'scale' }),
+      { field: 'share', type: 'quantitative', format: '.1%' },
+    ],
   });
 }

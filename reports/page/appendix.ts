@@ -1,5 +1,3 @@
-import type { Metric } from '../../harness/metrics/metric.ts';
-import { metrics } from '../../harness/metrics/metrics.ts';
 import type { CellSummary } from '../../harness/metrics/results.ts';
 import { clusterEventRows } from '../../harness/metrics/rows/cluster-event-row.ts';
 import { decisionRows } from '../../harness/metrics/rows/decision-row.ts';
@@ -16,7 +14,7 @@ import type { Markup } from '../markup.ts';
 
 /** What stands behind the figures: failures, scale model, definitions, how to run again, every metric, raw files. */
 export function appendix(results: Results): Markup {
-  return html`${failures(results)}${scaleModel(results)}${definitions()}${rerun(results)}${everyMetric(results)}${rawFiles(results)}`;
+  return html`${failures(results)}${scaleModel(results)}${definitions(results)}${rerun(results)}${everyMetric(results)}${rawFiles(results)}`;
 }
 
 function failures(results: Results): Markup {
@@ -43,10 +41,10 @@ function scaleModel({ manifest }: Results): Markup {
   )}</tbody></table></div></section>`;
 }
 
-function definitions(): Markup {
+function definitions(results: Results): Markup {
   return html`<section aria-labelledby="definitions"><h2 id="definitions">Definitions</h2>
 <p>A comparison pairs the same requests of the same seeds; a request that was never answered counts in it as infinitely late. The intervals are of 95 % and not corrected for the number of comparisons, so about one tie in twenty is called a difference.</p>
-<dl class="definitions">${Object.entries<Metric>(metrics).map(
+<dl class="definitions">${Object.entries(results.definitions).map(
     ([key, { label, unit, formula, undefinedWhen }]) =>
       html`<div><dt>${label} <code>${key}</code></dt><dd>${formula} <span class="unit">${unit}${undefinedWhen === undefined ? '' : `; undefined when ${undefinedWhen}`}</span></dd></div>`,
   )}</dl></section>`;
@@ -83,7 +81,7 @@ function everyMetric(results: Results): Markup {
 <thead><tr><th scope="col">metric</th>${cells.map((cell) => html`<th scope="col">${cell.policy}, seed ${cell.seed}</th>`)}</tr></thead>
 <tbody>${keys.map(
     (key) =>
-      html`<tr><th scope="row"><code>${key}</code></th>${flat.map((figures) => html`<td>${shown(key, figures.get(key))}</td>`)}</tr>`,
+      html`<tr><th scope="row"><code>${key}</code></th>${flat.map((figures) => html`<td>${shown(results, key, figures.get(key))}</td>`)}</tr>`,
   )}</tbody></table></div></details></section>`;
 }
 
@@ -103,9 +101,9 @@ function flatten(summary: CellSummary): Map<string, number | null> {
   return figures;
 }
 
-function shown(key: string, value: number | null | undefined): string {
+function shown(results: Results, key: string, value: number | null | undefined): string {
   if (value === null || value === undefined) return undefinedMark;
-  return formatMetric(value, definitionOf(key).unit);
+  return formatMetric(value, definitionOf(results, key).unit);
 }
 
 function rawFiles(results: Results): Markup {

@@ -81,7 +81,7 @@ function lostCells(results: Results): Markup {
 
 function keyTable(results: Results): Markup {
   const metric = verdictMetric(results);
-  const by = metric === undefined ? '' : ` The verdict is on ${definitionOf(metric).label}.`;
+  const by = metric === undefined ? '' : ` The verdict is on ${definitionOf(results, metric).label}.`;
   return html`<p class="note wide">Mean over the seeds of each seed’s figure; below it the range over the seeds. TTFT and TPOT are those of answered requests: a stack that leaves some behind is marked.${by}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Key numbers"><table class="key">
 <thead><tr><th scope="col">policy</th>${keyColumns.map(({ wide }) => html`<th scope="col">${wide}</th>`)}<th scope="col" class="text">against ${results.manifest.baseline}</th></tr></thead>

@@ -1,6 +1,6 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
 import { definitionOf, figureOf } from '../figures.ts';
-import type { MetricKey } from '../../harness/metrics/metrics.ts';
+import type { FigureKey } from '../figures.ts';
 import { hasMigrated, hasScaled } from '../fleet.ts';
 import { formatMetric, undefinedMark } from '../format.ts';
 import type { Results } from '../load.ts';
@@ -8,7 +8,7 @@ import { html } from '../markup.ts';
 import type { Markup } from '../markup.ts';
 import { shownStacks } from '../stacks.ts';
 
-const keys: readonly MetricKey[] = [
+const keys: readonly FigureKey[] = [
   'mean_instances',
   'peak_instances',
   'scale_up_count',
@@ -40,11 +40,11 @@ export function fleetTable(results: Results): Markup {
 <thead><tr><th scope="col">figure</th>${stacks.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>${shown.map(
     (key) =>
-      html`<tr><th scope="row" class="wrap">${definitionOf(key).label}</th>${stacks.map((stack) => html`<td>${cell(results, stack, key)}</td>`)}</tr>`,
+      html`<tr><th scope="row" class="wrap">${definitionOf(results, key).label}</th>${stacks.map((stack) => html`<td>${cell(results, stack, key)}</td>`)}</tr>`,
   )}</tbody></table></div></section>`;
 }
 
-function cell(results: Results, stack: StackInfo, key: MetricKey): string {
+function cell(results: Results, stack: StackInfo, key: FigureKey): string {
   const figure = figureOf(results, stack, key);
-  return figure === undefined ? undefinedMark : formatMetric(figure.mean, definitionOf(key).unit);
+  return figure === undefined ? undefinedMark : formatMetric(figure.mean, definitionOf(results, key).unit);
 }

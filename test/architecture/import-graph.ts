@@ -32,6 +32,12 @@ export function between(graph: ImportGraph, nameOf: (file: string) => string): I
   return groups;
 }
 
+/** `harness/core/state/group.ts` is of `harness/core`, `policies/swap/swap.ts` of `policies`. */
+export function folderOf(file: string): string {
+  const [first, second] = file.split('/');
+  return first === 'harness' ? `${first}/${second}` : first!;
+}
+
 /** Nodes that import each other, directly or by way of others, in groups; what is in none of them is in no circle. */
 export function circlesOf(graph: ImportGraph): string[][] {
   const reached = new Map([...graph.keys()].map((node) => [node, reachableFrom(graph, node)]));

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { between, circlesOf, type ImportGraph, readImports } from './import-graph.ts';
+import { between, circlesOf, folderOf, type ImportGraph, readImports } from './import-graph.ts';
 
 const graph = readImports(['harness', 'policies', 'workloads', 'reports']);
-
-/** `harness/core/state/group.ts` is of `harness/core`, `policies/swap/swap.ts` of `policies`. */
-function folderOf(file: string): string {
-  const [first, second] = file.split('/');
-  return first === 'harness' ? `${first}/${second}` : first!;
-}
 
 describe('imports, those of types included', () => {
   it('go round in no circle of files', () => {

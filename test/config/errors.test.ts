@@ -1,5 +1,5 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import * as fc from '../fast-check.ts';
 import { edited, issuesOf, validText, withColdStart } from './support.ts';
 import { InputError } from '../../harness/base/errors.ts';
 import { loadConfig } from '../../harness/config/index.ts';

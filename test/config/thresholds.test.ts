@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CellSummary } from '../../harness/metrics/results.ts';
 import { evaluateThreshold, parseThreshold } from '../../harness/config/index.ts';
+import * as fc from '../fast-check.ts';
 
 const policies = ['recompute', 'my-idea', 'idle'];
 

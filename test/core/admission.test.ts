@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url';
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Admission, EnginePreset } from '../../harness/core/engine.ts';
 import { blockSizeTokens, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
@@ -7,6 +6,7 @@ import type { RequestSpec } from '../../harness/domain/workload.ts';
 import type { ClusterView, Limits } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { buildWorkload, workloadSourceSchema } from '../../workloads/index.ts';
+import * as fc from '../fast-check.ts';
 import { policyOf } from './policy-of.ts';
 import { scripted } from './scripted.ts';
 

@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EventQueue } from '../../harness/core/state/events.ts';
 import { Fabric, Link, type Transfer } from '../../harness/core/state/fabric.ts';
 import type { TransferKind } from '../../harness/core/observer.ts';
+import * as fc from '../fast-check.ts';
 
 /** 1 byte a microsecond and no latency: bytes are microseconds. */
 const profile = { bytesPerSecond: 1e6, latencyUs: 0 };

@@ -77,13 +77,13 @@ describe('attention where the KV is', () => {
     const { seen, executor } = run();
     // Nothing is computed twice, and nothing goes uncounted.
     expect(busyUs(seen)).toBe(executor.expectedBusyUs);
-    const stolenUs = seen.stages.map(
+    const remoteAttentionUs = seen.stages.map(
       ({ startedAtUs, endedAtUs, numRequests }) => endedAtUs - startedAtUs - 700 * numRequests,
     );
     // Where a stage of its own is under way, that takes longer by the attention, or by what is left of it.
-    expect(Math.min(...stolenUs)).toBe(0);
-    expect(Math.max(...stolenUs)).toBeGreaterThan(0);
-    expect(stolenUs.every((us) => us <= 2 * attentionUs)).toBe(true);
+    expect(Math.min(...remoteAttentionUs)).toBe(0);
+    expect(Math.max(...remoteAttentionUs)).toBeGreaterThan(0);
+    expect(remoteAttentionUs.every((us) => us <= 2 * attentionUs)).toBe(true);
   });
 
   it('keeps the stage that asks waiting: there, at the owner, and back', () => {
@@ -185,7 +185,7 @@ describe('what the simulator charges', () => {
 
 it('attention that is all elsewhere leaves exactly nothing to the stage, however many owners share its layers', () => {
   const numLayers = 7;
-  const hooks = { stageEnded: () => undefined, cameBack: () => undefined };
+  const hooks = { stageEnded: () => undefined, stepEnded: () => undefined };
   for (let pairs = 1; pairs < 200; pairs += 1) {
     const batch = new StepBatch(new KvLayout([]), hooks);
     batch.attentionPairs = pairs + 1000;

@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { asRequestId } from '../../harness/domain/ids.ts';
 import { request } from '../../harness/conformance/tiny-cluster.ts';
 import type { RequestSpec } from '../../harness/domain/workload.ts';
+import * as fc from '../fast-check.ts';
 
 /** Up to 25 requests: bursts, pauses, follow-ups, and pairs of branches of which the first to finish decides. */
 export const requests = fc

@@ -1,9 +1,10 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
 import { policies } from '../../policies/index.ts';
 import { restless } from '../core/restless.ts';
 import { requests } from '../core/schedules.ts';
+import * as fc from '../fast-check.ts';
+import { isUsualSeed } from '../fast-check.ts';
 import { runVerified } from './verified-run.ts';
 
 const { 'least-loaded': leastLoaded, recompute, swap } = policies;
@@ -68,9 +69,10 @@ describe('any migrations, starts, drains, merges, restores and faults on TensorF
           count(abortReason === undefined ? `${protocol} done` : `${protocol} aborted after ${numStages}`);
         }
       }),
-      { numRuns: 24, seed: 20261121, endOnFailure: true },
+      { numRuns: 24, endOnFailure: true },
     );
-    // The seed reaches what this is for.
+    // The usual seed reaches what this is for.
+    if (!isUsualSeed) return;
     const missed = Object.entries(atLeast).filter(([kind, times]) => (counts.get(kind) ?? 0) < times);
     expect(missed).toEqual([]);
   }, 120_000);

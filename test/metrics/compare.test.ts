@@ -1,9 +1,9 @@
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRng } from '../../harness/base/rng.ts';
 import { comparedMetrics, compareStacks } from '../../harness/metrics/compare.ts';
 import type { ComparedCell } from '../../harness/metrics/paired-run.ts';
 import type { Comparison } from '../../harness/metrics/results.ts';
+import * as fc from '../fast-check.ts';
 import { cellOf, pairedQueues, recordedCell, rejected, rowsOf } from './compared-cells.ts';
 
 // A minute for the slowest machine; a second or two on an idle one.

@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
 import { Histogram } from '../../harness/metrics/histogram.ts';
 import { Samples, sortedUnion } from '../../harness/metrics/samples.ts';
+import * as fc from '../fast-check.ts';
 
 function histogramOf(values: readonly number[]): Histogram {
   const histogram = new Histogram();

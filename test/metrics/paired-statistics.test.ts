@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BlockResampler, numBlocks } from '../../harness/metrics/block-bootstrap.ts';
 import { studentCdf, studentQuantile } from '../../harness/metrics/distributions.ts';
 import { differenceInterval, ratioInterval } from '../../harness/metrics/paired-interval.ts';
+import * as fc from '../fast-check.ts';
 
 test("Student's quantiles agree with the tables", () => {
   const table = [

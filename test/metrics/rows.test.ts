@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import type { RequestRecord } from '../../harness/core/observer.ts';
@@ -9,6 +8,7 @@ import { requestRows } from '../../harness/metrics/rows/request-row.ts';
 import { quote } from '../../harness/metrics/rows/row-kind.ts';
 import { timeseriesRows } from '../../harness/metrics/rows/timeseries-row.ts';
 import { transferRows } from '../../harness/metrics/rows/transfer-row.ts';
+import * as fc from '../fast-check.ts';
 import {
   clusterEvent,
   dispatch,

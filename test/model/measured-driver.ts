@@ -30,7 +30,7 @@ export class Driver {
   }
 
   admit(id: number, promptTokens: number, outputTokens: number): void {
-    this.executor.admitRequest(requestSpec(id, promptTokens, outputTokens));
+    this.executor.addRequest(requestSpec(id, promptTokens, outputTokens));
     this.outputTokens.set(id, outputTokens);
     this.computed.set(id, 0);
   }

@@ -189,10 +189,10 @@ describe('MeasuredExecutor', () => {
     const { executor } = driver;
     driver.run([0], whole(0));
     executor.endRequest(asRequestId(0), 6);
-    executor.admitRequest({ ...requestSpec(1, 25, 4), continues: asRequestId(0) });
-    executor.admitRequest({ ...requestSpec(2, 25, 4), promptKey: 9 });
-    executor.admitRequest({ ...requestSpec(3, 25, 4), promptKey: 9 });
-    executor.admitRequest(requestSpec(4, 25, 4));
+    executor.addRequest({ ...requestSpec(1, 25, 4), continues: asRequestId(0) });
+    executor.addRequest({ ...requestSpec(2, 25, 4), promptKey: 9 });
+    executor.addRequest({ ...requestSpec(3, 25, 4), promptKey: 9 });
+    executor.addRequest(requestSpec(4, 25, 4));
     const prompt = (id: number) => [...executor.transcript(asRequestId(id)).tokens.subarray(0, 25)];
     expect(prompt(1).slice(0, 16)).toEqual([...executor.transcript(asRequestId(0)).tokens]);
     expect(prompt(2)).toEqual(prompt(3));

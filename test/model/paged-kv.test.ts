@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kvCellBytes } from '../../harness/domain/model-shape.ts';
 import { PagedKv } from '../../harness/model/paged-kv.ts';
+import * as fc from '../fast-check.ts';
 import { ops, tinyShape } from './support.ts';
 
 const shape = { numKvHeads: tinyShape.numKvHeads, headDim: tinyShape.headDim, blockSizeTokens: 4 };

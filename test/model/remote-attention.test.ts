@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asInstanceId, asRequestId, type InstanceId } from '../../harness/domain/ids.ts';
 import type { KvPlacement } from '../../harness/core/executor.ts';
+import * as fc from '../fast-check.ts';
 import { all, blockSizeTokens, Driver, expectSound, pipeline, whole } from './measured-driver.ts';
 import { backend } from './support.ts';
 

@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PagedKv } from '../../harness/model/paged-kv.ts';
 import { type BatchEntry, firstRows, rangesOfOneSlab, StepPlan } from '../../harness/model/step-plan.ts';
+import * as fc from '../fast-check.ts';
 import { backend, ops } from './support.ts';
 
 const blockSizeTokens = 4;

@@ -1,9 +1,9 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision, GroupPhase, GroupView } from '../../harness/policy/index.ts';
 import { coldStartUs } from '../../policies/autoscaling/cold-start.ts';
 import { fleetOf, scaleTo } from '../../policies/autoscaling/fleet.ts';
 import { countWaiting, instanceLoads } from '../../policies/autoscaling/instance-loads.ts';
+import * as fc from '../fast-check.ts';
 import { clusterView, deps, groupView, heldView, instanceView, requestView } from './views.ts';
 
 const reason = 'test';

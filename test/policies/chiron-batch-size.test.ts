@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asGroupId } from '../../harness/domain/ids.ts';
 import type { RequestView } from '../../harness/policy/index.ts';
@@ -7,6 +6,7 @@ import { LocalAutoscaler } from '../../policies/chiron/local-autoscaler.ts';
 import { params } from '../../policies/chiron/params.ts';
 import { ServiceClasses } from '../../policies/chiron/service-classes.ts';
 import { type Window, Windows } from '../../policies/chiron/windows.ts';
+import * as fc from '../fast-check.ts';
 import { groupView, requestView } from './views.ts';
 
 const rule = params.parse({});
@@ -169,7 +169,6 @@ describe('back-pressure of throughput', () => {
         );
         expect(Math.min(...sizes)).toBeGreaterThanOrEqual(64);
       }),
-      { seed: 20261121 },
     );
   });
 });
@@ -210,7 +209,6 @@ describe('any sequence of windows', () => {
           }
         },
       ),
-      { seed: 20261121 },
     );
   });
 });

@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asGroupId } from '../../harness/domain/ids.ts';
 import type { Hardware } from '../../harness/policy/index.ts';
 import { planDrop, planGrowth } from '../../policies/kunserve/drop-plan.ts';
+import * as fc from '../fast-check.ts';
 import { deps } from './views.ts';
 
 const copyBytes = 100;

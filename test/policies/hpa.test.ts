@@ -1,9 +1,9 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { GroupView, Policy } from '../../harness/policy/index.ts';
 import { ScalingBehavior } from '../../policies/hpa/behavior.ts';
 import { hpa } from '../../policies/hpa/hpa.ts';
 import { recommendByPods, recommendByTotal } from '../../policies/hpa/recommend.ts';
+import * as fc from '../fast-check.ts';
 import { ToyFleet } from './toy-fleet.ts';
 import { clusterView, deps, groupView, instanceView } from './views.ts';
 

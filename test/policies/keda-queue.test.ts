@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision, Policy } from '../../harness/policy/index.ts';
 import { kedaQueue } from '../../policies/keda-queue/keda-queue.ts';
+import * as fc from '../fast-check.ts';
 import { ToyFleet } from './toy-fleet.ts';
 import { clusterView, deps, groupView, heldView, requestView } from './views.ts';
 

@@ -1,9 +1,9 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { BatchView, GroupView, Policy, RequestView } from '../../harness/policy/index.ts';
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { policies } from '../../policies/index.ts';
+import * as fc from '../fast-check.ts';
 import { clusterView, deps, groupView, requestView } from './views.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;

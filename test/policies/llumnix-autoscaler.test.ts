@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ClusterView, Decision, GroupView } from '../../harness/policy/index.ts';
 import { llumnixAutoscaler } from '../../policies/llumnix/autoscaler.ts';
+import * as fc from '../fast-check.ts';
 import { clusterView, deps, groupView, heldView, requestView } from './views.ts';
 
 function check(view: ClusterView, params: object = {}): readonly Decision[] {

@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import type {
@@ -13,6 +12,7 @@ import type {
 } from '../../harness/policy/index.ts';
 import { migrationFreeness } from '../../policies/llumnix/freeness.ts';
 import { llumnix } from '../../policies/llumnix/llumnix.ts';
+import * as fc from '../fast-check.ts';
 import { clusterView, deps, groupView, requestView } from './views.ts';
 
 const twoClasses = {

@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asRequestId } from '../../harness/domain/ids.ts';
 import { type Chunk, costOf, formByCost } from '../../policies/kunserve/lookahead.ts';
+import * as fc from '../fast-check.ts';
 
 const batch = fc
   .array(fc.record({ pastTokens: fc.nat({ max: 4000 }), numTokens: fc.integer({ min: 1, max: 1000 }) }), {

@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Policy } from '../../harness/policy/index.ts';
 import { coldStartUs } from '../../policies/autoscaling/cold-start.ts';
 import { memoryUtilisation } from '../../policies/memory-utilisation/memory-utilisation.ts';
+import * as fc from '../fast-check.ts';
 import { ToyFleet } from './toy-fleet.ts';
 import { deps } from './views.ts';
 

@@ -3,9 +3,11 @@ import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { metrics } from '../../harness/metrics/metrics.ts';
 import { charts } from '../../reports/charts/index.ts';
 import { writeReport } from '../../reports/index.ts';
-import { situations, syntheticDir } from './fixtures.ts';
+import { folderOf } from './fixtures.ts';
+import type { SituationName } from './fixtures.ts';
 
 const candidates = [
   process.env['CHROMIUM_PATH'],
@@ -73,7 +75,7 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
     60_000,
   );
 
-  it.each(['names that attack', 'nothing finished', 'one stack, one seed'])(
+  it.each(['names that attack', 'nothing finished', 'one stack, one seed'] as const)(
     'opens without an error: %s',
     async (name) => {
       const { page, trouble } = await open(browser, await reportOf(name), {});
@@ -87,7 +89,7 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
 
   it('shows the figures of a mark under the pointer', async () => {
     const { page } = await open(browser, await reportOf(), {});
-    await page.locator('[data-chart="cost-latency"] .mark-symbol.role-mark path').first().hover();
+    await page.locator('[data-chart="cost-latency"] .mark-symbol.role-mark path').last().hover();
     await page.locator('#tip:not([hidden])').waitFor();
     expect(await page.locator('#tip').textContent()).toContain('instance-seconds');
     await page.context().close();
@@ -97,7 +99,7 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
     const context = await browser.newContext({ javaScriptEnabled: false, offline: true });
     const page = await context.newPage();
     await page.goto(await reportOf());
-    expect(await page.locator('#numbers ~ .scroll tbody tr').count()).toBe(9);
+    expect(await page.locator('#numbers ~ .scroll tbody tr').count()).toBe(10);
     expect(await page.locator('.verdicts li').count()).toBeGreaterThan(3);
     expect(await page.locator('.answer').first().isVisible()).toBe(true);
     expect(await page.locator('noscript p').isVisible()).toBe(true);
@@ -105,18 +107,18 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
   }, 60_000);
 });
 
-const reports = new Map<string, Promise<string>>();
+const reports = new Map<SituationName, Promise<string>>();
 
 /** Address of the page of a situation, written once. */
-async function reportOf(situation = 'everything that a stack can do'): Promise<string> {
+async function reportOf(situation: SituationName = 'everything that a stack can do'): Promise<string> {
   const known = reports.get(situation) ?? write(situation);
   reports.set(situation, known);
   return known;
 }
 
-async function write(situation: string): Promise<string> {
-  const resultsDir = syntheticDir(situations[situation]);
-  const { htmlPath } = await writeReport(resultsDir);
+async function write(situation: SituationName): Promise<string> {
+  const resultsDir = await folderOf(situation);
+  const { htmlPath } = await writeReport({ resultsDir, metricDefinitions: metrics });
   return pathToFileURL(htmlPath).href;
 }
 

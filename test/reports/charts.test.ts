@@ -7,18 +7,22 @@ import type { TopLevelSpec } from 'vega-lite';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { charts } from '../../reports/charts/index.ts';
 import type { Results } from '../../reports/load.ts';
-import { situations, syntheticResults, valuesIn } from './fixtures.ts';
-import { sevenStacks } from './synthetic-serving.ts';
+import { resultsOf, situationNames, valuesIn } from './fixtures.ts';
+import type { SituationName } from './fixtures.ts';
 
 const schemaPath = createRequire(import.meta.url).resolve('vega-lite/vega-lite-schema.json');
 const validate = new Ajv({ strict: false, validateFormats: false }).compile(
   JSON.parse(readFileSync(schemaPath, 'utf8')),
 );
 
-describe.each(Object.entries(situations))('charts of %s', (_, options) => {
+/** What the charts show alike in another situation. */
+const alike: readonly SituationName[] = ['measured', 'three stacks, one seed'];
+const drawnAlone = situationNames.filter((name) => !alike.includes(name));
+
+describe.each(drawnAlone)('charts of %s', (situation) => {
   let results: Results;
   beforeAll(async () => {
-    results = await syntheticResults(options);
+    results = await resultsOf(situation);
   });
 
   it.each(Object.entries(charts))(
@@ -44,7 +48,7 @@ describe.each(Object.entries(situations))('charts of %s', (_, options) => {
 
 describe('the registry', () => {
   it('draws every chart of a run in which stacks drop, scale and migrate', async () => {
-    const results = await syntheticResults(situations['everything that a stack can do']);
+    const results = await resultsOf('everything that a stack can do');
     const kinds = Object.values(charts).map((chart) => chart.draw(results).kind);
     expect(kinds).toEqual(kinds.map(() => 'drawn'));
   });
@@ -56,20 +60,20 @@ describe('the registry', () => {
   });
 
   it('is pure: the same results give the same specs', async () => {
-    const results = await syntheticResults({ stacks: sevenStacks });
+    const results = await resultsOf('everything that a stack can do');
     const specs = () => JSON.stringify(Object.values(charts).map((chart) => chart.draw(results)));
     expect(specs()).toBe(specs());
   });
 
   it('says why nothing is drawn when no cell finished', async () => {
-    const results = await syntheticResults(situations['nothing finished']);
+    const results = await resultsOf('nothing finished');
     for (const chart of Object.values(charts)) expect(chart.draw(results).kind).toBe('absent');
   });
 });
 
 describe('what the charts show', () => {
   it('keeps the longest queue and the fullest memory when it thins', async () => {
-    const results = await syntheticResults({ seeds: [1], seconds: 120 });
+    const results = await resultsOf('three stacks, one seed');
     const drawing = charts['burst-timeline']!.draw(results);
     const cell = results.cells[0];
     if (drawing.kind !== 'drawn' || cell?.status !== 'done') throw new Error('not drawn');
@@ -82,7 +86,8 @@ describe('what the charts show', () => {
       byTime.set(row.time_us, sum);
     }
     const values = valuesIn(drawing.spec);
-    const drawnQueue = values
+    const panels = 'vconcat' in drawing.spec ? drawing.spec.vconcat : [];
+    const drawnQueue = valuesIn(panels.find((panel) => JSON.stringify(panel).includes('"Waiting requests"')))
       .filter((row) => row['stack'] === cell.policy)
       .map((row) => Number(row['count']));
     expect(Math.max(...drawnQueue)).toBe(Math.max(...[...byTime.values()].map((sum) => sum.waiting)));
@@ -92,7 +97,7 @@ describe('what the charts show', () => {
   });
 
   it('counts requests without a token in the share of the distribution', async () => {
-    const results = await syntheticResults({ seeds: [1] });
+    const results = await resultsOf('three stacks, one seed');
     const lost: Results = {
       ...results,
       cells: results.cells.map((cell) =>
@@ -113,7 +118,7 @@ describe('what the charts show', () => {
   });
 
   it('agrees with the summary on SLO attainment at the configured target', async () => {
-    const results = await syntheticResults({ seeds: [1] });
+    const results = await resultsOf('three stacks, one seed');
     const drawing = charts['slo-attainment']!.draw(results);
     const cell = results.cells[0];
     if (drawing.kind !== 'drawn' || cell?.status !== 'done') throw new Error('not drawn');

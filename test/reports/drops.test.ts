@@ -3,18 +3,14 @@ import { charts } from '../../reports/charts/index.ts';
 import { faultWords } from '../../reports/faults.ts';
 import { membersOf, segmentsOf } from '../../reports/segments.ts';
 import { doneCells } from '../../reports/load.ts';
-import type { DoneCell, Results } from '../../reports/load.ts';
-import { situations, syntheticResults, valuesIn } from './fixtures.ts';
-import { droppingStacks, sevenStacks } from './synthetic-serving.ts';
+import type { Results } from '../../reports/load.ts';
+import { formatPercent } from '../../reports/format.ts';
+import { cellOf, resultsOf, valuesIn } from './fixtures.ts';
 
 let results: Results;
 beforeAll(async () => {
-  results = await syntheticResults(situations['weights dropped, a fault']);
+  results = await resultsOf('weights dropped, a fault');
 });
-
-function cellOf(policy: string): DoneCell {
-  return doneCells(results).find((cell) => cell.policy === policy && cell.seed === 1)!;
-}
 
 function drawn(name: string, from = results) {
   const drawing = charts[name]!.draw(from);
@@ -23,14 +19,16 @@ function drawn(name: string, from = results) {
 }
 
 describe('memory over time', () => {
-  it('stacks kinds up to the device memory, before, in and after a drop', () => {
+  it('stacks kinds up to the memory of the devices that live, before, in and after a drop', () => {
     const { spec } = drawn('burst-timeline');
-    const panel = panelsOf(spec).find(({ title }) => title?.text?.startsWith('Memory of drop + exchange'));
+    const panel = panelsOf(spec).find(({ title }) => title?.text?.startsWith('Memory of drop-exchange'));
     const tops = new Map<unknown, number>();
     for (const row of valuesIn(panel)) {
       if (row['kind'] !== undefined) tops.set(row['s'], (tops.get(row['s']) ?? 0) + Number(row['size']));
     }
-    const [first] = cellOf('drop + exchange').timeseries;
+    const { timeseries, events } = cellOf(results, 'drop-exchange');
+    const [first] = timeseries;
+    const faultUs = events.find(({ kind }) => kind === 'instanceFailed')!.time_us;
     const {
       weight_bytes: weights,
       kv_used_bytes: used,
@@ -38,16 +36,19 @@ describe('memory over time', () => {
       reserve_bytes: reserve,
     } = first!;
     expect(tops.size).toBeGreaterThan(50);
-    for (const top of tops.values()) {
-      expect(top / (((weights + used + free + reserve) * 4) / 2 ** 20)).toBeCloseTo(1, 2);
+    const numThere = (s: unknown) => (Number(s) * 1e6 < faultUs ? 4 : 3);
+    for (const [s, top] of tops) {
+      expect(top / (((weights + used + free + reserve) * numThere(s)) / 2 ** 20)).toBeCloseTo(1, 2);
     }
     const lines = valuesIn(panel).filter((row) => row['amount'] !== undefined);
-    for (const row of lines) expect(Number(row['amount']) / ((weights * 4) / 2 ** 20)).toBeCloseTo(1, 2);
+    for (const { s, amount } of lines) {
+      expect(Number(amount) / ((weights * numThere(s)) / 2 ** 20)).toBeCloseTo(1, 2);
+    }
     expect(lines.some((row) => Number(row['low']) < Number(row['amount']) * 0.6)).toBe(true);
   });
 
   it('says nothing of loading weights where none were', async () => {
-    const plain = drawn('burst-timeline', await syntheticResults({ seeds: [1] }));
+    const plain = drawn('burst-timeline', await resultsOf('three stacks, one seed'));
     expect(plain.values.some((row) => row['kind'] === 'weights loading')).toBe(false);
     expect(JSON.stringify(plain.spec)).not.toContain('Requests stalled');
   });
@@ -55,7 +56,7 @@ describe('memory over time', () => {
 
 describe('who serves with whom', () => {
   it('joins samples of one group, knows its members and ends the lane of a failed instance', () => {
-    const cell = cellOf('kunserve');
+    const cell = cellOf(results, 'kunserve');
     const segments = segmentsOf(cell, 10_000);
     const merged = [...membersOf(segments)].filter(([, members]) => members.length > 1);
     expect(merged.map(([, members]) => members.join('+'))).toContain('2+3');
@@ -69,13 +70,25 @@ describe('who serves with whom', () => {
     }
   });
 
-  it('shows only stacks whose groups change, and marks what happened to each member', () => {
+  it('shows only stacks whose groups change', async () => {
+    const titles = panelsOf(drawn('groups', await resultsOf('everything that a stack can do')).spec);
+    expect(titles.map(({ title }) => title)).toEqual(['kunserve', 'kunserve-even']);
+  });
+
+  it('marks what happened to each member', () => {
     const { spec, values } = drawn('groups');
-    const titles = panelsOf(spec).map(({ title }) => title);
-    expect(titles).toEqual(['drop only', 'drop + exchange', 'kunserve']);
+    // A fault changes the groups of every stack.
+    const names = results.manifest.stacks.map(({ name }) => name);
+    expect(panelsOf(spec).map(({ title }) => title)).toEqual(names);
     const marked = (what: string) => values.filter((row) => row['what'] === what).map((row) => row['lane']);
-    expect(marked('fault')).toEqual(['instance 3']);
-    expect(new Set(marked('restore begins')).size).toBe(4);
+    expect(marked('fault')).toEqual(names.map(() => 'instance 3'));
+    const panel = panelsOf(spec).find(({ title }) => (title as unknown) === 'kunserve');
+    const begun = valuesIn(panel).filter((row) => row['what'] === 'restore begins');
+    const cell = cellOf(results, 'kunserve');
+    const { group, time_us: beginsUs } = cell.events.find(({ kind }) => kind === 'restoreStarted')!;
+    const members = membersOf(segmentsOf(cell, 10_000)).get(group!)!;
+    expect(begun.map((row) => row['lane'])).toEqual(members.map((id) => `instance ${id}`));
+    for (const row of begun) expect(row['s']).toBeCloseTo(beginsUs / 1e6, 2);
   });
 
   it('names the fault in words and beside the memory', () => {
@@ -95,7 +108,7 @@ describe('traffic', () => {
       (sum, row) => sum + Number(row['rate']) * (Number(row['end']) - Number(row['start'])) * 2 ** 20,
       0,
     );
-    const cells = droppingStacks.map(({ name }) => cellOf(name));
+    const cells = results.manifest.stacks.map(({ name }) => cellOf(results, name));
     const sent = cells.flatMap((cell) => cell.traffic.byLink.flatMap(({ bytes }) => [...bytes]));
     expect(shown / sent.reduce((sum, bytes) => sum + bytes, 0)).toBeCloseTo(1, 2);
   });
@@ -104,17 +117,23 @@ describe('traffic', () => {
 describe('the ladder', () => {
   it('has a rung for the baseline and each variant of a policy, relative to the baseline', () => {
     const { values, caption } = drawn('ladder');
-    const rungs = ['recompute', 'drop only', 'drop + exchange', 'kunserve'];
+    const rungs = ['recompute', 'drop-only', 'drop-exchange', 'kunserve'];
     const ratios = values.filter((row) => row['ratio'] !== undefined && row['stack'] !== undefined);
     expect([...new Set(ratios.map((row) => row['stack']))]).toEqual(rungs);
-    expect(caption).toContain('drop only: kunserve.kv = "remote", kunserve.lookahead = false');
-    expect(caption).not.toContain('budget');
-    const bubbles = values.filter((row) => row['label'] === '9.3 %');
-    expect(new Set(bubbles.map((row) => row['stack']))).toEqual(new Set(['kunserve']));
+    expect(caption).toContain(
+      'drop-only: kunserve.transition = "remote-attention", kunserve.lookahead = false',
+    );
+    expect(caption).not.toContain('minDwellMs');
+    for (const stack of rungs.slice(1)) {
+      const own = doneCells(results).filter(({ policy }) => policy === stack);
+      const bubbles = own.reduce((sum, { summary }) => sum + summary.bubble_ratio!, 0) / own.length;
+      const labels = values.filter((row) => row['stack'] === stack).map((row) => row['label']);
+      expect(labels).toContain(formatPercent(bubbles));
+    }
   });
 
   it('is left out where stacks differ in policies, not in parameters', async () => {
-    const other = await syntheticResults({ stacks: sevenStacks, seeds: [1], seconds: 5 });
+    const other = await resultsOf('seven stacks of three families, a failed cell');
     expect(charts['ladder']!.draw(other).kind).toBe('absent');
   });
 });

@@ -1,56 +1,59 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
+import { metrics } from '../../harness/metrics/metrics.ts';
 import { loadResults } from '../../reports/load.ts';
-import { syntheticDir } from './fixtures.ts';
+import { folderOf } from './fixtures.ts';
 
 describe('loadResults', () => {
   it('reads every cell of a run', async () => {
-    const results = await loadResults(syntheticDir({ seeds: [1, 2] }));
-    expect(results.cells.map((cell) => cell.status)).toEqual(Array.from({ length: 6 }, () => 'done'));
+    const results = await loadResults(await folderOf('three stacks, three seeds'), metrics);
+    expect(results.cells.map((cell) => cell.status)).toEqual(Array.from({ length: 9 }, () => 'done'));
     const [cell] = results.cells;
     if (cell?.status !== 'done') throw new Error('not done');
     expect(cell.requests).toHaveLength(cell.summary.offered);
-    expect(cell.timeseries[0]).toMatchObject({ instance: 0, state: 'ready', reserve_bytes: 1_500_000 });
-    expect(results.slo.get('interactive')).toEqual({ ttftUs: 500_000, tpotUs: 60_000 });
+    expect(cell.timeseries[0]).toMatchObject({ instance: 0, state: 'ready', reserve_bytes: 629_146 });
+    expect(results.slo.get('default')).toEqual({ ttftUs: 100_000, tpotUs: 10_000 });
   });
 
   it('keeps failed and missing cells with their reason', async () => {
-    const dir = syntheticDir({ seeds: [1], failed: { 'swap-1': 'out of memory' } });
-    rmSync(join(dir, 'cells', 'unlimited-1'), { recursive: true });
-    const results = await loadResults(dir);
+    const dir = await folderOf('three stacks, one seed');
+    edit(join(dir, 'manifest.json'), ({ cells, ...manifest }) => ({
+      ...manifest,
+      cells: (cells as { id: string }[]).map((cell) =>
+        cell.id === 'swap-s1' ? { ...cell, status: 'failed', error: 'out of memory' } : cell,
+      ),
+    }));
+    rmSync(join(dir, 'cells', 'unlimited-s1'), { recursive: true });
+    const results = await loadResults(dir, metrics);
     expect(results.cells.map(({ id, status }) => [id, status])).toEqual([
-      ['recompute-1', 'done'],
-      ['swap-1', 'failed'],
-      ['unlimited-1', 'missing'],
+      ['recompute-s1', 'done'],
+      ['swap-s1', 'failed'],
+      ['unlimited-s1', 'missing'],
     ]);
     expect(results.cells[1]).toMatchObject({ error: 'out of memory' });
   });
 
   it.each([
-    [
-      'no folder',
-      join(tmpdir(), 'servebench-no-such-folder'),
-      /not a results folder: it has no manifest.json/,
-    ],
-    ['a file', join(syntheticDir({ seeds: [1] }), 'summary.json'), /not a results folder/],
-  ])('refuses %s', async (_, dir, message) => {
-    await expect(loadResults(dir)).rejects.toThrow(message);
-    await expect(loadResults(dir)).rejects.toBeInstanceOf(InputError);
+    ['no folder', 'no-such-folder', /not a results folder: it has no manifest.json/],
+    ['a file', 'summary.json', /not a results folder/],
+  ])('refuses %s', async (_, name, message) => {
+    const dir = join(await folderOf('three stacks, one seed'), name);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(message);
+    await expect(loadResults(dir, metrics)).rejects.toBeInstanceOf(InputError);
   });
 
   it('refuses another schema version and names both', async () => {
-    const dir = syntheticDir({ seeds: [1] });
+    const dir = await folderOf('three stacks, one seed');
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, schema_version: 99 }));
-    await expect(loadResults(dir)).rejects.toThrow(/schema_version: expected 4, got 99/);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 4, got 99/);
   });
 
   it('refuses a broken document and names the key', async () => {
-    const dir = syntheticDir({ seeds: [1] });
+    const dir = await folderOf('three stacks, one seed');
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, seeds: 'three' }));
-    await expect(loadResults(dir)).rejects.toThrow(/manifest\.json: seeds:/);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/manifest\.json: seeds:/);
   });
 
   it.each([
@@ -66,28 +69,28 @@ describe('loadResults', () => {
     ['transfers.jsonl', '{"kind": "gossip"}\n', /transfers\.jsonl:\d+:1: kind/],
     ['timeseries.csv', '5,zero\n', /timeseries\.csv:\d+:1: is not CSV: Invalid Record Length/],
   ])('names file and line of a bad row in %s', async (file, row, message) => {
-    const dir = syntheticDir({ seeds: [1] });
-    appendFileSync(join(dir, 'cells', 'swap-1', file), row);
-    await expect(loadResults(dir)).rejects.toThrow(message);
-    await expect(loadResults(dir)).rejects.toBeInstanceOf(InputError);
+    const dir = await folderOf('three stacks, one seed');
+    appendFileSync(join(dir, 'cells', 'swap-s1', file), row);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(message);
+    await expect(loadResults(dir, metrics)).rejects.toBeInstanceOf(InputError);
   });
 });
 
 it('says which columns samples of an older version lack', async () => {
-  const dir = syntheticDir({ seeds: [1] });
-  const path = join(dir, 'cells', 'swap-1', 'timeseries.csv');
+  const dir = await folderOf('three stacks, one seed');
+  const path = join(dir, 'cells', 'swap-s1', 'timeseries.csv');
   const [header = '', ...rows] = readFileSync(path, 'utf8').split('\n');
   const older = header.replace(',loading_bytes,dropped_bytes', ',a,b');
   writeFileSync(path, [older, ...rows].join('\n'));
-  await expect(loadResults(dir)).rejects.toThrow(
+  await expect(loadResults(dir, metrics)).rejects.toThrow(
     /timeseries\.csv:1:1: has no column loading_bytes, dropped_bytes \(written by another version/,
   );
 });
 
 it('takes a cell without its transfers for missing', async () => {
-  const dir = syntheticDir({ seeds: [1] });
-  rmSync(join(dir, 'cells', 'swap-1', 'transfers.jsonl'));
-  const { cells } = await loadResults(dir);
+  const dir = await folderOf('three stacks, one seed');
+  rmSync(join(dir, 'cells', 'swap-s1', 'transfers.jsonl'));
+  const { cells } = await loadResults(dir, metrics);
   expect(cells[1]).toMatchObject({ status: 'missing', error: expect.stringContaining('transfers.jsonl') });
 });
 

@@ -1,19 +1,27 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { mean } from '../../harness/base/stats.ts';
 import { metrics } from '../../harness/metrics/metrics.ts';
+import type { CellSummary } from '../../harness/metrics/results.ts';
 import { charts } from '../../reports/charts/index.ts';
-import { readPageAssets } from '../../reports/html.ts';
-import { writeReport } from '../../reports/index.ts';
-import { hostileName, situations, syntheticDir } from './fixtures.ts';
-import type { SyntheticOptions } from './synthetic-results.ts';
-import { scalingStacks, sevenStacks } from './synthetic-serving.ts';
+import { readPageAssets, renderPage } from '../../reports/html.ts';
+import { drawCharts, writeReport } from '../../reports/index.ts';
+import { doneCells } from '../../reports/load.ts';
+import type { DoneCell, Results } from '../../reports/load.ts';
+import { formatNumber } from '../../reports/format.ts';
+import { cellOf, folderOf, hostileName, resultsOf } from './fixtures.ts';
+import type { SituationName } from './fixtures.ts';
+import { larger } from './larger.ts';
 
 const maxBytes = 3_000_000;
 
-async function pageOf(options?: SyntheticOptions): Promise<string> {
-  const { htmlPath } = await writeReport(syntheticDir(options));
-  return readFileSync(htmlPath, 'utf8');
+async function pageOf(situation: SituationName): Promise<string> {
+  return render(await resultsOf(situation));
+}
+
+async function render(results: Results): Promise<string> {
+  return renderPage(results, drawCharts(results), await readPageAssets());
 }
 
 /** The page without the scripts that the report brings along. */
@@ -24,8 +32,8 @@ async function ownMarkup(page: string): Promise<string> {
 
 describe('writeReport', () => {
   it('writes the page and every chart, and no drafts', async () => {
-    const resultsDir = syntheticDir(situations['everything that a stack can do']);
-    const report = await writeReport(resultsDir);
+    const resultsDir = await folderOf('everything that a stack can do');
+    const report = await writeReport({ resultsDir, metricDefinitions: metrics });
     expect(report.bytes).toBe(readFileSync(report.htmlPath).length);
     expect(report.chartPaths.map((path) => basename(path, '.vl.json'))).toEqual(Object.keys(charts));
     for (const path of report.chartPaths) {
@@ -36,17 +44,17 @@ describe('writeReport', () => {
   });
 
   it('gives the same bytes for the same results', async () => {
-    const resultsDir = syntheticDir();
+    const resultsDir = await folderOf('three stacks, three seeds');
     const read = async () => {
-      const { htmlPath } = await writeReport(resultsDir);
+      const { htmlPath } = await writeReport({ resultsDir, metricDefinitions: metrics });
       return readFileSync(htmlPath, 'utf8');
     };
     expect(await read()).toBe(await read());
   });
 
   it('removes the file of a chart that can no longer be drawn', async () => {
-    const resultsDir = syntheticDir(situations['one stack, one seed']);
-    const { chartPaths } = await writeReport(resultsDir);
+    const resultsDir = await folderOf('one stack, one seed');
+    const { chartPaths } = await writeReport({ resultsDir, metricDefinitions: metrics });
     expect(chartPaths.map((path) => basename(path))).not.toContain('overview.vl.json');
   });
 });
@@ -56,19 +64,28 @@ describe('the page', () => {
   /** Of a run in which stacks drop weights, scale and migrate. */
   let fullPage: string;
   beforeAll(async () => {
-    page = await pageOf();
-    fullPage = await pageOf(situations['everything that a stack can do']);
+    page = await pageOf('measured');
+    fullPage = await pageOf('everything that a stack can do');
   }, 60_000);
 
   it.each([
-    ['three stacks and seeds', {}],
-    ['weights dropped', situations['weights dropped, a fault']],
-    ['fifteen stacks of all kinds, three seeds, a minute', allKinds()],
-    ['fourteen stacks, five seeds, five minutes', manyStacks()],
-  ])(
+    ['three stacks and seeds', 'three stacks, three seeds', {}],
+    ['weights dropped', 'weights dropped, a fault', {}],
+    [
+      'fifteen stacks of all kinds, three seeds',
+      'everything that a stack can do',
+      { numStacks: 15, numSeeds: 3 },
+    ],
+    [
+      'fourteen stacks of three families, five seeds, twice as long',
+      'seven stacks of three families, a failed cell',
+      { numStacks: 14, numSeeds: 5, times: 2 },
+    ],
+  ] as const)(
     'stays under 3 MB with %s',
-    async (_, options) => {
-      expect(Buffer.byteLength(await pageOf(options))).toBeLessThan(maxBytes);
+    async (_, situation, size) => {
+      const results = larger(await resultsOf(situation), size);
+      expect(Buffer.byteLength(await render(results))).toBeLessThan(maxBytes);
     },
     60_000,
   );
@@ -90,8 +107,8 @@ describe('the page', () => {
   });
 
   it('links only to anchors and files that exist', async () => {
-    const resultsDir = syntheticDir();
-    await writeReport(resultsDir);
+    const resultsDir = await folderOf('measured');
+    await writeReport({ resultsDir, metricDefinitions: metrics });
     const markup = await ownMarkup(page);
     for (const [, target] of markup.matchAll(/href="([^"]*)"/g)) {
       if (target?.startsWith('#')) expect(markup).toContain(`id="${target.slice(1)}"`);
@@ -105,12 +122,12 @@ describe('the page', () => {
     expect(page).toContain('Measured on tensorflow 2.21.0');
     expect(page).toMatch(/Tokens verified<\/dt><dd>([\d,]+) of \1</);
     for (const { label } of Object.values(metrics)) expect(page).toContain(label);
-    expect(page).toContain('KV exchange time over step time');
+    expect(page).toContain('KV exchange of a merge / decode step, both with full KV memory');
     expect(page).toContain(
       'Engine</strong> vLLM V1: whole-prompt admission, prompts in chunks, 2,048 tokens',
     );
     expect(page).toContain('Load reports</strong> to policies: every 500 ms.');
-    expect(page).toContain('bench --config configs/synthetic.yaml --seed 1');
+    expect(page).toContain('bench --config runs/plain.yaml');
   });
 
   it('scopes every head cell of its tables and keeps headings in order', async () => {
@@ -122,16 +139,16 @@ describe('the page', () => {
   });
 
   it('says loudly that a run was simulated and which cells failed', async () => {
-    const simulated = await pageOf(situations['seven stacks of three families, a failed cell']);
+    const simulated = await pageOf('seven stacks of three families, a failed cell');
     expect(simulated).toContain('SIMULATED');
     expect(simulated).toContain('none: nothing was executed');
-    expect(simulated).toContain('1 cell of 21 did not finish');
+    expect(simulated).toContain('1 cell of 14 did not finish');
     expect(simulated).toContain('failed in onTick: &lt;img src=x&gt;');
     expect(simulated).not.toContain('<img');
   });
 
   it('escapes names wherever they stand', async () => {
-    const markup = await ownMarkup(await pageOf(situations['names that attack']));
+    const markup = await ownMarkup(await pageOf('names that attack'));
     expect(markup).not.toContain('<script>alert');
     expect(markup).not.toContain('<b>');
     expect(markup).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;');
@@ -141,31 +158,51 @@ describe('the page', () => {
   });
 
   it('shows what policies report about themselves, and nothing where none does', async () => {
-    const reported = await pageOf(situations['weights dropped, a fault']);
+    const results = await resultsOf('weights dropped, a fault');
+    // As a policy that had too little to fit anything to.
+    const cells = doneCells(results).map((cell): DoneCell => {
+      const stats = { ...cell.summary.policy_stats, 'kunserve.fit_error': null };
+      const isUnfitted = cell.policy === 'drop-only';
+      return isUnfitted ? { ...cell, summary: { ...cell.summary, policy_stats: stats } } : cell;
+    });
+    const reported = await render({ ...results, cells });
     expect(reported).toContain('What the policies report about themselves');
-    expect(reported).toMatch(/kunserve: cost model error<\/th><td>–<\/td><td>–<\/td><td>0\.0420</);
+    const errors = means(results, ['drop-exchange', 'kunserve'], (summary) => {
+      return summary.policy_stats['kunserve.fit_error'];
+    });
+    expect(rowOf(reported, 'kunserve: fit error')).toEqual(['–', ...errors.map(formatNumber)]);
+    expect(errors[1]).toBeGreaterThan(0);
     expect(page).not.toContain('What the policies report about themselves');
   });
 
   it('has a table for each class, in order of priority, with its targets', () => {
     const captions = [...fullPage.matchAll(/<caption>(.*?)<\/caption>/g)].map(([, caption]) => caption);
     expect(captions).toEqual([
-      '<strong>interactive</strong>: priority 1; TTFT at most 500 ms and TPOT at most 60 ms',
-      '<strong>batch</strong>: priority 0; TTFT at most 60 s',
+      '<strong>interactive</strong>: priority 1; TTFT at most 100 ms and TPOT at most 10 ms',
+      '<strong>background</strong>: priority 0; no target, met by finishing',
+      '<strong>batch</strong>: priority 0; TTFT at most 15 s',
     ]);
     expect(page).not.toContain('Classes of requests');
   });
 
-  it('has a table of scaling and migration where there is any', () => {
+  it('has a table of scaling and migration where there is any', async () => {
     expect(fullPage).toContain('Scaling and migration');
-    expect(fullPage).toMatch(/Failed starts<\/th>(<td>0<\/td>){3}<td>1<\/td>/);
-    expect(fullPage).toMatch(/Migration downtime max<\/th><td>–<\/td><td>[\d.]+ ms</);
+    const results = await resultsOf('everything that a stack can do');
+    const stacks = ['recompute', 'llumnix', 'llumnix-blocking', 'chiron', 'hpa', 'llumnix-hpa'];
+    const failures = means(results, stacks, (summary) => summary.start_failures);
+    expect(rowOf(fullPage, 'Failed starts')).toEqual(failures.map(formatNumber));
+    expect(failures[3]).toBeGreaterThan(0);
+    const downtimes = rowOf(fullPage, 'Migration downtime max');
+    expect(downtimes.map((text) => text.endsWith(' ms'))).toEqual([false, true, true, false, false, true]);
+    expect(downtimes[0]).toBe('–');
     expect(page).not.toContain('Scaling and migration');
   });
 
-  it('gives the reasons of scale events as text', () => {
+  it('gives the reasons of scale events as text', async () => {
     expect(fullPage).toContain('<summary>Scale events: the first 6 of each stack</summary>');
-    expect(fullPage).toMatch(/<td class="text">hpa<\/td><td class="text">\d+ requests wait, above 4<\/td>/);
+    const { decisions } = cellOf(await resultsOf('everything that a stack can do'), 'hpa');
+    const { reason } = decisions.find(({ kind }) => kind === 'scaleUp')!;
+    expect(fullPage).toContain(`<td class="text">hpa</td><td class="text">${reason}</td>`);
   });
 
   it('lists charts without anything to draw at the end, with the reason', () => {
@@ -175,18 +212,26 @@ describe('the page', () => {
   });
 
   it('is written even when nothing finished', async () => {
-    const empty = await pageOf(situations['nothing finished']);
+    const empty = await pageOf('nothing finished');
     expect(empty).toContain('Nothing to compare');
     expect(empty).toContain('3 cells of 3 did not finish');
   });
 });
 
-function allKinds(): SyntheticOptions {
-  const copies = scalingStacks.slice(0, 6).map((stack) => ({ ...stack, name: `${stack.name}-again` }));
-  return { stacks: [...scalingStacks, ...copies], seeds: [1, 2, 3], seconds: 60, hasBatch: true };
+/** Text of the cells of the first row of a table that has this head. */
+function rowOf(page: string, head: string): string[] {
+  const [, cells = ''] = new RegExp(`${head}</th>((?:<td>[^<]*</td>)+)`).exec(page) ?? [];
+  return [...cells.matchAll(/<td>([^<]*)<\/td>/g)].map(([, text]) => text!);
 }
 
-function manyStacks(): SyntheticOptions {
-  const copies = sevenStacks.map((stack) => ({ ...stack, name: `${stack.name}-with-a-longer-name` }));
-  return { stacks: [...sevenStacks, ...copies], seeds: [1, 2, 3, 4, 5], seconds: 60 };
+/** Mean over the seeds of a figure, for each stack. */
+function means(
+  results: Results,
+  stacks: readonly string[],
+  figure: (summary: CellSummary) => number | null | undefined,
+): (number | undefined)[] {
+  return stacks.map((stack) => {
+    const own = doneCells(results).filter(({ policy }) => policy === stack);
+    return mean(own.flatMap(({ summary }) => figure(summary) ?? []));
+  });
 }

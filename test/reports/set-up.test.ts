@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { enginePresetNames, toEngine } from '../../harness/config/engine.ts';
 import { setUpOf } from '../../reports/set-up.ts';
 import { closingTable } from '../../reports/table.ts';
-import { syntheticResults } from './fixtures.ts';
+import { resultsOf } from './fixtures.ts';
 
 type Input = Partial<Parameters<typeof toEngine>[0]>;
 
@@ -43,7 +43,7 @@ describe('what ran, in words', () => {
   });
 
   it('stands under the closing table, and nowhere where the configuration does not say', async () => {
-    const results = await syntheticResults({ seeds: [1] });
+    const results = await resultsOf('three stacks, one seed');
     expect(closingTable(results)).toContain('Engine: vLLM V1. Load reports: every 500 ms.');
     const manifest = { ...results.manifest, config: {} };
     expect(closingTable({ ...results, manifest })).not.toContain('Engine');

@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TrafficTally } from '../../reports/traffic.ts';
 import type { TransferRow } from '../../harness/metrics/rows/transfer-row.ts';
+import * as fc from '../fast-check.ts';
 
 const transfer = fc.record({
   startUs: fc.integer({ min: 0, max: 50_000_000 }),

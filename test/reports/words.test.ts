@@ -1,5 +1,5 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { metrics } from '../../harness/metrics/metrics.ts';
 import type { Comparison } from '../../harness/metrics/results.ts';
 import {
   formatInterval,
@@ -17,8 +17,9 @@ import type { StackStyle } from '../../reports/stacks.ts';
 import { closingTable, tableJson } from '../../reports/table.ts';
 import { binBy, cumulative } from '../../reports/thin.ts';
 import { headline, verdictsOf } from '../../reports/verdict.ts';
-import { hostileName, situations, syntheticResults } from './fixtures.ts';
-import { sevenStacks } from './synthetic-serving.ts';
+import * as fc from '../fast-check.ts';
+import { renamed } from './edits.ts';
+import { hostileName, resultsOf, situationNames } from './fixtures.ts';
 
 describe('numbers in words', () => {
   it.each([
@@ -175,10 +176,11 @@ describe('verdicts', () => {
 
 describe('looks of stacks', () => {
   it('tells twelve stacks apart by more than colour, and eight by colour alone', async () => {
-    const [first] = sevenStacks;
+    const one = await resultsOf('one stack, one seed');
+    const [first] = one.manifest.stacks;
     const stacks = Array.from({ length: 12 }, (_, index) => ({ ...first!, name: `stack ${index}` }));
-    const results = await syntheticResults({ stacks, seeds: [1], seconds: 1 });
-    const styles = results.manifest.stacks.map((stack) => styleOf(results, stack));
+    const results = { ...one, manifest: { ...one.manifest, stacks } };
+    const styles = stacks.map((stack) => styleOf(results, stack));
     const numOf = (key: (style: StackStyle) => string) => new Set(styles.map(key)).size;
     expect(numOf(({ colour, dash }) => `${colour} ${dash.join(' ')}`)).toBe(12);
     expect(numOf(({ colour, shape }) => `${colour} ${shape}`)).toBe(12);
@@ -187,21 +189,20 @@ describe('looks of stacks', () => {
 });
 
 describe('the closing table', () => {
-  it.each(Object.entries(situations))('fits 100 columns with %s', async (_, options) => {
-    const table = closingTable(await syntheticResults(options));
+  it.each(situationNames)('fits 100 columns with %s', async (situation) => {
+    const table = closingTable(await resultsOf(situation));
     for (const line of table.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   });
 
   it('shows every stack, with dashes where nothing finished', async () => {
-    const results = await syntheticResults({ seeds: [1], failed: { 'swap-1': 'x' } });
-    const table = closingTable(results);
-    expect(table).toMatch(/^recompute +[\d,.]+ /m);
-    expect(table).toMatch(/^swap +– /m);
-    expect(table).toContain('swap: only 0 of 1 cells finished.');
+    const table = closingTable(await resultsOf('a baseline without a finished cell'));
+    expect(table).toMatch(/^swap +[\d,.]+ /m);
+    expect(table).toMatch(/^recompute +– /m);
+    expect(table).toContain('recompute: only 0 of 3 cells finished.');
   });
 
   it('has p99.9 in JSON always, and a table of it where there are requests enough', async () => {
-    const few = await syntheticResults({ seeds: [1] });
+    const few = await resultsOf('three stacks, one seed');
     expect(closingTable(few)).not.toContain('p99.9');
     const cells = few.cells.map((cell) => {
       if (cell.status !== 'done') return cell;
@@ -219,8 +220,18 @@ describe('the closing table', () => {
     }
   });
 
+  it('marks stacks that were cut off and says how many requests they left', async () => {
+    const results = await resultsOf('cut off with requests unfinished');
+    const table = closingTable(results);
+    expect(doneCells(results)[0]!.summary.unfinished).toBeGreaterThan(0);
+    for (const { policy, summary } of doneCells(results)) {
+      const { offered, unfinished } = summary;
+      expect(table).toContain(`! ${policy}: ${unfinished} of ${offered} requests not finished`);
+    }
+  });
+
   it('marks a stack that left requests behind and says how many', async () => {
-    const results = await syntheticResults({ seeds: [1] });
+    const results = await resultsOf('three stacks, one seed');
     const cells = results.cells.map((cell) => {
       if (cell.status !== 'done') return cell;
       const numLost = cell.policy === 'swap' ? 3 : 0;
@@ -238,21 +249,25 @@ describe('the closing table', () => {
   });
 
   it('prints names on one line whatever they hold', async () => {
-    const stacks = [{ ...sevenStacks[0]!, name: `a\n\u001b[31m${hostileName}` }];
-    const table = closingTable(await syntheticResults({ stacks, seeds: [1] }));
+    const results = await resultsOf('one stack, one seed');
+    const policy = `a\n\u001b[31m${hostileName}`;
+    const documents = await renamed({ recompute: policy }, 'x')(results, results.dir);
+    const cells = results.cells.map((cell) => ({ ...cell, policy }));
+    const table = closingTable({ ...results, ...documents, cells });
     expect(table).not.toContain('\u001b');
     expect(table.split('\n').filter((line) => line.includes('a ')).length).toBeGreaterThan(0);
   });
 
   it('has the same figures as JSON', async () => {
-    const results = await syntheticResults({ seeds: [1, 2] });
+    const results = await resultsOf('three stacks, three seeds');
     const json = tableJson(results);
-    expect(json).toMatchObject({ baseline: 'recompute', verdict_metric: 'p99_ttft_ms', seeds: [1, 2] });
+    expect(json).toMatchObject({ baseline: 'recompute', verdict_metric: 'p99_ttft_ms', seeds: [1, 2, 3] });
     const values = results.summary.cells
       .filter((cell) => cell.policy === 'swap')
       .map((cell) => cell.p99_ttft_ms ?? 0);
-    expect(json.policies[1]?.p99_ttft_ms).toBeCloseTo((values[0]! + values[1]!) / 2, 9);
-    expect(json.policies[1]).toMatchObject({ policy: 'swap', family: 'kv-centric', cells_done: 2, cells: 2 });
+    expect(values).toHaveLength(3);
+    expect(json.policies[1]?.p99_ttft_ms).toBeCloseTo(values.reduce((sum, value) => sum + value, 0) / 3, 9);
+    expect(json.policies[1]).toMatchObject({ policy: 'swap', family: 'kv-centric', cells_done: 3, cells: 3 });
   });
 });
 
@@ -265,6 +280,7 @@ function compared(policy: string, ratio: number, low: number, high: number): Com
 
 /** Seven stacks of which only these comparisons are known. */
 async function comparing(comparisons: Comparison[]): Promise<Results> {
-  const results = await syntheticResults({ stacks: sevenStacks, seeds: [1], seconds: 1 });
+  const results = await resultsOf('seven stacks of three families, a failed cell');
+  expect(results.definitions).toBe(metrics);
   return { ...results, summary: { ...results.summary, comparisons } };
 }

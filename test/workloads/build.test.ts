@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
 import { workloadSourceSchema } from '../../workloads/index.ts';
+import * as fc from '../fast-check.ts';
 import {
   anonymous,
   arrivalsS,

@@ -1,6 +1,6 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RequestSpec } from '../../harness/domain/workload.ts';
+import * as fc from '../fast-check.ts';
 import { build, constantLengths, everyRequest, rootsOf } from './helpers.ts';
 
 const question = { kind: 'chain-of-thought', rate: 20, durationS: 10 };

@@ -13,7 +13,11 @@ export const report: Command<FlagsOf<typeof flags>> = {
   async execute({ dir }) {
     const { formatBytes } = await import('../../base/units.ts');
     const { writeReport } = await import('../../../reports/index.ts');
-    const { htmlPath, chartPaths, bytes } = await writeReport(dir);
+    const { metrics } = await import('../../metrics/metrics.ts');
+    const { htmlPath, chartPaths, bytes } = await writeReport({
+      resultsDir: dir,
+      metricDefinitions: metrics,
+    });
     console.log(`${htmlPath} (${formatBytes(bytes)}, ${chartPaths.length} charts)`);
     return 0;
   },

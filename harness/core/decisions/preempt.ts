@@ -29,7 +29,7 @@ function canBeGivenUp({ status }: Request, mode: Preempt['mode']): boolean {
 
 /** Frees its KV; prompt and generated tokens become the new prompt, at the front of the queue (POLICIES 4.1). */
 function preemptByRecompute(cluster: Cluster, group: InstanceGroup, request: Request): undefined {
-  notePreemption(group, request);
+  countPreemption(group, request);
   if (group.phase === 'retiring' || group.phase === 'draining') {
     recomputeElsewhere(cluster, request);
     return;
@@ -47,12 +47,12 @@ function preemptBySwap(
   if (request.computedTokens === 0) return `request ${request.id} has no KV to swap`;
   const problem = hostProblem(cluster, request, request.layout ?? group.layout);
   if (problem !== undefined) return problem;
-  notePreemption(group, request);
+  countPreemption(group, request);
   swapOut(cluster, request);
   return undefined;
 }
 
-function notePreemption(group: InstanceGroup, request: Request): void {
+function countPreemption(group: InstanceGroup, request: Request): void {
   group.forming?.remove(request);
   request.numPreemptions += 1;
 }

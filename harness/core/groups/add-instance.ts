@@ -7,7 +7,7 @@ import type { InstanceGroup } from '../state/group.ts';
 import { Instance } from '../state/instance.ts';
 import { MemoryLedger } from '../state/ledger.ts';
 
-/** What a new instance begins with. */
+/** A new instance begins with these. */
 export interface InstanceInit {
   readonly id: InstanceId;
   readonly hardware: Hardware;
@@ -15,7 +15,7 @@ export interface InstanceInit {
   readonly state: InstanceState;
 }
 
-/** An instance in no group yet, of which the executor knows nothing yet. */
+/** Makes an instance that is in no group yet, and of which the executor knows nothing yet. */
 export function addInstance(cluster: Cluster, init: InstanceInit): Instance {
   const { hardware, layers } = init;
   const { model, cellBytes, nowUs, topology } = cluster;
@@ -30,7 +30,7 @@ export function addInstance(cluster: Cluster, init: InstanceInit): Instance {
   return instance;
 }
 
-/** A new instance without weights and without a device yet, alone in a group that is loading. */
+/** Makes an instance without weights and without a device yet, alone in a group that is loading. */
 export function addComingInstance(cluster: Cluster, role: string): InstanceGroup {
   const { model, supply, topology, allLayers } = cluster;
   const instance = addInstance(cluster, {

@@ -1,12 +1,10 @@
 import type { DecisionOf, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
-import type { Effects } from '../state/effects.ts';
 import { abortMigrationsTo } from '../kv/request-memory.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import type { ClusterEventKind } from '../observer.ts';
 import { redispatch, planRetry } from '../lifecycle.ts';
-import { stopLoading } from './restore.ts';
-import { redirectLoads } from './load-weights.ts';
+import { cancelLoads, redirectLoads } from './load-weights.ts';
+import { recordEach } from './record-each.ts';
 
 /**
  * Releases a group's instances: nothing is sent there any more, requests without KV are dispatched again, and once the others
@@ -27,7 +25,7 @@ export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refus
     redispatch(cluster, request);
   }
   const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
-  noteEach(cluster.effects, group, 'drainStarted', detail);
+  recordEach(cluster.effects, group, 'drainStarted', detail);
   cluster.effects.wake(group);
   return undefined;
 }
@@ -41,7 +39,7 @@ export function cancelDrain(
   if (group === undefined) return `there is no group ${groupId}`;
   if (group.phase !== 'draining') return `group ${groupId} is ${group.phase}, not draining`;
   setPhase(group, 'serving');
-  noteEach(cluster.effects, group, 'drainCancelled', 'takes requests again');
+  recordEach(cluster.effects, group, 'drainCancelled', 'takes requests again');
   cluster.effects.wake(group);
   planRetry(cluster);
   return undefined;
@@ -50,10 +48,6 @@ export function cancelDrain(
 function setPhase(group: InstanceGroup, phase: 'serving' | 'draining'): void {
   group.phase = phase;
   for (const { member } of group.pipeline) member.state = phase === 'serving' ? 'ready' : phase;
-}
-
-function noteEach(effects: Effects, group: InstanceGroup, kind: ClusterEventKind, detail: string): void {
-  for (const { instance } of group.pipeline) effects.note(kind, { instance, groupId: group.id, detail });
 }
 
 /** Releases a draining group that has nothing left. */
@@ -72,29 +66,14 @@ function isEmpty({ topology }: Cluster, group: InstanceGroup): boolean {
 }
 
 function release(cluster: Cluster, group: InstanceGroup, detail: string): void {
-  stopLoading(cluster, group);
+  cancelLoads(cluster, group);
   cluster.removeGroup(group);
   for (const { member } of group.pipeline) {
     if (member.hasDevice) cluster.effects.executor.stopInstance(member.id);
     member.state = 'stopped';
     member.releasedAtUs = cluster.nowUs;
-    cluster.effects.note('instanceStopped', { instance: member.id, groupId: group.id, detail });
-    cluster.effects.notifyLater({ kind: 'instanceStopped', instanceId: member.id });
+    cluster.effects.recordEvent('instanceStopped', { instance: member.id, groupId: group.id, detail });
+    cluster.effects.notifyPoliciesLater({ kind: 'instanceStopped', instanceId: member.id });
   }
   redirectLoads(cluster);
-}
-
-/** Gives the group's instances another role. Says why not. */
-export function setRole(
-  cluster: Cluster,
-  { groupId, role }: DecisionOf<'setRole'>,
-): Refusal<'setRole'> | undefined {
-  const group = cluster.topology.group(groupId);
-  if (group === undefined) return `there is no group ${groupId}`;
-  if (group.phase === 'retiring') return `group ${groupId} is retiring: its instances serve in other groups`;
-  if (group.pipeline.every(({ member }) => member.role === role)) return undefined;
-  for (const { member } of group.pipeline) member.role = role;
-  noteEach(cluster.effects, group, 'roleChanged', `is ${role} now`);
-  planRetry(cluster);
-  return undefined;
 }

@@ -4,11 +4,10 @@ import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
 import { dividePipeline } from './layer-split.ts';
+import { regroup, requestsOf } from './regroup.ts';
 import type { LayoutPart } from '../state/kv-layout.ts';
-import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
+import { abortMigrationsTo, cancelKvMove } from '../kv/request-memory.ts';
 import type { Request } from '../state/request.ts';
-import { isInPlace, resumeInPlace } from '../kv/stall.ts';
-import { isRunning, isStalled } from '../state/request-state.ts';
 import { beginTransition } from './transition.ts';
 import { redirectLoads } from './load-weights.ts';
 
@@ -53,12 +52,12 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   const members = parts.map(({ instance }) => instance);
   const before = [...new Set(members.flatMap((member) => cluster.topology.groupsOn(member)))];
   const requests = before.flatMap(requestsOf);
-  for (const request of requests) cancelArrival(cluster, request, 'its group merges with others');
+  for (const request of requests) cancelKvMove(cluster, request, 'its group merges with others');
   for (const group of before) abortMigrationsTo(cluster, group, `group ${group.id} merges with others`);
   for (const group of before) cluster.removeGroup(group);
   for (const { instance, layers } of parts) {
     const detail = reshape(cluster, instance, layers);
-    cluster.effects.note('weightsDropped', { instance: instance.id, detail });
+    cluster.effects.recordEvent('weightsDropped', { instance: instance.id, detail });
   }
   redirectLoads(cluster);
   const group = cluster.topology.addGroup(parts, 'serving');
@@ -72,16 +71,12 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   for (const request of requests.toSorted(byAdmission)) regroup(group, request, transition);
   const from = before.map(({ id }) => id);
   const names = members.map(({ id }) => id).join(', ');
-  cluster.effects.note('groupsMerged', {
+  cluster.effects.recordEvent('groupsMerged', {
     groupId: group.id,
     detail: `groups ${from.join(', ')} are one on instances ${names}`,
   });
   cluster.effects.wake(group);
-  cluster.effects.notify({ kind: 'groupsMerged', groupId: group.id, from });
-}
-
-export function requestsOf(group: InstanceGroup): Request[] {
-  return [...group.waiting, ...group.running, ...group.stalled, ...group.swapped];
+  cluster.effects.notifyPolicies({ kind: 'groupsMerged', groupId: group.id, from });
 }
 
 /** Those that have been scheduled first, in that order, then by arrival. */
@@ -89,14 +84,4 @@ function byAdmission(a: Request, b: Request): number {
   const scheduled = (a.firstScheduledAtUs ?? Infinity) - (b.firstScheduledAtUs ?? Infinity);
   if (scheduled !== 0 && !Number.isNaN(scheduled)) return scheduled;
   return a.arrivedAtUs - b.arrivedAtUs || a.id - b.id;
-}
-
-/** A request of a group that is gone becomes the new group's. */
-export function regroup(group: InstanceGroup, request: Request, transition: KvTransition): void {
-  if (isRunning(request.status) || isStalled(request.status)) {
-    // Its KV is where the group's layers are, or may stay elsewhere; otherwise it has to follow.
-    if (isInPlace(group, request)) resumeInPlace(group, request);
-    else if (transition.kind === 'remote-attention') request.resume(group);
-    else request.stall(group);
-  } else request.moveTo(group);
 }

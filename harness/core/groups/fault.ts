@@ -2,21 +2,20 @@ import { must } from '../../base/assert.ts';
 import type { Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { logDecision } from '../decision-log.ts';
-import { regroup, requestsOf } from './drop.ts';
+import { regroup, requestsOf } from './regroup.ts';
 import { eventPriority } from '../state/events.ts';
 import { defaultExchange, type GroupStage, type InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
-import { stopIfBack } from '../kv/migrate.ts';
+import { stopOnceNotInFlight } from '../kv/migrate.ts';
 import { recomputeElsewhere, endIfAborted, redispatch } from '../lifecycle.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
-import { abortMigrationsTo, cancelArrival } from '../kv/request-memory.ts';
+import { abortMigrationsTo, cancelKvMove } from '../kv/request-memory.ts';
 import type { Request } from '../state/request.ts';
-import { stopLoading } from './restore.ts';
 import { loadAlone, serve } from './start.ts';
 import type { StepBatch } from '../state/step-batch.ts';
-import { takeNextBatch } from '../step/stages.ts';
+import { freeStageAndStartNext } from '../step/stages.ts';
 import { cancelTransition } from './transition.ts';
-import { redirectLoads } from './load-weights.ts';
+import { cancelLoads, redirectLoads } from './load-weights.ts';
 
 /** An instance that fails, with its host memory, at a time of the run. */
 export interface Fault {
@@ -44,42 +43,45 @@ function fail(cluster: Cluster, failed: Instance): void {
   const members = groups.flatMap(({ pipeline }) => pipeline.map(({ member }) => member));
   const survivors = [...new Set(members)].filter((member) => member !== failed);
   for (const group of groups) stopGroup(cluster, group);
-  const numLosers = recomputeLostOn(cluster, failed);
-  const orphans = groups.flatMap(requestsOf);
-  for (const request of orphans) {
-    cancelArrival(cluster, request, `its group has lost instance ${failed.id}`);
+  const numLost = recomputeKvOn(cluster, failed);
+  const survivingRequests = groups.flatMap(requestsOf);
+  for (const request of survivingRequests) {
+    cancelKvMove(cluster, request, `its group has lost instance ${failed.id}`);
   }
   for (const group of groups) {
     abortMigrationsTo(cluster, group, `group ${group.id} has lost instance ${failed.id}`);
     cluster.removeGroup(group);
   }
-  shutDown(cluster, failed, `${numLosers} requests lose their KV`);
+  shutDown(cluster, failed, `${numLost} requests lose their KV`);
   for (const survivor of survivors) {
-    if (cluster.topology.servingGroupOn(survivor) === undefined) startAlone(cluster, survivor, orphans);
+    if (cluster.topology.servingGroupOn(survivor) === undefined)
+      regroupSurvivor(cluster, survivor, survivingRequests);
   }
-  for (const request of orphans) followKv(cluster, request);
+  for (const request of survivingRequests) assignToKvHolder(cluster, request);
   redirectLoads(cluster);
   // Some have waited for a step that was taken back.
   for (const request of cluster.requests.live.values()) {
-    stopIfBack(cluster, request);
+    stopOnceNotInFlight(cluster, request);
     endIfAborted(cluster, request);
   }
-  cluster.effects.notify({ kind: 'instanceFailed', instanceId: failed.id });
+  cluster.effects.notifyPolicies({ kind: 'instanceFailed', instanceId: failed.id });
 }
 
 /** Requests that have KV on the instance start again; KV on its way there stays where it was. How many start again. */
-function recomputeLostOn(cluster: Cluster, failed: Instance): number {
+function recomputeKvOn(cluster: Cluster, failed: Instance): number {
   for (const request of cluster.requests.live.values()) {
-    if (request.arrival?.layout.includes(failed) === true)
-      cancelArrival(cluster, request, `instance ${failed.id} has failed`);
+    if (request.kvMove?.layout.includes(failed) === true)
+      cancelKvMove(cluster, request, `instance ${failed.id} has failed`);
   }
-  const losers = [...cluster.requests.live.values()].filter((request) => hasKvOn(request, failed));
-  for (const request of losers) stopSteps(cluster, cluster.topology.groupOf(request));
-  for (const request of losers) {
-    cancelArrival(cluster, request, `instance ${failed.id} has failed`);
-    recomputeLost(cluster, request);
+  const requestsWithLostKv = [...cluster.requests.live.values()].filter((request) =>
+    hasKvOn(request, failed),
+  );
+  for (const request of requestsWithLostKv) stopSteps(cluster, cluster.topology.groupOf(request));
+  for (const request of requestsWithLostKv) {
+    cancelKvMove(cluster, request, `instance ${failed.id} has failed`);
+    recomputeLostKv(cluster, request);
   }
-  return losers.length;
+  return requestsWithLostKv.length;
 }
 
 /** Nobody has KV on it any more. */
@@ -87,13 +89,13 @@ function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
   if (instance.hasDevice) cluster.effects.executor.stopInstance(instance.id);
   instance.state = 'failed';
   instance.releasedAtUs = cluster.nowUs;
-  cluster.effects.note('instanceFailed', { instance: instance.id, detail });
+  cluster.effects.recordEvent('instanceFailed', { instance: instance.id, detail });
 }
 
 /** Nothing of the group is under way any more. */
 function stopGroup(cluster: Cluster, group: InstanceGroup): void {
   for (const transition of group.transitions.slice()) cancelTransition(cluster.effects, transition);
-  stopLoading(cluster, group);
+  cancelLoads(cluster, group);
   for (const { source, decision } of group.deferred.splice(0)) {
     const lost: Refusal<'preempt'> = `group ${group.id} has lost a member`;
     logDecision(cluster, source, decision, lost);
@@ -109,7 +111,7 @@ function stopSteps(cluster: Cluster, group: InstanceGroup | undefined): void {
     const member = abandon(cluster, group, batch);
     if (member !== undefined) freed.push(member);
   }
-  for (const member of freed) takeNextBatch(cluster, member);
+  for (const member of freed) freeStageAndStartNext(cluster, member);
   cluster.effects.wake(group);
 }
 
@@ -128,10 +130,10 @@ function abandon(cluster: Cluster, group: InstanceGroup, batch: StepBatch): Inst
   if (slot.current !== batch) return undefined;
   // What it has computed is lost, but it has computed.
   if (slot.busyUntilUs > cluster.nowUs) {
-    member.busyUs += Math.max(0, cluster.nowUs - batch.stageStartedAtUs - batch.stolenUs);
+    member.busyUs += Math.max(0, cluster.nowUs - batch.stageStartedAtUs - batch.remoteAttentionUs);
     slot.busyUntilUs = cluster.nowUs;
   }
-  slot.attendedUs = Math.max(0, slot.attendsUntilUs - cluster.nowUs);
+  slot.remoteAttentionSinceStageUs = Math.max(0, slot.remoteAttentionUntilUs - cluster.nowUs);
   return member;
 }
 
@@ -140,35 +142,39 @@ function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
 }
 
 /** Its KV is gone: it is computed again, which counts as a preemption unless it has been preempted already. */
-function recomputeLost(cluster: Cluster, request: Request): void {
+function recomputeLostKv(cluster: Cluster, request: Request): void {
   if (request.preemptedAtUs === undefined) request.numPreemptions += 1;
   recomputeElsewhere(cluster, request);
 }
 
 /** A survivor becomes a group of its own, which serves once it has the whole model. KV that is then too much is given up. */
-function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): void {
+function regroupSurvivor(cluster: Cluster, survivor: Instance, survivingRequests: Request[]): void {
   const bytes = modelWeightBytes(cluster.model);
-  for (let index = orphans.length - 1; !survivor.ledger.hasRoomForWeights(bytes) && index >= 0; index -= 1) {
-    const orphan = orphans[index] as Request;
-    if (orphan.layout?.includes(survivor) !== true) continue;
-    orphans.splice(index, 1);
-    recomputeLost(cluster, orphan);
+  for (
+    let index = survivingRequests.length - 1;
+    !survivor.ledger.hasRoomForWeights(bytes) && index >= 0;
+    index -= 1
+  ) {
+    const request = survivingRequests[index] as Request;
+    if (request.layout?.includes(survivor) !== true) continue;
+    survivingRequests.splice(index, 1);
+    recomputeLostKv(cluster, request);
   }
   if (!survivor.ledger.hasRoomForWeights(bytes)) {
-    recomputeLostOn(cluster, survivor);
+    recomputeKvOn(cluster, survivor);
     shutDown(cluster, survivor, 'the whole model does not fit a single instance');
     return;
   }
   const group = cluster.topology.addGroup([{ instance: survivor, layers: cluster.allLayers }], 'loading');
   if (survivor.state === 'draining') {
-    cluster.effects.note('drainCancelled', {
+    cluster.effects.recordEvent('drainCancelled', {
       instance: survivor.id,
       groupId: group.id,
       detail: 'its group has failed',
     });
   }
   survivor.state = 'loading';
-  cluster.effects.note('loadStarted', {
+  cluster.effects.recordEvent('loadStarted', {
     instance: survivor.id,
     groupId: group.id,
     detail: 'what it lacks of the model',
@@ -180,7 +186,7 @@ function startAlone(cluster: Cluster, survivor: Instance, orphans: Request[]): v
 }
 
 /** A request that has lost its group, but not its KV, goes where the KV is. */
-function followKv(cluster: Cluster, request: Request): void {
+function assignToKvHolder(cluster: Cluster, request: Request): void {
   if (request.status.kind === 'held') return;
   const holder = (request.layout ?? request.hostLayout)?.parts[0]?.instance;
   if (holder === undefined) {

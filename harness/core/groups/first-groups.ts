@@ -6,13 +6,13 @@ import type { Instance } from '../state/instance.ts';
 import { addInstance } from './add-instance.ts';
 import { splitLayers } from './layer-split.ts';
 
-/** What decides how many instances there are at the start, and which serve together. */
+/** These decide how many instances there are at the start, and which serve together. */
 type StartOptions = Pick<
   ClusterOptions,
   'numInstances' | 'maxInstances' | 'stagesPerGroup' | 'stack' | 'model'
 >;
 
-/** The instances and groups that serve from the first moment on. */
+/** Makes the instances and groups that serve from the first moment on. */
 export function startFirstGroups(cluster: Cluster, options: StartOptions): void {
   for (const ids of firstGroups(options)) startGroup(cluster, ids);
 }
@@ -26,7 +26,7 @@ function startGroup(cluster: Cluster, ids: readonly InstanceId[]): void {
   const group = cluster.topology.addGroup(parts, 'serving');
   for (const { instance, layers } of parts) {
     const detail = `layers ${layers.first} to ${layers.first + layers.count - 1}, ${instance.totalCells} KV cells`;
-    cluster.effects.note('instanceReady', { instance: instance.id, groupId: group.id, detail });
+    cluster.effects.recordEvent('instanceReady', { instance: instance.id, groupId: group.id, detail });
   }
 }
 

@@ -5,6 +5,7 @@ import type { Cluster } from '../state/cluster.ts';
 import type { Topology } from '../state/topology.ts';
 import type { WeightSource } from '../executor.ts';
 import type { Link } from '../state/fabric.ts';
+import type { InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
 import type { WeightLoad, WeightPiece } from '../state/weight-load.ts';
 import { layerWeightBytes, type LayerRange, residentWeightBytes } from '../../domain/model-shape.ts';
@@ -24,7 +25,7 @@ export function loadWeights(
   const numMissing = layers.count - instance.layers.count;
   instance.ledger.expectWeights(numMissing * layerWeightBytes(cluster.model));
   cluster.effects.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
-  cluster.topology.loads.add(load);
+  cluster.topology.weightLoads.add(load);
   for (const source of sourcesOf(cluster, load)) pull(cluster, load, source);
   return load;
 }
@@ -32,16 +33,21 @@ export function loadWeights(
 /** The weights are there: the instance holds them from now on. */
 export function finishLoad(cluster: Cluster, load: WeightLoad): void {
   const { instance, layers } = load;
-  cluster.topology.loads.delete(load);
+  cluster.topology.weightLoads.delete(load);
   // A peer that gave its layers up after they had travelled cannot be copied from; host and disk hold the same bytes.
   const detail = reshape(cluster, instance, layers, sourcesOf(cluster, load));
-  cluster.effects.note('weightsLoaded', { instance: instance.id, detail });
+  cluster.effects.recordEvent('weightsLoaded', { instance: instance.id, detail });
 }
 
-/** Gives the load up: its memory is KV cells again. */
-export function cancelLoad(cluster: Cluster, load: WeightLoad): void {
+/** Cancels every load of the group's members. */
+export function cancelLoads(cluster: Cluster, group: InstanceGroup): void {
+  for (const load of group.weightLoads.splice(0)) cancelLoad(cluster, load);
+}
+
+/** Cancels one load: its memory is KV cells again. */
+function cancelLoad(cluster: Cluster, load: WeightLoad): void {
   const { instance } = load;
-  cluster.topology.loads.delete(load);
+  cluster.topology.weightLoads.delete(load);
   for (const { transfer } of load.pieces) if (transfer !== undefined) cluster.effects.fabric.cancel(transfer);
   instance.ledger.expectWeights(0);
   cluster.effects.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
@@ -49,7 +55,7 @@ export function cancelLoad(cluster: Cluster, load: WeightLoad): void {
 
 /** Peers have dropped layers or failed: what was being pulled from them is pulled from elsewhere, from its start. */
 export function redirectLoads(cluster: Cluster): void {
-  for (const load of cluster.topology.loads) {
+  for (const load of cluster.topology.weightLoads) {
     for (const piece of load.pieces.slice()) {
       const { from, layers, transfer } = piece;
       if (
@@ -148,7 +154,7 @@ function canServe(peer: Instance | undefined, { first, count }: LayerRange): boo
 
 function pullsFrom(topology: Topology, peer: Instance): number {
   let count = 0;
-  for (const { pieces } of topology.loads) {
+  for (const { pieces } of topology.weightLoads) {
     for (const { from, transfer } of pieces) if (from === peer.id && transfer !== undefined) count += 1;
   }
   return count;

@@ -5,7 +5,7 @@ import type { InstanceGroup, Retirement } from '../state/group.ts';
 import { redispatch } from '../lifecycle.ts';
 import { modelWeightBytes, type ModelShape } from '../../domain/model-shape.ts';
 import { beginTransition, cancelTransition } from './transition.ts';
-import { cancelLoad, finishLoad, loadWeights } from './load-weights.ts';
+import { cancelLoads, finishLoad, loadWeights } from './load-weights.ts';
 
 /**
  * Restoring parameters (KunServe, section 4.4): members load the layers that they lack while the group serves; then each
@@ -17,7 +17,7 @@ export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refu
   const problem = restoreProblem(cluster.model, group);
   if (problem !== undefined) return problem;
   group.phase = 'restoring';
-  cluster.effects.note('restoreStarted', {
+  cluster.effects.recordEvent('restoreStarted', {
     groupId: group.id,
     detail: `${group.pipeline.length} instances load what they lack`,
   });
@@ -28,7 +28,8 @@ export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refu
       beginTransition(cluster.effects, [group], () => split(cluster, group, decision.running));
   };
   const wanted = { layers: cluster.allLayers, weightsFrom: 'peer' } as const;
-  for (const { member } of group.pipeline) group.loads.push(loadWeights(cluster, member, wanted, noteDone));
+  for (const { member } of group.pipeline)
+    group.weightLoads.push(loadWeights(cluster, member, wanted, noteDone));
   return undefined;
 }
 
@@ -53,25 +54,21 @@ export function cancelRestore(
   if (group.phase !== 'restoring') return `group ${groupId} is ${group.phase}, not restoring`;
   group.phase = 'serving';
   for (const transition of group.transitions.slice()) cancelTransition(cluster.effects, transition);
-  stopLoading(cluster, group);
-  cluster.effects.note('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
+  cancelLoads(cluster, group);
+  cluster.effects.recordEvent('restoreCancelled', { groupId, detail: 'the memory is KV cells again' });
   cluster.effects.wake(group);
   return undefined;
 }
 
-export function stopLoading(cluster: Cluster, group: InstanceGroup): void {
-  for (const load of group.loads.splice(0)) cancelLoad(cluster, load);
-}
-
 /** No step is under way, the weights are there: each member is a group of its own, and the pipeline retires. */
-function split(cluster: Cluster, group: InstanceGroup, running: Retirement['running']): void {
-  for (const load of group.loads.splice(0)) finishLoad(cluster, load);
+function split(cluster: Cluster, group: InstanceGroup, runningRequests: Retirement['runningRequests']): void {
+  for (const load of group.weightLoads.splice(0)) finishLoad(cluster, load);
   group.phase = 'retiring';
   abortMigrationsTo(cluster, group, `group ${group.id} is split`);
   const into = group.pipeline.map(({ member }) =>
     cluster.topology.addGroup([{ instance: member, layers: cluster.allLayers }], 'serving'),
   );
-  group.retirement = { into, running };
+  group.retirement = { into, runningRequests };
   const readyAtUs = cluster.nowUs + Math.max(...group.pipeline.map(({ member }) => member.hardware.remapUs));
   for (const each of [group, ...into]) {
     each.exchange = group.exchange;
@@ -80,8 +77,8 @@ function split(cluster: Cluster, group: InstanceGroup, running: Retirement['runn
   }
   settle(cluster, group, into);
   const ids = into.map(({ id }) => id);
-  cluster.effects.note('groupSplit', { groupId: group.id, detail: `into groups ${ids.join(', ')}` });
-  cluster.effects.notify({ kind: 'groupSplit', groupId: group.id, into: ids });
+  cluster.effects.recordEvent('groupSplit', { groupId: group.id, detail: `into groups ${ids.join(', ')}` });
+  cluster.effects.notifyPolicies({ kind: 'groupSplit', groupId: group.id, into: ids });
 }
 
 /** Requests without KV are dispatched again; those whose KV never left one member run on there. */

@@ -22,7 +22,7 @@ export function scaleUp(
   for (let count = 0; count < numInstances; count += 1) {
     const group = addComingInstance(cluster, role);
     const instance = group.leader;
-    cluster.effects.note('instanceRequested', {
+    cluster.effects.recordEvent('instanceRequested', {
       instance: instance.id,
       groupId: group.id,
       detail: `as ${role}`,
@@ -62,8 +62,8 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
     const waitUs = Math.min(maxBackoffUs, backoffUs * 2 ** (attempt - 1));
     const retryAtUs = cluster.nowUs + waitUs;
     const detail = `attempt ${attempt} failed, the next in ${waitUs / usPerSecond} s`;
-    cluster.effects.note('startFailed', { instance: id, groupId: group.id, detail });
-    cluster.effects.notifyLater({ kind: 'startFailed', instanceId: id, retryAtUs });
+    cluster.effects.recordEvent('startFailed', { instance: id, groupId: group.id, detail });
+    cluster.effects.notifyPoliciesLater({ kind: 'startFailed', instanceId: id, retryAtUs });
     at(cluster.effects, group, retryAtUs, () => provision(cluster, group, attempt + 1));
   });
 }
@@ -95,7 +95,7 @@ function loadAndWarmUp(cluster: Cluster, group: InstanceGroup): void {
     instance.totalCells,
     instance.hardware,
   );
-  cluster.effects.note('loadStarted', {
+  cluster.effects.recordEvent('loadStarted', {
     instance: instance.id,
     groupId: group.id,
     detail: `weights from ${weightsFrom}`,
@@ -117,11 +117,11 @@ export function loadAlone(
   onLoaded: () => void,
 ): void {
   const loading = loadWeights(cluster, group.leader, { layers: cluster.allLayers, weightsFrom }, () => {
-    group.loads.length = 0;
+    group.weightLoads.length = 0;
     finishLoad(cluster, loading);
     onLoaded();
   });
-  group.loads.push(loading);
+  group.weightLoads.push(loading);
 }
 
 /** A group that was loading serves from now on. */
@@ -129,7 +129,7 @@ export function serve(effects: Effects, group: InstanceGroup, detail: string): v
   const instance = group.leader;
   group.phase = 'serving';
   instance.state = 'ready';
-  effects.note('instanceReady', { instance: instance.id, groupId: group.id, detail });
+  effects.recordEvent('instanceReady', { instance: instance.id, groupId: group.id, detail });
   effects.wake(group);
-  effects.notifyLater({ kind: 'instanceReady', instanceId: instance.id, groupId: group.id });
+  effects.notifyPoliciesLater({ kind: 'instanceReady', instanceId: instance.id, groupId: group.id });
 }

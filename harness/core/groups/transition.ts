@@ -10,7 +10,7 @@ export function beginTransition(effects: Effects, groups: readonly InstanceGroup
 }
 
 /** Applies what the group waits for and can be applied. A group that retires may stand in several: each may clear the way. */
-export function applyWhenIdle(group: InstanceGroup): void {
+export function applyReadyTransitions(group: InstanceGroup): void {
   for (const transition of group.transitions.slice()) {
     if (!transition.groups.every((each) => each.isIdle)) continue;
     leave(transition);

@@ -2,7 +2,7 @@ import type { Cluster } from '../state/cluster.ts';
 import { checkMemory } from './memory.ts';
 import { checkMigrations } from './migrations.ts';
 import { checkBlocks, checkDemand, checkQueues } from './requests.ts';
-import { checkLayers, checkMembers, checkPlaces, checkTransitions } from './topology.ts';
+import { checkLayers, checkMembers, checkKvOnDevices, checkTransitions } from './topology.ts';
 
 /**
  * What must hold between any two events. Checked after every event in tests and once at the end of every run; each has an
@@ -15,7 +15,7 @@ export function checkInvariants(cluster: Cluster): void {
     checkDemand(group);
   }
   checkMembers(cluster.topology);
-  checkPlaces(cluster.requests);
+  checkKvOnDevices(cluster.requests);
   checkTransitions(cluster);
   checkMigrations(cluster);
   checkMemory(cluster);

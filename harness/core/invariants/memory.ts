@@ -53,8 +53,8 @@ function addHeld(cluster: Cluster, held: Held, request: Request): void {
   for (const { instance, layers } of request.layout?.parts ?? []) {
     add(held.cells, instance, kvBlocks * layers.count);
   }
-  for (const { to, layers } of request.arrival?.moves ?? []) {
-    add(held.cells, to, (request.arrival?.numBlocks ?? 0) * layers.count);
+  for (const { to, layers } of request.kvMove?.moves ?? []) {
+    add(held.cells, to, (request.kvMove?.numBlocks ?? 0) * layers.count);
   }
   for (const part of request.hostLayout?.parts ?? []) {
     add(held.hostBytes, part.instance, hostBytes(cluster, request, part));
@@ -74,9 +74,9 @@ function unsettledInstances(cluster: Cluster): Set<Instance> {
   const requests = pending.flatMap((batch) => batch.requests.slice(0, batch.size));
   for (const request of cluster.requests.live.values())
     if (hasSpareBlocks(cluster, request)) requests.push(request);
-  const parts = requests.flatMap(({ layout, arrival }) => [
+  const parts = requests.flatMap(({ layout, kvMove }) => [
     ...(layout?.parts ?? []),
-    ...(arrival?.layout.parts ?? []),
+    ...(kvMove?.layout.parts ?? []),
   ]);
   return new Set(parts.map(({ instance }) => instance));
 }

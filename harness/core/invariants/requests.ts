@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import { Request, type RequestPlace } from '../state/request.ts';
+import { Request, type RequestQueueOwner } from '../state/request.ts';
 import { type QueueName, queueNames, queueOf } from '../state/request-state.ts';
 
 /** INV-blocks: blocks are held by running and moving requests only, enough for what has been computed. */
@@ -45,16 +45,16 @@ export function checkDemand(group: InstanceGroup): void {
   );
 }
 
-/** INV-queues: every live request stands in one queue, the one that its state says, of the place that it names. */
+/** INV-queues: every live request stands in one queue, the one that its state says, of the owner that it names. */
 export function checkQueues({ requests: { live, held }, topology }: Cluster): void {
   const seen = new Set<Request>();
-  const check = (place: RequestPlace, queue: QueueName | 'held', requests: Iterable<Request>): void => {
+  const check = (owner: RequestQueueOwner, queue: QueueName | 'held', requests: Iterable<Request>): void => {
     for (const request of requests) {
       const { id, status } = request;
       assert(
-        Request.placeOf(request) === place && queueOf[status.kind] === queue && !seen.has(request),
+        Request.ownerOf(request) === owner && queueOf[status.kind] === queue && !seen.has(request),
         'INV-queues',
-        () => `request ${id} is ${status.kind}, but stands in ${queue} of ${place.groupId ?? 'the cluster'}`,
+        () => `request ${id} is ${status.kind}, but stands in ${queue} of ${owner.groupId ?? 'the cluster'}`,
       );
       seen.add(request);
     }

@@ -47,9 +47,9 @@ export function checkMembers(topology: Topology): void {
   }
 }
 
-export function checkPlaces(requests: OpenRequests): void {
-  for (const { id, layout, hostLayout, arrival } of requests.live.values()) {
-    for (const place of [layout, hostLayout, arrival?.layout]) {
+export function checkKvOnDevices(requests: OpenRequests): void {
+  for (const { id, layout, hostLayout, kvMove } of requests.live.values()) {
+    for (const place of [layout, hostLayout, kvMove?.layout]) {
       const lost = place?.parts.find(({ instance }) => !instance.hasDevice)?.instance.id;
       assert(
         lost === undefined,

@@ -2,21 +2,20 @@ import { makeRoom } from '../apply-decision.ts';
 import { growMemory } from './grow-memory.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
-import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
-import { blocksMissingFor } from './request-memory.ts';
+import { blocksMissingFor, completeKvMove, movesOf, sendBlocks } from './kv-move.ts';
 import type { Request } from '../state/request.ts';
-import type { KvArrival } from '../state/request-state.ts';
+import type { KvMove } from '../state/request-state.ts';
 
 /**
  * KV exchange (KunServe, section 5): after layers have moved between members, each stalled request's KV follows, a few
  * requests at a time, while others run. A request takes its cells at the targets first and frees the old ones at the end.
  */
 export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
-  if (group.retirement?.running === 'move-back') moveBack(cluster, group, group.retirement.into);
+  if (group.retirement?.runningRequests === 'move-back') moveBack(cluster, group, group.retirement.into);
   let numMoving = group.stalled.filter(isOnItsWay).length;
   for (const request of group.stalled) {
     if (numMoving >= group.exchange.maxRequests) return;
-    if (request.arrival === undefined && startMoving(cluster, group, request)) numMoving += 1;
+    if (request.kvMove === undefined && startMoving(cluster, group, request)) numMoving += 1;
   }
 }
 
@@ -26,7 +25,7 @@ export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
  */
 export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): void {
   const request = group.stalled[0];
-  if (request === undefined || group.stalled.some(({ arrival }) => arrival !== undefined)) return;
+  if (request === undefined || group.stalled.some(({ kvMove }) => kvMove !== undefined)) return;
   const blocks = blocksMissingFor(movesOf(group, request), request.kvBlocks);
   if (blocks <= 0) return;
   if (cluster.stack.can('unlimitedMemory')) {
@@ -39,7 +38,7 @@ export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): voi
 
 /** Whether its KV is on its way, other than by a migration. */
 function isOnItsWay({ status }: Request): boolean {
-  return status.kind === 'exchanging' && status.arrival !== undefined;
+  return status.kind === 'exchanging' && status.kvMove !== undefined;
 }
 
 /** False while there is no room for it at its targets. */
@@ -48,12 +47,12 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   const { kvBlocks, computedTokens: numTokens } = request;
   if (blocksMissingFor(moves, kvBlocks) > 0) return false;
   const { layout, chunkUs, exchange } = group;
-  const arrival: KvArrival = { layout, moves, numBlocks: 0, transfers: [] };
-  request.exchange(arrival);
+  const kvMove: KvMove = { layout, moves, numBlocks: 0, transfers: [] };
+  request.beginExchange(kvMove);
   const { isCoordinated } = exchange;
   const piece = { kind: 'exchange', numBlocks: kvBlocks, numTokens, chunkUs, isCoordinated } as const;
   sendBlocks(cluster, request, piece, () => {
-    const own = completeArrival(cluster, request);
+    const own = completeKvMove(cluster, request);
     // Steps may be long: the links go on at once.
     if (!own.isChanging) advanceExchange(cluster, own);
   });
@@ -66,7 +65,7 @@ function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly Instanc
   for (const target of into) numLeft -= target.stalled.length;
   for (const request of group.running.slice()) {
     if (numLeft <= 0) return;
-    if (request.isInFlight || request.arrival !== undefined) continue;
+    if (request.isInFlight || request.kvMove !== undefined) continue;
     const open = into.filter((each) => each.phase === 'serving' && !each.isGone && !each.isChanging);
     const target = open.toSorted((a, b) => b.freeBlocks - a.freeBlocks)[0];
     if (target === undefined || blocksMissingFor(movesOf(target, request), request.kvBlocks) > 0) return;

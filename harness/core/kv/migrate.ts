@@ -12,11 +12,11 @@ import type { Effects } from '../state/effects.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import { loseKv } from '../lifecycle.ts';
 import type { Request } from '../state/request.ts';
-import type { KvArrival, Migration } from '../state/request-state.ts';
+import type { KvMove, Migration } from '../state/request-state.ts';
 import type { Topology } from '../state/topology.ts';
-import { completeArrival, movesOf, sendBlocks } from './arrival.ts';
-import { endMigration } from './migration-log.ts';
-import { blocksMissingFor, cancelArrival } from './request-memory.ts';
+import { blocksMissingFor, completeKvMove, movesOf, sendBlocks } from './kv-move.ts';
+import { endMigration } from './end-migration.ts';
+import { cancelKvMove } from './request-memory.ts';
 
 /**
  * Moving requests between groups on a policy's wish, running ones by live migration (Llumnix, section 4.2): the request runs
@@ -91,8 +91,8 @@ function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migra
   const moves = protocol.kind === 'recompute' ? [] : movesOf(target, request);
   if (!makeRoomAt(cluster, { layout: target.layout, moves }, request.kvBlocks))
     return `group ${target.id} has no room for ${request.kvBlocks} blocks`;
-  request.migrate({
-    arrival: { layout: target.layout, moves, numBlocks: 0, transfers: [] },
+  request.beginMigration({
+    kvMove: { layout: target.layout, moves, numBlocks: 0, transfers: [] },
     fromGroup: source.id,
     toGroup: target.id,
     fromInstance: source.leader.id,
@@ -107,7 +107,7 @@ function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migra
   source.numMigratingOut += 1;
   target.numMigratingIn += 1;
   if (protocol.kind === 'live') nextStage(cluster, request, protocol);
-  else stopIfBack(cluster, request);
+  else stopOnceNotInFlight(cluster, request);
   return undefined;
 }
 
@@ -118,20 +118,20 @@ function nextStage(
   protocol: Extract<MigrationProtocol, { kind: 'live' }>,
 ): void {
   const migration = migrationOf(request);
-  const { arrival } = migration;
+  const { kvMove } = migration;
   const { blockSizeTokens } = cluster;
   const fullBlocks = Math.floor(request.computedTokens / blockSizeTokens);
   const usedBlocks = Math.ceil(request.computedTokens / blockSizeTokens);
-  const numBlocks = fullBlocks - arrival.numBlocks;
+  const numBlocks = fullBlocks - kvMove.numBlocks;
   const isLast =
     migration.numStages + 1 >= protocol.maxStages ||
-    usedBlocks - arrival.numBlocks <= protocol.lastStageBlocks ||
+    usedBlocks - kvMove.numBlocks <= protocol.lastStageBlocks ||
     numBlocks === 0;
   if (isLast) {
     migration.isStopping = true;
-    stopIfBack(cluster, request);
-  } else if (!makeRoomAt(cluster, arrival, numBlocks)) {
-    cancelArrival(cluster, request, `no room for ${numBlocks} more blocks at its target`);
+    stopOnceNotInFlight(cluster, request);
+  } else if (!makeRoomAt(cluster, kvMove, numBlocks)) {
+    cancelKvMove(cluster, request, `no room for ${numBlocks} more blocks at its target`);
   } else {
     const numTokens = fullBlocks * blockSizeTokens;
     sendStage(cluster, request, { numBlocks, numTokens }, () => nextStage(cluster, request, protocol));
@@ -139,24 +139,24 @@ function nextStage(
 }
 
 /** A request that waits to be stopped for its migration is stopped once its last step has come back. */
-export function stopIfBack(cluster: Cluster, request: Request): void {
+export function stopOnceNotInFlight(cluster: Cluster, request: Request): void {
   if (request.isStopping && !request.isInFlight) stop(cluster, request);
 }
 
 /** From here on it is the target's request: its last blocks travel, or it is computed again there. */
 function stop(cluster: Cluster, request: Request): void {
   const migration = migrationOf(request);
-  const { arrival } = migration;
+  const { kvMove } = migration;
   const source = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const target = must(cluster.topology.group(migration.toGroup), `group ${migration.toGroup}`);
-  const numBlocks = request.kvBlocks - arrival.numBlocks;
-  if (!makeRoomAt(cluster, arrival, numBlocks)) {
-    cancelArrival(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
+  const numBlocks = request.kvBlocks - kvMove.numBlocks;
+  if (!makeRoomAt(cluster, kvMove, numBlocks)) {
+    cancelKvMove(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
     return;
   }
   migration.stoppedAtUs = cluster.nowUs;
   if (migration.protocol.kind === 'recompute') {
-    request.cancelArrival();
+    request.leaveKvMove();
     finish(cluster, request, migration);
     loseKv(cluster, request);
     request.preempt(target);
@@ -165,7 +165,7 @@ function stop(cluster: Cluster, request: Request): void {
     request.stopForMigration(target);
     sendStage(cluster, request, { numBlocks, numTokens: request.computedTokens }, () => {
       finish(cluster, request, migration);
-      completeArrival(cluster, request);
+      completeKvMove(cluster, request);
     });
   }
   cluster.effects.wake(source);
@@ -174,7 +174,7 @@ function stop(cluster: Cluster, request: Request): void {
 /** Memory without limit grows until so many blocks fit at the targets; whether they do. */
 function makeRoomAt(
   cluster: Cluster,
-  { layout, moves }: Pick<KvArrival, 'layout' | 'moves'>,
+  { layout, moves }: Pick<KvMove, 'layout' | 'moves'>,
   numBlocks: number,
 ): boolean {
   const missing = blocksMissingFor(moves, numBlocks);
@@ -191,10 +191,10 @@ function sendStage(
   onDone: () => void,
 ): void {
   const migration = migrationOf(request);
-  const { arrival } = migration;
+  const { kvMove } = migration;
   const { chunkUs } = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   migration.numStages += 1;
-  for (const { layers } of arrival.moves) migration.bytes += numBlocks * layers.count * cluster.cellBytes;
+  for (const { layers } of kvMove.moves) migration.bytes += numBlocks * layers.count * cluster.cellBytes;
   const handshakeUs = handshakeOf(cluster.topology, migration);
   sendBlocks(cluster, request, { kind: 'migration', numBlocks, numTokens, chunkUs, handshakeUs }, onDone);
 }

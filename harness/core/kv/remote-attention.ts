@@ -73,12 +73,12 @@ function sendThereAndBack(
  */
 function attend(cluster: Cluster, owner: Instance, durationUs: number, onDone: () => void): void {
   const slot = cluster.topology.slotOf(owner);
-  slot.attendsUntilUs = Math.max(cluster.nowUs, slot.attendsUntilUs) + durationUs;
+  slot.remoteAttentionUntilUs = Math.max(cluster.nowUs, slot.remoteAttentionUntilUs) + durationUs;
   if (slot.current !== undefined && slot.busyUntilUs > cluster.nowUs) {
     slot.busyUntilUs += durationUs;
-    slot.current.stolenUs += durationUs;
-  } else slot.attendedUs += durationUs;
-  cluster.effects.events.scheduleCall(slot.attendsUntilUs, eventPriority.completion, () => {
+    slot.current.remoteAttentionUs += durationUs;
+  } else slot.remoteAttentionSinceStageUs += durationUs;
+  cluster.effects.events.scheduleCall(slot.remoteAttentionUntilUs, eventPriority.completion, () => {
     if (!owner.isGone) owner.busyUs += durationUs;
     onDone();
   });

@@ -5,29 +5,30 @@ import type { Effects } from '../state/effects.ts';
 import type { Topology } from '../state/topology.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { KvLayout, LayoutMove, LayoutPart } from '../state/kv-layout.ts';
-import { cancelArrival, freeKv, wakeGroupsOn } from './request-memory.ts';
+import { cancelKvMove, freeKv } from './request-memory.ts';
 import type { Request } from '../state/request.ts';
 import { isSwap } from '../state/request-state.ts';
 import type { Transfer } from '../state/fabric.ts';
 import { isInPlace, resumeInPlace } from './stall.ts';
 import { send } from '../transfers.ts';
+import { wakeGroupsOn } from './wake-groups.ts';
 
 /**
- * Swapping: a request's KV goes to host memory beside each instance that holds it and comes back, over host links and
- * overlapped with steps; from the host of another instance also over the network, when layers have moved meanwhile. Its
- * device blocks stay taken until the last byte has left.
+ * Copies a request's KV to host memory beside each instance that holds it, over the host links and overlapped with steps.
+ * Its device blocks stay taken until the last byte has left. It comes back by `swapIn`: over the host link where layers have
+ * stayed, and from another instance's host over the network only, since that host's own link is not charged.
  */
 export function swapOut(cluster: Cluster, request: Request): void {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
-  cancelArrival(cluster, request, 'the request was swapped out');
+  cancelKvMove(cluster, request, 'the request was swapped out');
   const transfers: Transfer[] = [];
-  request.swapOut(layout, transfers);
+  request.beginSwapOut(layout, transfers);
   for (const part of layout.parts) part.instance.hostKvBytes += hostBytes(cluster, request, part);
   moveAll(cluster, { request, kind: 'swap-out', moves: layout.movesTo(layout), transfers }, () => {
     const group = groupOf(cluster.topology, request);
     request.endSwapOut();
     freeKv(cluster, request);
-    cluster.effects.notify({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
+    cluster.effects.notifyPolicies({ kind: 'swapOutDone', requestId: request.id, groupId: group.id });
     cluster.effects.wake(group);
   });
 }
@@ -37,7 +38,7 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
   const hostLayout = must(request.hostLayout, `host layout of request ${request.id}`);
   request.takeBlocks(group.layout, group.blocksFor(request.computedTokens));
   const transfers: Transfer[] = [];
-  request.swapIn(transfers);
+  request.beginSwapIn(transfers);
   const moves = hostLayout.movesTo(group.layout);
   moveAll(cluster, { request, kind: 'swap-in', moves, transfers }, () => {
     const own = groupOf(cluster.topology, request);
@@ -45,13 +46,13 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
     // Layers may have moved meanwhile: its KV has to follow.
     if (isInPlace(own, request)) resumeInPlace(own, request);
     else request.stall(own);
-    cluster.effects.notify({ kind: 'swapInDone', requestId: request.id, groupId: own.id });
+    cluster.effects.notifyPolicies({ kind: 'swapInDone', requestId: request.id, groupId: own.id });
     cluster.effects.wake(own);
   });
 }
 
 /** The request is given up or ends: nothing more of its KV is on its way to host memory or back, and nothing is there. */
-export function cancelSwap(cluster: Cluster, request: Request): void {
+export function dropSwap(cluster: Cluster, request: Request): void {
   const { status } = request;
   if (!isSwap(status)) return;
   if (status.kind !== 'swapped')

@@ -16,7 +16,7 @@ import { Totals } from './totals.ts';
 
 export interface ClusterOptions {
   readonly model: ModelShape;
-  /** Of every instance. */
+  /** Of the instances that are started; each keeps its own (`Instance.hardware`). */
   readonly hardware: Hardware;
   /** At the start, unless a policy says otherwise. */
   readonly numInstances: number;
@@ -39,6 +39,7 @@ export interface ClusterOptions {
 
 /** Where new instances come from. */
 export interface InstanceSupply {
+  /** Of the instances that are started; each keeps its own (`Instance.hardware`). */
   readonly hardware: Hardware;
   /** The most instances that there may be at any time. */
   readonly maxInstances: number;
@@ -58,7 +59,7 @@ export class Cluster {
   readonly requests: OpenRequests;
   readonly totals = new Totals();
   /** Policies see the state through these. */
-  readonly reports: LoadReports;
+  readonly loadReports: LoadReports;
   readonly effects: Effects;
 
   constructor(options: ClusterOptions, hooks: ClusterHooks) {
@@ -73,7 +74,7 @@ export class Cluster {
     const clock = this.effects.events;
     this.topology = new Topology({ clock, blockSizeTokens, limits: options.limits });
     this.requests = new OpenRequests(options.workload);
-    this.reports = new LoadReports(this, options.loadReports);
+    this.loadReports = new LoadReports(this, options.loadReports);
   }
 
   get nowUs(): number {
@@ -86,6 +87,6 @@ export class Cluster {
 
   removeGroup(group: InstanceGroup): void {
     this.topology.removeGroup(group);
-    this.reports.forget(group);
+    this.loadReports.forget(group);
   }
 }

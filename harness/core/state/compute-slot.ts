@@ -7,19 +7,19 @@ export interface QueuedBatch {
   readonly batch: StepBatch;
 }
 
-/** What an instance's device computes: one micro-batch at a time, in order of arrival, of whichever group. */
+/** An instance's device computes one micro-batch at a time, in order of arrival, whichever group it is of. */
 export class ComputeSlot {
-  /** The micro-batch that is computed, or whose attention elsewhere is waited for. */
+  /** This micro-batch is being computed, or its attention on other instances is waited for. */
   current: StepBatch | undefined;
   readonly queue: QueuedBatch[] = [];
-  /** End of the stage that runs now; earlier than now when the device is idle. */
+  /** The stage that runs now ends then. It is earlier than now when the device is idle. */
   busyUntilUs = 0;
-  /** End of the attention that is computed for other instances' stages; earlier than now when there is none. */
-  attendsUntilUs = 0;
-  /** Of such attention, what has been asked for since the last stage ended, while none ran. */
-  attendedUs = 0;
+  /** The attention that is computed for other instances' stages ends then. It is earlier than now when there is none. */
+  remoteAttentionUntilUs = 0;
+  /** So much of such attention has been asked for since the last stage ended, while none ran. */
+  remoteAttentionSinceStageUs = 0;
 
-  /** The micro-batch waits here no longer, if it did. */
+  /** Takes the micro-batch out of the queue, if it stands there. */
   leave(batch: StepBatch): void {
     const index = this.queue.findIndex((queued) => queued.batch === batch);
     if (index !== -1) this.queue.splice(index, 1);

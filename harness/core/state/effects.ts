@@ -6,7 +6,7 @@ import { EventQueue, eventPriority } from './events.ts';
 import { Fabric } from './fabric.ts';
 import type { InstanceGroup } from './group.ts';
 
-/** What happens at its time and is not the state's business; given by `run.ts`, so that the state does not know the loop. */
+/** The state calls these back at their time. `run.ts` gives them, so that the state does not import the loop that drives it. */
 export interface ClusterHooks {
   /** A group looks for work. */
   step(group: InstanceGroup): void;
@@ -14,7 +14,7 @@ export interface ClusterHooks {
   notify(event: PolicyEvent): void;
 }
 
-/** Everything that a change of the state sets off outside it: events to come, transfers, execution, records, policies' moments. */
+/** A change of the state reaches beyond it through these alone: events to come, transfers, execution, records, policies' moments. */
 export class Effects {
   readonly events = new EventQueue();
   readonly fabric = new Fabric(this.events);
@@ -28,7 +28,10 @@ export class Effects {
     this.#hooks = hooks;
   }
 
-  /** An idle group looks for work once everything that happens at this time has happened. */
+  /**
+   * Schedules one step attempt for a group that has a free stage: after this microsecond's completions and arrivals, not
+   * before `pausedUntilUs`. A second call before it has fired does nothing.
+   */
   wake(group: InstanceGroup): void {
     if (group.isWakePlanned || group.inFlight.length >= group.pipeline.length) return;
     group.isWakePlanned = true;
@@ -39,18 +42,27 @@ export class Effects {
     });
   }
 
-  /** Tells the policies at once. */
-  notify(event: PolicyEvent): void {
+  /**
+   * Tells the policies at once, for whoever calls this when its own change is complete. They may see a batch half processed;
+   * decisions on requests that are still in flight are deferred.
+   */
+  notifyPolicies(event: PolicyEvent): void {
     this.#hooks.notify(event);
   }
 
-  /** Tells the policies once everything that happens at this time has happened: they may answer, and must see it whole. */
-  notifyLater(event: PolicyEvent): void {
+  /**
+   * Tells the policies once this microsecond's completions and arrivals have happened, for what is told from within another
+   * change (a migration that ends, an instance released or ready): they may answer, and must see the state whole.
+   */
+  notifyPoliciesLater(event: PolicyEvent): void {
     this.events.scheduleCall(this.events.nowUs, eventPriority.wake, () => this.#hooks.notify(event));
   }
 
-  /** Tells whoever records the run. */
-  note(kind: ClusterEventKind, about: { instance?: InstanceId; groupId?: GroupId; detail: string }): void {
+  /** Tells whoever records the run of a moment that matters to a reader. */
+  recordEvent(
+    kind: ClusterEventKind,
+    about: { instance?: InstanceId; groupId?: GroupId; detail: string },
+  ): void {
     const { instance, groupId, detail } = about;
     this.observer.clusterEvent({ timeUs: this.events.nowUs, kind, instance, groupId, detail });
   }

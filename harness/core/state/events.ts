@@ -14,7 +14,7 @@ export const eventPriority = { completion: 0, arrival: 1, wake: 2, report: 3, ti
 export type EventPriority = (typeof eventPriority)[keyof typeof eventPriority];
 
 /** All can but reports, ticks and samples, which go on for ever by themselves. */
-export function makesProgress(priority: EventPriority): boolean {
+export function keepsRunAlive(priority: EventPriority): boolean {
   return priority < eventPriority.report;
 }
 
@@ -24,14 +24,14 @@ export class EventQueue {
   #nowUs = 0;
   #nextSequence = 0;
   /** Events that can make progress. */
-  #numProgress = 0;
+  #numLive = 0;
 
   get nowUs(): number {
     return this.#nowUs;
   }
 
-  get hasProgress(): boolean {
-    return this.#numProgress > 0;
+  get hasLiveEvents(): boolean {
+    return this.#numLive > 0;
   }
 
   schedule(event: SimEvent, timeUs: number, priority: EventPriority): void {
@@ -40,7 +40,7 @@ export class EventQueue {
     event.priority = priority;
     event.sequence = this.#nextSequence;
     this.#nextSequence += 1;
-    if (makesProgress(priority)) this.#numProgress += 1;
+    if (keepsRunAlive(priority)) this.#numLive += 1;
     this.#heap.push(event);
   }
 
@@ -53,7 +53,7 @@ export class EventQueue {
     const event = this.#heap.peek();
     if (event === undefined || event.timeUs > limitUs) return undefined;
     this.#heap.pop();
-    if (makesProgress(event.priority)) this.#numProgress -= 1;
+    if (keepsRunAlive(event.priority)) this.#numLive -= 1;
     this.#nowUs = event.timeUs;
     return event;
   }

@@ -9,7 +9,7 @@ import type { DecisionSource } from './decision-source.ts';
 import type { Stage } from '../executor.ts';
 import type { Instance } from './instance.ts';
 import { KvLayout, type LayoutPart } from './kv-layout.ts';
-import type { QueueEnd, Request, RequestPlace } from './request.ts';
+import type { QueueEnd, Request, RequestQueueOwner } from './request.ts';
 import { queueOf } from './request-state.ts';
 import type { StepBatch } from './step-batch.ts';
 import type { WeightLoad } from './weight-load.ts';
@@ -28,7 +28,7 @@ export interface Transition {
 /** Where the requests of a group that has been split go. */
 export interface Retirement {
   readonly into: readonly InstanceGroup[];
-  readonly running: 'finish' | 'move-back';
+  readonly runningRequests: 'finish' | 'move-back';
 }
 
 /**
@@ -36,7 +36,7 @@ export interface Retirement {
  * group of one. The group owns its requests: `waiting`, `running`, `swapped`, `stalled`. In which of them a request stands
  * is its state's business: the queues change with that, and only then.
  */
-export class InstanceGroup implements GroupView, RequestPlace {
+export class InstanceGroup implements GroupView, RequestQueueOwner {
   readonly id: GroupId;
   readonly pipeline: readonly GroupStage[];
   readonly layout: KvLayout;
@@ -70,20 +70,20 @@ export class InstanceGroup implements GroupView, RequestPlace {
   readonly inFlight: StepBatch[] = [];
   busySinceUs = 0;
   /** When the last micro-batch came back. */
-  idleSinceUs = -1;
+  lastBatchBackAtUs = -1;
   /** No step starts before: members are remapping their memory. */
   pausedUntilUs = 0;
   /** The batch that is being put together; a request given up meanwhile is taken out of it. */
   forming: StepBatch | undefined;
   isWakePlanned = false;
-  /** Merged into another, split, or lost with a member: an event that still names it does nothing. */
+  /** No longer in the topology (merged, retired, released, or lost with a member). Events that still name it do nothing. */
   isGone = false;
   /** Changes that wait for the group's last step; none starts meanwhile. */
   readonly transitions: Transition[] = [];
   /** How KV of stalled requests travels. */
   exchange: Extract<KvTransition, { kind: 'exchange' }> = defaultExchange;
   /** Weights on their way to members. */
-  readonly loads: WeightLoad[] = [];
+  readonly weightLoads: WeightLoad[] = [];
   retirement: Retirement | undefined;
   /** Decisions about requests that were in a step; carried out when that has come back. */
   readonly deferred: { readonly source: DecisionSource; readonly decision: Decision }[] = [];

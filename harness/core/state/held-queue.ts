@@ -1,14 +1,14 @@
 import { must } from '../../base/assert.ts';
 import { Deque } from '../../base/deque.ts';
 import type { HeldView, ViewList } from '../../policy/views.ts';
-import type { Request, RequestPlace } from './request.ts';
+import type { Request, RequestQueueOwner } from './request.ts';
 import type { RequestClass } from '../../domain/workload.ts';
 
 /**
  * Requests that are kept at the cluster, a queue for each class: those of the highest priority first, the oldest arrival
  * first in each. So a class of which nothing can be placed costs one question, however many wait.
  */
-export class HeldQueue implements HeldView, RequestPlace {
+export class HeldQueue implements HeldView, RequestQueueOwner {
   readonly groupId = undefined;
   readonly #byClass: ReadonlyMap<string, Deque<Request>>;
 

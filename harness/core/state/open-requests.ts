@@ -3,17 +3,17 @@ import type { RequestClass, Workload } from '../../domain/workload.ts';
 import { HeldQueue } from './held-queue.ts';
 import type { Request } from './request.ts';
 
-/** Requests that are open or still to come; which group has one is the group's business. */
+/** These requests are open or still to come. Which group has one is the group's business. */
 export class OpenRequests {
   readonly workload: Workload;
   readonly classes: ReadonlyMap<string, RequestClass>;
-  /** Those that have arrived and not ended, by id. */
+  /** These have arrived and not ended, by id. */
   readonly live = new Map<RequestId, Request>();
-  /** Of these, those that no group has. */
+  /** Of these, no group has those. */
   readonly held: HeldQueue;
-  /** Branches of a job that have finished, by job. */
+  /** So many branches of each job have finished. */
   readonly finishedBranches = new Map<number, number>();
-  /** Arrivals that are planned and have not happened. */
+  /** So many arrivals are planned and have not happened. */
   numPendingArrivals = 0;
   /** The policies will be asked about held requests again at this time. */
   isRetryPlanned = false;

@@ -5,7 +5,7 @@ import type { Transfer } from './fabric.ts';
 import type { KvLayout, LayoutMove } from './kv-layout.ts';
 
 /** KV on its way to another layout. Its cells at the targets are taken, and the source keeps its copy until the end. */
-export interface KvArrival {
+export interface KvMove {
   readonly layout: KvLayout;
   /** What really travels. */
   readonly moves: readonly LayoutMove[];
@@ -16,7 +16,7 @@ export interface KvArrival {
 
 /** A migration under way; see `kv/migrate.ts`. */
 export interface Migration {
-  readonly arrival: KvArrival;
+  readonly kvMove: KvMove;
   fromGroup: GroupId;
   readonly toGroup: GroupId;
   /** First members of the groups. */
@@ -52,7 +52,7 @@ export type StalledState =
       readonly kind: 'exchanging';
       readonly stalledAtUs: number;
       /** `undefined` while it waits for its turn. */
-      readonly arrival: KvArrival | undefined;
+      readonly kvMove: KvMove | undefined;
     }
   | { readonly kind: 'migrating'; readonly stalledAtUs: number; readonly migration: Migration };
 

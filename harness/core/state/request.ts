@@ -9,7 +9,7 @@ import {
   isRunning,
   isStalled,
   isSwap,
-  type KvArrival,
+  type KvMove,
   type Migration,
   queueOf,
   type RequestState,
@@ -19,7 +19,7 @@ import {
 export type QueueEnd = 'front' | 'back';
 
 /** Where requests stand: a group, with a queue for each kind of state, or the queue of those that the cluster holds. */
-export interface RequestPlace {
+export interface RequestQueueOwner {
   /** `undefined` for the cluster. */
   readonly groupId: GroupId | undefined;
   /** Puts the request into the queue that its state says. */
@@ -44,7 +44,7 @@ export class Request implements RequestView {
   readonly #clock: { readonly nowUs: number };
   #state: RequestState = sharedState.held;
   /** `undefined` until it has been placed or held for the first time. One that has ended keeps the last. */
-  #place: RequestPlace | undefined;
+  #owner: RequestQueueOwner | undefined;
 
   generatedTokens = 0;
   tokens: number;
@@ -90,7 +90,7 @@ export class Request implements RequestView {
 
   /** The group that it stands in, or stood in when it ended. */
   get groupId(): GroupId | undefined {
-    return this.#place?.groupId;
+    return this.#owner?.groupId;
   }
 
   get isInFlight(): boolean {
@@ -108,12 +108,11 @@ export class Request implements RequestView {
 
   /** Left out of further steps: it is stopped for its migration once the last one has come back. */
   get isStopping(): boolean {
-    const state = this.#state;
-    return isRunning(state) && state.migration?.isStopping === true;
+    return isRunning(this.#state) && this.#state.migration?.isStopping === true;
   }
 
-  get arrival(): KvArrival | undefined {
-    return this.#state.kind === 'exchanging' ? this.#state.arrival : this.migration?.arrival;
+  get kvMove(): KvMove | undefined {
+    return this.#state.kind === 'exchanging' ? this.#state.kvMove : this.migration?.kvMove;
   }
 
   /** Beside which instances its KV lies in host memory; there while it does. */
@@ -122,26 +121,26 @@ export class Request implements RequestView {
   }
 
   /** It waits at the cluster, without KV, to be dispatched. */
-  hold(held: RequestPlace): void {
+  hold(held: RequestQueueOwner): void {
     const { kind } = this.#state;
-    if (kind !== 'held' && kind !== 'queued') this.#startPreemption();
+    if (kind !== 'held' && kind !== 'queued') this.preemptedAtUs ??= this.#clock.nowUs;
     this.#enter(sharedState.held, held);
   }
 
   /** It waits in the group, in front of the others if it had begun before it was held. */
-  queue(group: RequestPlace): void {
+  enqueue(group: RequestQueueOwner): void {
     if (this.preemptedAtUs === undefined) this.#enter(sharedState.queued, group);
     else this.#enter(sharedState.preempted, group, 'front');
   }
 
   /** It waits, without KV, in front of the others; in its own group where no other is given. */
-  preempt(group = this.#place): void {
-    this.#startPreemption();
+  preempt(group = this.#owner): void {
+    this.preemptedAtUs ??= this.#clock.nowUs;
     this.#enter(sharedState.preempted, group, 'front');
   }
 
   /** It stands in another group, as it stood in the one before. */
-  moveTo(group: RequestPlace, end: QueueEnd = 'back'): void {
+  moveTo(group: RequestQueueOwner, end: QueueEnd = 'back'): void {
     this.#enter(this.#state, group, end);
   }
 
@@ -153,7 +152,7 @@ export class Request implements RequestView {
   }
 
   /** All but its newest token is computed. */
-  decode(): void {
+  beginDecoding(): void {
     const state = this.#state;
     this.#require(isRunning(state));
     if (state.migration === undefined) this.#enter(sharedState.decoding);
@@ -161,50 +160,46 @@ export class Request implements RequestView {
   }
 
   /** Its KV leaves for host memory; `transfers` are those that carry it. */
-  swapOut(hostLayout: KvLayout, transfers: Transfer[]): void {
+  beginSwapOut(hostLayout: KvLayout, transfers: Transfer[]): void {
     this.#require(isRunning(this.#state));
-    this.#startPreemption();
+    this.preemptedAtUs ??= this.#clock.nowUs;
     this.numSwaps += 1;
     this.#enter({ kind: 'swapping-out', hostLayout, transfers });
   }
 
   /** All of its KV is in host memory. */
   endSwapOut(): void {
-    const state = this.#state;
-    this.#require(state.kind === 'swapping-out');
-    this.#enter({ kind: 'swapped', hostLayout: state.hostLayout });
+    this.#require(this.#state.kind === 'swapping-out');
+    this.#enter({ kind: 'swapped', hostLayout: this.#state.hostLayout });
   }
 
   /** Its KV comes back from host memory. */
-  swapIn(transfers: Transfer[]): void {
-    const state = this.#state;
-    this.#require(state.kind === 'swapped');
-    this.#enter({ kind: 'swapping-in', hostLayout: state.hostLayout, transfers });
+  beginSwapIn(transfers: Transfer[]): void {
+    this.#require(this.#state.kind === 'swapped');
+    this.#enter({ kind: 'swapping-in', hostLayout: this.#state.hostLayout, transfers });
   }
 
   /** It waits, in no step, until its KV is where the group's layers are. */
-  stall(group: RequestPlace): void {
-    this.#enter({ kind: 'exchanging', stalledAtUs: this.#stalledAtUs, arrival: undefined }, group);
+  stall(group: RequestQueueOwner): void {
+    this.#enter({ kind: 'exchanging', stalledAtUs: this.#stalledAtUs, kvMove: undefined }, group);
     // From here on it waits for its KV to move, no longer for having been given up: the two times do not overlap.
     this.endPreemption();
   }
 
   /** It is its turn: what of its KV is elsewhere is on its way. */
-  exchange(arrival: KvArrival): void {
-    const state = this.#state;
-    this.#require(state.kind === 'exchanging');
-    this.#enter({ ...state, arrival });
+  beginExchange(kvMove: KvMove): void {
+    this.#require(this.#state.kind === 'exchanging');
+    this.#enter({ ...this.#state, kvMove });
   }
 
   /** Its KV is copied to another group while it runs. */
-  migrate(migration: Migration): void {
-    const state = this.#state;
-    this.#require(isRunning(state));
-    this.#enter({ kind: state.kind, migration });
+  beginMigration(migration: Migration): void {
+    this.#require(isRunning(this.#state));
+    this.#enter({ kind: this.#state.kind, migration });
   }
 
   /** It is in no step until the rest of its KV has come to `target`, whose request it is from now on. */
-  stopForMigration(target: RequestPlace): void {
+  stopForMigration(target: RequestQueueOwner): void {
     const { migration } = this;
     this.#require(migration !== undefined);
     this.#enter({ kind: 'migrating', stalledAtUs: this.#stalledAtUs, migration }, target);
@@ -212,15 +207,15 @@ export class Request implements RequestView {
   }
 
   /** Its KV stays where it is: nothing of it is on its way to another layout. */
-  cancelArrival(): void {
+  leaveKvMove(): void {
     const state = this.#state;
     if (isRunning(state)) this.#enter(sharedState[state.kind]);
     else if (isStalled(state))
-      this.#enter({ kind: 'exchanging', stalledAtUs: state.stalledAtUs, arrival: undefined });
+      this.#enter({ kind: 'exchanging', stalledAtUs: state.stalledAtUs, kvMove: undefined });
   }
 
   /** It takes part in steps again: all but its newest token may be computed, or not. */
-  resume(group = this.#place): void {
+  resume(group = this.#owner): void {
     this.#enter(this.computedTokens < this.tokens - 1 ? sharedState.prefilling : sharedState.decoding, group);
   }
 
@@ -258,8 +253,8 @@ export class Request implements RequestView {
   }
 
   /** Where it stands, for the check of the invariants. */
-  static placeOf(request: Request): RequestPlace | undefined {
-    return request.#place;
+  static ownerOf(request: Request): RequestQueueOwner | undefined {
+    return request.#owner;
   }
 
   /** One that goes on being stalled, for another reason or in another group, has been since it was first. */
@@ -267,22 +262,18 @@ export class Request implements RequestView {
     return isStalled(this.#state) ? this.#state.stalledAtUs : this.#clock.nowUs;
   }
 
-  #startPreemption(): void {
-    this.preemptedAtUs ??= this.#clock.nowUs;
-  }
-
   #require(isAllowed: boolean): asserts isAllowed {
     assert(isAllowed, 'INV-status', () => `request ${this.id} is ${this.#state.kind}`);
   }
 
   /** The only way into a state: leaves the queue of the one before unless that is the same, and stops the clock of a stall. */
-  #enter(state: RequestState, place = this.#place, end: QueueEnd = 'back'): void {
+  #enter(state: RequestState, owner = this.#owner, end: QueueEnd = 'back'): void {
     const before = this.#state;
     if (isStalled(before) && !isStalled(state)) this.stalledUs += this.#clock.nowUs - before.stalledAtUs;
-    const stays = place === this.#place && queueOf[state.kind] === queueOf[before.kind];
-    if (!stays) this.#place?.remove(this);
+    const stays = owner === this.#owner && queueOf[state.kind] === queueOf[before.kind];
+    if (!stays) this.#owner?.remove(this);
     this.#state = state;
-    this.#place = place;
-    if (!stays && queueOf[state.kind] !== undefined) place?.add(this, end);
+    this.#owner = owner;
+    if (!stays && queueOf[state.kind] !== undefined) owner?.add(this, end);
   }
 }

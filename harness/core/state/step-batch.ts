@@ -11,7 +11,7 @@ export const nothingRemote: readonly RemoteAttention[] = [];
 /** What happens to a micro-batch at its times; given by the step loop, which knows whose it is. */
 export interface BatchHooks {
   readonly stageEnded: (batch: StepBatch) => void;
-  readonly cameBack: (batch: StepBatch) => void;
+  readonly stepEnded: (batch: StepBatch) => void;
 }
 
 /**
@@ -46,7 +46,7 @@ export class StepBatch implements MicroBatch, SimEvent {
   stageStartedAtUs = 0;
   bubbleUs = 0;
   /** Part of the stage's time in which the instance computed attention for others. */
-  stolenUs = 0;
+  remoteAttentionUs = 0;
   /** What it has under way between stages. */
   readonly transfers: Transfer[] = [];
   /** The group's load when this step was scheduled, where its end reports it; an old one to be filled again otherwise. */
@@ -129,8 +129,8 @@ export class StepBatch implements MicroBatch, SimEvent {
   }
 
   /** It has left the last stage. */
-  comeBack(): void {
-    this.#hooks.cameBack(this);
+  endStep(): void {
+    this.#hooks.stepEnded(this);
   }
 
   #removeAt(index: number): void {

@@ -9,22 +9,22 @@ import type { LayoutPart } from './kv-layout.ts';
 import type { Request } from './request.ts';
 import type { WeightLoad } from './weight-load.ts';
 
-/** What a new group is made with. */
+/** Every new group is made with these. */
 export interface GroupDefaults {
   readonly clock: { readonly nowUs: number };
   readonly blockSizeTokens: number;
-  /** Per instance: a pipeline may run as many requests as its members would. */
+  /** They are those of one instance: a pipeline may run as many requests as its members would. */
   readonly limits: Limits;
 }
 
-/** Which instances there are, and which of them serve together. */
+/** The topology knows which instances there are, and which of them serve together. */
 export class Topology {
-  /** By id; one that has failed or was released stays. */
+  /** They stand by id, and one that has failed or was released stays. */
   readonly instances: Instance[] = [];
-  /** Those that live, oldest first. */
+  /** Groups that serve, load, drain or retire, the oldest first. */
   readonly groups: InstanceGroup[] = [];
-  /** Weights on their way to instances. */
-  readonly loads = new Set<WeightLoad>();
+  /** These loads of weights are under way. */
+  readonly weightLoads = new Set<WeightLoad>();
   /** Whether requests may have KV on instances that are no members of their group. */
   hasRemoteKv = false;
   readonly #defaults: GroupDefaults;

@@ -23,9 +23,9 @@ export function admitWaiting(
   if (group.waiting.length === 0) return;
   if (cluster.stack.answers('order')) reorder(cluster, group);
   const { limits } = budget;
-  const place = budget.isUnderPressure ? numJustPreempted(cluster, group) : 0;
+  const index = budget.isUnderPressure ? numJustPreempted(cluster, group) : 0;
   for (;;) {
-    const request = group.waiting.at(place);
+    const request = group.waiting.at(index);
     if (request === undefined) return;
     const count = firstTokens(cluster, request, batch, budget);
     if (count <= 0) return;
@@ -34,7 +34,7 @@ export function admitWaiting(
       return;
     }
     if (isTooLarge(cluster, group, request) && !growOrFail(cluster, group, request)) continue;
-    if (group.waiting.at(place) !== request) continue;
+    if (group.waiting.at(index) !== request) continue;
     if (!makeRoomFor(cluster, group, blocksToAdmit(cluster, group, request, count), limits)) return;
     admit(cluster, group, request, count);
     addToBatch(batch, request, count);
@@ -90,7 +90,7 @@ function missingBlocks(group: InstanceGroup, blocks: number, { watermarkRatio }:
 
 /** Puts the waiting queue in the policy's order; requests that it does not name keep their order behind the others. */
 function reorder(cluster: Cluster, group: InstanceGroup): void {
-  const answer = cluster.stack.order(group, cluster.reports.viewFrom(group));
+  const answer = cluster.stack.order(group, cluster.loadReports.viewFrom(group));
   if (answer === undefined) return;
   const rank = new Map(answer.value.map((id, index) => [id, index]));
   const rankOf = (request: Request): number => rank.get(request.id) ?? rank.size;

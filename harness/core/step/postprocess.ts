@@ -1,5 +1,5 @@
 import { removeFrom } from '../../base/lists.ts';
-import { stopIfBack } from '../kv/migrate.ts';
+import { stopOnceNotInFlight } from '../kv/migrate.ts';
 import { endIfAborted, endRequest } from '../lifecycle.ts';
 import { reportStep } from '../report-load.ts';
 import type { Cluster } from '../state/cluster.ts';
@@ -11,7 +11,7 @@ import type { StepBatch } from '../state/step-batch.ts';
 export function postprocess(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const { size } = batch;
   removeFrom(group.inFlight, batch);
-  group.idleSinceUs = cluster.nowUs;
+  group.lastBatchBackAtUs = cluster.nowUs;
   group.lastStepUs = cluster.nowUs - batch.startedAtUs;
   reportStep(cluster, group, batch);
   for (let index = 0; index < size; index += 1) {
@@ -20,7 +20,7 @@ export function postprocess(cluster: Cluster, group: InstanceGroup, batch: StepB
     request.computedTokens += batch.numTokens[index] as number;
     if (batch.samples[index] === 1) emitToken(cluster, group, request);
     if (request.isAbortWanted) endIfAborted(cluster, request);
-    if (group.numMigratingOut > 0) stopIfBack(cluster, request);
+    if (group.numMigratingOut > 0) stopOnceNotInFlight(cluster, request);
   }
   group.spareBatches.push(batch);
 }
@@ -40,7 +40,7 @@ function emitToken(cluster: Cluster, group: InstanceGroup, request: Request): vo
   request.lastTokenAtUs = nowUs;
   request.generatedTokens += 1;
   request.tokens += 1;
-  if (request.status.kind !== 'decoding') request.decode();
+  if (request.status.kind !== 'decoding') request.beginDecoding();
   if (Request.isComplete(request)) endRequest(cluster, request, 'finished');
   else if (request.tokens > request.demandBlocks * group.blockSizeTokens) group.updateDemand(request);
 }

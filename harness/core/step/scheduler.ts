@@ -17,7 +17,7 @@ import { growOrFail, isTooLarge } from './too-large.ts';
  */
 export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const answer = cluster.stack.answers('onSchedule')
-    ? cluster.stack.onSchedule(group, cluster.reports.viewFrom(group))
+    ? cluster.stack.onSchedule(group, cluster.loadReports.viewFrom(group))
     : undefined;
   if (answer !== undefined) applyDecisions(cluster, 'onSchedule', answer);
   const limits = limitsOf(cluster, group);
@@ -37,7 +37,7 @@ export function schedule(cluster: Cluster, group: InstanceGroup, batch: StepBatc
 
 function limitsOf(cluster: Cluster, group: InstanceGroup): Limits {
   const answer = cluster.stack.answers('limits')
-    ? cluster.stack.limits(group, cluster.reports.viewFrom(group))
+    ? cluster.stack.limits(group, cluster.loadReports.viewFrom(group))
     : undefined;
   return answer === undefined ? group.limits : { ...group.limits, ...answer.value };
 }
@@ -49,8 +49,7 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     if (budget.tokens <= 0) return;
     const request = running[index] as Request;
     const count = Math.min(request.tokens - request.scheduledTokens, budget.tokens);
-    const isStopping = group.numMigratingOut > 0 && request.isStopping;
-    if (count <= 0 || isStopping || (!overlapsChunks && request.isInFlight)) continue;
+    if (count <= 0 || isStopping(group, request) || (!overlapsChunks && request.isInFlight)) continue;
     if (request.scheduledTokens + count > request.kvBlocks * group.blockSizeTokens) {
       const hasBlocks = reserveBlocks(cluster, group, request, {
         tokens: request.scheduledTokens + count,
@@ -64,6 +63,11 @@ function scheduleRunning(cluster: Cluster, group: InstanceGroup, batch: StepBatc
     addToBatch(batch, request, count);
     budget.tokens -= count;
   }
+}
+
+/** Whether the request takes part in no further step, because it is about to be stopped for its migration. */
+function isStopping(group: InstanceGroup, request: Request): boolean {
+  return group.numMigratingOut > 0 && request.isStopping;
 }
 
 /**

@@ -26,10 +26,10 @@ export function enterStage(cluster: Cluster, group: InstanceGroup, batch: StepBa
   const idleUs = cluster.nowUs - Math.max(slot.busyUntilUs, group.busySinceUs);
   assert(idleUs >= 0, 'INV-time', () => `a stage stood idle for ${idleUs} us`);
   // Attention for others that is under way comes first; what has been done since the last stage is no bubble.
-  batch.stolenUs = Math.max(0, slot.attendsUntilUs - cluster.nowUs);
-  batch.bubbleUs = Math.max(0, idleUs - (slot.attendedUs - batch.stolenUs));
+  batch.remoteAttentionUs = Math.max(0, slot.remoteAttentionUntilUs - cluster.nowUs);
+  batch.bubbleUs = Math.max(0, idleUs - (slot.remoteAttentionSinceStageUs - batch.remoteAttentionUs));
   slot.current = batch;
-  slot.busyUntilUs = cluster.nowUs + batch.stolenUs + durationUs;
+  slot.busyUntilUs = cluster.nowUs + batch.remoteAttentionUs + durationUs;
   cluster.effects.events.schedule(batch, slot.busyUntilUs, eventPriority.completion);
 }
 
@@ -57,17 +57,17 @@ function leaveStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): v
   const { member } = group.pipeline[batch.stageIndex] as GroupStage;
   const slot = cluster.topology.slotOf(member);
   slot.busyUntilUs = cluster.nowUs;
-  slot.attendedUs = Math.max(0, slot.attendsUntilUs - cluster.nowUs);
+  slot.remoteAttentionSinceStageUs = Math.max(0, slot.remoteAttentionUntilUs - cluster.nowUs);
   if (batch.stageIndex === group.pipeline.length - 1) {
-    batch.comeBack();
+    batch.endStep();
     return;
   }
   sendActivations(cluster, group, batch);
-  takeNextBatch(cluster, member);
+  freeStageAndStartNext(cluster, member);
 }
 
 /** The instance is free for the micro-batch that waits for it longest. */
-export function takeNextBatch(cluster: Cluster, member: Instance): void {
+export function freeStageAndStartNext(cluster: Cluster, member: Instance): void {
   const slot = cluster.topology.slotOf(member);
   slot.current = undefined;
   const next = slot.queue.shift();
@@ -77,7 +77,7 @@ export function takeNextBatch(cluster: Cluster, member: Instance): void {
 function recordStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const stage = group.pipeline[batch.stageIndex] as GroupStage;
   const { member } = stage;
-  const durationUs = cluster.nowUs - batch.stageStartedAtUs - batch.stolenUs;
+  const durationUs = cluster.nowUs - batch.stageStartedAtUs - batch.remoteAttentionUs;
   const prefillTokens = batch.totalTokens - batch.decodeTokens;
   member.busyUs += durationUs;
   group.lastStageUs = durationUs;

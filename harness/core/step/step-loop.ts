@@ -1,6 +1,6 @@
 import { applyDeferred } from '../apply-decision.ts';
-import { changeWhenIdle } from '../groups/change-when-idle.ts';
-import { applyWhenIdle } from '../groups/transition.ts';
+import { onGroupIdle } from '../groups/on-group-idle.ts';
+import { applyReadyTransitions } from '../groups/transition.ts';
 import { advanceExchange } from '../kv/exchange.ts';
 import { reportIdle } from '../report-load.ts';
 import type { Cluster } from '../state/cluster.ts';
@@ -9,7 +9,7 @@ import { StepBatch } from '../state/step-batch.ts';
 import { toMicroBatches } from './micro-batches.ts';
 import { postprocess } from './postprocess.ts';
 import { schedule } from './scheduler.ts';
-import { endStage, enterStage, takeNextBatch } from './stages.ts';
+import { endStage, enterStage, freeStageAndStartNext } from './stages.ts';
 
 /**
  * The step loop of a group: schedule -> execute -> postprocess, with as many micro-batches under way as the group has
@@ -17,7 +17,7 @@ import { endStage, enterStage, takeNextBatch } from './stages.ts';
  */
 export function step(cluster: Cluster, group: InstanceGroup): void {
   if (group.isChanging) {
-    applyWhenIdle(group);
+    applyReadyTransitions(group);
     return;
   }
   if (group.isGone || group.phase === 'loading') return;
@@ -28,7 +28,7 @@ export function step(cluster: Cluster, group: InstanceGroup): void {
   runSteps(cluster, group);
   if (group.inFlight.length > 0) return;
   reportIdle(cluster, group);
-  changeWhenIdle(cluster, group);
+  onGroupIdle(cluster, group);
 }
 
 /** Forms micro-batches until as many are under way as there are stages, or nothing more can be computed. */
@@ -57,23 +57,24 @@ function takeBatch(cluster: Cluster, group: InstanceGroup): StepBatch {
 function newBatch(cluster: Cluster, group: InstanceGroup): StepBatch {
   return new StepBatch(group.layout, {
     stageEnded: (batch) => endStage(cluster, group, batch),
-    cameBack: (batch) => endStep(cluster, group, batch),
+    stepEnded: (batch) => endStep(cluster, group, batch),
   });
 }
 
 /** Sends the micro-batch through the stages; it comes back in `endStep`. */
 function execute(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
-  if (group.inFlight.length === 0 && cluster.nowUs > group.idleSinceUs) group.busySinceUs = cluster.nowUs;
+  if (group.inFlight.length === 0 && cluster.nowUs > group.lastBatchBackAtUs)
+    group.busySinceUs = cluster.nowUs;
   group.inFlight.push(batch);
   group.counters.numSteps += 1;
-  cluster.reports.stepBegun(group, batch);
+  cluster.loadReports.stepBegun(group, batch);
   enterStage(cluster, group, batch);
 }
 
 /** The micro-batch has left the last stage. */
 function endStep(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   postprocess(cluster, group, batch);
-  takeNextBatch(cluster, (group.pipeline.at(-1) as GroupStage).member);
+  freeStageAndStartNext(cluster, (group.pipeline.at(-1) as GroupStage).member);
   if (group.deferred.length > 0) applyDeferred(cluster, group);
   step(cluster, group);
 }

@@ -30,7 +30,7 @@ export function growOrFail(cluster: Cluster, group: InstanceGroup, request: Requ
 function growFor(cluster: Cluster, group: InstanceGroup, request: Request): void {
   if (group.isChanging || !cluster.stack.can('dropsParameters')) return;
   const need = { requestId: request.id, blocks: group.blocksFor(request.tokens) - request.kvBlocks };
-  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.reports.viewFrom(group))) {
+  for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.loadReports.viewFrom(group))) {
     if (!answer.value.some(({ kind }) => kind === 'drop' || kind === 'cancelRestore')) continue;
     if (applyDecisions(cluster, 'onMemoryPressure', answer) > 0) return;
   }

@@ -29,7 +29,7 @@ export const drop = declareDecision({
     'Drops replicated parameters: the groups become one, each layer stays on one member only, and what the other copies took becomes KV cells. Happens once the steps of all of them have come back. Each member keeps a contiguous part of the layers that it holds, as even as that allows.',
   fields: {
     groupIds: distinct(groupId, 2, 'two or more different groups').describe(
-      'Two groups or more, none of them merging, restoring, retiring or loading.',
+      'Two groups or more, all in phase `serving`.',
     ),
     transition: transition.describe(
       'What becomes of the requests that run: `exchange` stalls each until its KV has followed the layers; `remote-attention` runs them at once, with attention where their KV is.',

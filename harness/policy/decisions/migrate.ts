@@ -33,7 +33,7 @@ export const migrate = declareDecision({
   kind: 'migrate',
   subject: 'requests',
   summary:
-    'Moves a request to another group that takes requests. A running one takes its KV along, as `protocol` says; one whose KV is in host memory comes back from there, over the network, when it is swapped in; one without KV just changes queues.',
+    'Moves a request to another group in phase `serving`. A running one takes its KV along, as `protocol` says; one whose KV is in host memory comes back from there, over the network, when it is swapped in; one without KV just changes queues.',
   fields: {
     requestId: requestId.describe('Which one.'),
     groupId: groupId.describe('Where to.'),

@@ -22,12 +22,9 @@ export function dataOf(rows: Rows | undefined): Pick<Layer, 'data'> {
   return rows === undefined ? {} : { data: { values: [...rows] } };
 }
 
-/** What the pointer shows, in order: fields under their own names, or with the words for each. */
-export function tips(
-  ...fields: readonly (string | Readonly<Record<string, string>>)[]
-): StringFieldDef<Field>[] {
-  const named = fields.flatMap((one) => (typeof one === 'string' ? [[one, one]] : Object.entries(one)));
-  return named.map(([field = '', title = '']) => ({ field, type: 'nominal', title }));
+/** What the pointer shows: fields in order, each with the words for it. */
+export function tips(words: Readonly<Record<string, string>>): StringFieldDef<Field>[] {
+  return Object.entries(words).map(([field, title]) => ({ field, type: 'nominal', title }));
 }
 
 /** Text of a field to the right of each row's position: muted notes unless the look says otherwise. */

@@ -93,12 +93,12 @@ export class LoadReports {
   instanceOf(instance: Instance): ReportedInstance {
     const known = this.#instances.get(instance);
     if (known !== undefined) return known;
-    const reported = new ReportedInstance(instance, () => this.#placeOf(instance));
+    const reported = new ReportedInstance(instance, () => this.#ownerOf(instance));
     this.#instances.set(instance, reported);
     return reported;
   }
 
-  #placeOf(instance: Instance): { report: LoadReport; stageIndex: number } | undefined {
+  #ownerOf(instance: Instance): { report: LoadReport; stageIndex: number } | undefined {
     const group = this.#state.topology.servingGroupOn(instance);
     if (group === undefined) return undefined;
     const stageIndex = group.pipeline.findIndex(({ member }) => member === instance);

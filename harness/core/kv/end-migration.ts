@@ -30,7 +30,7 @@ export function endMigration(
     abortReason,
   });
   const about = { requestId: request.id, from, to };
-  cluster.effects.notifyLater(
+  cluster.effects.notifyPoliciesLater(
     abortReason === undefined
       ? { kind: 'migrationDone', ...about }
       : { kind: 'migrationAborted', ...about, reason: abortReason },

@@ -3,10 +3,10 @@ import type { Cluster } from '../state/cluster.ts';
 import { eventPriority } from '../state/events.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { Request } from '../state/request.ts';
-import type { KvArrival } from '../state/request-state.ts';
+import type { KvMove } from '../state/request-state.ts';
 import { send } from '../transfers.ts';
 import type { LayoutMove } from '../state/kv-layout.ts';
-import { wakeGroupsOn } from './request-memory.ts';
+import { wakeGroupsOn } from './wake-groups.ts';
 
 /** What of the request's KV is not where the group's layers are. */
 export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
@@ -14,7 +14,18 @@ export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
   return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);
 }
 
-/** The next blocks of a request's arrival. */
+/** How many of `numBlocks` do not fit the free cells at the moves' targets, at the fullest one; 0 if all fit. */
+export function blocksMissingFor(moves: readonly LayoutMove[], numBlocks: number): number {
+  let missing = 0;
+  for (const { to } of moves) {
+    let numLayers = 0;
+    for (const move of moves) if (move.to === to) numLayers += move.layers.count;
+    missing = Math.max(missing, numBlocks - Math.floor(to.ledger.freeCells / numLayers));
+  }
+  return missing;
+}
+
+/** The next blocks of KV on its way. */
 export interface BlockPiece {
   readonly kind: 'exchange' | 'migration';
   readonly numBlocks: number;
@@ -27,16 +38,16 @@ export interface BlockPiece {
 }
 
 /**
- * Takes cells for the blocks at the targets of the request's arrival, copies them (nobody writes the source meanwhile), and
+ * Takes cells for the blocks at the targets of the KV move, copies them (nobody writes the source meanwhile), and
  * sends their bytes once both sides have agreed; `onDone` once the last is there. The caller has checked that the cells are
  * free.
  */
 export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece, onDone: () => void): void {
   const { numBlocks, numTokens, handshakeUs = 0 } = piece;
-  const arrival = must(request.arrival, `arrival of request ${request.id}`);
-  const firstToken = arrival.numBlocks * cluster.blockSizeTokens;
-  takeAtTargets(arrival, numBlocks);
-  for (const { from, to, layers } of arrival.moves) {
+  const kvMove = must(request.kvMove, `KV move of request ${request.id}`);
+  const firstToken = kvMove.numBlocks * cluster.blockSizeTokens;
+  takeAtTargets(kvMove, numBlocks);
+  for (const { from, to, layers } of kvMove.moves) {
     cluster.effects.executor.copyKv(request.id, layers, {
       from: { instance: from.id, tier: 'device' },
       to: { instance: to.id, tier: 'device' },
@@ -44,15 +55,15 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
       numTokens,
     });
   }
-  arrival.transfers.length = 0;
-  const isAllThere = arrival.moves.length === 0;
+  kvMove.transfers.length = 0;
+  const isAllThere = kvMove.moves.length === 0;
   if (handshakeUs === 0 && !isAllThere) {
     sendBytes(cluster, request, piece, onDone);
     return;
   }
   cluster.effects.events.scheduleCall(cluster.nowUs + handshakeUs, eventPriority.completion, () => {
-    // The arrival may have been cancelled meanwhile.
-    if (request.arrival !== arrival) return;
+    // The move may have been cancelled meanwhile.
+    if (request.kvMove !== kvMove) return;
     if (isAllThere) onDone();
     else sendBytes(cluster, request, piece, onDone);
   });
@@ -60,7 +71,7 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
 
 function sendBytes(cluster: Cluster, request: Request, piece: BlockPiece, onDone: () => void): void {
   const { kind, numBlocks, chunkUs, isCoordinated = true } = piece;
-  const { moves, transfers } = must(request.arrival, `arrival of request ${request.id}`);
+  const { moves, transfers } = must(request.kvMove, `KV move of request ${request.id}`);
   let numLeft = moves.length;
   for (const { from, to, layers } of moves) {
     const movement = {
@@ -82,15 +93,15 @@ function sendBytes(cluster: Cluster, request: Request, piece: BlockPiece, onDone
 }
 
 /** Takes cells for so many more blocks of what is on its way. The caller has checked that they are free. */
-function takeAtTargets(arrival: KvArrival, numBlocks: number): void {
-  for (const { to, layers } of arrival.moves) to.ledger.take(numBlocks * layers.count);
-  arrival.numBlocks += numBlocks;
+function takeAtTargets(kvMove: KvMove, numBlocks: number): void {
+  for (const { to, layers } of kvMove.moves) to.ledger.take(numBlocks * layers.count);
+  kvMove.numBlocks += numBlocks;
 }
 
 /** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
-export function completeArrival(cluster: Cluster, request: Request): InstanceGroup {
+export function completeKvMove(cluster: Cluster, request: Request): InstanceGroup {
   const group = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
-  const { layout, moves } = must(request.arrival, `arrival of request ${request.id}`);
+  const { layout, moves } = must(request.kvMove, `KV move of request ${request.id}`);
   const before = must(request.layout, `KV layout of request ${request.id}`);
   request.layout = layout;
   for (const { from, layers } of moves) {

@@ -1,13 +1,13 @@
 import { makeRoomForExchange } from '../kv/exchange.ts';
-import { wakeGroupsOn } from '../kv/request-memory.ts';
+import { wakeGroupsOn } from '../kv/wake-groups.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import { releaseIfEmpty } from './drain.ts';
-import { applyWhenIdle } from './transition.ts';
+import { applyReadyTransitions } from './transition.ts';
 
 /** Nothing of the group is being computed: what has waited for that can happen. */
-export function changeWhenIdle(cluster: Cluster, group: InstanceGroup): void {
-  if (group.isChanging) applyWhenIdle(group);
+export function onGroupIdle(cluster: Cluster, group: InstanceGroup): void {
+  if (group.isChanging) applyReadyTransitions(group);
   else if (group.phase === 'retiring' && group.numRequests === 0) retire(cluster, group);
   else if (group.phase === 'draining' && group.numRequests === 0) releaseIfEmpty(cluster, group);
   else makeRoomForExchange(cluster, group);
@@ -16,7 +16,7 @@ export function changeWhenIdle(cluster: Cluster, group: InstanceGroup): void {
 /** A group that has been split has served its last request. */
 function retire(cluster: Cluster, group: InstanceGroup): void {
   cluster.removeGroup(group);
-  cluster.effects.note('groupRetired', { groupId: group.id, detail: 'its last request has left' });
+  cluster.effects.recordEvent('groupRetired', { groupId: group.id, detail: 'its last request has left' });
   // An instance that drains may wait for this.
   wakeGroupsOn(cluster, group.layout);
 }

@@ -1,0 +1,20 @@
+import type { KvTransition } from '../../policy/decisions.ts';
+import { isInPlace, resumeInPlace } from '../kv/stall.ts';
+import type { InstanceGroup } from '../state/group.ts';
+import type { Request } from '../state/request.ts';
+import { isRunning, isStalled } from '../state/request-state.ts';
+
+/** All requests of the group: waiting, running, stalled and swapped ones, each queue in its order. */
+export function requestsOf(group: InstanceGroup): Request[] {
+  return [...group.waiting, ...group.running, ...group.stalled, ...group.swapped];
+}
+
+/** A request of a group that is gone becomes the new group's. */
+export function regroup(group: InstanceGroup, request: Request, transition: KvTransition): void {
+  if (isRunning(request.status) || isStalled(request.status)) {
+    // Its KV is where the group's layers are, or may stay elsewhere; otherwise it has to follow.
+    if (isInPlace(group, request)) resumeInPlace(group, request);
+    else if (transition.kind === 'remote-attention') request.resume(group);
+    else request.stall(group);
+  } else request.moveTo(group);
+}

@@ -37,15 +37,21 @@ export function column<Reported, Schema extends z.ZodType>(
  */
 export function jsonRows<Reported>() {
   return <S extends Shape>(file: string, columns: Columns<Reported, S>): RowKind<Reported, S> => {
-    const pieces = Object.entries<Column<Reported, z.ZodType>>(columns).map(([name, { of }], index) => ({
-      before: `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
-      of,
-    }));
+    const pieces = Object.entries<Column<Reported, z.ZodType>>(columns).map(
+      ([name, { schema, of }], index) => ({
+        before: `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
+        of,
+        // Names of an enum have nothing to escape.
+        isName: schema instanceof z.ZodEnum,
+      }),
+    );
     const line = (record: Reported): string => {
       let text = '';
-      for (const { before, of } of pieces) {
+      for (const { before, of, isName } of pieces) {
         const value = of(record);
-        if (value !== undefined) text += before + jsonOf(value);
+        if (typeof value === 'number') text += before + value;
+        else if (isName) text += `${before}"${String(value)}"`;
+        else if (value !== undefined) text += before + jsonOf(value);
       }
       return `${text}}\n`;
     };
@@ -82,7 +88,6 @@ function schemaOf<Reported, S extends Shape>(columns: Columns<Reported, S>): z.Z
 }
 
 function jsonOf(value: unknown): string {
-  if (typeof value === 'number') return String(value);
   return typeof value === 'string' ? quote(value) : JSON.stringify(value);
 }
 

@@ -88,7 +88,7 @@ class PlannedWorkload implements Workload {
 
   *arrivals(): Generator<RequestSpec, undefined> {
     for (let id = 0; id < this.numRequests; id += 1) {
-      if (this.#followed(id) === none) yield this.#spec(asRequestId(id));
+      if (this.#followed(id) === none) yield this.#spec(id);
     }
     return undefined;
   }
@@ -97,7 +97,7 @@ class PlannedWorkload implements Workload {
     const specs: RequestSpec[] = [];
     const { first, next } = this.#followers;
     for (let follower = first[id] ?? none; follower !== none; follower = next[follower] ?? none) {
-      specs.push(this.#spec(asRequestId(follower)));
+      specs.push(this.#spec(follower));
     }
     return specs;
   }
@@ -117,7 +117,7 @@ class PlannedWorkload implements Workload {
     return { className, outputLimitTokens, table, index, ids, row: must(rowOf[id], 'row of request') };
   }
 
-  #spec(id: RequestId): RequestSpec {
+  #spec(id: number): RequestSpec {
     const { className, outputLimitTokens, table, index, ids, row } = this.#locate(id);
     const timeUs = table.timeUs.at(row);
     const followedRow = table.follows.at(row);
@@ -125,7 +125,7 @@ class PlannedWorkload implements Workload {
     const promptKey = table.promptKey.at(row);
     const job = table.job.at(row);
     return {
-      id,
+      id: asRequestId(id),
       className,
       promptTokens: table.promptTokens.at(row),
       outputTokens: table.outputTokens.at(row),

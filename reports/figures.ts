@@ -18,12 +18,19 @@ export interface Figure {
   readonly high: number;
 }
 
+/** Whether the metric is more than 0 in any seed of the stack. */
+export function hasAny(results: Results, stack: StackInfo, key: FigureKey): boolean {
+  return seedFigures(results, stack, key).some((value) => value > 0);
+}
+
+/** One metric of each finished cell of a stack that defines it. */
+export function seedFigures(results: Results, stack: StackInfo, key: FigureKey): number[] {
+  return cellsOf(results, stack).flatMap(({ summary }) => summary[key] ?? []);
+}
+
 /** `undefined` where no finished cell defines the metric. */
 export function figureOf(results: Results, stack: StackInfo, key: FigureKey): Figure | undefined {
-  const values = cellsOf(results, stack).flatMap((cell) => {
-    const value = cell.summary[key];
-    return value === null ? [] : [value];
-  });
+  const values = seedFigures(results, stack, key);
   const average = mean(values);
   return average === undefined
     ? undefined

@@ -19,5 +19,10 @@ export function openRequests(cell: DoneCell, maxSteps: number): OpenRequests[] {
   const all = samplesOf(cell.timeseries).map(({ timeUs, running }) => {
     return { timeUs, open: bisectRight(arrivals, timeUs) - bisectRight(ends, timeUs), running };
   });
-  return peaksOf(all, { position: ({ timeUs }) => timeUs, maxBins: maxSteps, score: ({ open }) => open });
+  return peaksOf(
+    all,
+    ({ timeUs }) => timeUs,
+    maxSteps,
+    ({ open }) => open,
+  );
 }

@@ -26,11 +26,9 @@ export function binBy<T>(items: readonly T[], position: (item: T) => number, max
 /** Of each of at most `maxBins` equal stretches of `position` the item with the greatest score, so that no peak is lost. */
 export function peaksOf<T>(
   items: readonly T[],
-  {
-    position,
-    maxBins,
-    score,
-  }: { position: (item: T) => number; maxBins: number; score: (item: T) => number },
+  position: (item: T) => number,
+  maxBins: number,
+  score: (item: T) => number,
 ): T[] {
   return binBy(items, position, maxBins).flatMap((bin) => greatest(bin, score) ?? []);
 }

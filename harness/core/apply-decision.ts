@@ -27,7 +27,10 @@ import type { InstanceGroup } from './state/group.ts';
 
 type ActingKind = KindAt<ActingMoment>;
 
-/** Carries a decision out whole, or says why not and changes nothing. Its fields are what the declaration says. */
+/**
+ * Carries out a decision whose fields are what the declaration says. Returns why it is refused, having changed nothing, or
+ * `undefined` once it has begun.
+ */
 type Act<Kind extends ActingKind> = (
   cluster: Cluster,
   decision: DecisionOf<Kind>,
@@ -49,7 +52,7 @@ const acts: { readonly [Kind in ActingKind]: Act<Kind> } = {
   setRole,
 };
 
-/** Checks, applies and logs each decision of an answer; how many were applied. */
+/** Checks, applies and logs each decision of an answer. Returns how many were applied. */
 export function applyDecisions(
   cluster: Cluster,
   moment: ActingMoment,
@@ -69,7 +72,8 @@ export function applyDecisions(
 }
 
 /**
- * Asks the policies in turn to make room until one of them has done something or says to wait; the one that has.
+ * Asks the policies in turn to make room until one of them has done something or says to wait. Returns the name of the one that
+ * has done something, or `undefined`.
  */
 export function makeRoom(cluster: Cluster, group: InstanceGroup, need: MemoryNeed): string | undefined {
   for (const answer of cluster.stack.onMemoryPressure(group, need, cluster.loadReports.viewFrom(group))) {
@@ -81,7 +85,7 @@ export function makeRoom(cluster: Cluster, group: InstanceGroup, need: MemoryNee
 
 /**
  * Between steps nearly every running request is in a micro-batch. A decision to give one up is then kept and carried
- * out when it comes back; under memory pressure it has to be now or not at all. Whether the decision is kept.
+ * out when it comes back; under memory pressure it has to be now or not at all. Returns whether the decision is kept.
  */
 function deferIfInFlight(cluster: Cluster, source: DecisionSource, decision: Decision): boolean {
   if (decision.kind !== 'preempt' || source.moment === 'onMemoryPressure') return false;
@@ -112,7 +116,7 @@ function checkReadable({ policy, moment }: DecisionSource, decision: Decision): 
   throw new PolicyError(policy, moment, `unknown decision ${JSON.stringify(decision)}`);
 }
 
-/** Applies one decision whole, or says why not and changes nothing. */
+/** Applies one decision. Returns why it is refused, having changed nothing, or `undefined`. */
 function apply(cluster: Cluster, { moment }: DecisionSource, decision: Decision): string | undefined {
   if (!isActing(decision) || !answersAt(decision.kind, moment))
     return `"${decision.kind}" is no answer to ${moment}`;

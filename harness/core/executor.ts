@@ -43,11 +43,11 @@ export interface MicroBatch {
  */
 export interface RemoteAttention {
   readonly owner: InstanceId;
-  /** Messages each way. */
+  /** How many messages go each way, one a layer. */
   readonly numLayers: number;
-  /** New tokens, whose queries, keys and values come, and for which a result goes back. */
+  /** New tokens, each counted in every layer: their queries, keys and values come, and a result goes back for each. */
   readonly tokenLayers: number;
-  /** As `attentionPairs`, `contextTokens` and `decodeContextTokens` of the micro-batch. */
+  /** As `attentionPairs`, `contextTokens` and `decodeContextTokens` of the micro-batch, each entry counted in every layer. */
   readonly pairLayers: number;
   readonly contextLayers: number;
   readonly decodeContextLayers: number;

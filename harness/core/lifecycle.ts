@@ -29,6 +29,7 @@ function planArrival(
   cluster: Cluster,
   spec: RequestSpec,
   timeUs: number,
+  // Runs before the request arrives: the next planned arrival comes before what this one sets off at the same time.
   onDue: () => void = () => {},
 ): void {
   cluster.requests.numPendingArrivals += 1;
@@ -69,7 +70,7 @@ function dispatch(cluster: Cluster, request: Request, isRetry: boolean): Dispatc
   return error === undefined ? 'settled' : 'held';
 }
 
-/** Carries an answer to `dispatch` out whole, or says why not and changes nothing. */
+/** Carries out an answer to `dispatch`. Returns why it is refused, having changed nothing, or `undefined` once it is done. */
 type Place<Kind extends DispatchDecision['kind']> = (
   cluster: Cluster,
   request: Request,
@@ -85,7 +86,7 @@ const places: { readonly [Kind in DispatchDecision['kind']]: Place<Kind> } = {
   },
 };
 
-/** Why the decision was refused. */
+/** Carries out the answer. Returns why it is refused, or `undefined`. Throws a `PolicyError` for an unknown kind. */
 function applyDispatch(
   cluster: Cluster,
   request: Request,
@@ -115,19 +116,19 @@ function place(
   return undefined;
 }
 
-/** The request loses its KV and its group, and is computed again wherever it is dispatched to. */
+/** Takes the request's KV and its group away: it is computed again wherever it is dispatched to. */
 export function recomputeElsewhere(cluster: Cluster, request: Request): void {
   loseKv(cluster, request);
   redispatch(cluster, request);
 }
 
-/** A request without KV that loses its group waits at the cluster to be dispatched again. */
+/** Holds a request without KV that loses its group at the cluster, to be dispatched again. */
 export function redispatch(cluster: Cluster, request: Request): void {
   request.hold(cluster.requests.held);
   planRetry(cluster);
 }
 
-/** Held requests are asked about again once everything that happens at this time has happened. */
+/** Plans to ask about held requests again, once this microsecond's completions and arrivals have happened. */
 export function planRetry(cluster: Cluster): void {
   if (cluster.requests.held.length === 0 || cluster.requests.isRetryPlanned) return;
   cluster.requests.isRetryPlanned = true;
@@ -137,7 +138,7 @@ export function planRetry(cluster: Cluster): void {
   });
 }
 
-/** The highest priority first, and oldest first in a class; each request once. */
+/** Asks about each held request once, those of the highest priority first, the oldest first in a class. */
 export function retryHeld(cluster: Cluster): void {
   for (const queue of cluster.requests.held.queues) {
     let index = 0;
@@ -185,7 +186,10 @@ function requestEndedEvent(request: Request, status: EndStatus): PolicyEvent {
   };
 }
 
-/** Takes everything of a request's KV away: on devices, in host memory, on its way. */
+/**
+ * Takes everything of a request's KV away: on devices, in host memory, on its way. A migration of the request is aborted, and
+ * every group that shares the memory is woken. The request's state is the caller's to change.
+ */
 export function loseKv(cluster: Cluster, request: Request): void {
   dropSwap(cluster, request);
   freeKv(cluster, request);

@@ -96,7 +96,7 @@ export interface InstanceSample {
   readonly numRunning: number;
   readonly numSwapped: number;
   readonly numStalled: number;
-  /** Since the last sample. */
+  /** Tokens computed and microseconds busy since the last sample. */
   readonly prefillTokens: number;
   readonly decodeTokens: number;
   readonly busyUs: number;
@@ -128,15 +128,15 @@ export interface MigrationRecord {
   readonly requestId: RequestId;
   readonly fromGroup: GroupId;
   readonly toGroup: GroupId;
-  /** First members of the groups. */
+  /** The instances that run the groups' first stages. */
   readonly fromInstance: InstanceId;
   readonly toInstance: InstanceId;
   readonly protocol: 'live' | 'blocking' | 'recompute';
-  /** Tokens of the request at the end. */
+  /** Prompt and generated tokens of the request at the end of the migration. */
   readonly tokens: number;
-  /** Stages begun; 0 where nothing was copied. */
+  /** Stages of copying begun; 0 where nothing was copied. */
   readonly numStages: number;
-  /** KV that has travelled or was about to. */
+  /** Bytes of KV that have travelled or were about to. */
   readonly bytes: number;
   readonly startedAtUs: number;
   /** When the request was stopped for the last stage; `undefined` if it never was. */
@@ -155,7 +155,7 @@ export interface ClusterEventRecord {
 }
 
 export type ClusterEventKind =
-  /** Asked for; provisioned and loading; started in vain; serves; serves its last; is released. */
+  /** An instance is asked for, loads, has failed to start, serves, drains, drains no more, is released, has failed, has another role. */
   | 'instanceRequested'
   | 'loadStarted'
   | 'startFailed'

@@ -4,7 +4,7 @@ import { eventPriority } from './state/events.ts';
 import type { InstanceGroup } from './state/group.ts';
 import type { StepBatch } from './state/step-batch.ts';
 
-/** Where the load is asked for at intervals: asks all groups, from the beginning on. */
+/** Plans the reports of all groups, from the beginning on, where the load is asked for at intervals; else does nothing. */
 export function planReports(cluster: Cluster): void {
   const { loadReports, effects } = cluster;
   if (loadReports.reporting.kind !== 'every') return;
@@ -18,12 +18,12 @@ export function planReports(cluster: Cluster): void {
   effects.events.scheduleCall(0, eventPriority.report, next);
 }
 
-/** A step has come back, and what it carries tells how its group stood; held requests may find a place now. */
+/** Takes the report that a finished step carries, if it carries one, and asks about held requests again. */
 export function reportStep(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   if (cluster.loadReports.stepEnded(group, batch)) planRetry(cluster);
 }
 
-/** A group has nothing under way: it tells so at once. */
+/** Takes a report of a group that has nothing under way at once, and asks about held requests again. */
 export function reportIdle(cluster: Cluster, group: InstanceGroup): void {
   if (cluster.loadReports.idle(group)) planRetry(cluster);
 }

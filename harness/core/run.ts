@@ -63,7 +63,7 @@ export function runCluster(options: RunOptions): RunTotals {
   };
 }
 
-/** Fires events until every request has ended, or nothing can make progress; whether the time limit ended the run. */
+/** Fires events until every request has ended, or nothing can make progress. Returns whether `maxDurationUs` cut the run off. */
 function fireEvents(cluster: Cluster, options: RunOptions): boolean {
   const { events } = cluster.effects;
   let numEvents = 0;

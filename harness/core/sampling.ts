@@ -13,7 +13,7 @@ export function planSamples(cluster: Cluster, intervalUs: number): void {
   cluster.effects.events.scheduleCall(0, eventPriority.sample, next);
 }
 
-/** Tells it now. */
+/** Records one sample of every instance now. */
 export function sample(cluster: Cluster): void {
   for (const instance of cluster.topology.instances) {
     // One row says that it is gone.

@@ -6,11 +6,11 @@ export interface Hardware {
   readonly name: string;
   /** Device memory that the instance may use for weights, KV cells and the reserve. */
   readonly memoryBytes: number;
-  /** Kept free for activations and fragmentation. */
+  /** Device memory kept free for activations and fragmentation. */
   readonly reserveBytes: number;
-  /** Of each device. */
+  /** What each device computes. */
   readonly compute: ComputeProfile;
-  /** Not given for a single device. Memory, links and all else here are those of its devices together. */
+  /** The devices of the instance; `undefined` for a single one. Memory, links and all else here are those of its devices together. */
   readonly tensorParallel?: TensorParallelProfile | undefined;
   /** Device to host and back (PCIe), each direction on its own. */
   readonly hostLink: LinkProfile;
@@ -21,7 +21,7 @@ export interface Hardware {
   /** Whether the host keeps a copy of the weights, which is then preferred to the disk. */
   readonly weightsInHostMemory: boolean;
   readonly start: StartProfile;
-  /** Changing what device memory is mapped to (drop, restore): a fixed cost. */
+  /** Fixed time in which device memory is mapped anew (drop, restore). */
   readonly remapUs: number;
   /**
    * What source and target spend agreeing on each stage of a migration before its KV travels: remote calls, cells taken,
@@ -32,15 +32,15 @@ export interface Hardware {
 
 /** What happens between asking for an instance and its first request. */
 export interface StartProfile {
-  /** From asking for an instance until it begins to load weights: log-normal, exactly the mean where `cv` is 0. */
+  /** Time from asking for an instance until it begins to load weights: log-normal, exactly the mean where `cv` is 0. */
   readonly provisioning: { readonly meanUs: number; readonly cv: number };
   /** Where a new instance reads its weights: `peer` prefers instances that hold them, `host` the memory beside it. */
   readonly weightsFrom: 'disk' | 'host' | 'peer';
-  /** From the last weight until it serves: memory profiling, graph capture. */
+  /** Time from the last weight until it serves: memory profiling, graph capture. */
   readonly warmUpUs: number;
   /** Share of the starts that fail when they have been provisioned, and are tried again. */
   readonly failureRatio: number;
-  /** Before the second attempt; twice as long before each further one, up to the maximum. */
+  /** Wait before the second attempt; twice as long before each further one, up to `maxBackoffUs`. */
   readonly backoffUs: number;
   readonly maxBackoffUs: number;
 }
@@ -55,9 +55,9 @@ export interface LinkProfile {
  * those that are reached, not the peaks.
  */
 export interface ComputeProfile {
-  /** Of large matrix products. */
+  /** Floating-point operations per second of large matrix products. */
   readonly flopsPerSecond: number;
-  /** Of reading weights, and of writing and reading activations. */
+  /** Bytes per second of reading weights, and of writing and reading activations. */
   readonly memoryBytesPerSecond: number;
   readonly attention: AttentionProfile;
   /** Fixed cost on the device of one layer's kernels, and of one step: copies in and out, sampling. */
@@ -80,15 +80,15 @@ export interface AttentionProfile {
 /** The engine's own time on the processor: scheduling, preparing inputs, handling outputs. */
 export interface EngineCpuProfile {
   readonly stepUs: number;
-  /** For each entry of the step. */
+  /** Time for each entry of the step. */
   readonly sequenceUs: number;
-  /** Prepares the next step while the device computes this one, so that only the longer of the two counts. */
+  /** Whether it prepares the next step while the device computes this one, so that only the longer of the two counts. */
   readonly overlapsDevice: boolean;
 }
 
 /** Devices that compute every layer together, each a part of it, and add up what they have twice a layer. */
 export interface TensorParallelProfile {
   readonly devices: number;
-  /** Between two of them, each direction on its own; the latency is that of a whole all-reduce of few bytes. */
+  /** Link between two of them, each direction on its own; the latency is that of a whole all-reduce of few bytes. */
   readonly link: LinkProfile;
 }

@@ -23,28 +23,29 @@ export interface LayerRange {
   readonly count: number;
 }
 
-/** Weights of one layer: Q, K, V, O projections, the three SwiGLU matrices, two norms. */
+/** Bytes of the weights of one layer: Q, K, V, O projections, the three SwiGLU matrices, two norms. */
 export function layerWeightBytes(shape: ModelShape): number {
   const attention = shape.hiddenSize * shape.headDim * (2 * shape.numHeads + 2 * shape.numKvHeads);
   const feedForward = 3 * shape.hiddenSize * shape.ffnSize;
   return (attention + feedForward + 2 * shape.hiddenSize) * shape.bytesPerWeight;
 }
 
-/** What every instance keeps however many layers it gives up: embedding, output head, final norm. */
+/** Bytes that every instance keeps however many layers it gives up: embedding, output head, final norm. */
 export function residentWeightBytes(shape: ModelShape): number {
   return (2 * shape.vocabSize * shape.hiddenSize + shape.hiddenSize) * shape.bytesPerWeight;
 }
 
-/** Weights of an instance that holds so many layers. */
+/** Bytes of the weights of an instance that holds `numLayers` layers. */
 export function heldWeightBytes(shape: ModelShape, numLayers: number): number {
   return residentWeightBytes(shape) + numLayers * layerWeightBytes(shape);
 }
 
+/** Bytes of the weights of the whole model. */
 export function modelWeightBytes(shape: ModelShape): number {
   return heldWeightBytes(shape, shape.numLayers);
 }
 
-/** A KV cell is K and V of one layer for one block of tokens: the single unit of KV memory. */
+/** Bytes of a KV cell, which is K and V of one layer for one block of tokens: the single unit of KV memory. */
 export function kvCellBytes(shape: ModelShape, blockSizeTokens: number): number {
   return 2 * shape.numKvHeads * shape.headDim * blockSizeTokens * shape.bytesPerKvElement;
 }

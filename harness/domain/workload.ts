@@ -25,6 +25,7 @@ export interface RequestSpec {
   readonly job?: Job;
 }
 
+/** When a request arrives: at a time of the run, or a delay after another request has ended. */
 export type Arrival =
   | { readonly kind: 'at'; readonly timeUs: number }
   | { readonly kind: 'after'; readonly requestId: RequestId; readonly delayUs: number };
@@ -49,6 +50,7 @@ export interface RequestClass {
   readonly slo: SloTarget;
 }
 
+/** All requests of a run, fixed before it begins. */
 export interface Workload {
   readonly numRequests: number;
   readonly classes: readonly RequestClass[];

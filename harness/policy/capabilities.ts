@@ -7,7 +7,7 @@ export interface Capabilities {
   readonly dispatches?: boolean;
   /** Answers memory pressure by giving up running requests in these ways. */
   readonly preempts?: readonly ('recompute' | 'swap')[];
-  /** Merges groups: asked to, by memory pressure, before a request fails that is too large for its group. */
+  /** Merges groups. Asked under memory pressure, and before a request that is larger than its group fails. */
   readonly dropsParameters?: boolean;
   /** Bound, not a policy: instances get as much KV memory as the load asks for. */
   readonly unlimitedMemory?: boolean;

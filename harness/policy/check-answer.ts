@@ -5,13 +5,13 @@ import { describeValue } from './describe-value.ts';
 import { problemOf } from './fields.ts';
 import { type Limits, limitsSchema } from './limits.ts';
 
-/**
- * What a policy answers is checked where it enters the core: a `TypeError` here becomes a `PolicyError` that names the
- * policy and the moment. Decisions in lists are checked one by one when they are applied (`core/apply-decision.ts`).
- */
+// What a policy answers is checked where it enters the core: a `TypeError` here becomes a `PolicyError` that names the policy
+// and the moment. Decisions in lists are checked one by one when they are applied (`core/apply-decision.ts`).
+
 /** No cluster has so many requests in one group that a sensible answer is longer. */
 const maxAnswerLength = 100_000;
 
+/** Returns the list, or `undefined` for an empty one: an empty list is no answer. Throws a `TypeError` unless it is a list. */
 export function nonEmpty<T>(list: readonly T[] | undefined): readonly T[] | undefined {
   if (list === undefined) return undefined;
   if (!Array.isArray(list))

@@ -17,12 +17,12 @@ export interface PolicyDeps {
   /** A stream of the policy's own: drawing from it never shifts the workload. */
   readonly rng: Rng;
   readonly model: ModelShape;
-  /** Of an instance that is started; one that exists has its own (`InstanceView.hardware`). */
+  /** Hardware of an instance that will be started; one that exists has its own (`InstanceView.hardware`). */
   readonly startHardware: Hardware;
   readonly blockSizeTokens: number;
   /** Classes of requests with their priorities and targets. */
   readonly classes: readonly RequestClass[];
-  /** True answer length by request id; there only for a policy that declares itself an oracle. */
+  /** Returns the true answer length in tokens of a request. `undefined` unless the policy declares itself an oracle. */
   readonly trueOutputTokens?: (requestId: RequestId) => number;
 }
 
@@ -43,7 +43,7 @@ export interface Policy {
   dispatch?(request: RequestView, view: ClusterView): DispatchDecision | undefined;
   /** Order of a group's waiting queue, by request id, asked before each step. First come first served without it. */
   order?(group: GroupView, view: ClusterView): readonly RequestId[] | undefined;
-  /** Limits of the next step. */
+  /** Limits of the group's next step, instead of those that it has; a limit that is not given stays. */
   limits?(group: GroupView, view: ClusterView): Partial<Limits> | undefined;
   /** Before each step: bring swapped requests back, move others. */
   onSchedule?(group: GroupView, view: ClusterView): readonly Decision[] | undefined;
@@ -76,7 +76,7 @@ export interface StageTiming {
   readonly isLast: boolean;
   readonly numEntries: number;
   readonly totalTokens: number;
-  /** Of these, decoded ones. */
+  /** How many of `totalTokens` are decoded. */
   readonly decodeTokens: number;
   readonly attentionPairs: number;
   /** Sum of p + c. */

@@ -48,7 +48,7 @@ export type KindAbout<About extends Subject> = {
 export type DispatchDecision = DecisionOf<KindAt<'dispatch'>>;
 
 /**
- * Why the core refuses a decision of this kind although its fields are right. A reason that the declaration does not list
+ * Why the core refuses a decision of this kind although its fields are right; it has changed nothing then. A reason that the declaration does not list
  * does not compile.
  */
 export type Refusal<Kind extends DecisionKind> = {

@@ -22,20 +22,23 @@ export const groupId = idOf<GroupId>('the id of a group');
 /** The id of a request that the view shows. */
 export const requestId = idOf<RequestId>('the id of a request');
 
+/** An integer of at least 1. */
 export const count = z.int(mustBe('an integer of at least 1')).min(1, mustBe('an integer of at least 1'));
 
 export const flag = z.boolean(mustBe('true or false'));
 
-/** The role of instances. */
+/** The role of instances, a name in letters, digits and dashes. */
 export const role = z
   .string(mustBe('letters, digits and dashes'))
   .regex(/^[A-Za-z0-9-]+$/, mustBe('letters, digits and dashes'));
 
+/** A number from 0 up to, but not including, 1. */
 export const ratio = z
   .number(mustBe('a number from 0 up to, but not including, 1'))
   .min(0, mustBe('a number from 0 up to, but not including, 1'))
   .lt(1, mustBe('a number from 0 up to, but not including, 1'));
 
+/** One of these strings. */
 export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   return z.enum(values, mustBe(values.map((value) => `"${value}"`).join(' or ')));
 }

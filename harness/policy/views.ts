@@ -17,7 +17,7 @@ export interface RequestView {
   readonly tokens: number;
   /** Tokens whose KV exists. */
   readonly computedTokens: number;
-  /** The same once the micro-batches under way have come back. */
+  /** `computedTokens` once the micro-batches under way have come back. */
   readonly scheduledTokens: number;
   /** KV blocks held on the device. */
   readonly kvBlocks: number;
@@ -27,7 +27,7 @@ export interface RequestView {
    * kept until it comes back.
    */
   readonly isInFlight: boolean;
-  /** The group that its KV is being copied to while it runs; see `MigrateDecision`. */
+  /** The group that its KV is being copied to while it runs; see the decision `migrate`. */
   readonly migratesTo: GroupId | undefined;
 }
 
@@ -70,13 +70,12 @@ export interface InstanceView {
   readonly state: InstanceState;
   /** `mixed` unless a policy has given it another. */
   readonly role: string;
-  /** Since when it is paid for. */
+  /** Since when it is paid for, in microseconds of virtual time. */
   readonly requestedAtUs: number;
   readonly weightBytes: number;
   readonly totalCells: number;
   readonly usedCells: number;
   readonly hostKvBytes: number;
-  /** What it runs on. */
   readonly hardware: Hardware;
 }
 
@@ -93,7 +92,7 @@ export interface StageView {
  */
 export type GroupPhase = 'serving' | 'merging' | 'restoring' | 'retiring' | 'loading' | 'draining';
 
-/** Of a group since it began, for policies that look at what has happened between two looks. */
+/** Counts of a group since it began, for policies that compare what they see with what they saw before. */
 export interface GroupCounters {
   readonly numSteps: number;
   /** Steps that left requests waiting because `limits.maxRunning` ran already. */
@@ -107,9 +106,9 @@ export interface GroupCounters {
 export interface GroupView {
   readonly id: GroupId;
   readonly phase: GroupPhase;
-  /** That of its members. */
+  /** Role of its members. */
   readonly role: string;
-  /** One for an ordinary instance; in order of their layers, which together are the whole model. */
+  /** Its members in order of their layers, which together are the whole model; one for an ordinary instance. */
   readonly stages: readonly StageView[];
   /** Queued and preempted requests, in the order in which they will be admitted. */
   readonly waiting: ViewList<RequestView>;
@@ -127,11 +126,11 @@ export interface GroupView {
   readonly pendingFreeBlocks: number;
   /** Blocks that all waiting requests need for the tokens that they have now. */
   readonly waitingBlocks: number;
-  /** The same for every request of the group, in whichever list. */
+  /** Blocks that all requests of the group need for the tokens that they have now, in whichever list they are. */
   readonly demandBlocks: number;
   /** Whether new requests may be sent here. */
   readonly acceptsRequests: boolean;
-  /** Duration of the last step, 0 before the first. */
+  /** Duration of the last step in microseconds, 0 before the first. */
   readonly lastStepUs: number;
   /** Migrations under way, from here and to here. */
   readonly numMigratingOut: number;
@@ -155,7 +154,7 @@ export interface ClusterView {
   readonly instances: readonly InstanceView[];
   /** Instances that are paid for: from asking for one until it is released or fails. */
   readonly numInstances: number;
-  /** The most that there may be. */
+  /** The most instances that there may be at any time. */
   readonly maxInstances: number;
   /** Requests that `hold` has kept at the cluster, by class: those of the highest priority first, the oldest first in each. */
   readonly held: HeldView;
@@ -170,14 +169,14 @@ export interface ClusterView {
 
 /** Requests that are kept at the cluster. */
 export interface HeldView extends ViewList<RequestView> {
-  /** Those of one class. */
+  /** The held requests of one class, the oldest first. */
   ofClass(className: string): ViewList<RequestView>;
 }
 
 /** What a request needs that the group does not have. */
 export interface MemoryNeed {
   readonly requestId: RequestId;
-  /** Blocks missing. */
+  /** How many blocks are missing. */
   readonly blocks: number;
 }
 
@@ -192,7 +191,7 @@ export type PolicyEvent =
       readonly isFinished: boolean;
       readonly promptTokens: number;
       readonly generatedTokens: number;
-      /** `undefined` without a token. */
+      /** Time from arrival to the first token in microseconds; `undefined` without a token. */
       readonly ttftUs: number | undefined;
     }
   | { readonly kind: 'swapOutDone'; readonly requestId: RequestId; readonly groupId: GroupId }

@@ -13,7 +13,7 @@ export interface CellJob {
 
 export interface CellProgress {
   readonly phase: 'prepare' | 'run' | 'verify';
-  /** Requests that have ended, of those planned. */
+  /** How many of the `planned` requests have ended. */
   readonly ended: number;
   readonly planned: number;
   readonly virtualUs: number;

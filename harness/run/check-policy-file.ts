@@ -6,7 +6,7 @@ import { suggest } from '../base/suggest.ts';
 import type { CallGuard } from './cell-job.ts';
 import { createPolicyResolver, findPolicy } from './load-policy.ts';
 
-/** The conformance suite on a plug-in or a built-in policy, with every call under the watchdog. */
+/** Runs the conformance suite on a plug-in or a built-in policy, with every call under the watchdog. */
 export async function checkPolicyFile(
   use: string,
   baseDir: string,

@@ -5,7 +5,7 @@ import { SimulatedExecutor } from '../executors/simulated.ts';
 import type { CellExecutor } from './cell-executor.ts';
 import type { CellJob } from './cell-job.ts';
 
-/** The executor of the job's mode. TensorFlow is loaded only where steps are really measured. */
+/** Makes the executor of the job's mode. TensorFlow is loaded only where steps are really measured. */
 export async function createExecutor(job: CellJob): Promise<CellExecutor> {
   const { execution, model } = job.config;
   switch (execution.mode) {

@@ -22,7 +22,7 @@ export class TokenCheckError extends Error {
   }
 }
 
-/** TensorFlow in this process; it is loaded once, so later cells of the same worker start at once. */
+/** Makes an executor on TensorFlow in this process. TensorFlow is loaded once, so later cells of the same worker start at once. */
 export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor> {
   const { config, seed } = job;
   const backend = await loadBackend({ numThreads: config.execution.threads });

@@ -13,7 +13,10 @@ const causes: Readonly<Record<string, string>> = {
   EIO: 'the disk does not respond',
 };
 
-/** An error of the file system that the user can do something about, as such; anything else as it is. */
+/**
+ * Returns an `EnvironmentError` for an error of the file system that the user can do something about, and any other error as
+ * it is.
+ */
 export function explainDiskError(error: unknown, dir: string): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const cause = causes[code];

@@ -14,7 +14,7 @@ export interface LoadedPolicy {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** A policy of a resolved configuration, whose parameters have been checked and filled in. */
+/** Loads a policy of a resolved configuration, whose parameters have been checked and filled in. */
 export async function loadPolicy(
   { use, params }: PolicyUse,
   baseDir: string,
@@ -26,7 +26,7 @@ export async function loadPolicy(
 }
 
 /**
- * The policy that `use` names: a built-in, else a file (relative to `baseDir`), else an installed package; `undefined`
+ * Loads the policy that `use` names: a built-in, else a file (relative to `baseDir`), else an installed package; `undefined`
  * where there is none. Runs the plug-in's module, so this happens in worker processes only; a module that throws, or
  * whose default export is no policy, is a `PolicyError`.
  */
@@ -54,7 +54,7 @@ export function createPolicyResolver(guard: CallGuard): PolicyResolver {
 
 const builtIns: ReadonlyMap<string, PolicyDefinition> = new Map(Object.entries(policies));
 
-/** File of a plug-in; `undefined` for a built-in policy, and where there is none. */
+/** Returns the file of a plug-in, or `undefined` for a built-in policy and where there is none. */
 export function pluginFile(use: string, baseDir: string): string | undefined {
   if (builtIns.has(use)) return undefined;
   return isPath(use) ? existing(resolve(baseDir, use)) : packageFile(use, baseDir);

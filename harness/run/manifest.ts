@@ -20,7 +20,7 @@ export interface ManifestFacts {
   readonly plan: RunPlan;
   readonly backend: BackendInfo;
   readonly commit: string | undefined;
-  /** As the user typed it. */
+  /** The command line as the user typed it. */
   readonly command: string;
 }
 
@@ -79,7 +79,7 @@ export function toPlainJson(value: object): Record<string, unknown> {
 
 const requireHere = createRequire(import.meta.url);
 
-/** Version of an installed package; `undefined` where it is not there. */
+/** Returns the version of an installed package. Throws where it is not installed. */
 export function packageVersion(name: string): string {
   return (requireHere(`${name}/package.json`) as { readonly version: string }).version;
 }

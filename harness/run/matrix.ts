@@ -16,9 +16,9 @@ export interface PlannedCell {
 export interface MatrixObserver {
   cellStarted(cell: PlannedCell): void;
   cellProgress(cell: PlannedCell, progress: CellProgress): void;
-  /** Its folder is complete. */
+  /** The cell has run, and its folder is complete. */
   cellDone(cell: PlannedCell, outcome: CellOutcome): Promise<void>;
-  /** It has no folder. */
+  /** The cell has failed, and has no folder. */
   cellFailed(cell: PlannedCell, error: string): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface MatrixOptions {
   readonly observer: MatrixObserver;
 }
 
-/** Every stack on every seed. Seeds vary slowest, so that a run that was cut short still compares all stacks. */
+/** Returns the cells of a run: every stack on every seed. Seeds vary slowest, so that a run that was cut short still compares all stacks. */
 export function planCells(config: Pick<ResolvedConfig, 'stacks' | 'seeds'>): readonly PlannedCell[] {
   return config.seeds.flatMap((seed) =>
     config.stacks.map(({ name }) => ({ id: `${name}-s${seed}`, stackName: name, seed })),
@@ -40,7 +40,7 @@ export function planCells(config: Pick<ResolvedConfig, 'stacks' | 'seeds'>): rea
 }
 
 /**
- * Runs the cells in order, so many at once. A cell that fails is told to the observer and the others go on. Rejects,
+ * Runs the cells in order, as many at once as the options say. A cell that fails is told to the observer and the others go on. Rejects,
  * with all workers stopped, only where going on is of no use: when the machine itself is in the way (full disk,
  * TensorFlow that does not load).
  */

@@ -22,7 +22,7 @@ export class ResultsFolder {
     return join(this.dir, 'worker.log');
   }
 
-  /** An empty folder for a cell under way; whatever an earlier attempt left there is gone. */
+  /** Makes an empty folder for a cell under way, and removes what an earlier attempt left there. Returns its path. */
   async beginCell(id: string): Promise<string> {
     const partial = this.#partialDir(id);
     await this.#explained(async () => {
@@ -46,7 +46,7 @@ export class ResultsFolder {
     await rm(this.#partialDir(id), { recursive: true, force: true });
   }
 
-  /** Cells end at the same time: one write after the other, so that the last word stands. */
+  /** Writes the manifest after all earlier writes of it: cells may end at the same time, and the last word stands. */
   writeManifest(manifest: Manifest): Promise<void> {
     const write = () => this.#explained(() => writeJson(join(this.dir, 'manifest.json'), manifest));
     this.#manifestWritten = this.#manifestWritten.then(write, write);
@@ -70,7 +70,10 @@ export class ResultsFolder {
   }
 }
 
-/** Looks at what is there and refuses what cannot be meant; changes nothing. The manifest is that of a run to resume. */
+/**
+ * Looks at what is in the folder and changes nothing. Throws an `InputError` where that contradicts the intent. Returns the
+ * manifest of the run to resume, or `undefined` for any other intent.
+ */
 export async function inspectFolder(dir: string, intent: FolderIntent): Promise<Manifest | undefined> {
   const entries = await entriesOf(dir);
   if (intent === 'resume') return readManifest(dir);
@@ -86,7 +89,7 @@ export async function inspectFolder(dir: string, intent: FolderIntent): Promise<
   );
 }
 
-/** The folder, there and writable; emptied first when it is to be overwritten. */
+/** Makes the folder, empties it when it is to be overwritten, and checks that it can be written to. */
 export async function openFolder(dir: string, intent: FolderIntent): Promise<ResultsFolder> {
   const probe = join(dir, '.partial-probe');
   try {
@@ -101,14 +104,14 @@ export async function openFolder(dir: string, intent: FolderIntent): Promise<Res
   return new ResultsFolder(dir);
 }
 
-/** Level by level: Node's recursive `mkdir` never returns where folders cannot be made at all, as below `/proc`. */
+/** Makes the folder level by level: Node's recursive `mkdir` never returns where folders cannot be made at all, as below `/proc`. */
 async function makeFolders(path: string): Promise<void> {
   if (existsSync(path)) return;
   await makeFolders(dirname(path));
   await mkdir(path);
 }
 
-/** `mkdir` gives no reason when this one cannot be written to. */
+/** Returns the nearest folder above (or the folder itself) that exists: `mkdir` gives no reason when it cannot be written to. */
 function nearestExisting(path: string): string {
   return existsSync(path) ? path : nearestExisting(dirname(path));
 }

@@ -6,7 +6,7 @@ import type { CellSummary, Manifest } from '../metrics/results.ts';
 import { pluginsOf } from './manifest.ts';
 import type { PlannedCell } from './matrix.ts';
 
-/** Where the results may differ from machine to machine without being another experiment. */
+/** Keys of the configuration that may differ from machine to machine without making it another experiment. */
 const irrelevant = new Set(['baseDir']);
 
 /** Refuses to continue a run that asked for something else: cells of two experiments must not be compared. */

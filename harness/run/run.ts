@@ -22,14 +22,14 @@ export interface RunRequest {
   readonly progress: RunProgress;
 }
 
-/** What a person may want to watch. */
+/** What a run tells of its progress, for a person to watch. */
 export interface RunProgress {
   begin(cells: readonly PlannedCell[], numFinished: number): void;
   cellStarted(cell: PlannedCell): void;
   cellProgress(cell: PlannedCell, progress: CellProgress): void;
   cellDone(cell: PlannedCell, outcome: CellOutcome): void;
   cellFailed(cell: PlannedCell, error: string): void;
-  /** Nothing more comes; also called when the run ends early. */
+  /** Tells that nothing more comes; also called when the run ends early. */
   end(): void;
 }
 

@@ -24,7 +24,7 @@ export class WorkerPool {
   #logFile: string | undefined;
   #log: WriteStream | undefined;
 
-  /** From now on everything that workers print goes there: TensorFlow's log, a plug-in's `console.log`. */
+  /** Sends everything that workers print from now on to the file: TensorFlow's log, a plug-in's `console.log`. */
   logTo(file: string): void {
     this.#logFile = file;
   }

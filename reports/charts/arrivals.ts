@@ -1,8 +1,9 @@
+import { max, mean } from 'd3-array';
 import type { RequestRow, StackInfo } from '../../harness/metrics/results.ts';
 import { cellsOf } from '../load.ts';
 import type { DoneCell, Results } from '../load.ts';
 import { shownSeed, shownStacks } from '../stacks.ts';
-import { roundForPicture } from '../thin.ts';
+import { roundForPicture, seconds } from '../thin.ts';
 import type { Stretch, TimeAxis } from './grammar/index.ts';
 
 export const numArrivalBins = 80;
@@ -24,12 +25,13 @@ export function shownCells(
 
 /** Seconds from 0 to the last end or sample of all shown cells, so that their charts share one axis. */
 export function timeDomain(cells: readonly DoneCell[]): readonly [number, number] {
-  let end = 0;
-  for (const cell of cells) {
-    end = Math.max(end, (cell.timeseries.at(-1)?.time_us ?? 0) / 1e6);
-    for (const row of cell.requests) end = Math.max(end, (row.ended_at_us ?? row.arrived_at_us) / 1e6);
-  }
-  return [0, roundForPicture(end)];
+  const lastUs = max(cells, ({ timeseries, requests }) =>
+    Math.max(
+      timeseries.at(-1)?.time_us ?? 0,
+      max(requests, (row) => row.ended_at_us ?? row.arrived_at_us) ?? 0,
+    ),
+  );
+  return [0, seconds(lastUs ?? 0)];
 }
 
 /** The time axis of some cells, tinted where a burst of requests arrives at the first of them. */
@@ -58,17 +60,14 @@ export function arrivalRates(rows: readonly RequestRow[], endS: number, numBins:
 
 /** Stretches whose smoothed arrival rate is above 1.5 times the mean: where the charts are tinted. */
 export function burstStretches(bins: readonly ArrivalBin[]): Stretch[] {
-  const lastArrival = bins.findLastIndex((bin) => bin.rate > 0);
-  const active = bins.slice(0, lastArrival + 1);
-  const mean = active.reduce((sum, bin) => sum + bin.rate, 0) / Math.max(1, active.length);
-  const stretches: { start: number; end: number }[] = [];
-  active.forEach((bin, index) => {
+  const active = bins.slice(0, bins.findLastIndex(({ rate }) => rate > 0) + 1);
+  const average = mean(active, ({ rate }) => rate) ?? 0;
+  const stretches: Stretch[] = [];
+  for (const [index, { start, end }] of active.entries()) {
     const near = active.slice(Math.max(0, index - 1), index + 2);
-    const smooth = near.reduce((sum, other) => sum + other.rate, 0) / near.length;
-    if (smooth <= 1.5 * mean) return;
-    const last = stretches.at(-1);
-    if (last !== undefined && last.end === bin.start) last.end = bin.end;
-    else stretches.push({ start: bin.start, end: bin.end });
-  });
+    if ((mean(near, ({ rate }) => rate) ?? 0) <= 1.5 * average) continue;
+    const isNext = stretches.at(-1)?.end === start;
+    stretches.push({ start: (isNext ? stretches.pop()?.start : undefined) ?? start, end });
+  }
   return stretches;
 }

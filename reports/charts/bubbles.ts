@@ -1,4 +1,4 @@
-import { figureOf } from '../figures.ts';
+import { figureOf, hasAny } from '../figures.ts';
 import { formatPercent, listOrExtremes } from '../format.ts';
 import { shownStacks } from '../stacks.ts';
 import { barPanel } from './bar-panel.ts';
@@ -10,9 +10,7 @@ export const bubbles: Chart = {
   title: 'Bubbles in pipelines',
   question: 'How much time do stages of a pipeline wait for one another?',
   draw(results) {
-    const stacks = shownStacks(results).filter(
-      (stack) => (figureOf(results, stack, 'bubble_ratio')?.high ?? 0) > 0,
-    );
+    const stacks = shownStacks(results).filter((stack) => hasAny(results, stack, 'bubble_ratio'));
     if (stacks.length === 0) return absent('No stack ran a pipeline.');
     const parts = stacks.map((stack) => {
       const share = figureOf(results, stack, 'bubble_ratio')?.mean ?? 0;

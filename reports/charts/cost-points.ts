@@ -55,15 +55,14 @@ export function costAxis({ means, seeds }: CostPoints): Position {
   return between(roundForPicture(low * 0.94), roundForPicture(high * 1.06), axis);
 }
 
+interface CostLook {
+  readonly by: 'stack' | 'family';
+  readonly looks: readonly Look[];
+  readonly valueTip: { readonly title: string; readonly format: string };
+}
+
 /** A large mark for each mean over a small, faint one for each seed. */
-export function costMarks(
-  { means, seeds }: CostPoints,
-  {
-    by,
-    looks,
-    valueTip,
-  }: { by: 'stack' | 'family'; looks: readonly Look[]; valueTip: { title: string; format: string } },
-): Layer {
+export function costMarks({ means, seeds }: CostPoints, { by, looks, valueTip }: CostLook): Layer {
   const { color, shape } = byLook(by, looks, legends.points);
   const test = "datum.seed === 'mean'";
   return layer({ type: 'point', filled: true }, [...seeds, ...means], {
@@ -74,7 +73,7 @@ export function costMarks(
     size: { condition: { test, value: 130 }, value: 32 },
     opacity: { condition: { test, value: 1 }, value: 0.45 },
     tooltip: [
-      ...tips({ stack: 'stack', family: 'family', seed: 'seed', cost: 'instance-seconds' }),
+      ...tips('stack', 'family', 'seed', { cost: 'instance-seconds' }),
       { field: 'value', type: 'quantitative', ...valueTip },
     ],
   });

@@ -122,28 +122,28 @@ function loadPanel({ cell, load }: Stack): Panel {
   return {
     title: `${cell.policy}: open requests`,
     height: 46,
-    rows,
     y: counts(
       rows.map(({ open }) => open),
       { tickCount: 3, format: '~s' },
     ),
-    layers: [loadArea('open', 0.35), loadArea('running', 0.6)],
+    layers: [loadArea(rows, 'open', 0.35), loadArea(rows, 'running', 0.6)],
   };
 }
 
-function loadArea(field: 'open' | 'running', opacity: number): Layer {
-  return layer({ type: 'area', interpolate: 'step-after', color: colour('muted'), opacity }, undefined, {
+function loadArea(rows: readonly object[], field: 'open' | 'running', opacity: number): Layer {
+  return layer({ type: 'area', interpolate: 'step-after', color: colour('muted'), opacity }, rows, {
     x: { field: 's' },
     y: { field, stack: null },
   });
 }
 
 function phaseLayer({ steps }: Stack, looks: readonly Look[], maxSteps: number): Layer {
-  const drawn = peaksOf(steps, {
-    position: ({ timeUs }) => timeUs,
-    maxBins: maxSteps,
-    score: ({ total }) => total,
-  });
+  const drawn = peaksOf(
+    steps,
+    ({ timeUs }) => timeUs,
+    maxSteps,
+    ({ total }) => total,
+  );
   const rows = drawn.flatMap(({ timeUs, counts: own }) =>
     looks.map(({ name }) => ({ s: seconds(timeUs), phase: name, count: own.get(name) ?? 0 })),
   );

@@ -1,4 +1,4 @@
-import { mean } from '../../harness/base/stats.ts';
+import { mean, rollup, sum } from 'd3-array';
 import type { StackInfo, TimeseriesRow } from '../../harness/metrics/results.ts';
 import { coldPhases, drainingPhase, phaseNames, hasScaled } from '../fleet.ts';
 import { formatNumber, formatPercent, listOrExtremes } from '../format.ts';
@@ -10,6 +10,7 @@ import { roundForPicture } from '../thin.ts';
 import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
 import { barLabels, bars, labelPx, partBars, stackPanels, tips } from './grammar/index.ts';
+import type { Position } from './grammar/index.ts';
 
 const computing = { name: 'computing', hue: colour('group2') };
 const idle = { name: 'serving, idle', hue: colour('idle') };
@@ -37,56 +38,51 @@ export const instanceTime: Chart = {
   },
 };
 
-/** Instance-seconds of one stack by kind, mean over its seeds. */
+/** Instance-seconds of one stack by kind, means over its seeds. */
 interface StackTime {
   readonly stack: string;
-  readonly seconds: Readonly<Record<string, number>>;
+  readonly parts: readonly { readonly kind: string; readonly seconds: number }[];
   readonly total: number;
   readonly cold: number;
 }
 
 function timeOf(results: Results, stack: StackInfo): StackTime {
   const cells = cellsOf(results, stack);
-  const parts = cells.map(secondsByKind);
-  const seconds = Object.fromEntries(
-    kinds.map(({ name }) => [name, mean(parts.map((part) => part.get(name) ?? 0)) ?? 0]),
-  );
-  const meanOf = (key: 'instance_seconds' | 'cold_start_seconds') =>
-    mean(cells.map(({ summary }) => summary[key])) ?? 0;
+  const byCell = cells.map(secondsByKind);
   return {
     stack: stack.name,
-    seconds,
-    total: meanOf('instance_seconds'),
-    cold: meanOf('cold_start_seconds'),
+    parts: kinds.map(({ name }) => ({ kind: name, seconds: mean(byCell, (by) => by[name] ?? 0) ?? 0 })),
+    total: mean(cells, ({ summary }) => summary.instance_seconds) ?? 0,
+    cold: mean(cells, ({ summary }) => summary.cold_start_seconds) ?? 0,
   };
 }
 
-function secondsByKind({ summary, timeseries }: DoneCell): ReadonlyMap<string, number> {
+function secondsByKind({ summary, timeseries }: DoneCell): Readonly<Record<string, number>> {
   const { instance_seconds: total, cold_start_seconds: cold, drain_seconds: draining } = summary;
-  const busy = (summary.busy_ratio ?? 0) * total - busySecondsOf(timeseries, 'draining');
   const serving = Math.max(0, total - cold - draining);
-  const parts = new Map([
-    [computing.name, Math.min(serving, Math.max(0, busy))],
-    [idle.name, Math.max(0, serving - Math.max(0, busy))],
-    [drainingPhase.name, draining],
-  ]);
-  const samples = coldPhases.map(({ name }) => ({ name, count: numSamples(timeseries, name) }));
-  const numCold = samples.reduce((sum, { count }) => sum + count, 0);
-  // A start shorter than the sampling period leaves no sample: all of it is then the first thing that a start does.
-  const shares =
-    numCold === 0
-      ? [{ name: 'provisioning', share: 1 }]
-      : samples.map(({ name, count }) => ({ name, share: count / numCold }));
-  for (const { name, share } of shares) parts.set(name, cold * share);
-  return parts;
+  const busyDrainingUs = sum(timeseries, ({ state, busy_us }) => (state === 'draining' ? busy_us : 0));
+  const busy = (summary.busy_ratio ?? 0) * total - busyDrainingUs / 1e6;
+  const computed = Math.min(serving, Math.max(0, busy));
+  return {
+    [computing.name]: computed,
+    [idle.name]: serving - computed,
+    [drainingPhase.name]: draining,
+    ...coldSeconds(timeseries, cold),
+  };
 }
 
-function numSamples(rows: readonly TimeseriesRow[], phase: string): number {
-  return rows.filter(({ state }) => phaseNames[state] === phase).length;
-}
-
-function busySecondsOf(rows: readonly TimeseriesRow[], state: TimeseriesRow['state']): number {
-  return rows.reduce((sum, row) => sum + (row.state === state ? row.busy_us / 1e6 : 0), 0);
+/** Divided as the samples are. A start shorter than their period leaves none: it then is all provisioning, the first phase. */
+function coldSeconds(rows: readonly TimeseriesRow[], seconds: number): Record<string, number> {
+  const numSamples = rollup(
+    rows,
+    (same) => same.length,
+    ({ state }) => phaseNames[state],
+  );
+  const total = sum(coldPhases, ({ name }) => numSamples.get(name) ?? 0);
+  if (total === 0) return { provisioning: seconds };
+  return Object.fromEntries(
+    coldPhases.map(({ name }) => [name, (seconds * (numSamples.get(name) ?? 0)) / total]),
+  );
 }
 
 function answerOf(times: readonly StackTime[]): string {
@@ -100,36 +96,33 @@ function answerOf(times: readonly StackTime[]): string {
   return `Instance-seconds lost to cold starts: ${listOrExtremes(parts)}.`;
 }
 
-function specOf(stacks: readonly StackTime[]) {
-  const names = stacks.map(({ stack }) => stack);
-  const parts = stacks.flatMap(({ stack, seconds, total }) =>
-    kinds.flatMap(({ name: kind }) => {
-      const amount = seconds[kind] ?? 0;
-      const share = formatPercent(amount / total);
-      return amount === 0 ? [] : [{ stack, kind, seconds: roundForPicture(amount), share }];
-    }),
+function specOf(times: readonly StackTime[]) {
+  const names = times.map(({ stack }) => stack);
+  const rows = times.flatMap(({ stack, parts, total }) =>
+    parts
+      .filter(({ seconds }) => seconds > 0)
+      .map(({ kind, seconds }) => ({
+        stack,
+        kind,
+        seconds: roundForPicture(seconds),
+        share: formatPercent(seconds / total),
+      })),
   );
-  const totals = stacks.map(({ stack, total, cold }) => ({
+  const totals = times.map(({ stack, total, cold }) => ({
     stack,
     end: roundForPicture(total),
     label: cold === 0 ? formatNumber(total) : `${formatNumber(total)}, ${formatNumber(cold)} cold`,
   }));
-  const looks = kinds.filter(({ name }) => parts.some(({ kind }) => kind === name));
-  const legend = kinds.map(({ name }) => name);
-  const panel = bars({
-    names,
-    x: { type: 'quantitative', axis: { title: 'instance-seconds', grid: true, tickCount: 6 } },
-    stepPx: 26,
-    layers: [
-      partBars(parts, {
-        x: 'seconds',
-        by: 'kind',
-        looks,
-        heightPx: 15,
-        tooltip: tips({ stack: 'stack', kind: 'kind', share: 'share' }),
-      }),
-      barLabels(totals, 'end'),
-    ],
-  });
-  return stackPanels({ columns: 1, gutterPx: labelPx(names) + 120, legend }, [panel]);
+  const looks = kinds.filter(({ name }) => rows.some(({ kind }) => kind === name));
+  const frame = { columns: 1, gutterPx: labelPx(names) + 120, legend: kinds.map(({ name }) => name) };
+  const x: Position = {
+    type: 'quantitative',
+    axis: { title: 'instance-seconds', grid: true, tickCount: 6 },
+  };
+  const tooltip = tips('stack', 'kind', 'share');
+  const layers = [
+    partBars(rows, { x: 'seconds', by: 'kind', looks, heightPx: 15, tooltip }),
+    barLabels(totals, 'end'),
+  ];
+  return stackPanels(frame, [bars({ names, x, stepPx: 26, layers })]);
 }

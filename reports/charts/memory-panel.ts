@@ -61,11 +61,12 @@ export function memoryPanels(results: Results, series: readonly Series[], maxSam
 
 function memoryPanel({ cell, samples }: Series, shared: Shared, isUnlimited: boolean): Panel {
   const { budget, unit, looks, maxSamples } = shared;
-  const thinned = peaksOf(samples, {
-    position: ({ timeUs }) => timeUs,
-    maxBins: maxSamples,
-    score: ({ kvUsedBytes }) => kvUsedBytes,
-  });
+  const thinned = peaksOf(
+    samples,
+    ({ timeUs }) => timeUs,
+    maxSamples,
+    ({ kvUsedBytes }) => kvUsedBytes,
+  );
   const most = Math.max(
     budget,
     greatestOf(thinned.map(isUnlimited ? usedOf : ({ hostKvBytes }) => hostKvBytes)),

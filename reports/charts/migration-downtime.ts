@@ -59,7 +59,7 @@ function movesOf(results: Results): Move[] {
   return doneCells(results).flatMap(({ policy, migrations }) =>
     migrations.flatMap(({ protocol, tokens, downtime_us: downtimeUs }) => {
       if (downtimeUs === null) return [];
-      const ms = roundForPicture(Math.max(leastMs, downtimeUs / 1000));
+      const ms = Math.max(leastMs, downtimeUs / 1000);
       return [{ protocol, stack: policy, tokens: Math.max(1, tokens), ms }];
     }),
   );
@@ -87,8 +87,14 @@ function specOf(moves: readonly Move[]) {
   const byProtocol = looks.map(({ name }) => moves.filter(({ protocol }) => protocol === name));
   const maxBins = Math.floor(maxPoints / looks.length);
   const points = byProtocol.flatMap((own) =>
-    peaksOf(own, { position: ({ tokens }) => tokens, maxBins, score: ({ ms }) => ms }),
+    peaksOf(
+      own,
+      ({ tokens }) => tokens,
+      maxBins,
+      ({ ms }) => ms,
+    ),
   );
+  const rows = points.map((move) => ({ ...move, ms: roundForPicture(move.ms) }));
   const { low, high } = extent(moves.map(({ tokens }) => tokens));
   const lengths = { title: 'tokens of the request, logarithmic', grid: true, maxTicks: 9, format: ',d' };
   const { color, shape, strokeDash } = byLook('protocol', looks, legends.points);
@@ -103,10 +109,10 @@ function specOf(moves: readonly Move[]) {
         { title: 'downtime, logarithmic', labelExpr: msLabels },
       ),
       layers: [
-        layer({ type: 'point', filled: true, size: 26, opacity: 0.45 }, points, {
+        layer({ type: 'point', filled: true, size: 26, opacity: 0.45 }, rows, {
           ...place,
           shape,
-          tooltip: tips({ stack: 'stack', protocol: 'protocol', tokens: 'tokens', ms: 'downtime, ms' }),
+          tooltip: tips('stack', 'protocol', 'tokens', { ms: 'downtime, ms' }),
         }),
         layer({ type: 'line', strokeWidth: 2.4 }, byProtocol.flatMap(mediansOf), { ...place, strokeDash }),
       ],

@@ -77,13 +77,12 @@ function panelsOf(cells: readonly DoneCell[], phases: Phases, most: number): Pan
         color: byLook('phase', looks, legends.areas).color,
         tooltip: tips({ lane: 'instance', phase: 'phase', start: 'from, s', end: 'to, s' }),
       },
-      rowsOver: arcsOf(cell.migrations, most),
-      over: arcLayers(seen),
+      over: arcLayers(arcsOf(cell.migrations, most), seen),
     });
   });
 }
 
-function arcLayers(looks: readonly Look[]): Layer[] {
+function arcLayers(arcs: ReturnType<typeof arcsOf>, looks: readonly Look[]): Layer[] {
   const { color: stroke, strokeDash } = byLook('outcome', looks, legends.arcs);
   const tooltip = tips({
     request: 'request',
@@ -96,7 +95,7 @@ function arcLayers(looks: readonly Look[]): Layer[] {
     end: 'ended at, s',
   });
   return [
-    layer({ type: 'rule', strokeWidth: 1.2, opacity: 0.85 }, undefined, {
+    layer({ type: 'rule', strokeWidth: 1.2, opacity: 0.85 }, arcs, {
       x: { field: 'start' },
       x2: { field: 'end' },
       y: { field: 'from' },
@@ -105,7 +104,7 @@ function arcLayers(looks: readonly Look[]): Layer[] {
       strokeDash,
       tooltip,
     }),
-    layer({ type: 'circle', size: 26, opacity: 1 }, undefined, {
+    layer({ type: 'circle', size: 26, opacity: 1 }, arcs, {
       x: { field: 'end' },
       y: { field: 'to' },
       fill: { ...stroke, legend: null },
@@ -115,11 +114,12 @@ function arcLayers(looks: readonly Look[]): Layer[] {
 }
 
 function arcsOf(rows: readonly MigrationRow[], most: number) {
-  const kept = peaksOf(rows, {
-    position: (row) => row.started_us,
-    maxBins: most,
-    score: (row) => row.downtime_us ?? 0,
-  });
+  const kept = peaksOf(
+    rows,
+    (row) => row.started_us,
+    most,
+    (row) => row.downtime_us ?? 0,
+  );
   return kept.map(arcOf);
 }
 

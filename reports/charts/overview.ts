@@ -7,7 +7,19 @@ import { stackLooks, stackNamed } from '../stacks.ts';
 import { colour } from '../theme.ts';
 import { absent } from './chart.ts';
 import type { Chart } from './chart.ts';
-import { bars, byLook, labelPx, layer, logarithmic, notes, stackPanels, tips } from './grammar/index.ts';
+import {
+  bars,
+  baselineRule,
+  byLook,
+  extent,
+  labelPx,
+  layer,
+  logarithmic,
+  notes,
+  ratioTicks,
+  stackPanels,
+  tips,
+} from './grammar/index.ts';
 import type { Encoding, Layer, Look, Panel } from './grammar/index.ts';
 
 /** The axis never goes beyond; what lies outside is drawn at its edge and says so. */
@@ -80,13 +92,11 @@ function panel(
     ...(better === 'neither' ? {} : { subtitle: `${better} is better` }),
     names: drawn.map(({ name }) => name),
     labelPadding: 12,
-    x: logarithmic(...domain, { maxTicks: 5, grid: true, format: '~g', labelExpr: "datum.label + '×'" }),
+    x: logarithmic(...domain, ratioTicks),
     stepPx: 26,
     layers: [
       ...betterSide(better, domain),
-      layer({ type: 'rule', color: colour('ink'), strokeWidth: 1 }, [{ ratio: 1 }], {
-        x: { field: 'ratio' },
-      }),
+      baselineRule(),
       ...intervals(rows, looks),
       notes(rows, 'label', { y: { field: 'stack' } }, { x: 'width', dx: 14 }),
     ],
@@ -105,14 +115,7 @@ function intervals(rows: readonly Row[], looks: readonly Look[]): Layer[] {
       color,
       shape,
       fill: { condition: { test: "datum.verdict !== 'cannot tell'", ...color }, value: colour('paper') },
-      tooltip: tips({
-        stack: 'stack',
-        value: 'value',
-        baseline: 'baseline',
-        ratio: 'ratio',
-        interval: 'interval',
-        verdict: 'verdict',
-      }),
+      tooltip: tips('stack', 'value', 'baseline', 'ratio', 'interval', 'verdict'),
     }),
   ];
 }
@@ -148,13 +151,9 @@ function betterSide(better: Metric['better'], [low, high]: Domain): Layer[] {
 
 /** Around every interval and around 1, with a little air. */
 function ratioDomain(comparisons: readonly Comparison[]): Domain {
-  const all = comparisons.flatMap(({ ratio, ratio_low: low, ratio_high: high }) => [
-    ratio ?? 1,
-    low ?? ratio ?? 1,
-    high ?? ratio ?? 1,
-  ]);
-  const positive = all.filter((value) => value > 0);
-  const low = Math.max(edge.low, Math.min(0.8, ...positive) / 1.1);
-  const high = Math.min(edge.high, Math.max(1.25, ...positive) * 1.1);
-  return [Number(low.toPrecision(3)), Number(high.toPrecision(3))];
+  const all = comparisons.flatMap(({ ratio, ratio_low, ratio_high }) => [ratio, ratio_low, ratio_high]);
+  const positive = all.flatMap((value) => (value !== null && value > 0 ? value : []));
+  const { low, high } = extent([0.8, 1.25, ...positive]);
+  const [least, most] = [Math.max(edge.low, low / 1.1), Math.min(edge.high, high * 1.1)];
+  return [Number(least.toPrecision(3)), Number(most.toPrecision(3))];
 }

@@ -1,5 +1,5 @@
 import type { StackInfo } from '../../harness/metrics/results.ts';
-import { figureOf } from '../figures.ts';
+import { figureOf, hasAny } from '../figures.ts';
 import type { FigureKey } from '../figures.ts';
 import { formatNumber, joinWords, listOrExtremes } from '../format.ts';
 import type { Results } from '../load.ts';
@@ -24,7 +24,7 @@ export const preemptions: Chart = {
     const stacks = shownStacks(results);
     if (stacks.length === 0) return absent('No cell finished.');
     const shown = kinds.filter(
-      ({ key }, index) => index === 0 || stacks.some((stack) => highest(results, stack, key) > 0),
+      ({ key }, index) => index === 0 || stacks.some((stack) => hasAny(results, stack, key)),
     );
     const hidden = kinds.filter((kind) => !shown.includes(kind)).map(({ title }) => title.toLowerCase());
     const columns = shown.length === 4 ? 2 : Math.min(3, shown.length);
@@ -40,10 +40,6 @@ export const preemptions: Chart = {
     };
   },
 };
-
-function highest(results: Results, stack: StackInfo, key: FigureKey): number {
-  return figureOf(results, stack, key)?.high ?? 0;
-}
 
 function answerOf(results: Results, stacks: readonly StackInfo[]): string {
   const parts = stacks.map((stack) => {

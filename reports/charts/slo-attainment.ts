@@ -91,9 +91,6 @@ function lines(results: Results, stacks: readonly StackInfo[]): Layer {
     y: { field: 'share' },
     color,
     strokeDash,
-    tooltip: [
-      ...tips({ stack: 'stack', scale: 'scale' }),
-      { field: 'share', type: 'quantitative', format: '.1%' },
-    ],
+    tooltip: [...tips('stack', 'scale'), { field: 'share', type: 'quantitative', format: '.1%' }],
   });
 }

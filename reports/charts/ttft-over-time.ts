@@ -96,11 +96,12 @@ function marks(points: ReturnType<typeof pointsOf>, hue: string): Layer {
 }
 
 function pointsOf(rows: readonly RequestRow[], { topMs, maxPoints }: { topMs: number; maxPoints: number }) {
-  const kept = peaksOf(rows, {
-    position: (row) => row.arrived_at_us,
-    maxBins: maxPoints,
-    score: (row) => ttftMsOf(row) ?? Infinity,
-  });
+  const kept = peaksOf(
+    rows,
+    (row) => row.arrived_at_us,
+    maxPoints,
+    (row) => ttftMsOf(row) ?? Infinity,
+  );
   return kept.map((row) => {
     const ms = ttftMsOf(row);
     return {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { timeUnits } from './values.ts';
 
-/** Name in the header or in the JSON object, or position in the row (from 0) of a file without header. */
+/** A column: its name in the header or in the JSON object, or its position in the row (from 0) of a file without header. */
 const column = z.union([z.string().min(1), z.int().nonnegative()]);
 
 /** How a configuration describes a trace of a format that is not built in. */

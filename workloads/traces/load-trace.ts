@@ -13,15 +13,15 @@ export interface LoadedTrace {
   readonly skipped: { readonly count: number; readonly rows: readonly BadRow[] };
   readonly numOutOfOrder: number;
   readonly numUsable: number;
-  /** Seconds since the earliest row. */
+  /** Time of the row in seconds since the earliest one. */
   timeS(index: number): number;
   promptTokens(index: number): number;
   outputTokens(index: number): number;
-  /** Equal for equal prompts, `none` where the trace does not say. */
+  /** A number that is equal for equal prompts; `none` where the trace does not say. */
   promptKey(index: number): number;
 }
 
-/** Reads the file once, as a stream. `InputError` when no row is usable. */
+/** Reads the file once, as a stream. Throws an `InputError` when no row is usable. */
 export async function loadTrace(file: TraceFile, layout: TraceLayout): Promise<LoadedTrace> {
   const hash = createHash('sha256');
   const collector = new RowCollector(layout);
@@ -106,7 +106,7 @@ function columnName(column: string | number): string {
   return typeof column === 'number' ? `column ${column}` : column;
 }
 
-/** Maps a position in time order to a row; the identity for the usual, sorted file. */
+/** Returns what maps a position in time order to a row; the identity for the usual, sorted file. */
 function timeOrder(times: Column<Float64Array>): (index: number) => number {
   let isSorted = true;
   for (let row = 1; row < times.length && isSorted; row += 1) isSorted = times.at(row - 1) <= times.at(row);

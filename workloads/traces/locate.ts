@@ -4,7 +4,7 @@ import { InputError, type InputIssue, messageOf } from '../../harness/base/error
 import { nearestName } from '../../harness/base/suggest.ts';
 import type { TraceFile } from './read-rows.ts';
 
-/** The file that `name` means; `InputError` with the nearest name in its folder when there is none. */
+/** Returns the file that `name` means. Throws an `InputError` with the nearest name in its folder when there is none. */
 export async function locateTrace(name: string, baseDir: string, configPath = 'path'): Promise<TraceFile> {
   const path = resolve(baseDir, name);
   const issue = await findProblem(path);

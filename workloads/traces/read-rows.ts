@@ -22,7 +22,7 @@ export interface TraceRow {
 
 export interface TraceFile {
   readonly path: string;
-  /** How the user calls it, for messages. */
+  /** The file as the user names it, for messages. */
   readonly name: string;
 }
 
@@ -87,7 +87,7 @@ async function* readCsv(
   }
 }
 
-/** Line breaks inside quoted fields. */
+/** Counts the line breaks inside quoted fields. */
 function countLineBreaks(record: readonly string[]): number {
   let count = 0;
   for (const field of record) {

@@ -5,7 +5,7 @@ import { recognizeFormats, traceFormatNames } from './formats/index.ts';
 import { locateTrace } from './locate.ts';
 
 /**
- * A trace source that replays the whole of `path` as it is, its format recognized by the first line. `InputError` for
+ * Returns a trace source that replays the whole of `path` as it is, its format recognized by the first line. Throws an `InputError` for
  * a missing file, for a format that is not built in, and for columns that several formats have.
  */
 export async function traceSourceOf(path: string, baseDir: string): Promise<WorkloadSource> {
@@ -26,7 +26,7 @@ export async function traceSourceOf(path: string, baseDir: string): Promise<Work
   return workloadSourceSchema.parse({ kind: 'trace', path, format });
 }
 
-/** The first line, or the first 64 KiB of it. */
+/** Reads the first line, or the first 64 KiB of it. */
 async function readFirstLine(path: string): Promise<string> {
   const handle = await open(path);
   try {

@@ -7,7 +7,7 @@ export interface BadRow {
 
 /** Where a trace's requests come from, and what became of its rows. */
 export interface TraceReport {
-  /** As the configuration writes it. */
+  /** The file as the configuration writes it. */
   readonly file: string;
   readonly sha256: string;
   /** Rows of data, bad ones included. */
@@ -18,14 +18,14 @@ export interface TraceReport {
   readonly numInWindow: number;
   /** Requests cut to, or left out because of, the maximum lengths. */
   readonly numOverlong: number;
-  /** Requests planned. */
+  /** How many requests are planned from it. */
   readonly numRequests: number;
 }
 
-/** Bad rows that a report keeps; the rest is only counted. */
+/** How many bad rows a report keeps; the rest is only counted. */
 export const maxReportedRows = 20;
 
-/** What a user should know about the trace. */
+/** Returns what a user should know about the trace, in sentences. */
 export function traceWarnings(report: TraceReport, overlong: 'cut' | 'drop'): string[] {
   const warnings: string[] = [];
   const { file, skipped } = report;

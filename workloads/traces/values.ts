@@ -2,7 +2,7 @@
 export type Parsed = { readonly value: number } | { readonly reason: string };
 
 /**
- * Tokens of a row: a positive whole number, also in float format (`472.0`). Zero is how BurstGPT marks a failed
+ * Reads the tokens of a row: a positive whole number, also in float format (`472.0`). Zero is how BurstGPT marks a failed
  * request, so it is told apart from nonsense.
  */
 export function parseTokens(field: unknown, column: string): Parsed {
@@ -23,7 +23,7 @@ type TimeUnit = (typeof timeUnits)[number];
 
 const usPerUnit = { s: 1_000_000, ms: 1000, us: 1, '100ns': 0.1, ns: 0.001 } as const;
 
-/** Time of a row in microseconds, as a float: since 1970 for dates, since the file's own zero for numbers. */
+/** Reads the time of a row in microseconds, as a float: since 1970 for dates, since the file's own zero for numbers. */
 export function parseTime(field: unknown, unit: TimeUnit, column: string): Parsed {
   const value = unit === 'datetime' ? parseDateTime(field) : parseTimeNumber(field, unit);
   if (value !== undefined) return { value };
@@ -59,7 +59,7 @@ function parseDateTime(field: unknown): number | undefined {
   return (utcMs - offsetMs) * 1000 + Number(`0.${fraction}0`) * 1_000_000;
 }
 
-/** Milliseconds since 1970; `undefined` for a day or hour that does not exist, which `Date.UTC` rolls over. */
+/** Returns milliseconds since 1970, or `undefined` for a day or hour that does not exist, which `Date.UTC` rolls over. */
 function calendarMs(parts: readonly number[]): number | undefined {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts;
   const utcMs = Date.UTC(year, month - 1, day, hour, minute, second);

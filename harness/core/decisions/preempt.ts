@@ -8,7 +8,10 @@ import { isRunning, isStalled } from '../state/request-state.ts';
 
 type Preempt = DecisionOf<'preempt'>;
 
-/** Gives up a running request, whose blocks are free at once or when its KV is in host memory. Says why not. */
+/**
+ * Gives up a running request, whose blocks are free at once or when its KV is in host memory. Returns why it is refused,
+ * having changed nothing, or `undefined`.
+ */
 export function preempt(cluster: Cluster, { requestId, mode }: Preempt): Refusal<'preempt'> | undefined {
   const request = cluster.requests.live.get(requestId);
   const group = request === undefined ? undefined : cluster.topology.groupOf(request);

@@ -1,7 +1,7 @@
 import type { DecisionOf, Limits, Refusal } from '../../policy/decisions.ts';
 import type { Cluster } from '../state/cluster.ts';
 
-/** Changes a group's limits. Says why not. */
+/** Changes a group's limits. Returns why it is refused, having changed nothing, or `undefined`. */
 export function setLimits(
   cluster: Cluster,
   decision: DecisionOf<'setLimits'>,

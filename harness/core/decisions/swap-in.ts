@@ -4,7 +4,10 @@ import { swapIn } from '../kv/swap.ts';
 import { recomputeElsewhere } from '../lifecycle.ts';
 import type { Cluster } from '../state/cluster.ts';
 
-/** Takes blocks for a swapped request and copies its KV back. Says why not. */
+/**
+ * Takes blocks for a swapped request and copies its KV back. Returns why it is refused, having changed nothing, or
+ * `undefined` once it has begun.
+ */
 export function beginSwapIn(
   cluster: Cluster,
   { requestId }: DecisionOf<'swapIn'>,

@@ -8,7 +8,8 @@ import { recordEach } from './record-each.ts';
 
 /**
  * Releases a group's instances: nothing is sent there any more, requests without KV are dispatched again, and once the others
- * have ended or migrated away the memory is freed. Says why not, or begins.
+ * have ended or migrated away the memory is freed.
+ * Returns why it is refused, having changed nothing; `undefined` once it has begun.
  */
 export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refusal<'drain'> | undefined {
   const group = cluster.topology.group(groupId);

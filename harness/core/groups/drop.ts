@@ -12,8 +12,8 @@ import { beginTransition } from './transition.ts';
 import { redirectLoads } from './load-weights.ts';
 
 /**
- * Dropping replicated parameters (KunServe, section 4): groups become one pipeline in which every layer is held once. Says
- * why not, or begins to wait for the groups' last steps.
+ * Dropping replicated parameters (KunServe, section 4): groups become one pipeline in which every layer is held once.
+ * Returns why it is refused, having changed nothing; `undefined` once it has begun to wait for the groups' last steps.
  */
 export function drop(
   cluster: Cluster,

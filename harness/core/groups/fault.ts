@@ -68,7 +68,10 @@ function fail(cluster: Cluster, failed: Instance): void {
   cluster.effects.notifyPolicies({ kind: 'instanceFailed', instanceId: failed.id });
 }
 
-/** Requests that have KV on the instance start again; KV on its way there stays where it was. How many start again. */
+/**
+ * Has every request with KV on the instance, on its device or in its host memory, computed again elsewhere. KV on its way to
+ * the instance stays where it was. Returns how many requests are computed again.
+ */
 function recomputeKvOn(cluster: Cluster, failed: Instance): number {
   for (const request of cluster.requests.live.values()) {
     if (request.kvMove?.layout.includes(failed) === true)
@@ -85,7 +88,7 @@ function recomputeKvOn(cluster: Cluster, failed: Instance): number {
   return requestsWithLostKv.length;
 }
 
-/** Nobody has KV on it any more. */
+/** Stops an instance on which nobody has KV any more, and records that it has failed. */
 function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
   if (instance.hasDevice) cluster.effects.executor.stopInstance(instance.id);
   instance.state = 'failed';
@@ -93,7 +96,7 @@ function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
   cluster.effects.recordEvent('instanceFailed', { instance: instance.id, detail });
 }
 
-/** Nothing of the group is under way any more. */
+/** Stops all that the group has under way: transitions, loads of weights, deferred decisions (refused) and steps. */
 function stopGroup(cluster: Cluster, group: InstanceGroup): void {
   for (const transition of group.transitions.slice()) cancelTransition(cluster.effects, transition);
   cancelLoads(cluster, group);
@@ -142,13 +145,16 @@ function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
   return layout?.includes(instance) === true || hostLayout?.includes(instance) === true;
 }
 
-/** Its KV is gone: it is computed again, which counts as a preemption unless it has been preempted already. */
+/** Has a request whose KV is lost computed again, which counts as a preemption unless it is preempted already. */
 function recomputeLostKv(cluster: Cluster, request: Request): void {
   if (request.preemptedAtUs === undefined) request.numPreemptions += 1;
   recomputeElsewhere(cluster, request);
 }
 
-/** A survivor becomes a group of its own, which serves once it has the whole model. KV that is then too much is given up. */
+/**
+ * Makes a survivor a group of its own, which serves once it has the whole model. Requests whose KV leaves no room for the weights
+ * are computed again, the last first, and taken out of `survivingRequests`. A survivor that the whole model does not fit is shut down.
+ */
 function regroupSurvivor(cluster: Cluster, survivor: Instance, survivingRequests: Request[]): void {
   const bytes = modelWeightBytes(cluster.model);
   for (
@@ -186,7 +192,7 @@ function regroupSurvivor(cluster: Cluster, survivor: Instance, survivingRequests
   });
 }
 
-/** A request that has lost its group, but not its KV, goes where the KV is. */
+/** Puts a request that has lost its group into the group that serves where its KV is; one without KV is dispatched again. */
 function assignToKvHolder(cluster: Cluster, request: Request): void {
   if (request.status.kind === 'held') return;
   const holder = (request.layout ?? request.hostLayout)?.parts[0]?.instance;

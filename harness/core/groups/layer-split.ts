@@ -2,7 +2,7 @@ import type { Instance } from '../state/instance.ts';
 import type { LayoutPart } from '../state/kv-layout.ts';
 import type { LayerRange } from '../../domain/model-shape.ts';
 
-/** Contiguous, as even as possible, earlier stages the longer ones. */
+/** Splits the layers into contiguous ranges, one a stage, as even as possible, the earlier stages having the longer ones. */
 export function splitLayers(numLayers: number, numStages: number): LayerRange[] {
   const ranges: LayerRange[] = [];
   let first = 0;
@@ -15,7 +15,7 @@ export function splitLayers(numLayers: number, numStages: number): LayerRange[] 
 }
 
 /**
- * Pipeline of instances that hold several copies of the model between them: each keeps a contiguous part of the layers
+ * Returns the pipeline of instances that hold several copies of the model between them: each keeps a contiguous part of the layers
  * that it holds, and every layer is kept once. As even as what they hold allows. `undefined` when that cannot be done.
  */
 export function dividePipeline(

@@ -24,6 +24,7 @@ export function loadWeights(
   const load: WeightLoad = { instance, layers, weightsFrom, pieces: [], onDone };
   const numMissing = layers.count - instance.layers.count;
   instance.ledger.expectWeights(numMissing * layerWeightBytes(cluster.model));
+  // The executor gives up the cells that the expected weights take.
   cluster.effects.executor.reshapeInstance(instance.id, instance.layers, instance.totalCells);
   cluster.topology.weightLoads.add(load);
   for (const source of sourcesOf(cluster, load)) pull(cluster, load, source);

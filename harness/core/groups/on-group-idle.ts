@@ -5,7 +5,10 @@ import type { InstanceGroup } from '../state/group.ts';
 import { releaseIfEmpty } from './drain.ts';
 import { applyReadyTransitions } from './transition.ts';
 
-/** Nothing of the group is being computed: what has waited for that can happen. */
+/**
+ * Called when no micro-batch is in flight: applies waiting transitions, else retires or releases an empty group, else makes
+ * room for a stalled request.
+ */
 export function onGroupIdle(cluster: Cluster, group: InstanceGroup): void {
   if (group.isChanging) applyReadyTransitions(group);
   else if (group.phase === 'retiring' && group.numRequests === 0) retire(cluster, group);

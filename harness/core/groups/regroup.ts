@@ -9,7 +9,10 @@ export function requestsOf(group: InstanceGroup): Request[] {
   return [...group.waiting, ...group.running, ...group.stalled, ...group.swapped];
 }
 
-/** A request of a group that is gone becomes the new group's. */
+/**
+ * Makes a request of a group that is gone the new group's. Its running or stalled KV follows the layers as `transition` says, unless it is
+ * where they are.
+ */
 export function regroup(group: InstanceGroup, request: Request, transition: KvTransition): void {
   if (isRunning(request.status) || isStalled(request.status)) {
     // Its KV is where the group's layers are, or may stay elsewhere; otherwise it has to follow.

@@ -9,7 +9,8 @@ import { cancelLoads, finishLoad, loadWeights } from './load-weights.ts';
 
 /**
  * Restoring parameters (KunServe, section 4.4): members load the layers that they lack while the group serves; then each
- * is a group of its own. Says why not, or begins to load.
+ * is a group of its own. Returns why it is refused, having changed nothing; `undefined` once
+ * it has begun to load.
  */
 export function restore(cluster: Cluster, decision: DecisionOf<'restore'>): Refusal<'restore'> | undefined {
   const group = cluster.topology.group(decision.groupId);

@@ -11,7 +11,8 @@ import { finishLoad, loadWeights } from './load-weights.ts';
 
 /**
  * Cold starts. An instance is paid for from the moment it is asked for; it is provisioned, loads its weights over its links,
- * warms up, and only then serves. Says why not, or begins.
+ * warms up, and only then serves.
+ * Returns why it is refused, having changed nothing; `undefined` once it has begun.
  */
 export function scaleUp(
   cluster: Cluster,

@@ -9,7 +9,9 @@ export function beginTransition(effects: Effects, groups: readonly InstanceGroup
   for (const group of groups) effects.wake(group);
 }
 
-/** Applies what the group waits for and can be applied. A group that retires may stand in several: each may clear the way. */
+/**
+ * Applies each transition whose groups are all idle. A retiring group may be in several; applying one can make another ready.
+ */
 export function applyReadyTransitions(group: InstanceGroup): void {
   for (const transition of group.transitions.slice()) {
     if (!transition.groups.every((each) => each.isIdle)) continue;

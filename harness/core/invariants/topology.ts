@@ -47,6 +47,7 @@ export function checkMembers(topology: Topology): void {
   }
 }
 
+/** INV-members: nobody's KV is on, beside or on its way to an instance without a device. */
 export function checkKvOnDevices(requests: OpenRequests): void {
   for (const { id, layout, hostLayout, kvMove } of requests.live.values()) {
     for (const place of [layout, hostLayout, kvMove?.layout]) {

@@ -2,7 +2,10 @@ import type { Cluster } from '../state/cluster.ts';
 import type { Request } from '../state/request.ts';
 import type { Migration } from '../state/request-state.ts';
 
-/** A migration is over: done, or aborted for a reason. The policies are told once the state is whole again. */
+/**
+ * Ends the counting of a migration that is done, or was aborted for `abortReason`: the groups' counts, the record, and the
+ * policies' event, which comes once the state is whole again. The request's own state is the caller's to change.
+ */
 export function endMigration(
   cluster: Cluster,
   request: Request,

@@ -20,8 +20,8 @@ export function advanceExchange(cluster: Cluster, group: InstanceGroup): void {
 }
 
 /**
- * A group that can do nothing else, with no KV on its way: the policies make room for its first stalled request, or it
- * never goes on.
+ * For an idle group with nothing on its way: asks the policies to free blocks for its first stalled request, which could
+ * otherwise never move. Only the first is asked for: the order of admission is kept.
  */
 export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): void {
   const request = group.stalled[0];
@@ -41,7 +41,7 @@ function isOnItsWay({ status }: Request): boolean {
   return status.kind === 'exchanging' && status.kvMove !== undefined;
 }
 
-/** False while there is no room for it at its targets. */
+/** Starts to move the request's KV to where the group's layers are. Returns false while its targets have no room. */
 function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): boolean {
   const moves = movesOf(group, request);
   const { kvBlocks, computedTokens: numTokens } = request;
@@ -59,7 +59,10 @@ function startMoving(cluster: Cluster, group: InstanceGroup, request: Request): 
   return true;
 }
 
-/** Takes requests of a group that has been split, between their steps, to the member with the most room. */
+/**
+ * Takes requests of a group that has been split, between their steps, to the member with the most room. Stops at the first
+ * that does not fit, so that the order of admission is kept.
+ */
 function moveBack(cluster: Cluster, group: InstanceGroup, into: readonly InstanceGroup[]): void {
   let numLeft = group.exchange.maxRequests;
   for (const target of into) numLeft -= target.stalled.length;

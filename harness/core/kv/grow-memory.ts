@@ -1,7 +1,7 @@
 import type { Effects } from '../state/effects.ts';
 import type { KvLayout } from '../state/kv-layout.ts';
 
-/** Unlimited-memory bound: every member gets half as many cells again, at least what is needed. */
+/** Gives every member half as many cells again, and at least what `blocks` need: the unlimited-memory bound. */
 export function growMemory(effects: Effects, layout: KvLayout, blocks: number): void {
   for (const { instance, layers } of layout.parts) {
     const needed = blocks * layers.count;

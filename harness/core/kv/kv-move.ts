@@ -8,7 +8,7 @@ import { send } from '../transfers.ts';
 import type { LayoutMove } from '../state/kv-layout.ts';
 import { wakeGroupsOn } from './wake-groups.ts';
 
-/** What of the request's KV is not where the group's layers are. */
+/** Layers whose KV changes instance; those that stay are not listed. */
 export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
   return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);
@@ -98,7 +98,7 @@ function takeAtTargets(kvMove: KvMove, numBlocks: number): void {
   kvMove.numBlocks += numBlocks;
 }
 
-/** The KV is at its targets: the old cells are free, and the request runs on in the group that it belongs to. */
+/** Ends a move whose KV is at its targets: the old cells become free, and the request runs on in its group, which is returned. */
 export function completeKvMove(cluster: Cluster, request: Request): InstanceGroup {
   const group = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
   const { layout, moves } = must(request.kvMove, `KV move of request ${request.id}`);

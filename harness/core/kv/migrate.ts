@@ -23,7 +23,8 @@ import { cancelKvMove } from './request-memory.ts';
  * on at its source while its full blocks are copied, stage by stage, and is stopped for the last stage alone. Cells at the
  * target are taken before each stage, so that for a while the KV takes memory on both sides; what source and target spend
  * agreeing on it is the hardware's `migrationHandshakeUs`. Whatever stands in the way
- * before the end aborts the migration, and the request goes on where it is. Says why not, or begins.
+ * before the end aborts the migration, and the request goes on where it is.
+ * Returns why it is refused, having changed nothing; `undefined` once it has begun.
  */
 export function migrate(
   cluster: Cluster,
@@ -156,6 +157,7 @@ function stop(cluster: Cluster, request: Request): void {
   }
   migration.stoppedAtUs = cluster.nowUs;
   if (migration.protocol.kind === 'recompute') {
+    // Not `cancelKvMove`, which would abort the migration: nothing travels, and this one is done.
     request.leaveKvMove();
     finish(cluster, request, migration);
     loseKv(cluster, request);

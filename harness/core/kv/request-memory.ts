@@ -4,7 +4,11 @@ import type { Request } from '../state/request.ts';
 import { endMigration } from './end-migration.ts';
 import { wakeGroupsOn } from './wake-groups.ts';
 
-/** Gives back every device cell that the request holds or that waits for its KV, in the ledger and in the executor. */
+/**
+ * Gives back every device cell that the request holds or that waits for its KV, in the ledger and in the executor. A
+ * migration of the request is aborted, and every group that shares the memory is woken. The request's state is the caller's
+ * to change.
+ */
 export function freeKv(cluster: Cluster, request: Request): void {
   cancelKvMove(cluster, request, 'the request ended or was given up');
   const { layout } = request;
@@ -16,7 +20,10 @@ export function freeKv(cluster: Cluster, request: Request): void {
   wakeGroupsOn(cluster, layout);
 }
 
-/** The request's KV stays where it is; what was on its way is given up, and with it a migration. */
+/**
+ * Gives up what of the request's KV is on its way, and with it a migration, for `reason`; its KV stays where it is. Does
+ * nothing where none is on its way.
+ */
 export function cancelKvMove(cluster: Cluster, request: Request, reason: string): void {
   const { kvMove, migration } = request;
   if (kvMove === undefined) return;
@@ -30,7 +37,7 @@ export function cancelKvMove(cluster: Cluster, request: Request, reason: string)
   if (migration !== undefined) endMigration(cluster, request, migration, reason);
 }
 
-/** The group takes no more requests: those that are on their way there, and run elsewhere yet, stay where they are. */
+/** Aborts the migrations to a group that takes no more requests, of requests that still run elsewhere. */
 export function abortMigrationsTo(cluster: Cluster, group: InstanceGroup, reason: string): void {
   if (group.numMigratingIn === 0) return;
   for (const request of cluster.requests.live.values()) {

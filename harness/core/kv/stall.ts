@@ -6,7 +6,7 @@ export function isInPlace({ layout }: InstanceGroup, request: Request): boolean 
   return request.layout?.matches(layout) === true;
 }
 
-/** Its KV is where the group's layers are: it takes part in the group's steps. */
+/** Lets a request whose KV is where the group's layers are take part in the group's steps. */
 export function resumeInPlace(group: InstanceGroup, request: Request): void {
   request.layout = group.layout;
   request.resume(group);

@@ -33,7 +33,7 @@ export function swapOut(cluster: Cluster, request: Request): void {
   });
 }
 
-/** The caller has checked that the blocks are free. */
+/** Takes blocks for a swapped request and copies its KV back. The caller has checked that the blocks are free. */
 export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request): void {
   const hostLayout = must(request.hostLayout, `host layout of request ${request.id}`);
   request.takeBlocks(group.layout, group.blocksFor(request.computedTokens));
@@ -51,7 +51,10 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
   });
 }
 
-/** The request is given up or ends: nothing more of its KV is on its way to host memory or back, and nothing is there. */
+/**
+ * Cancels the swap of a request that is given up or ends, and frees its host memory. Does nothing where none of its KV is in
+ * host memory or on its way there. The request's state is the caller's to change.
+ */
 export function dropSwap(cluster: Cluster, request: Request): void {
   const { status } = request;
   if (!isSwap(status)) return;
@@ -80,7 +83,7 @@ export function hostBytes(
   return Math.ceil(request.computedTokens / cluster.blockSizeTokens) * layers.count * cluster.cellBytes;
 }
 
-/** Why the host memory cannot take the request's KV, if it cannot. */
+/** Why the host memory cannot take the request's KV; `undefined` if it can. */
 export function hostProblem(
   cluster: Cluster,
   request: Request,

@@ -85,6 +85,7 @@ export class Cluster {
     return { first: 0, count: this.model.numLayers };
   }
 
+  /** Removes the group from the topology and forgets what it reported; a new one has reported nothing, so `topology.addGroup` is enough. */
   removeGroup(group: InstanceGroup): void {
     this.topology.removeGroup(group);
     this.loadReports.forget(group);

@@ -9,11 +9,14 @@ export interface SimEvent {
   fire(): void;
 }
 
-/** Order of events of the same microsecond: what ends comes before what begins. */
+/**
+ * A priority decides the order within a microsecond (what ends comes before what begins) and whether the event keeps the run
+ * alive; faults are ticks for the second reason.
+ */
 export const eventPriority = { completion: 0, arrival: 1, wake: 2, report: 3, tick: 4, sample: 5 } as const;
 export type EventPriority = (typeof eventPriority)[keyof typeof eventPriority];
 
-/** All can but reports, ticks and samples, which go on for ever by themselves. */
+/** Whether an event of this priority keeps the run alive. Reports, ticks and samples repeat for ever, so they must not. */
 export function keepsRunAlive(priority: EventPriority): boolean {
   return priority < eventPriority.report;
 }
@@ -23,7 +26,7 @@ export class EventQueue {
   readonly #heap = new Heap<SimEvent>(isBefore);
   #nowUs = 0;
   #nextSequence = 0;
-  /** Events that can make progress. */
+  /** How many planned events keep the run alive. */
   #numLive = 0;
 
   get nowUs(): number {

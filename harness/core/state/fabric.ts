@@ -20,9 +20,10 @@ export class Link {
   readonly bytesPerSecond: number;
   readonly latencyUs: number;
   current: Transfer | undefined;
-  /** The round of serving in which a waiting transfer last kept this link, and the last rank it is kept from. */
-  keptInRound = 0;
-  keptRank = 0;
+  /** The round of serving in which a waiting transfer last reserved this link. */
+  reservedInRound = 0;
+  /** In that round no transfer of this rank or of one less (which is more urgent) may take the link; those of higher ranks may. */
+  reservedThroughRank = 0;
 
   constructor(name: string, profile: LinkProfile) {
     this.name = name;
@@ -140,7 +141,7 @@ export class Fabric {
         continue;
       }
       if (couldStart) this.#askToYield(transfer);
-      this.#keepLinks(transfer.links, couldStart ? Infinity : transfer.rank);
+      this.#reserveLinks(transfer.links, couldStart ? Infinity : transfer.rank);
       index += 1;
     }
   }
@@ -149,15 +150,16 @@ export class Fabric {
   #couldStart({ links, rank }: Transfer): boolean {
     for (const link of links) {
       if (link.current !== undefined && link.current.rank <= rank) return false;
-      if (link.keptInRound === this.#round && rank <= link.keptRank) return false;
+      if (link.reservedInRound === this.#round && rank <= link.reservedThroughRank) return false;
     }
     return true;
   }
 
-  #keepLinks(links: readonly Link[], rank: number): void {
+  #reserveLinks(links: readonly Link[], rank: number): void {
     for (const link of links) {
-      link.keptRank = link.keptInRound === this.#round ? Math.max(link.keptRank, rank) : rank;
-      link.keptInRound = this.#round;
+      link.reservedThroughRank =
+        link.reservedInRound === this.#round ? Math.max(link.reservedThroughRank, rank) : rank;
+      link.reservedInRound = this.#round;
     }
   }
 

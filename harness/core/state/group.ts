@@ -25,7 +25,7 @@ export interface Transition {
   apply(): void;
 }
 
-/** Where the requests of a group that has been split go. */
+/** The groups into which a group has been split, and what becomes of its running requests. */
 export interface Retirement {
   readonly into: readonly InstanceGroup[];
   readonly runningRequests: 'finish' | 'move-back';
@@ -64,12 +64,13 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     numTokenGaps: 0,
     tokenGapSumUs: 0,
   };
-  /** What the last stage of a micro-batch took, 0 before the first. */
+  /** Duration of the stage that ended most recently, on any member, in microseconds; 0 before the first. */
   lastStageUs = 0;
   /** Micro-batches under way. */
   readonly inFlight: StepBatch[] = [];
+  /** Start of the busy period under way; before it stages stood idle for want of work, which is no bubble. */
   busySinceUs = 0;
-  /** When the last micro-batch came back. */
+  /** When a micro-batch last came back, whether or not others were under way; -1 before the first. */
   lastBatchBackAtUs = -1;
   /** No step starts before: members are remapping their memory. */
   pausedUntilUs = 0;
@@ -80,14 +81,14 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
   isGone = false;
   /** Changes that wait for the group's last step; none starts meanwhile. */
   readonly transitions: Transition[] = [];
-  /** How KV of stalled requests travels. */
+  /** How the KV of stalled requests travels. */
   exchange: Extract<KvTransition, { kind: 'exchange' }> = defaultExchange;
   /** Weights on their way to members. */
   readonly weightLoads: WeightLoad[] = [];
   retirement: Retirement | undefined;
   /** Decisions about requests that were in a step; carried out when that has come back. */
   readonly deferred: { readonly source: DecisionSource; readonly decision: Decision }[] = [];
-  /** Finished batches, ready to be used again. */
+  /** Finished micro-batches, to be used again, so that a step allocates nothing. */
   readonly spareBatches: StepBatch[] = [];
 
   constructor(init: {
@@ -160,7 +161,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     return this.waiting.length + this.running.length + this.swapped.length + this.stalled.length;
   }
 
-  /** What counts against `limits.maxRunning`: those that run, and those that will once their KV is here. */
+  /** Requests that count against `limits.maxRunning`: those that run, and those that will once their KV is here. */
   get numAdmitted(): number {
     let count = this.running.length + this.numMigratingIn;
     for (const { status } of this.swapped) if (status.kind === 'swapping-in') count += 1;
@@ -185,7 +186,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     return Math.ceil(tokens / this.blockSizeTokens);
   }
 
-  /** Free blocks where the request's KV lies or would lie. */
+  /** Returns how many blocks are free where the request's KV lies, or would lie if it had any. */
   freeBlocksFor(request: Request): number {
     return (request.layout ?? this.layout).freeBlocks;
   }

@@ -5,7 +5,7 @@ import type { InstanceId } from '../../domain/ids.ts';
 import type { MemoryLedger } from './ledger.ts';
 import type { LayerRange } from '../../domain/model-shape.ts';
 
-/** Links of an instance, each direction on its own. */
+/** The links of an instance, each direction on its own. */
 export interface InstanceLinks {
   readonly toHost: Link;
   readonly fromHost: Link;
@@ -30,7 +30,7 @@ export class Instance implements InstanceView {
   releasedAtUs: number | undefined;
   /** Whether a sample has said already that it has failed or was released. */
   isGoneSampled = false;
-  /** Since the last sample. */
+  /** Microseconds busy and tokens computed since the last sample. */
   busyUs = 0;
   prefillTokens = 0;
   decodeTokens = 0;

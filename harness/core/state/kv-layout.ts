@@ -57,7 +57,7 @@ export class KvLayout {
     return this.parts.some((part) => part.instance === instance);
   }
 
-  /** Whether KV lies in the same places in both. */
+  /** Whether KV lies in the same places in both. Parts are contiguous from layer 0, so equal counts give equal ranges. */
   matches(other: KvLayout): boolean {
     return (
       this === other ||
@@ -69,7 +69,7 @@ export class KvLayout {
     );
   }
 
-  /** Every layer with where it is here and where it is in `target`, in stretches. */
+  /** Returns where every layer is here and where it is in `target`, in stretches; layers that stay are listed too, with `from` and `to` the same. */
   movesTo(target: KvLayout): LayoutMove[] {
     const moves: LayoutMove[] = [];
     for (const { instance: from, layers: source } of this.parts) {

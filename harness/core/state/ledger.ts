@@ -66,20 +66,20 @@ export class MemoryLedger {
     this.#fit();
   }
 
-  /** Whether so many bytes of weights fit beside the cells in use. */
+  /** Whether `bytes` of weights in all, those held included, fit beside the cells in use. */
   hasRoomForWeights(bytes: number): boolean {
     const isWithin = bytes + this.reserveBytes <= this.#budgetBytes;
     return isWithin && this.#usedCells <= this.#cellsBeside(bytes);
   }
 
-  /** From now on so many bytes of weights are held, and none are on their way. */
+  /** From now on `bytes` of weights in all are held, and none are on their way. */
   holdWeights(bytes: number): void {
     this.#weightBytes = bytes;
     this.#loadingBytes = 0;
     this.#fit();
   }
 
-  /** Keeps memory free for so many bytes of further weights; 0 gives it up again. */
+  /** Keeps memory free for `bytes` of weights in addition to those held; 0 gives it up again. */
   expectWeights(bytes: number): void {
     this.#loadingBytes = bytes;
     this.#fit();

@@ -7,9 +7,9 @@ import type { KvLayout, LayoutMove } from './kv-layout.ts';
 /** KV on its way to another layout. Its cells at the targets are taken, and the source keeps its copy until the end. */
 export interface KvMove {
   readonly layout: KvLayout;
-  /** What really travels. */
+  /** Layers that change instance; those that stay are not listed. */
   readonly moves: readonly LayoutMove[];
-  /** Taken at the targets: all of the request's, or those that a live migration has got to. */
+  /** Blocks taken at the targets: all of the request's, or those that a live migration has got to. */
   numBlocks: number;
   readonly transfers: Transfer[];
 }
@@ -19,7 +19,7 @@ export interface Migration {
   readonly kvMove: KvMove;
   fromGroup: GroupId;
   readonly toGroup: GroupId;
-  /** First members of the groups. */
+  /** The instances that run the groups' first stages. */
   readonly fromInstance: InstanceId;
   readonly toInstance: InstanceId;
   readonly protocol: MigrationProtocol;
@@ -58,7 +58,11 @@ export type StalledState =
 
 export type EndState = Extract<RequestStatus, { kind: 'finished' | 'failed' | 'rejected' | 'aborted' }>;
 
-/** What a request is doing, with what it has only while it does that. Of all this policies see a `RequestStatus`. */
+/**
+ * What a request is doing, with what it has only while it does that. A request under live migration stays `prefilling` or
+ * `decoding` with `migration` set; `migrating` is the stop before the last stage. `exchanging` includes waiting for its turn.
+ * A stopped migration that is aborted becomes `exchanging`. Of all this policies see a `RequestStatus`.
+ */
 export type RequestState =
   | { readonly kind: 'held' | 'queued' | 'preempted' }
   | RunningState

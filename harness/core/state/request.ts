@@ -20,7 +20,7 @@ export type QueueEnd = 'front' | 'back';
 
 /** Where requests stand: a group, with a queue for each kind of state, or the queue of those that the cluster holds. */
 export interface RequestQueueOwner {
-  /** `undefined` for the cluster. */
+  /** Id of the group, or `undefined` for the cluster. */
   readonly groupId: GroupId | undefined;
   /** Puts the request into the queue that its state says. */
   add(request: Request, end: QueueEnd): void;
@@ -30,7 +30,7 @@ export interface RequestQueueOwner {
 
 /**
  * A live request, as a state machine: its state, the queue in which it stands and its clocks change together, in `#enter`
- * and nowhere else, through the verbs below. Policies hold it as a `RequestView`; only the core changes it. What a policy
+ * and nowhere else, through the verbs below. State only: memory, transfers and the executor are the business of `core/kv`. Policies hold it as a `RequestView`; only the core changes it. What a policy
  * must not know, the true output length, is private and reached through static methods that only the core calls.
  */
 export class Request implements RequestView {
@@ -52,7 +52,7 @@ export class Request implements RequestView {
   /** `computedTokens` once the micro-batches under way have come back. */
   scheduledTokens = 0;
   kvBlocks = 0;
-  /** Where its blocks are; there while it has any. */
+  /** Where its blocks are; `undefined` while it has none. */
   layout: KvLayout | undefined;
   /** Blocks that `tokens` need, as counted in the group's demand. */
   demandBlocks = 0;
@@ -64,6 +64,7 @@ export class Request implements RequestView {
   firstTokenAtUs: number | undefined;
   lastTokenAtUs = 0;
   maxTokenGapUs = 0;
+  /** Preemptions by a policy or a fault. A `recompute` migration counts as a migration only, though its wait is in `preemptedUs`. */
   numPreemptions = 0;
   numSwaps = 0;
   numMigrations = 0;
@@ -111,11 +112,12 @@ export class Request implements RequestView {
     return isRunning(this.#state) && this.#state.migration?.isStopping === true;
   }
 
+  /** Its KV on the way to another layout, by an exchange or a migration; `undefined` where none is. */
   get kvMove(): KvMove | undefined {
     return this.#state.kind === 'exchanging' ? this.#state.kvMove : this.migration?.kvMove;
   }
 
-  /** Beside which instances its KV lies in host memory; there while it does. */
+  /** Beside which instances its KV lies in host memory; `undefined` while none does. */
   get hostLayout(): KvLayout | undefined {
     return isSwap(this.#state) ? this.#state.hostLayout : undefined;
   }
@@ -206,7 +208,7 @@ export class Request implements RequestView {
     this.endPreemption();
   }
 
-  /** Its KV stays where it is: nothing of it is on its way to another layout. */
+  /** Nothing of its KV is on its way any more: it runs on without migration, or waits for its turn to be exchanged. */
   leaveKvMove(): void {
     const state = this.#state;
     if (isRunning(state)) this.#enter(sharedState[state.kind]);
@@ -214,45 +216,49 @@ export class Request implements RequestView {
       this.#enter({ kind: 'exchanging', stalledAtUs: state.stalledAtUs, kvMove: undefined });
   }
 
-  /** It takes part in steps again: all but its newest token may be computed, or not. */
+  /** Takes part in steps again: `decoding` if all but its newest token is computed, else `prefilling`. */
   resume(group = this.#owner): void {
     this.#enter(this.computedTokens < this.tokens - 1 ? sharedState.prefilling : sharedState.decoding, group);
   }
 
+  /** It ends, and stands in no queue any more. */
   end(state: EndState): void {
     this.endPreemption();
     this.#enter(state);
   }
 
-  /** It has its place again, or waits for something else: the time for which it had lost it ends. */
+  /** Stops the preemption clock: the request is scheduled again, stalls, or ends. */
   endPreemption(): void {
     if (this.preemptedAtUs === undefined) return;
     this.preemptedUs += this.#clock.nowUs - this.preemptedAtUs;
     this.preemptedAtUs = undefined;
   }
 
-  /** Blocks for more tokens: where its others are, or else in `layout`. */
+  /** Takes blocks for more tokens: where its others are, or else in `layout`. */
   takeBlocks(layout: KvLayout, numBlocks: number): void {
     this.layout ??= layout;
     this.layout.take(numBlocks);
     this.kvBlocks += numBlocks;
   }
 
+  /** Gives all of its blocks back to the ledgers of its layout. */
   giveBackBlocks(): void {
     this.layout?.giveBack(this.kvBlocks);
     this.layout = undefined;
     this.kvBlocks = 0;
   }
 
+  /** What the client sent, the true output length included. */
   static specOf(request: Request): RequestSpec {
     return request.#spec;
   }
 
+  /** Whether it has generated as many tokens as it is to have. */
   static isComplete(request: Request): boolean {
     return request.generatedTokens === request.#spec.outputTokens;
   }
 
-  /** Where it stands, for the check of the invariants. */
+  /** The owner of the queue in which it stands, for the check of the invariants. */
   static ownerOf(request: Request): RequestQueueOwner | undefined {
     return request.#owner;
   }

@@ -128,7 +128,7 @@ export class StepBatch implements MicroBatch, SimEvent {
     this.#hooks.stageEnded(this);
   }
 
-  /** It has left the last stage. */
+  /** Ends the step: the micro-batch has left the last stage. */
   endStep(): void {
     this.#hooks.stepEnded(this);
   }

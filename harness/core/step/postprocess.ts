@@ -7,7 +7,7 @@ import type { InstanceGroup } from '../state/group.ts';
 import { Request } from '../state/request.ts';
 import type { StepBatch } from '../state/step-batch.ts';
 
-/** The micro-batch has come back: its tokens are computed, and requests that are complete end. */
+/** Counts the tokens of a micro-batch whose step has ended as computed, and ends the requests that are complete. */
 export function postprocess(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const { size } = batch;
   removeFrom(group.inFlight, batch);

@@ -8,7 +8,7 @@ import type { Instance } from '../state/instance.ts';
 import type { StepBatch } from '../state/step-batch.ts';
 import { send } from '../transfers.ts';
 
-/** Micro-batches pass a stage one at a time, in order of arrival. */
+/** Runs the micro-batch on its next stage, or queues it there: micro-batches pass a stage one at a time, in order of arrival. */
 export function enterStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   const stage = group.pipeline[batch.stageIndex] as GroupStage;
   const slot = cluster.topology.slotOf(stage.member);
@@ -38,7 +38,7 @@ function checked(durationUs: number): number {
   return durationUs;
 }
 
-/** The stage is computed; attention that other instances compute is still to come. */
+/** Ends what the stage computes itself; attention that other instances compute is still to come. */
 export function endStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): void {
   if (batch.isAbandoned) return;
   const stage = group.pipeline[batch.stageIndex] as GroupStage;
@@ -59,6 +59,7 @@ function leaveStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): v
   slot.busyUntilUs = cluster.nowUs;
   slot.remoteAttentionSinceStageUs = Math.max(0, slot.remoteAttentionUntilUs - cluster.nowUs);
   if (batch.stageIndex === group.pipeline.length - 1) {
+    // The stage is freed in there, after `postprocess`: requests that end have left the executor before the next micro-batch runs.
     batch.endStep();
     return;
   }
@@ -66,7 +67,7 @@ function leaveStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): v
   freeStageAndStartNext(cluster, member);
 }
 
-/** The instance is free for the micro-batch that waits for it longest. */
+/** Frees the instance and starts the micro-batch that has waited longest. */
 export function freeStageAndStartNext(cluster: Cluster, member: Instance): void {
   const slot = cluster.topology.slotOf(member);
   slot.current = undefined;

@@ -80,6 +80,13 @@ export function seedDots(rows: Rows, field: string): Layer {
   return layer(mark, rows, { x: { field }, y: { field: 'stack' } });
 }
 
+/** An upright line where a ratio says that nothing differs from the baseline. */
+export function baselineRule(): Layer {
+  return layer({ type: 'rule', color: colour('ink'), strokeWidth: 1 }, [{ ratio: 1 }], {
+    x: { field: 'ratio' },
+  });
+}
+
 /** The figures of each bar, its `label`: to the right of the field `end`, or of the whole panel. */
 export function barLabels(rows: Rows, end?: string): Layer {
   const position: Pick<Encoding, 'x' | 'y'> = { y: { field: 'stack' } };

@@ -1,4 +1,4 @@
-export { barLabels, bars, partBars, seedDots, stackBars } from './bars.ts';
+export { barLabels, bars, baselineRule, partBars, seedDots, stackBars } from './bars.ts';
 export { events } from './events.ts';
 export { labelPx } from './frame.ts';
 export type { Frame } from './frame.ts';
@@ -17,6 +17,7 @@ export {
   logarithmic,
   logarithmicAround,
   msLabels,
+  ratioTicks,
 } from './scales.ts';
 export { timeAreas, timeLine, timeLines } from './time.ts';
 export type { Stretch, TimeAxis } from './time.ts';

@@ -22,13 +22,11 @@ interface Lanes {
   readonly texts?: readonly Layer[];
   /** On top of the bars. */
   readonly over?: readonly Layer[];
-  /** Of the layers on top that have no rows of their own. */
-  readonly rowsOver?: Rows;
 }
 
 /** One lane for each instance, link or kind, with bars over time. */
 export function lanes({ title, names, rows, encoding, texts = [], over = [], ...look }: Lanes): Panel {
-  const { thickness = 0.8, hue, opacity, mostPx, pictureHeightPx, rowsOver } = look;
+  const { thickness = 0.8, hue, opacity, mostPx, pictureHeightPx } = look;
   const step = rowStep(names.length, { mostPx, pictureHeightPx });
   const bars = layer(
     {
@@ -44,7 +42,6 @@ export function lanes({ title, names, rows, encoding, texts = [], over = [], ...
   return {
     title,
     height: { step },
-    ...(rowsOver === undefined ? {} : { rows: rowsOver }),
     y: { type: 'nominal', scale: { domain: [...names] }, axis: { title: null, labelOverlap: true } },
     layers: [bars, ...(step < leastTextPx ? [] : texts), ...over],
   };

@@ -13,18 +13,18 @@ export type Rows = readonly object[];
 /** Scale and axis of a position, without the field. */
 export type Position = Pick<PositionFieldDef<Field>, 'type' | 'scale' | 'axis'>;
 
-/** Marks for rows, or for the panel's rows where the layer has none. Positions name fields only: scale and axis come from the panel, whose layers share them. */
-export function layer(mark: Mark, rows: Rows | undefined, encoding: Encoding): Layer {
-  return { ...dataOf(rows), mark, encoding };
+/** Marks for rows. Positions name fields only: scale and axis come from the panel, whose layers share them. */
+export function layer(mark: Mark, rows: Rows, encoding: Encoding): Layer {
+  // Vega-Lite's types would let the rows be changed; nothing does, and layers of the same rows are known by them.
+  return { data: { values: rows as object[] }, mark, encoding };
 }
 
-export function dataOf(rows: Rows | undefined): Pick<Layer, 'data'> {
-  return rows === undefined ? {} : { data: { values: [...rows] } };
-}
-
-/** What the pointer shows: fields in order, each with the words for it. */
-export function tips(words: Readonly<Record<string, string>>): StringFieldDef<Field>[] {
-  return Object.entries(words).map(([field, title]) => ({ field, type: 'nominal', title }));
+/** What the pointer shows, in order: fields under their own names, or with the words for each. */
+export function tips(
+  ...fields: readonly (string | Readonly<Record<string, string>>)[]
+): StringFieldDef<Field>[] {
+  const named = fields.flatMap((one) => (typeof one === 'string' ? [[one, one]] : Object.entries(one)));
+  return named.map(([field = '', title = '']) => ({ field, type: 'nominal', title }));
 }
 
 /** Text of a field to the right of each row's position: muted notes unless the look says otherwise. */

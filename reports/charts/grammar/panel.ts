@@ -1,11 +1,12 @@
+import { greatest, group } from 'd3-array';
 import type { TopLevelSpec } from 'vega-lite';
+import type { InlineDataset } from 'vega-lite/types_unstable/data.js';
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/index.js';
 import type { Field } from 'vega-lite/types_unstable/channeldef.js';
 import type { Resolve, ResolveMode } from 'vega-lite/types_unstable/resolve.js';
 import { plotWidth, topLevel } from './frame.ts';
 import type { Frame } from './frame.ts';
-import { dataOf } from './layer.ts';
-import type { Encoding, Layer, Position, Rows } from './layer.ts';
+import type { Encoding, Layer, Position } from './layer.ts';
 import { burstLayer, timePosition } from './time.ts';
 import type { TimeAxis } from './time.ts';
 
@@ -18,8 +19,6 @@ export interface Panel {
   /** Scale and axis of every layer that has the position; not needed for `x` in a stack over time. */
   readonly x?: Position;
   readonly y?: Position;
-  /** Of the layers without rows of their own. */
-  readonly rows?: Rows;
   readonly layers: readonly Layer[];
 }
 
@@ -65,18 +64,31 @@ function overTime(panel: Panel, { domain, bursts }: TimeAxis, isLowest: boolean)
 }
 
 function drawPanel(
-  { title, subtitle, height, x, y, rows, layers }: Panel,
+  { title, subtitle, height, x, y, layers }: Panel,
   hasLegend: (key: string) => boolean,
 ): LayerSpec<Field> {
+  const shared = sharedRows(layers);
   return {
     ...(title === undefined ? {} : { title: subtitle === undefined ? title : { text: title, subtitle } }),
     height,
-    ...dataOf(rows),
-    layer: layers.map(({ encoding = {}, ...rest }) => ({
+    ...(shared === undefined ? {} : { data: { values: shared } }),
+    layer: layers.map(({ encoding = {}, data, ...rest }) => ({
       ...rest,
+      ...(data === undefined || (shared !== undefined && rowsOf(data) === shared) ? {} : { data }),
       encoding: withLegends(withPositions(encoding, { x, y }), hasLegend),
     })),
   };
+}
+
+/** The rows that most layers have: they stand in the spec once, as the panel's. */
+function sharedRows(layers: readonly Layer[]): InlineDataset | undefined {
+  const byRows = group(layers, ({ data }) => rowsOf(data));
+  const [rows, users = []] = greatest(byRows, ([, { length }]) => length) ?? [];
+  return users.length > 1 ? rows : undefined;
+}
+
+function rowsOf(data: Layer['data']): InlineDataset | undefined {
+  return data !== undefined && data !== null && 'values' in data ? data.values : undefined;
 }
 
 function withPositions(

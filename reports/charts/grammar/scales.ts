@@ -64,6 +64,9 @@ export function logTicks(low: number, high: number, maxTicks: number): number[] 
   return choices.find((ticks) => ticks.length <= maxTicks) ?? choices.at(-1) ?? [];
 }
 
+/** Axis of ratios to a baseline: `0.5×`. */
+export const ratioTicks = { maxTicks: 5, grid: true, format: '~g', labelExpr: "datum.label + '×'" };
+
 /** Axis labels of milliseconds: `100 ms`, `2 s`. */
 export const msLabels = "datum.value >= 1000 ? datum.value / 1000 + ' s' : datum.value + ' ms'";
 

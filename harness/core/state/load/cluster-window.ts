@@ -3,7 +3,7 @@ import type { ClusterView, GroupView, HeldView, InstanceView, RequestView } from
 import type { OpenRequests } from '../open-requests.ts';
 import type { Topology } from '../topology.ts';
 
-/** Of the cluster, what policies see. */
+/** What policies see of the cluster. */
 export interface VisibleState {
   readonly nowUs: number;
   readonly blockSizeTokens: number;

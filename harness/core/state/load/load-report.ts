@@ -2,7 +2,7 @@ import type { RequestId } from '../../../domain/ids.ts';
 import type { GroupCounters, GroupView, InstanceView, RequestView } from '../../../policy/views.ts';
 import { type ReportDetail, ReportedList } from './reported-list.ts';
 
-/** A group as it is. */
+/** A group as it is now, from which a report is taken. */
 export interface ReportingGroup extends GroupView {
   readonly pipeline: readonly { readonly stageIndex: number; readonly member: InstanceView }[];
 }
@@ -22,7 +22,7 @@ export class LoadReport {
   demandBlocks = 0;
   lastStepUs = 0;
   counters: GroupCounters;
-  /** By stage. */
+  /** Cells in use and bytes in host memory of each member, by stage. */
   readonly usedCells: number[] = [];
   readonly hostKvBytes: number[] = [];
 
@@ -35,7 +35,7 @@ export class LoadReport {
     this.stalled = new ReportedList(group.stalled, detail);
   }
 
-  /** The group as it is now. */
+  /** Takes over how the group is now. */
   take(): void {
     const group = this.#group;
     this.observedAtUs = group.observedAtUs;

@@ -41,7 +41,7 @@ export class LoadReports {
     return this.reporting.kind === 'live' ? this.view : new ReportedWindow(this.#state, this, group);
   }
 
-  /** All groups are asked how they stand. */
+  /** Takes a new report of every group whose load anybody has asked for. */
   takeAll(): void {
     for (const group of this.#groups.values()) if (group.isWatched) group.report.take();
   }
@@ -54,7 +54,7 @@ export class LoadReports {
     batch.carriesReport = true;
   }
 
-  /** The report that the step carries is there; whether there was one. */
+  /** Puts the report that the step carries in place of the group's last. Returns whether there was one. */
   stepEnded(group: InstanceGroup, batch: StepBatch): boolean {
     if (!batch.carriesReport || batch.report === undefined) return false;
     batch.carriesReport = false;

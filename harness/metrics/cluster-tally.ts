@@ -28,7 +28,7 @@ export class ClusterTally {
   numRestores = 0;
   numMigrationsAborted = 0;
   migratedBytes = 0;
-  /** Of each migration that stopped its request for a copy, microseconds. */
+  /** How long each migration that stopped its request for a copy kept it stopped, in microseconds. */
   readonly migrationDowntime = new Samples();
   maxKvUsageRatio: number | undefined;
   readonly fleet = new FleetTally();

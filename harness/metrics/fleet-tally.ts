@@ -5,13 +5,13 @@ export class FleetTally {
   /** Instances asked for during the run. */
   numRequested = 0;
   numStartFailures = 0;
-  /** Those that became ready, and how long that took them altogether. */
+  /** How many of them became ready, and how long that took them altogether. */
   numColdStarts = 0;
   coldStartSumUs = 0;
   numDrains = 0;
-  /** Most instances that there were at the same time. */
+  /** The most instances that there were at the same time. */
   numPeak = 0;
-  /** Of starts that came to nothing, and of drains. */
+  /** Instance time of starts that came to nothing, and of drains. */
   #vainUs = 0;
   #drainUs = 0;
   readonly #present = new Set<number>();

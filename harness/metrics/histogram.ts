@@ -39,7 +39,7 @@ export class Histogram {
     return low + (this.#orderStatistic(below + 1) - low) * (position - below);
   }
 
-  /** Value of the 0-based `rank`-th smallest. */
+  /** Returns the value of the `rank`-th smallest, counted from 0. */
   #orderStatistic(rank: number): number {
     if (rank >= this.#size - 1) return this.#max;
     let seen = 0;

@@ -21,7 +21,7 @@ export interface Interval {
   readonly high: number;
 }
 
-/** Both means, `NaN` of none. */
+/** Returns both means; `NaN` where there are no pairs. */
 export function meanPair(pairs: readonly Pair[]): Pair {
   return {
     value: mean(pairs.map((pair) => pair.value)) ?? Number.NaN,
@@ -38,7 +38,7 @@ export function ratioInterval(estimate: PairedEstimate): Interval | undefined {
   return interval && { low: ratioOfShare(interval.low), high: ratioOfShare(interval.high) };
 }
 
-/** 95 % interval of value - baseline. */
+/** Computes the 95 % interval of value - baseline. */
 export function differenceInterval(estimate: PairedEstimate): Interval | undefined {
   return studentInterval(estimate, ({ value, baseline }) => (value === baseline ? 0 : value - baseline));
 }

@@ -23,7 +23,7 @@ export function cellFolder(dir: string, cellId: string): string {
   return join(dir, 'cells', cellId);
 }
 
-/** Rows of a JSON Lines file. */
+/** Reads the rows of a JSON Lines file. */
 interface LineKind<Row> {
   readonly file: string;
   readonly schema: z.ZodType<Row>;

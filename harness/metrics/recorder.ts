@@ -29,7 +29,7 @@ export interface RecorderOptions {
   readonly classes: readonly RequestClass[];
   /** `fileSinks(dir)` writes the cell's files, `nullSinks` none. */
   readonly openSink: OpenSink;
-  /** Most events in `trace.json`. */
+  /** The most events that `trace.json` may have. */
   readonly maxTraceEvents?: number;
 }
 
@@ -143,7 +143,7 @@ export class CellRecorder implements Observer {
   }
 }
 
-/** Closes every one, then throws the first error there was. */
+/** Closes every sink, then throws the first error that there was. */
 function closeAll(sinks: readonly Sink[]): void {
   const errors: unknown[] = [];
   for (const sink of sinks) {

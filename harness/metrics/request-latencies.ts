@@ -33,12 +33,12 @@ export function tpotUs(request: RequestTimes): number | undefined {
   return (endedAtUs - firstTokenAtUs) / (generatedTokens - 1);
 }
 
-/** Last token - arrival; `undefined` when unfinished. */
+/** Time from arrival to the last token; `undefined` when the request is unfinished. */
 export function e2elUs({ status, endedAtUs, arrivedAtUs }: RequestTimes): number | undefined {
   return status !== 'finished' || endedAtUs === undefined ? undefined : endedAtUs - arrivedAtUs;
 }
 
-/** First scheduled - arrival; `undefined` when never scheduled. */
+/** Time from arrival until it was first scheduled; `undefined` when it never was. */
 function queueingDelayUs({ firstScheduledAtUs, arrivedAtUs }: RequestTimes): number | undefined {
   return firstScheduledAtUs === undefined ? undefined : firstScheduledAtUs - arrivedAtUs;
 }

@@ -104,7 +104,7 @@ function linksFrom(topology: Topology, instance: Instance, from: WeightSource['f
   return peer === undefined ? [links.receive] : [peer.links.send, links.receive];
 }
 
-/** The stretches of a load that the instance lacks, below and above what it holds. */
+/** Returns the stretches of a load that the instance lacks, below and above what it holds, with their sources. */
 function sourcesOf(cluster: Cluster, load: WeightLoad): WeightSource[] {
   const { instance, layers } = load;
   const held = instance.layers;
@@ -115,7 +115,7 @@ function sourcesOf(cluster: Cluster, load: WeightLoad): WeightSource[] {
   return [below, above].flatMap((missing) => sourcesFor(cluster, load, missing));
 }
 
-/** Where each layer comes from, in stretches of the same source; peers that send least are preferred. */
+/** Returns where each layer comes from, in stretches of the same source; peers that send least are preferred. */
 function sourcesFor(cluster: Cluster, load: WeightLoad, missing: LayerRange): WeightSource[] {
   const { instance, weightsFrom } = load;
   if (missing.count === 0) return [];

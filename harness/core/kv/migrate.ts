@@ -58,7 +58,7 @@ function move(cluster: Cluster, request: Request, route: Route): Refusal<'migrat
   }
 }
 
-/** It has no KV on a device: nothing travels now. */
+/** Moves a request that has no KV on a device: nothing travels now. */
 function changeGroups(effects: Effects, request: Request, { source, target }: Route): void {
   request.moveTo(target, request.status.kind === 'preempted' ? 'front' : 'back');
   effects.wake(source);

@@ -105,7 +105,7 @@ interface Swap {
   readonly request: Request;
   readonly kind: 'swap-out' | 'swap-in';
   readonly moves: readonly LayoutMove[];
-  /** What carries them is added here. */
+  /** Transfers that carry the moves; `moveAll` adds them. */
   readonly transfers: Transfer[];
 }
 

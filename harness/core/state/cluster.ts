@@ -18,7 +18,7 @@ export interface ClusterOptions {
   readonly model: ModelShape;
   /** Of the instances that are started; each keeps its own (`Instance.hardware`). */
   readonly hardware: Hardware;
-  /** At the start, unless a policy says otherwise. */
+  /** Instances at the start, unless a policy says otherwise. */
   readonly numInstances: number;
   /** The most that there may be at any time. */
   readonly maxInstances: number;
@@ -58,7 +58,7 @@ export class Cluster {
   readonly topology: Topology;
   readonly requests: OpenRequests;
   readonly totals = new Totals();
-  /** Policies see the state through these. */
+  /** What groups have told of their load; policies see the state through it. */
   readonly loadReports: LoadReports;
   readonly effects: Effects;
 

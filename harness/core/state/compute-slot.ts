@@ -9,14 +9,14 @@ export interface QueuedBatch {
 
 /** An instance's device computes one micro-batch at a time, in order of arrival, whichever group it is of. */
 export class ComputeSlot {
-  /** This micro-batch is being computed, or its attention on other instances is waited for. */
+  /** The micro-batch that is computed, or whose attention on other instances is waited for; `undefined` while the device is free. */
   current: StepBatch | undefined;
   readonly queue: QueuedBatch[] = [];
-  /** The stage that runs now ends then. It is earlier than now when the device is idle. */
+  /** End of the stage that runs now; earlier than now when the device is idle. */
   busyUntilUs = 0;
-  /** The attention that is computed for other instances' stages ends then. It is earlier than now when there is none. */
+  /** End of the attention that is computed for other instances' stages; earlier than now when there is none. */
   remoteAttentionUntilUs = 0;
-  /** So much of such attention has been asked for since the last stage ended, while none ran. */
+  /** How much of such attention has been asked for since the last stage ended, while none ran, in microseconds. */
   remoteAttentionSinceStageUs = 0;
 
   /** Takes the micro-batch out of the queue, if it stands there. */

@@ -61,7 +61,7 @@ export class HeldQueue implements HeldView, RequestQueueOwner {
   }
 }
 
-/** Index of the first that has arrived later, by bisection. */
+/** Returns the index of the first request that has arrived later, found by bisection. */
 function firstAfter(queue: Deque<Request>, request: Request): number {
   let low = 0;
   let high = queue.length;

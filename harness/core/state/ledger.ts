@@ -29,7 +29,7 @@ export class MemoryLedger {
     return this.#weightBytes;
   }
 
-  /** Kept free for weights that are on their way. */
+  /** Bytes kept free for weights that are on their way. */
   get loadingBytes(): number {
     return this.#loadingBytes;
   }

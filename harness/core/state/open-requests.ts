@@ -7,13 +7,13 @@ import type { Request } from './request.ts';
 export class OpenRequests {
   readonly workload: Workload;
   readonly classes: ReadonlyMap<string, RequestClass>;
-  /** These have arrived and not ended, by id. */
+  /** Requests that have arrived and not ended, by id. */
   readonly live = new Map<RequestId, Request>();
-  /** Of these, no group has those. */
+  /** The live requests that stand in no group. */
   readonly held: HeldQueue;
-  /** So many branches of each job have finished. */
+  /** How many branches of a job have finished, by job id. */
   readonly finishedBranches = new Map<number, number>();
-  /** So many arrivals are planned and have not happened. */
+  /** How many arrivals are planned and have not happened. */
   numPendingArrivals = 0;
   /** The policies will be asked about held requests again at this time. */
   isRetryPlanned = false;

@@ -38,7 +38,7 @@ export class StepBatch implements MicroBatch, SimEvent {
   numRemote = 0;
   readonly placements: (KvPlacement | undefined)[] = [];
   remote: readonly RemoteAttention[] = nothingRemote;
-  /** What each of `remote` takes its owner. */
+  /** How long each of `remote` takes its owner, in microseconds. */
   remoteUs: readonly number[] = [];
 
   stageIndex = 0;
@@ -47,7 +47,7 @@ export class StepBatch implements MicroBatch, SimEvent {
   bubbleUs = 0;
   /** Part of the stage's time in which the instance computed attention for others. */
   remoteAttentionUs = 0;
-  /** What it has under way between stages. */
+  /** Transfers that it has under way between stages. */
   readonly transfers: Transfer[] = [];
   /** The group's load when this step was scheduled, where its end reports it; an old one to be filled again otherwise. */
   report: LoadReport | undefined;

@@ -9,7 +9,7 @@ import type { LayoutPart } from './kv-layout.ts';
 import type { Request } from './request.ts';
 import type { WeightLoad } from './weight-load.ts';
 
-/** Every new group is made with these. */
+/** What every new group is made with. */
 export interface GroupDefaults {
   readonly clock: { readonly nowUs: number };
   readonly blockSizeTokens: number;
@@ -19,11 +19,11 @@ export interface GroupDefaults {
 
 /** The topology knows which instances there are, and which of them serve together. */
 export class Topology {
-  /** They stand by id, and one that has failed or was released stays. */
+  /** All instances that there have been, by id; one that has failed or was released stays. */
   readonly instances: Instance[] = [];
   /** Groups that serve, load, drain or retire, the oldest first. */
   readonly groups: InstanceGroup[] = [];
-  /** These loads of weights are under way. */
+  /** Loads of weights that are under way. */
   readonly weightLoads = new Set<WeightLoad>();
   /** Whether requests may have KV on instances that are no members of their group. */
   hasRemoteKv = false;
@@ -39,7 +39,7 @@ export class Topology {
     this.#defaults = defaults;
   }
 
-  /** Instances that are paid for. */
+  /** How many instances are paid for. */
   get numInstances(): number {
     return this.instances.reduce((count, { isGone }) => (isGone ? count : count + 1), 0);
   }

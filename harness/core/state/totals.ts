@@ -1,4 +1,4 @@
-/** These are counts over the whole run. */
+/** Counts over the whole run. */
 export class Totals {
   numEnded = 0;
   numRejectedDecisions = 0;

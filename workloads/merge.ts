@@ -1,4 +1,5 @@
 import { assert, must } from '../harness/base/assert.ts';
+import { asRequestId, type RequestId } from '../harness/domain/ids.ts';
 import type { Job, RequestClass, RequestSpec, Workload } from '../harness/domain/workload.ts';
 import { none, type RequestTable } from './request-table.ts';
 
@@ -92,7 +93,7 @@ class PlannedWorkload implements Workload {
     return undefined;
   }
 
-  followers(id: number): readonly RequestSpec[] {
+  followers(id: RequestId): readonly RequestSpec[] {
     const specs: RequestSpec[] = [];
     const { first, next } = this.#followers;
     for (let follower = first[id] ?? none; follower !== none; follower = next[follower] ?? none) {
@@ -124,7 +125,7 @@ class PlannedWorkload implements Workload {
     const promptKey = table.promptKey.at(row);
     const job = table.job.at(row);
     return {
-      id,
+      id: asRequestId(id),
       className,
       promptTokens: table.promptTokens.at(row),
       outputTokens: table.outputTokens.at(row),
@@ -132,8 +133,8 @@ class PlannedWorkload implements Workload {
       arrival:
         followedId === none
           ? { kind: 'at', timeUs }
-          : { kind: 'after', requestId: followedId, delayUs: timeUs },
-      ...(table.continues.at(row) === 1 ? { continues: followedId } : {}),
+          : { kind: 'after', requestId: asRequestId(followedId), delayUs: timeUs },
+      ...(table.continues.at(row) === 1 ? { continues: asRequestId(followedId) } : {}),
       ...(promptKey === none ? {} : { promptKey: promptKey + must(this.#promptKeyBases[index], 'key base') }),
       ...(job === none ? {} : { job: this.#job(index, job) }),
     };
@@ -146,7 +147,7 @@ class PlannedWorkload implements Workload {
     const rows = Array.from({ length: table.jobBranches.at(job) }, (_, branch) => first + branch);
     return {
       id: job + must(this.#jobBases[index], 'job base'),
-      branches: rows.map((row) => must(ids[row], 'branch')),
+      branches: rows.map((row) => asRequestId(must(ids[row], 'branch'))),
       needed: table.jobNeeded.at(job),
     };
   }

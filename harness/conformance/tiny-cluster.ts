@@ -4,6 +4,7 @@ import { usPerSecond } from '../base/units.ts';
 import type { ClusterOptions } from '../core/state/cluster.ts';
 import { type Admission, type EnginePreset, enginePresets } from '../core/engine.ts';
 import type { Hardware } from '../domain/hardware.ts';
+import { asRequestId } from '../domain/ids.ts';
 import {
   kvCellBytes,
   layerWeightBytes,
@@ -84,7 +85,7 @@ export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
 /** Returns a request of class `default` that arrives at `timeUs`. */
 export function request(id: number, timeUs: number, promptTokens: number, outputTokens: number): RequestSpec {
   return {
-    id,
+    id: asRequestId(id),
     className: 'default',
     promptTokens,
     outputTokens,

@@ -1,8 +1,7 @@
 import type { Hardware } from '../domain/hardware.ts';
+import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { LayerRange } from '../domain/model-shape.ts';
 import type { RequestSpec } from '../domain/workload.ts';
-
-export type InstanceId = number;
 
 /** Where KV of a request lies: on an instance's device, or in the host memory beside it. */
 export interface KvStore {
@@ -18,7 +17,7 @@ export interface MicroBatch {
   /** Tells micro-batches in flight apart: those of a pipeline interleave stage by stage. */
   readonly id: number;
   readonly size: number;
-  readonly requestIds: ArrayLike<number>;
+  readonly requestIds: ArrayLike<RequestId>;
   readonly numTokens: ArrayLike<number>;
   readonly pastTokens: ArrayLike<number>;
   /** 1 where the entry reaches the end of the known tokens, so that a new token is sampled from it. */
@@ -92,7 +91,7 @@ export interface Executor {
   /** A request has arrived; it may still be rejected. */
   addRequest(spec: RequestSpec): void;
   /** A request has ended, however: its KV is gone, and the tokens that it has been given are checked after the run. */
-  endRequest(requestId: number, numGenerated: number): void;
+  endRequest(requestId: RequestId, numGenerated: number): void;
 
   /**
    * Runs the micro-batch through one stage and returns how long it took, in whole microseconds (at least 1). Stages of
@@ -117,12 +116,12 @@ export interface Executor {
    * keeps its copy until `releaseKv`. Those before `firstToken` are at the target already.
    */
   copyKv(
-    requestId: number,
+    requestId: RequestId,
     layers: LayerRange,
     move: { from: KvStore; to: KvStore; firstToken?: number; numTokens: number },
   ): void;
   /** Gives back the cells (or host memory) that hold KV of `layers` of the request. */
-  releaseKv(requestId: number, layers: LayerRange, store: KvStore): void;
+  releaseKv(requestId: RequestId, layers: LayerRange, store: KvStore): void;
 
   /** Cells in use on an instance's device, for the audit against the core's ledger; `undefined` where none are kept. */
   audit(instance: InstanceId): ExecutorAudit | undefined;

@@ -1,3 +1,4 @@
+import type { GroupId, InstanceId, RequestId } from '../domain/ids.ts';
 import type { DecisionKind } from '../policy/decisions.ts';
 import type { DecidingMoment } from '../policy/moments.ts';
 import type { InstanceState } from '../policy/views.ts';
@@ -26,7 +27,7 @@ export interface Observer {
 export type EndStatus = 'finished' | 'failed' | 'rejected' | 'aborted' | 'unfinished';
 
 export interface RequestRecord {
-  readonly id: number;
+  readonly id: RequestId;
   readonly className: string;
   readonly status: EndStatus;
   readonly endReason: string | undefined;
@@ -38,7 +39,7 @@ export interface RequestRecord {
   readonly outputTokens: number;
   readonly generatedTokens: number;
   readonly maxTokenGapUs: number;
-  readonly groupId: number | undefined;
+  readonly groupId: GroupId | undefined;
   readonly numPreemptions: number;
   readonly numSwaps: number;
   readonly numMigrations: number;
@@ -47,8 +48,8 @@ export interface RequestRecord {
 }
 
 export interface StageRecord {
-  readonly instance: number;
-  readonly groupId: number;
+  readonly instance: InstanceId;
+  readonly groupId: GroupId;
   readonly stageIndex: number;
   readonly numStages: number;
   readonly startedAtUs: number;
@@ -73,9 +74,9 @@ export interface DecisionRecord {
 
 export interface InstanceSample {
   readonly timeUs: number;
-  readonly instance: number;
+  readonly instance: InstanceId;
   /** The group that it serves in; -1 where there is none any more. */
-  readonly groupId: number;
+  readonly groupId: GroupId | -1;
   readonly role: string;
   readonly state: InstanceState;
   readonly weightBytes: number;
@@ -113,10 +114,10 @@ export type TransferKind =
 
 export interface TransferRecord {
   readonly kind: TransferKind;
-  readonly requestId: number | undefined;
+  readonly requestId: RequestId | undefined;
   /** `host`: host memory; for `swap-in` perhaps that beside another instance. */
-  readonly source: number | 'host' | 'disk';
-  readonly target: number | 'host';
+  readonly source: InstanceId | 'host' | 'disk';
+  readonly target: InstanceId | 'host';
   readonly bytes: number;
   readonly requestedAtUs: number;
   readonly startedAtUs: number;
@@ -124,12 +125,12 @@ export interface TransferRecord {
 }
 
 export interface MigrationRecord {
-  readonly requestId: number;
-  readonly fromGroup: number;
-  readonly toGroup: number;
+  readonly requestId: RequestId;
+  readonly fromGroup: GroupId;
+  readonly toGroup: GroupId;
   /** The instances that run the groups' first stages. */
-  readonly fromInstance: number;
-  readonly toInstance: number;
+  readonly fromInstance: InstanceId;
+  readonly toInstance: InstanceId;
   readonly protocol: 'live' | 'blocking' | 'recompute';
   /** Prompt and generated tokens of the request at the end of the migration. */
   readonly tokens: number;
@@ -148,8 +149,8 @@ export interface MigrationRecord {
 export interface ClusterEventRecord {
   readonly timeUs: number;
   readonly kind: ClusterEventKind;
-  readonly instance: number | undefined;
-  readonly groupId: number | undefined;
+  readonly instance: InstanceId | undefined;
+  readonly groupId: GroupId | undefined;
   readonly detail: string;
 }
 

@@ -1,12 +1,13 @@
+import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { Effects } from './state/effects.ts';
 import type { Link, Transfer } from './state/fabric.ts';
 import type { TransferKind } from './observer.ts';
 
 export interface Movement {
   readonly kind: TransferKind;
-  readonly requestId?: number;
-  readonly source: number | 'host' | 'disk';
-  readonly target: number | 'host';
+  readonly requestId?: RequestId;
+  readonly source: InstanceId | 'host' | 'disk';
+  readonly target: InstanceId | 'host';
   readonly bytes: number;
   readonly links: readonly Link[];
   /** Messages one after the other, each paying the latency; 1 where not given. */

@@ -1,10 +1,12 @@
+import type { RequestId } from './ids.ts';
+
 /**
  * What the cluster is asked to do: a fixed plan of requests, the same for every policy. A request arrives either at a
  * given time or a delay after another one ended (follow-up turns, closed loops).
  */
 export interface RequestSpec {
   /** Dense from 0 in order of planning; pairs the same request between policies. */
-  readonly id: number;
+  readonly id: RequestId;
   readonly className: string;
   readonly promptTokens: number;
   /** True answer length: the request ends after so many tokens. Never shown to policies. */
@@ -16,7 +18,7 @@ export interface RequestSpec {
    * The prompt starts with the whole prompt and answer of this earlier request (a follow-up turn); its length is
    * counted in `promptTokens`.
    */
-  readonly continues?: number;
+  readonly continues?: RequestId;
   /** Requests with the same key have the same prompt text (parallel branches of one question). */
   readonly promptKey?: number;
   /** The parallel branches that this request is one of. */
@@ -26,12 +28,12 @@ export interface RequestSpec {
 /** When a request arrives: at a time of the run, or a delay after another request has ended. */
 export type Arrival =
   | { readonly kind: 'at'; readonly timeUs: number }
-  | { readonly kind: 'after'; readonly requestId: number; readonly delayUs: number };
+  | { readonly kind: 'after'; readonly requestId: RequestId; readonly delayUs: number };
 
 /** n of k: when `needed` of the `branches` have finished, the client cancels the others. */
 export interface Job {
   readonly id: number;
-  readonly branches: readonly number[];
+  readonly branches: readonly RequestId[];
   readonly needed: number;
 }
 
@@ -55,5 +57,5 @@ export interface Workload {
   /** Requests with `arrival.kind === 'at'`, in non-decreasing time; a fresh iterator for every run. */
   arrivals(): Iterator<RequestSpec>;
   /** Requests that arrive a delay after request `id` has ended. */
-  followers(id: number): readonly RequestSpec[];
+  followers(id: RequestId): readonly RequestSpec[];
 }

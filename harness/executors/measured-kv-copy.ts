@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import type { RequestId } from '../domain/ids.ts';
 import type { LayerRange } from '../domain/model-shape.ts';
 import type { PagedKv } from '../model/paged-kv.ts';
 import type { KvStore } from '../core/executor.ts';
@@ -30,7 +31,7 @@ export interface KvMove {
  * source and target are the same, if the copy would leave a gap at the target, or if blocks are missing at
  * the source.
  */
-export function copyKvPages(requestId: number, layers: LayerRange, move: KvMove): void {
+export function copyKvPages(requestId: RequestId, layers: LayerRange, move: KvMove): void {
   const { from, to, firstToken, numTokens } = move;
   assert(
     from.model !== to.model || from.tier !== to.tier,
@@ -49,7 +50,7 @@ export function copyKvPages(requestId: number, layers: LayerRange, move: KvMove)
 }
 
 /** Asserts that a copy continues where the previous one ended: a gap would later be read as KV. */
-function assertIsContinued(requestId: number, layers: LayerRange, { to, firstToken }: KvMove): void {
+function assertIsContinued(requestId: RequestId, layers: LayerRange, { to, firstToken }: KvMove): void {
   if (firstToken === 0) return;
   const { kv } = to.model;
   const firstBlock = firstToken / kv.shape.blockSizeTokens;
@@ -63,7 +64,7 @@ function assertIsContinued(requestId: number, layers: LayerRange, { to, firstTok
   }
 }
 
-function copyLayer(requestId: number, layer: number, { from, to, firstToken, numTokens }: KvMove): void {
+function copyLayer(requestId: RequestId, layer: number, { from, to, firstToken, numTokens }: KvMove): void {
   const { blockSizeTokens } = from.model.kv.shape;
   const firstBlock = firstToken / blockSizeTokens;
   const endBlock = Math.ceil(numTokens / blockSizeTokens);

@@ -1,8 +1,8 @@
 import { must } from '../base/assert.ts';
 import { createRng } from '../base/rng.ts';
+import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { LayerRange } from '../domain/model-shape.ts';
 import type { RequestSpec } from '../domain/workload.ts';
-import type { InstanceId } from '../core/executor.ts';
 
 /**
  * The instances that ran the step in which a token was generated, with the layers that each ran, in stage
@@ -12,7 +12,7 @@ export type TokenOwners = readonly { readonly instance: InstanceId; readonly lay
 
 /** The tokens of one request: its prompt, and every generated token with its logit. */
 export interface Transcript {
-  readonly requestId: number;
+  readonly requestId: RequestId;
   readonly promptTokens: number;
   /** Token ids of the prompt, then of the output; valid up to `numTokens`. */
   readonly tokens: Int32Array;
@@ -42,7 +42,7 @@ export function generatedTokens(transcript: Transcript): number {
 export class TranscriptBook {
   readonly #seed: number;
   readonly #vocabSize: number;
-  readonly #transcripts = new Map<number, Transcript>();
+  readonly #transcripts = new Map<RequestId, Transcript>();
   readonly #ended: Transcript[] = [];
 
   constructor(seed: number, vocabSize: number) {
@@ -64,11 +64,11 @@ export class TranscriptBook {
     });
   }
 
-  of(requestId: number): Transcript {
+  of(requestId: RequestId): Transcript {
     return must(this.#transcripts.get(requestId), `transcript of request ${requestId}`);
   }
 
-  append(requestId: number, sample: Sample, owners: TokenOwners): void {
+  append(requestId: RequestId, sample: Sample, owners: TokenOwners): void {
     const transcript = this.of(requestId);
     transcript.logits[generatedTokens(transcript)] = sample.logit;
     transcript.owners.push(owners);
@@ -78,7 +78,7 @@ export class TranscriptBook {
   }
 
   /** Removes the token that the micro-batch generated for the request, if it is the newest. */
-  takeBack(requestId: number, batchId: number): void {
+  takeBack(requestId: RequestId, batchId: number): void {
     const transcript = this.of(requestId);
     if (transcript.newestBatch !== batchId) return;
     transcript.numTokens -= 1;
@@ -90,7 +90,7 @@ export class TranscriptBook {
    * Ends the transcript after `numGenerated` tokens. A token sampled in a step that was cut off by the end of
    * the run is discarded.
    */
-  end(requestId: number, numGenerated: number): void {
+  end(requestId: RequestId, numGenerated: number): void {
     const transcript = this.of(requestId);
     transcript.numTokens = transcript.promptTokens + numGenerated;
     if (numGenerated > 0) this.#ended.push(transcript);

@@ -1,6 +1,7 @@
 import type { DeviceTensor, TensorflowBackend } from '../backend/tensorflow-backend.ts';
 import { assert, must } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
+import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { LayerRange, ModelShape } from '../domain/model-shape.ts';
 import type { RequestSpec } from '../domain/workload.ts';
 import { ModelInstance } from '../model/model-instance.ts';
@@ -13,7 +14,6 @@ import { copyWeights, type LayerWeights } from '../model/weights.ts';
 import type {
   Executor,
   ExecutorAudit,
-  InstanceId,
   KvPlacement,
   KvStore,
   MicroBatch,
@@ -24,6 +24,11 @@ import type {
 import { HostKv } from './measured-host-kv.ts';
 import { copyKvPages, type MeasuredInstance } from './measured-kv-copy.ts';
 import { type TokenOwners, type Transcript, TranscriptBook } from './measured-requests.ts';
+
+/** An entry with the id by which the core knows its request. */
+interface RequestEntry extends BatchEntry {
+  readonly requestId: RequestId;
+}
 
 export interface MeasuredOptions {
   readonly backend: TensorflowBackend;
@@ -72,7 +77,7 @@ export class MeasuredExecutor implements Executor {
     return this.#transcripts.ended();
   }
 
-  transcript(requestId: number): Transcript {
+  transcript(requestId: RequestId): Transcript {
     return this.#transcripts.of(requestId);
   }
 
@@ -111,7 +116,7 @@ export class MeasuredExecutor implements Executor {
     this.#transcripts.open(spec);
   }
 
-  endRequest(requestId: number, numGenerated: number): void {
+  endRequest(requestId: RequestId, numGenerated: number): void {
     for (const { model, hostKv } of this.#instances.values()) {
       model.kv.releaseAll(requestId);
       hostKv.releaseAll(requestId);
@@ -158,12 +163,12 @@ export class MeasuredExecutor implements Executor {
     if (passage !== undefined) this.#ops.free(passage.hidden);
     this.#passages.delete(batch.id);
     for (let index = 0; index < batch.size; index += 1) {
-      this.#transcripts.takeBack(batch.requestIds[index] as number, batch.id);
+      this.#transcripts.takeBack(batch.requestIds[index] as RequestId, batch.id);
     }
   }
 
   copyKv(
-    requestId: number,
+    requestId: RequestId,
     layers: LayerRange,
     move: { from: KvStore; to: KvStore; firstToken?: number; numTokens: number },
   ): void {
@@ -175,7 +180,7 @@ export class MeasuredExecutor implements Executor {
     });
   }
 
-  releaseKv(requestId: number, layers: LayerRange, store: KvStore): void {
+  releaseKv(requestId: RequestId, layers: LayerRange, store: KvStore): void {
     const { model, hostKv } = this.instance(store.instance);
     if (store.tier === 'device') model.kv.release(requestId, layers);
     else hostKv.release(requestId, layers);
@@ -206,10 +211,10 @@ export class MeasuredExecutor implements Executor {
     return copyWeights(this.#ops, this.instance(from).model.layerWeights(layer));
   }
 
-  #entriesOf(batch: MicroBatch): BatchEntry[] {
+  #entriesOf(batch: MicroBatch): RequestEntry[] {
     const places = batch.numRemote === 0 ? undefined : this.#placesOf(batch);
     return Array.from({ length: batch.size }, (_, index) => ({
-      requestId: batch.requestIds[index] as number,
+      requestId: batch.requestIds[index] as RequestId,
       numTokens: batch.numTokens[index] as number,
       pastTokens: batch.pastTokens[index] as number,
       placedKv: places?.get(batch.placements[index]),
@@ -235,7 +240,7 @@ export class MeasuredExecutor implements Executor {
   }
 
   /** Returns the ids of the new tokens, entry by entry. */
-  #newTokens(entries: readonly BatchEntry[]): Int32Array {
+  #newTokens(entries: readonly RequestEntry[]): Int32Array {
     const total = entries.reduce((sum, { numTokens }) => sum + numTokens, 0);
     const tokens = new Int32Array(total);
     let offset = 0;
@@ -255,7 +260,7 @@ export class MeasuredExecutor implements Executor {
 
   #sample(
     batch: MicroBatch,
-    entries: readonly BatchEntry[],
+    entries: readonly RequestEntry[],
     last: { model: ModelInstance; hidden: DeviceTensor; owners: TokenOwners },
   ): void {
     const sampling = [...entries.keys()].filter((index) => batch.samples[index] === 1);
@@ -265,11 +270,11 @@ export class MeasuredExecutor implements Executor {
     }
     const rows = firstRows(entries);
     const lastRows = sampling.map(
-      (index) => (rows[index] as number) + (entries[index] as BatchEntry).numTokens - 1,
+      (index) => (rows[index] as number) + (entries[index] as RequestEntry).numTokens - 1,
     );
     const { tokens, logits } = last.model.sample(last.hidden, Int32Array.from(lastRows));
     for (const [position, index] of sampling.entries()) {
-      const { requestId } = entries[index] as BatchEntry;
+      const { requestId } = entries[index] as RequestEntry;
       const sample = {
         token: tokens[position] as number,
         logit: logits[position] as number,

@@ -1,6 +1,7 @@
-import type { InstanceId, MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
+import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 import { ownAttention } from '../core/kv/remote-attention.ts';
 import type { Hardware } from '../domain/hardware.ts';
+import type { InstanceId } from '../domain/ids.ts';
 import type { LayerRange, ModelShape } from '../domain/model-shape.ts';
 import { MemorylessExecutor } from './memoryless.ts';
 import { StepCost } from './step-cost.ts';

@@ -1,3 +1,4 @@
+import type { RequestId } from '../domain/ids.ts';
 import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
 import { type GivenText, scoreTexts, type TokenScore } from '../model/teacher-forcing.ts';
@@ -12,7 +13,7 @@ import { generatedTokens, type TokenOwners, type Transcript } from './measured-r
 export const logitTolerance = 2e-4;
 
 export interface TokenFailure {
-  readonly requestId: number;
+  readonly requestId: RequestId;
   /** Position in the request's output, from 0. */
   readonly tokenIndex: number;
   readonly kept: { readonly token: number; readonly logit: number };

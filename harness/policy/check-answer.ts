@@ -1,3 +1,4 @@
+import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { MicroBatchPlan } from './contract.ts';
 import type { DispatchDecision } from './decisions.ts';
 import { describeValue } from './describe-value.ts';
@@ -33,7 +34,9 @@ export function checkCount(answer: number | undefined): number | undefined {
   throw new TypeError(`expected a whole number or nothing, got ${describeValue(answer)}`);
 }
 
-export function checkIds(answer: readonly number[] | undefined): readonly number[] | undefined {
+export function checkIds<Id extends RequestId | InstanceId>(
+  answer: readonly Id[] | undefined,
+): readonly Id[] | undefined {
   if (answer === undefined) return undefined;
   if (!Array.isArray(answer) || !answer.every((id) => Number.isInteger(id))) {
     throw new TypeError(`expected a list of request ids or nothing, got ${describeValue(answer)}`);
@@ -42,8 +45,8 @@ export function checkIds(answer: readonly number[] | undefined): readonly number
 }
 
 export function checkGroups(
-  answer: readonly (readonly number[])[] | undefined,
-): readonly (readonly number[])[] | undefined {
+  answer: readonly (readonly InstanceId[])[] | undefined,
+): readonly (readonly InstanceId[])[] | undefined {
   if (answer === undefined) return undefined;
   if (!Array.isArray(answer))
     throw new TypeError(`expected lists of instance ids, got ${describeValue(answer)}`);

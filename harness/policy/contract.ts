@@ -3,6 +3,7 @@ import type { Hardware } from '../domain/hardware.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
 import type { RequestClass } from '../domain/workload.ts';
 import type { Rng } from '../base/rng.ts';
+import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { ClusterView, GroupView, MemoryNeed, PolicyEvent, RequestView } from './views.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { Decision, DispatchDecision } from './decisions.ts';
@@ -22,7 +23,7 @@ export interface PolicyDeps {
   /** Classes of requests with their priorities and targets. */
   readonly classes: readonly RequestClass[];
   /** Returns the true answer length in tokens of a request. `undefined` unless the policy declares itself an oracle. */
-  readonly trueOutputTokens?: (requestId: number) => number;
+  readonly trueOutputTokens?: (requestId: RequestId) => number;
 }
 
 /**
@@ -37,11 +38,11 @@ export interface Policy {
    * Which instances serve together from the start, as pipelines in this order; each instance once. Asked once, before
    * anything runs; without an answer the configuration decides.
    */
-  initialGroups?(instanceIds: readonly number[]): readonly (readonly number[])[] | undefined;
+  initialGroups?(instanceIds: readonly InstanceId[]): readonly (readonly InstanceId[])[] | undefined;
   /** A request has arrived, or was held and may be placed now. */
   dispatch?(request: RequestView, view: ClusterView): DispatchDecision | undefined;
   /** Order of a group's waiting queue, by request id, asked before each step. First come first served without it. */
-  order?(group: GroupView, view: ClusterView): readonly number[] | undefined;
+  order?(group: GroupView, view: ClusterView): readonly RequestId[] | undefined;
   /** Limits of the group's next step, instead of those that it has; a limit that is not given stays. */
   limits?(group: GroupView, view: ClusterView): Partial<Limits> | undefined;
   /** Before each step: bring swapped requests back, move others. */
@@ -94,7 +95,7 @@ export interface BatchView {
 }
 
 export interface MicroBatchPlan {
-  readonly entries: readonly { readonly requestId: number; readonly numTokens: number }[];
+  readonly entries: readonly { readonly requestId: RequestId; readonly numTokens: number }[];
 }
 
 /** A policy as a plug-in: its name, what it can do, its parameters, and how to make one for a run. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { GroupId, RequestId } from '../domain/ids.ts';
 import { describeValue } from './describe-value.ts';
 
 interface ErrorParams {
@@ -10,11 +11,16 @@ function mustBe(what: string): ErrorParams {
   return { error: ({ input }) => `must be ${what}, got ${describeValue(input)}` };
 }
 
+/** Checks that an id is a whole number. Whether it is of the right kind only the compiler can tell; whether it is there, the core. */
+function idOf<Id extends number>(what: string): z.ZodType<Id, Id> {
+  return z.int(mustBe(what)) as z.ZodType as z.ZodType<Id, Id>;
+}
+
 /** The id of a group that the view shows. */
-export const groupId = z.int(mustBe('the id of a group'));
+export const groupId = idOf<GroupId>('the id of a group');
 
 /** The id of a request that the view shows. */
-export const requestId = z.int(mustBe('the id of a request'));
+export const requestId = idOf<RequestId>('the id of a request');
 
 /** An integer of at least 1. */
 export const count = z.int(mustBe('an integer of at least 1')).min(1, mustBe('an integer of at least 1'));

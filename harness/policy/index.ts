@@ -1,6 +1,7 @@
 /** The whole of what a policy author imports. */
 export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../domain/model-shape.ts';
 export type { Hardware } from '../domain/hardware.ts';
+export type { GroupId, InstanceId, RequestId } from '../domain/ids.ts';
 export type { RequestClass, SloTarget } from '../domain/workload.ts';
 export type { Capabilities } from './capabilities.ts';
 export { definePolicy } from './contract.ts';

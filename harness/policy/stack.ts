@@ -1,4 +1,5 @@
 import { messageOf, PolicyError } from '../base/errors.ts';
+import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { BatchView, MicroBatchPlan, Policy, StageTiming } from './contract.ts';
 import {
@@ -81,7 +82,7 @@ export class PolicyStack {
     );
   }
 
-  initialGroups(instanceIds: readonly number[]): Answer<readonly (readonly number[])[]> | undefined {
+  initialGroups(instanceIds: readonly InstanceId[]): Answer<readonly (readonly InstanceId[])[]> | undefined {
     return this.#first('initialGroups', `${instanceIds.length} instances`, ({ policy }) =>
       checkGroups(policy.initialGroups?.(instanceIds)),
     );
@@ -93,7 +94,7 @@ export class PolicyStack {
     );
   }
 
-  order(group: GroupView, view: ClusterView): Answer<readonly number[]> | undefined {
+  order(group: GroupView, view: ClusterView): Answer<readonly RequestId[]> | undefined {
     return this.#first('order', `group ${group.id}`, ({ policy }) => checkIds(policy.order?.(group, view)));
   }
 

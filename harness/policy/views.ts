@@ -1,9 +1,10 @@
 import type { Hardware } from '../domain/hardware.ts';
+import type { GroupId, InstanceId, RequestId } from '../domain/ids.ts';
 import type { Limits } from './decisions.ts';
 
 /** Read-only windows on the core's state. They hold ids and numbers, and never a request's true output length. */
 export interface RequestView {
-  readonly id: number;
+  readonly id: RequestId;
   readonly className: string;
   readonly priority: number;
   readonly arrivedAtUs: number;
@@ -27,7 +28,7 @@ export interface RequestView {
    */
   readonly isInFlight: boolean;
   /** The group that its KV is being copied to while it runs; see the decision `migrate`. */
-  readonly migratesTo: number | undefined;
+  readonly migratesTo: GroupId | undefined;
 }
 
 export type RequestStatus =
@@ -65,7 +66,7 @@ export type InstanceState =
   | 'failed';
 
 export interface InstanceView {
-  readonly id: number;
+  readonly id: InstanceId;
   readonly state: InstanceState;
   /** `mixed` unless a policy has given it another. */
   readonly role: string;
@@ -103,7 +104,7 @@ export interface GroupCounters {
 }
 
 export interface GroupView {
-  readonly id: number;
+  readonly id: GroupId;
   readonly phase: GroupPhase;
   /** Role of its members. */
   readonly role: string;
@@ -161,9 +162,9 @@ export interface ClusterView {
    * A group as its own engine sees it, now, whatever it has reported: for choices that are made on the instance itself, such as
    * which of its requests migrates, and never for comparing groups.
    */
-  local(groupId: number): GroupView | undefined;
+  local(groupId: GroupId): GroupView | undefined;
   /** A live request; one that a group has, as the group has reported it, if it has. */
-  request(id: number): RequestView | undefined;
+  request(id: RequestId): RequestView | undefined;
 }
 
 /** Requests that are kept at the cluster. */
@@ -174,18 +175,18 @@ export interface HeldView extends ViewList<RequestView> {
 
 /** What a request needs that the group does not have. */
 export interface MemoryNeed {
-  readonly requestId: number;
+  readonly requestId: RequestId;
   /** How many blocks are missing. */
   readonly blocks: number;
 }
 
 export type PolicyEvent =
   /** Before the request is dispatched: what demand is measured by. */
-  | { readonly kind: 'requestArrived'; readonly requestId: number }
+  | { readonly kind: 'requestArrived'; readonly requestId: RequestId }
   | {
       readonly kind: 'requestEnded';
-      readonly requestId: number;
-      readonly groupId: number | undefined;
+      readonly requestId: RequestId;
+      readonly groupId: GroupId | undefined;
       readonly className: string;
       readonly isFinished: boolean;
       readonly promptTokens: number;
@@ -193,24 +194,29 @@ export type PolicyEvent =
       /** Time from arrival to the first token in microseconds; `undefined` without a token. */
       readonly ttftUs: number | undefined;
     }
-  | { readonly kind: 'swapOutDone'; readonly requestId: number; readonly groupId: number }
-  | { readonly kind: 'swapInDone'; readonly requestId: number; readonly groupId: number }
-  | { readonly kind: 'instanceReady'; readonly instanceId: number; readonly groupId: number }
-  | { readonly kind: 'instanceFailed'; readonly instanceId: number }
+  | { readonly kind: 'swapOutDone'; readonly requestId: RequestId; readonly groupId: GroupId }
+  | { readonly kind: 'swapInDone'; readonly requestId: RequestId; readonly groupId: GroupId }
+  | { readonly kind: 'instanceReady'; readonly instanceId: InstanceId; readonly groupId: GroupId }
+  | { readonly kind: 'instanceFailed'; readonly instanceId: InstanceId }
   /** A drain is done: the instance is released. */
-  | { readonly kind: 'instanceStopped'; readonly instanceId: number }
+  | { readonly kind: 'instanceStopped'; readonly instanceId: InstanceId }
   /** The start of an instance has failed and will be tried again. */
-  | { readonly kind: 'startFailed'; readonly instanceId: number; readonly retryAtUs: number }
-  | { readonly kind: 'migrationDone'; readonly requestId: number; readonly from: number; readonly to: number }
+  | { readonly kind: 'startFailed'; readonly instanceId: InstanceId; readonly retryAtUs: number }
+  | {
+      readonly kind: 'migrationDone';
+      readonly requestId: RequestId;
+      readonly from: GroupId;
+      readonly to: GroupId;
+    }
   /** The request goes on where it is: at its source, or, if it was stopped already, wherever the change that stopped it has left it. */
   | {
       readonly kind: 'migrationAborted';
-      readonly requestId: number;
-      readonly from: number;
-      readonly to: number;
+      readonly requestId: RequestId;
+      readonly from: GroupId;
+      readonly to: GroupId;
       readonly reason: string;
     }
   /** A drop is done: `from` are gone, `groupId` serves in their place. */
-  | { readonly kind: 'groupsMerged'; readonly groupId: number; readonly from: readonly number[] }
+  | { readonly kind: 'groupsMerged'; readonly groupId: GroupId; readonly from: readonly GroupId[] }
   /** A restore is done: `into` serve; `groupId` retires. */
-  | { readonly kind: 'groupSplit'; readonly groupId: number; readonly into: readonly number[] };
+  | { readonly kind: 'groupSplit'; readonly groupId: GroupId; readonly into: readonly GroupId[] };

@@ -2,6 +2,7 @@ import { assert, must } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
 import { messageOf, PolicyError } from '../base/errors.ts';
 import { createRng } from '../base/rng.ts';
+import type { RequestId } from '../domain/ids.ts';
 import { runCluster } from '../core/run.ts';
 import type { RequestSpec, Workload } from '../domain/workload.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
@@ -175,8 +176,8 @@ function createGuarded(name: string, guard: CallGuard, create: () => Policy): Po
 }
 
 /** Answer lengths for an oracle, looked up in the plan. */
-function trueLengths(workload: Workload): (requestId: number) => number {
-  const lengths = new Map<number, number>();
+function trueLengths(workload: Workload): (requestId: RequestId) => number {
+  const lengths = new Map<RequestId, number>();
   const open: RequestSpec[] = [];
   const arrivals = workload.arrivals();
   for (let next = arrivals.next(); next.done !== true; next = arrivals.next()) open.push(next.value);

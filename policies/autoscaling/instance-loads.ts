@@ -1,4 +1,4 @@
-import type { ClusterView, InstanceView } from '../../harness/policy/index.ts';
+import type { ClusterView, InstanceId, InstanceView } from '../../harness/policy/index.ts';
 
 /** The load metrics of one serving instance, as a monitoring system would scrape them. */
 export interface InstanceLoad {
@@ -50,8 +50,8 @@ export function instanceLoads(view: ClusterView): InstanceLoads {
  * Sums the requests of all groups that each instance belongs to; a group's requests are divided evenly among
  * its members.
  */
-function queuesByInstance(view: ClusterView): Map<number, { waiting: number; requests: number }> {
-  const queues = new Map<number, { waiting: number; requests: number }>();
+function queuesByInstance(view: ClusterView): Map<InstanceId, { waiting: number; requests: number }> {
+  const queues = new Map<InstanceId, { waiting: number; requests: number }>();
   for (const { stages, waiting, running, swapped, stalled } of view.groups) {
     const requests = waiting.length + running.length + swapped.length + stalled.length;
     for (const { instance } of stages) {

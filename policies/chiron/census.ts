@@ -1,4 +1,4 @@
-import type { ClusterView, GroupView } from '../../harness/policy/index.ts';
+import type { ClusterView, GroupId, GroupView } from '../../harness/policy/index.ts';
 import type { ServiceClasses } from './service-classes.ts';
 
 interface Count {
@@ -9,7 +9,7 @@ interface Count {
 /** A request that was sent to a group (`by` = 1) or has left it (`by` = -1). */
 interface Change {
   readonly atUs: number;
-  readonly groupId: number;
+  readonly groupId: GroupId;
   readonly className: string;
   readonly by: 1 | -1;
 }
@@ -22,7 +22,7 @@ interface Change {
  */
 export class Census {
   readonly #classes: ServiceClasses;
-  readonly #counts = new Map<number, Count>();
+  readonly #counts = new Map<GroupId, Count>();
   /**
    * Changes that their group's report did not include at the last recount, and all later ones, oldest first.
    */
@@ -46,11 +46,11 @@ export class Census {
     for (const { groupId, className, by } of this.#changes) this.#count(groupId, className, by);
   }
 
-  add(groupId: number, className: string, atUs: number): void {
+  add(groupId: GroupId, className: string, atUs: number): void {
     this.#change({ atUs, groupId, className, by: 1 });
   }
 
-  remove(groupId: number, className: string, atUs: number): void {
+  remove(groupId: GroupId, className: string, atUs: number): void {
     this.#change({ atUs, groupId, className, by: -1 });
   }
 
@@ -59,18 +59,18 @@ export class Census {
     this.#count(change.groupId, change.className, change.by);
   }
 
-  #count(groupId: number, className: string, by: 1 | -1): void {
+  #count(groupId: GroupId, className: string, by: 1 | -1): void {
     const count = this.#counts.get(groupId) ?? { interactive: 0, batch: 0 };
     const kind = this.#kindOf(className);
     count[kind] = Math.max(0, count[kind] + by);
     this.#counts.set(groupId, count);
   }
 
-  interactiveIn(groupId: number): number {
+  interactiveIn(groupId: GroupId): number {
     return this.#counts.get(groupId)?.interactive ?? 0;
   }
 
-  batchIn(groupId: number): number {
+  batchIn(groupId: GroupId): number {
     return this.#counts.get(groupId)?.batch ?? 0;
   }
 

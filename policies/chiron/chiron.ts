@@ -3,10 +3,12 @@ import {
   type Decision,
   definePolicy,
   type DispatchDecision,
+  type GroupId,
   type GroupView,
   type MemoryNeed,
   type PolicyDeps,
   type PolicyEvent,
+  type RequestId,
   type RequestView,
 } from '../../harness/policy/index.ts';
 import { Census } from './census.ts';
@@ -44,7 +46,7 @@ class Chiron {
    * When each evicted request was evicted, in microseconds by request id; removed once it has been swapped
    * in.
    */
-  readonly #evictedAtUs = new Map<number, number>();
+  readonly #evictedAtUs = new Map<RequestId, number>();
   readonly tickUs: number;
   #hasBegun = false;
   #numEvictions = 0;
@@ -84,9 +86,9 @@ class Chiron {
    * Puts interactive requests first and keeps the order within each kind. Returns undefined if the queue is
    * in that order already.
    */
-  order({ id, waiting }: GroupView): readonly number[] | undefined {
+  order({ id, waiting }: GroupView): readonly RequestId[] | undefined {
     if (this.#census.batchIn(id) === 0 || this.#census.interactiveIn(id) === 0) return undefined;
-    const interactive: number[] = [];
+    const interactive: RequestId[] = [];
     let isInOrder = true;
     let hasBatch = false;
     for (const request of waiting) {
@@ -162,7 +164,7 @@ class Chiron {
    * Excludes a request's time in host memory from its token gaps: it was caused by the eviction and not by
    * the batch size.
    */
-  #excuse({ requestId, groupId }: { requestId: number; groupId: number }, view: ClusterView): void {
+  #excuse({ requestId, groupId }: { requestId: RequestId; groupId: GroupId }, view: ClusterView): void {
     const evictedAtUs = this.#evictedAtUs.get(requestId);
     const hasTokens = (view.request(requestId)?.generatedTokens ?? 0) > 0;
     this.#evictedAtUs.delete(requestId);
@@ -198,7 +200,7 @@ class Chiron {
    */
   #serveEvicted(view: ClusterView): readonly Decision[] {
     const decisions: Decision[] = [];
-    const planned = new Map<number, Planned>();
+    const planned = new Map<GroupId, Planned>();
     for (const { id } of view.groups) {
       const group = view.local(id);
       if (group === undefined || group.swapped.length === 0) continue;
@@ -216,9 +218,9 @@ class Chiron {
     return swapIns;
   }
 
-  #moveEvicted(group: GroupView, view: ClusterView, planned: Map<number, Planned>): readonly Decision[] {
+  #moveEvicted(group: GroupView, view: ClusterView, planned: Map<GroupId, Planned>): readonly Decision[] {
     const decisions: Decision[] = [];
-    const plannedFor = (groupId: number): Planned => planned.get(groupId) ?? { requests: 0, blocks: 0 };
+    const plannedFor = (groupId: GroupId): Planned => planned.get(groupId) ?? { requests: 0, blocks: 0 };
     for (const request of group.swapped) {
       if (request.status.kind !== 'swapped') continue;
       const target = this.#routing.groupForBatch(request, view, plannedFor);

@@ -1,4 +1,4 @@
-import type { Decision, GroupView } from '../../harness/policy/index.ts';
+import type { Decision, GroupId, GroupView } from '../../harness/policy/index.ts';
 import { BatchSize } from './batch-size.ts';
 import type { Params } from './params.ts';
 import type { ServiceClasses } from './service-classes.ts';
@@ -8,14 +8,14 @@ import type { Window } from './windows.ts';
 export class LocalAutoscaler {
   readonly #params: Params;
   readonly #classes: ServiceClasses;
-  readonly #sizes = new Map<number, { readonly batch: BatchSize; readonly maxBatch: number }>();
+  readonly #sizes = new Map<GroupId, { readonly batch: BatchSize; readonly maxBatch: number }>();
 
   constructor(params: Params, classes: ServiceClasses) {
     this.#params = params;
     this.#classes = classes;
   }
 
-  excuse(groupId: number, gapUs: number): void {
+  excuse(groupId: GroupId, gapUs: number): void {
     this.#sizes.get(groupId)?.batch.excuse(gapUs);
   }
 

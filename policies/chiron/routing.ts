@@ -1,4 +1,4 @@
-import type { ClusterView, GroupView, RequestView } from '../../harness/policy/index.ts';
+import type { ClusterView, GroupId, GroupView, RequestView } from '../../harness/policy/index.ts';
 import { SentSinceReport } from '../dispatching/sent-since-report.ts';
 import { numRequestsOf } from '../dispatching/num-requests.ts';
 import { type Census, requestsOf } from './census.ts';
@@ -33,7 +33,7 @@ export class Routing {
   }
 
   /** Records that the request was dispatched to the group. */
-  placed(request: RequestView, groupId: number, { nowUs, blockSizeTokens }: ClusterView): void {
+  placed(request: RequestView, groupId: GroupId, { nowUs, blockSizeTokens }: ClusterView): void {
     const sent = this.#classes.isBatch(request.className) ? this.#batch : this.#interactive;
     sent.add(groupId, nowUs, Math.ceil(request.tokens / blockSizeTokens));
   }
@@ -96,7 +96,7 @@ export class Routing {
   groupForBatch(
     request: RequestView,
     view: ClusterView,
-    plannedFor: (groupId: number) => Planned = () => nothing,
+    plannedFor: (groupId: GroupId) => Planned = () => nothing,
   ): GroupView | undefined {
     const blocks = Math.ceil(request.tokens / view.blockSizeTokens);
     let best: GroupView | undefined;

@@ -1,4 +1,4 @@
-import type { GroupView } from '../../harness/policy/index.ts';
+import type { GroupId, GroupView } from '../../harness/policy/index.ts';
 import type { Window } from './windows.ts';
 
 /**
@@ -14,7 +14,7 @@ interface Rate {
 
 /** Measures the rate at which each group generates tokens, in tokens per microsecond. */
 export class Throughput {
-  readonly #rates = new Map<number, Rate>();
+  readonly #rates = new Map<GroupId, Rate>();
 
   /**
    * Adds a window. A window without tokens is ignored: it means that there was nothing to do, not that the

@@ -1,4 +1,4 @@
-import type { GroupCounters, GroupView } from '../../harness/policy/index.ts';
+import type { GroupCounters, GroupId, GroupView } from '../../harness/policy/index.ts';
 
 /** The change of a group's counters over one measurement window of `lengthUs` microseconds. */
 export interface Window extends GroupCounters {
@@ -12,7 +12,7 @@ interface Look {
 
 /** Turns a group's cumulative counters into differences between consecutive calls. */
 export class Windows {
-  readonly #looks = new Map<number, Look>();
+  readonly #looks = new Map<GroupId, Look>();
 
   /**
    * Returns the change since the previous call for this group, where `atUs` is the time of the counters in

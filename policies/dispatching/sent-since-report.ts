@@ -1,4 +1,4 @@
-import type { GroupView } from '../../harness/policy/index.ts';
+import type { GroupId, GroupView } from '../../harness/policy/index.ts';
 
 interface Sent {
   readonly atUs: number;
@@ -27,9 +27,9 @@ export interface Unseen {
  * requests that arrive between two reports go to the group that looked least loaded in the first.
  */
 export class SentSinceReport {
-  readonly #byGroup = new Map<number, Unreported>();
+  readonly #byGroup = new Map<GroupId, Unreported>();
 
-  add(groupId: number, atUs: number, blocks: number): void {
+  add(groupId: GroupId, atUs: number, blocks: number): void {
     const unreported = this.#byGroup.get(groupId) ?? { sent: [], first: 0, blocks: 0 };
     this.#byGroup.set(groupId, unreported);
     unreported.sent.push({ atUs, blocks });

@@ -1,8 +1,8 @@
-import type { Hardware } from '../../harness/policy/index.ts';
+import type { GroupId, Hardware } from '../../harness/policy/index.ts';
 
 /** A group that may be merged with others. Its instances together hold exactly one copy of the model. */
 export interface Candidate {
-  readonly groupId: number;
+  readonly groupId: GroupId;
   /** Hardware of each of its instances. */
   readonly members: readonly Hardware[];
   /** Whether the group's memory is overloaded. The plan serves the demand of these groups. */
@@ -12,7 +12,7 @@ export interface Candidate {
 }
 
 /** Groups that the plan merges into one. */
-type MergedSet = Omit<Candidate, 'groupId'> & { readonly groupIds: readonly number[] };
+type MergedSet = Omit<Candidate, 'groupId'> & { readonly groupIds: readonly GroupId[] };
 
 /** The memory that a drop plan must free, and the bounds of the plan. */
 interface DropLimits {
@@ -38,7 +38,7 @@ interface DropLimits {
 export function planDrop(
   candidates: readonly Candidate[],
   { neededBytes, copyBytes, maxStages, pipelineBlocks }: DropLimits,
-): readonly (readonly number[])[] {
+): readonly (readonly GroupId[])[] {
   let sets: readonly MergedSet[] = candidates
     .map(({ groupId, ...candidate }) => ({ groupIds: [groupId], ...candidate }))
     .toSorted(bySize);
@@ -64,8 +64,8 @@ export function planGrowth(
     groupId,
     maxStages,
     fits,
-  }: { groupId: number; maxStages: number; fits: (members: readonly Hardware[]) => boolean },
-): readonly number[] | undefined {
+  }: { groupId: GroupId; maxStages: number; fits: (members: readonly Hardware[]) => boolean },
+): readonly GroupId[] | undefined {
   const groupIds = [groupId];
   const members = candidates.find((each) => each.groupId === groupId)?.members.slice();
   if (members === undefined) return undefined;

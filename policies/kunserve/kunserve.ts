@@ -3,6 +3,7 @@ import {
   type ClusterView,
   type Decision,
   definePolicy,
+  type GroupId,
   type GroupView,
   type Hardware,
   type KvTransition,
@@ -89,7 +90,7 @@ class KunServe {
    */
   relieve(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] | undefined {
     if (group.phase === 'merging') return [{ kind: 'wait', reason: 'its group is about to grow' }];
-    const isStalled = holds(group.stalled, need.requestId);
+    const isStalled = stalls(group, need);
     if (!isStalled) {
       const growth = this.#grow(group, need, view);
       if (growth.length > 0) return growth;
@@ -127,8 +128,7 @@ class KunServe {
     const unserved = overloaded.filter(({ phase }) => phase !== 'merging');
     const neededBlocks = demandBlocks(unserved, view, need);
     const neededBytes = neededBlocks * blockBytes;
-    const candidates = this.#candidates(view, overloaded, need);
-    const sets = planDrop(candidates, {
+    const sets = planDrop(this.#candidates(view, overloaded, need), {
       neededBytes,
       copyBytes,
       maxStages: this.#maxStages,
@@ -143,7 +143,7 @@ class KunServe {
    * any load.
    */
   #grow(group: GroupView, need: MemoryNeed, view: ClusterView): readonly Decision[] {
-    const blocks = need.blocks + blocksHeld(group, need.requestId);
+    const blocks = need.blocks + blocksHeld(group, need);
     if (blocks <= group.totalBlocks) return [];
     const fits = (members: readonly Hardware[]): boolean => this.#units.pipelineBlocks(members) >= blocks;
     const cancels = this.#cancelRestores([group], view);
@@ -157,7 +157,7 @@ class KunServe {
   }
 
   #dropSets(
-    sets: readonly (readonly number[])[],
+    sets: readonly (readonly GroupId[])[],
     reason: string,
     view: ClusterView,
   ): readonly Decision[] | undefined {
@@ -218,13 +218,14 @@ class KunServe {
 }
 
 /** Returns the KV blocks of a running request, and 0 for a queued one. */
-function blocksHeld(group: GroupView, requestId: number): number {
+function blocksHeld(group: GroupView, { requestId }: MemoryNeed): number {
   for (const { id, kvBlocks } of group.running) if (id === requestId) return kvBlocks;
   return 0;
 }
 
-function holds(requests: Iterable<{ readonly id: number }>, requestId: number): boolean {
-  for (const { id } of requests) if (id === requestId) return true;
+/** Tells whether the request that needs memory is one that waits for its KV. */
+function stalls(group: GroupView, { requestId }: MemoryNeed): boolean {
+  for (const { id } of group.stalled) if (id === requestId) return true;
   return false;
 }
 

@@ -1,3 +1,4 @@
+import type { RequestId } from '../../harness/policy/index.ts';
 import type { ChunkCost } from './cost-model.ts';
 
 /**
@@ -5,7 +6,7 @@ import type { ChunkCost } from './cost-model.ts';
  * ones.
  */
 export interface Chunk {
-  readonly requestId: number;
+  readonly requestId: RequestId;
   readonly pastTokens: number;
   readonly numTokens: number;
 }

@@ -1,5 +1,6 @@
 import type {
   BatchView,
+  GroupId,
   GroupView,
   Limits,
   MicroBatchPlan,
@@ -28,7 +29,7 @@ const unfittedMinTokens = 256;
 
 /** The micro-batches planned for a group's next step: their numbers of prefill tokens, in order. */
 interface Round {
-  readonly groupId: number;
+  readonly groupId: GroupId;
   readonly sizes: readonly number[];
 }
 

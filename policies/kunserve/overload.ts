@@ -1,4 +1,4 @@
-import type { ClusterView, GroupView } from '../../harness/policy/index.ts';
+import type { ClusterView, GroupId, GroupView } from '../../harness/policy/index.ts';
 
 /**
  * Thresholds from which memory counts as overloaded. They are those of the authors' code; the paper gives no
@@ -13,7 +13,7 @@ export interface OverloadRule {
 
 /** The blocks that a running request of a group lacks, in addition to what queued requests need. */
 export interface RunningNeed {
-  readonly groupId: number;
+  readonly groupId: GroupId;
   readonly blocks: number;
 }
 

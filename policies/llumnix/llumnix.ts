@@ -7,6 +7,7 @@ import {
   type MigrationProtocol,
   type Policy,
   type PolicyDeps,
+  type RequestId,
 } from '../../harness/policy/index.ts';
 import { dispatchParams, FreestDispatch } from './dispatch.ts';
 import { artifactBlockTokens } from './freeness.ts';
@@ -157,7 +158,7 @@ const priorityMoments: Policy = {
  * Preempts the last admitted request of the lowest priority. Returns undefined if that is the last admitted
  * request anyway; the next policy of the stack then chooses how to preempt.
  */
-function spareHighPriority(group: GroupView, requestId: number): readonly Decision[] | undefined {
+function spareHighPriority(group: GroupView, requestId: RequestId): readonly Decision[] | undefined {
   const victim = lastOfLowest(group);
   const last = group.running.at(group.running.length - 1);
   if (victim === undefined || victim === last) return undefined;

@@ -1,7 +1,8 @@
 import type {
   ClusterView,
-  GroupView,
   DecisionOf,
+  GroupId,
+  GroupView,
   MigrationProtocol,
   RequestView,
 } from '../../harness/policy/index.ts';
@@ -78,7 +79,7 @@ export class Migration {
   }
 
   /** Continues with the same pair after a migration is done, if both are still source and target. */
-  continue(from: number, to: number, view: ClusterView): readonly DecisionOf<'migrate'>[] {
+  continue(from: GroupId, to: GroupId, view: ClusterView): readonly DecisionOf<'migrate'>[] {
     const states = view.groups.filter(isIdle).map((group) => this.#stateOf(group));
     const source = states.find(({ group }) => group.id === from);
     const target = states.find(({ group }) => group.id === to);

@@ -1,4 +1,10 @@
-import type { GroupView, RequestClass, RequestView, ViewList } from '../../harness/policy/index.ts';
+import type {
+  GroupView,
+  RequestClass,
+  RequestId,
+  RequestView,
+  ViewList,
+} from '../../harness/policy/index.ts';
 
 /**
  * The meaning of priorities in Llumnix (section 4.4). In scheduling, a higher priority goes first. In
@@ -68,7 +74,7 @@ export class Priorities {
  * Returns the queue ordered by descending priority and otherwise unchanged, so first come first served;
  * undefined if it is in that order already.
  */
-export function byPriority({ waiting }: GroupView): readonly number[] | undefined {
+export function byPriority({ waiting }: GroupView): readonly RequestId[] | undefined {
   let last = Infinity;
   for (const { priority } of waiting) {
     if (priority > last) {

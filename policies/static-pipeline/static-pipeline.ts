@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { definePolicy } from '../../harness/policy/index.ts';
+import { definePolicy, type InstanceId } from '../../harness/policy/index.ts';
 
 const params = z.strictObject({
   /**
@@ -28,7 +28,7 @@ export const staticPipeline = definePolicy({
       if (Math.min(stages, instanceIds.length) > model.numLayers) {
         throw new RangeError(`${stages} stages cannot share the ${model.numLayers} layers of ${model.name}`);
       }
-      const groups: number[][] = [];
+      const groups: InstanceId[][] = [];
       for (let first = 0; first < instanceIds.length; first += stages) {
         groups.push(instanceIds.slice(first, first + stages));
       }

@@ -4,6 +4,7 @@ import { loadBackend } from '../../harness/backend/load.ts';
 import { ensureBackend } from '../../harness/backend/provision.ts';
 import { createRng } from '../../harness/base/rng.ts';
 import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import { Collector, request, workloadOf } from '../../harness/conformance/tiny-cluster.ts';
 import { enginePresets } from '../../harness/core/engine.ts';
 import type { MigrationRecord } from '../../harness/core/observer.ts';
@@ -46,15 +47,15 @@ const specs = trials.map(({ length }, id) => {
 function mover(): Policy {
   let numMoved = 0;
   return {
-    dispatch: () => ({ kind: 'dispatch', groupId: 0, reason: 'all begin there' }),
+    dispatch: () => ({ kind: 'dispatch', groupId: asGroupId(0), reason: 'all begin there' }),
     tickUs: 100,
     onTick: (view) => {
       const trial = trials[numMoved];
-      const moving = view.request(numMoved);
+      const moving = view.request(asRequestId(numMoved));
       if (trial === undefined || moving === undefined || moving.generatedTokens < tokensBefore) return [];
       const { protocol } = trial;
       numMoved += 1;
-      return [{ kind: 'migrate', requestId: moving.id, groupId: 1, protocol, reason: 'its turn' }];
+      return [{ kind: 'migrate', requestId: moving.id, groupId: asGroupId(1), protocol, reason: 'its turn' }];
     },
   };
 }

@@ -2,6 +2,7 @@ import { wallClockUs } from '../../harness/base/clock.ts';
 import { createRng } from '../../harness/base/rng.ts';
 import { enginePresets } from '../../harness/core/engine.ts';
 import type { Hardware } from '../../harness/domain/hardware.ts';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import type { ModelShape } from '../../harness/domain/model-shape.ts';
 import { runCluster } from '../../harness/core/run.ts';
 import type { RequestSpec, Workload } from '../../harness/domain/workload.ts';
@@ -88,7 +89,7 @@ function poisson({ numRequests, rate }: BenchmarkCase): Workload {
       for (let id = 0; id < numRequests; id += 1) {
         if (rate > 0) timeUs += Math.round((rng.exponential() / rate) * 1e6);
         const request: RequestSpec = {
-          id,
+          id: asRequestId(id),
           className: 'default',
           promptTokens: 512,
           outputTokens: 128,

@@ -1,15 +1,23 @@
 import { describe, expect, it } from 'vitest';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import type { RequestSpec, Workload } from '../../harness/domain/workload.ts';
 import { scaleModel } from '../../harness/config/index.ts';
 import { load, validText } from './support.ts';
 
 function spec(id: number, arrival: RequestSpec['arrival']): RequestSpec {
-  return { id, className: 'default', promptTokens: 642, outputTokens: 262, outputLimitTokens: 500, arrival };
+  return {
+    id: asRequestId(id),
+    className: 'default',
+    promptTokens: 642,
+    outputTokens: 262,
+    outputLimitTokens: 500,
+    arrival,
+  };
 }
 
 /** Requests of 642 + 262 tokens (BurstGPT's means) at these seconds; the first is continued by one more. */
 function workloadAt(seconds: readonly number[]): Workload {
-  const follower = spec(seconds.length, { kind: 'after', requestId: 0, delayUs: 5 });
+  const follower = spec(seconds.length, { kind: 'after', requestId: asRequestId(0), delayUs: 5 });
   return {
     numRequests: seconds.length + 1,
     classes: [],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import { checkPolicy } from '../../harness/conformance/index.ts';
 import {
   definePolicy,
@@ -46,7 +47,7 @@ const toFirstOpen: Policy = {
   },
 };
 
-const toGroup0 = { kind: 'dispatch', groupId: 0, reason: 'always' } as const;
+const toGroup0 = { kind: 'dispatch', groupId: asGroupId(0), reason: 'always' } as const;
 
 describe('the suite finds', () => {
   it('nothing wrong with a plain dispatcher', () => {
@@ -114,7 +115,9 @@ describe('the suite finds', () => {
   });
 
   it('a policy that sends requests nowhere', () => {
-    const failures = failuresOf(definitionOf(() => ({ dispatch: () => ({ ...toGroup0, groupId: 7 }) })));
+    const failures = failuresOf(
+      definitionOf(() => ({ dispatch: () => ({ ...toGroup0, groupId: asGroupId(7) }) })),
+    );
     expect(failures['serves a calm load']).toContain('there is no group 7');
   });
 
@@ -132,7 +135,7 @@ describe('the suite finds', () => {
 
   it('a policy that sends requests to instances that are still loading', () => {
     const toNewest = definitionOf(() => ({
-      dispatch: (_request, { groups }) => ({ ...toGroup0, groupId: groups.at(-1)?.id ?? 0 }),
+      dispatch: (_request, { groups }) => ({ ...toGroup0, groupId: groups.at(-1)?.id ?? asGroupId(0) }),
     }));
     const failures = failuresOf(toNewest);
     expect(failures['lives with instances that start, fail to start and drain']).toContain(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import { blockSizeTokens, request, runTiny, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
 import type { Fault } from '../../harness/core/groups/fault.ts';
 import { kvCellBytes } from '../../harness/domain/model-shape.ts';
@@ -95,7 +96,7 @@ describe('a step that a fault takes back', () => {
                 .map((requestId) => ({
                   kind: 'migrate',
                   requestId,
-                  groupId: 2,
+                  groupId: asGroupId(2),
                   protocol: blocking,
                   reason: 'script',
                 })),
@@ -134,7 +135,7 @@ describe('a step that a fault takes back', () => {
   });
 
   it('was the last one of a branch that is given up: it ends there and then', () => {
-    const job = { id: 0, branches: [0, 1], needed: 1 };
+    const job = { id: 0, branches: [0, 1].map(asRequestId), needed: 1 };
     const specs = [
       { ...request(0, 0, 40, 10), job },
       { ...request(1, 0, 400, 60), job },
@@ -198,7 +199,7 @@ describe('a request in host memory whose pipeline has failed', () => {
       dispatch: (_, { groups }) => {
         const open = groups.filter(({ acceptsRequests }) => acceptsRequests);
         const [first] = open.toSorted((a, b) => b.totalBlocks - a.totalBlocks);
-        return { kind: 'dispatch', groupId: first?.id ?? 0, reason: 'the largest' };
+        return { kind: 'dispatch', groupId: first?.id ?? asGroupId(0), reason: 'the largest' };
       },
     });
     const swappedUs = 60_000;
@@ -212,8 +213,8 @@ describe('a request in host memory whose pipeline has failed', () => {
           {
             atUs: swappedUs + 10_000,
             decide: (view) =>
-              view.request(0)?.status.kind === 'swapped'
-                ? [{ kind: 'swapIn', requestId: 0, reason: 'script' }]
+              view.request(asRequestId(0))?.status.kind === 'swapped'
+                ? [{ kind: 'swapIn', requestId: asRequestId(0), reason: 'script' }]
                 : [],
           },
         ]),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { asGroupId, asInstanceId, asRequestId, type InstanceId } from '../../harness/domain/ids.ts';
 import { withGuardedViews } from '../../harness/conformance/guarded-views.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { ClusterView, Policy, StageTiming } from '../../harness/policy/index.ts';
@@ -27,16 +28,16 @@ test('a stage timing is read through one wall, however often it is told, and nev
 });
 
 test('lists that a policy makes of instance ids are its own, the ids that it was given are not', () => {
-  const ids = [0, 1, 2, 3];
+  const ids = [0, 1, 2, 3].map(asInstanceId);
   const pairs = withGuardedViews({
     initialGroups: (given) => {
       const firsts = given.filter((id) => id % 2 === 0);
       firsts.reverse();
-      return firsts.map((id) => [id, id + 1]);
+      return firsts.map((id) => [id, asInstanceId(id + 1)]);
     },
   });
   expect(JSON.stringify(pairs.initialGroups?.(ids))).toBe('[[2,3],[0,1]]');
-  const greedy = withGuardedViews({ initialGroups: (given) => [(given as number[]).splice(1)] });
+  const greedy = withGuardedViews({ initialGroups: (given) => [(given as InstanceId[]).splice(1)] });
   expect(() => greedy.initialGroups?.(ids)).toThrow(/a list of a view has no "splice"/);
   expect(ids).toEqual([0, 1, 2, 3]);
 });
@@ -82,8 +83,8 @@ function lookAt(look: (view: ClusterView) => void): void {
         return undefined;
       },
       dispatch: ({ id }, view) =>
-        view.request(0) === undefined || id === 0
-          ? { kind: 'dispatch', groupId: 0, reason: 'free' }
+        view.request(asRequestId(0)) === undefined || id === 0
+          ? { kind: 'dispatch', groupId: asGroupId(0), reason: 'free' }
           : { kind: 'hold', reason: 'one at a time' },
     }),
   );
@@ -97,9 +98,9 @@ test('requests that are asked for by id or class are behind the wall, and are th
     numLooks += 1;
     const [first] = view.held;
     expect(view.held.ofClass('default').at(0)).toBe(first);
-    expect(view.request(first?.id ?? -1)).toBe(first);
+    expect(view.request(first?.id ?? asRequestId(-1))).toBe(first);
     expect(view.held.ofClass('nobody').length).toBe(0);
-    expect(view.request(99)).toBeUndefined();
+    expect(view.request(asRequestId(99))).toBeUndefined();
     expect(view.groups[0]?.counters.numSteps).toBeGreaterThanOrEqual(0);
   });
   expect(numLooks).toBeGreaterThan(0);
@@ -108,7 +109,7 @@ test('requests that are asked for by id or class are behind the wall, and are th
 test.each([
   [
     'the true length of a request by id',
-    (view: ClusterView) => Reflect.get(view.request(0) ?? {}, 'outputTokens'),
+    (view: ClusterView) => Reflect.get(view.request(asRequestId(0)) ?? {}, 'outputTokens'),
   ],
   [
     'what the state of a running request holds',

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Deque } from '../../harness/base/deque.ts';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { RequestClass } from '../../harness/domain/workload.ts';
 import type { Decision, DispatchDecision, Policy } from '../../harness/policy/index.ts';
@@ -15,7 +16,7 @@ const classes: readonly RequestClass[] = [
 ];
 
 const hold: DispatchDecision = { kind: 'hold', reason: 'not yet' };
-const here: DispatchDecision = { kind: 'dispatch', groupId: 0, reason: 'now' };
+const here: DispatchDecision = { kind: 'dispatch', groupId: asGroupId(0), reason: 'now' };
 
 function run(policy: Policy, classOf: (id: number) => string, count = 6) {
   return runTiny({
@@ -127,7 +128,8 @@ describe('requests held at the cluster', () => {
         scripted([decide(1000, { kind: 'drain', groupId: 1, reason: 'script' })]),
         policyOf({
           dispatch: ({ id }, { nowUs }) => {
-            if (nowUs < 1000) return id >= 3 ? hold : { kind: 'dispatch', groupId: 1, reason: 'first' };
+            if (nowUs < 1000)
+              return id >= 3 ? hold : { kind: 'dispatch', groupId: asGroupId(1), reason: 'first' };
             placed.push(id);
             return here;
           },
@@ -145,7 +147,7 @@ describe('requests held at the cluster', () => {
 
 /** Request 2 runs for a moment, 0 and 1 are held; at its end one of these is rejected, and that lets the other in. */
 function rejecting(rejectedId: number): ReadonlyMap<number, string> {
-  const open: Decision = { kind: 'setRole', groupId: 0, role: 'open', reason: 'test' };
+  const open: Decision = { kind: 'setRole', groupId: asGroupId(0), role: 'open', reason: 'test' };
   const { seen } = runTiny({
     specs: [request(2, 0, 16, 4), request(0, 10, 16, 4), request(1, 20, 16, 4)],
     policies: [
@@ -181,18 +183,18 @@ describe('what a rejection changes while held requests are asked about', () => {
         {
           ...policyOf({
             dispatch: ({ id }, { nowUs, groups }) => {
-              if (id === 3) return { kind: 'dispatch', groupId: 1, reason: 'to keep it' };
+              if (id === 3) return { kind: 'dispatch', groupId: asGroupId(1), reason: 'to keep it' };
               if (id === 2) return here;
               if (id === 1 && nowUs > 1000) return { kind: 'reject', reason: 'late' };
               const isOpen = endedUs > 0 && groups[1]?.acceptsRequests === true;
-              return isOpen ? { kind: 'dispatch', groupId: 1, reason: 'open' } : hold;
+              return isOpen ? { kind: 'dispatch', groupId: asGroupId(1), reason: 'open' } : hold;
             },
             onEvent: (event, { nowUs }) => {
               if (event.kind === 'requestArrived' && event.requestId === 0)
-                return [{ kind: 'drain', groupId: 1, reason: 'test' }];
+                return [{ kind: 'drain', groupId: asGroupId(1), reason: 'test' }];
               if (event.kind !== 'requestEnded' || event.requestId !== 1) return [];
               endedUs = nowUs;
-              return [{ kind: 'cancelDrain', groupId: 1, reason: 'test' }];
+              return [{ kind: 'cancelDrain', groupId: asGroupId(1), reason: 'test' }];
             },
           }),
           capabilities: { dispatches: true, scales: true },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { LoadReporting } from '../../harness/core/state/load/load-reports.ts';
 import type { ClusterView, Policy, PolicyDefinition } from '../../harness/policy/index.ts';
@@ -117,7 +118,7 @@ describe('load as policies see it', () => {
         expect(own?.observedAtUs).toBe(view.nowUs);
         expect(own).toBe(group);
         const other = view.groups.find(({ id }) => id !== group.id);
-        expect(view.local(other?.id as number)?.observedAtUs).toBe(view.nowUs);
+        expect(view.local(other!.id)?.observedAtUs).toBe(view.nowUs);
         numChecks += 1;
         return undefined;
       },
@@ -132,9 +133,9 @@ describe('load as policies see it', () => {
       dispatch: ({ id }, view) => {
         // Whoever looks at a group's load has it reported from then on.
         expect(view.groups[0]?.freeBlocks).toBe(20);
-        const before = view.request(id - 1);
+        const before = view.request(asRequestId(id - 1));
         seen.push([view.request(id) !== undefined, before !== undefined]);
-        return { kind: 'dispatch', groupId: 0, reason: 'test' };
+        return { kind: 'dispatch', groupId: asGroupId(0), reason: 'test' };
       },
     };
     const specs = [0, 1, 2].map((id) => request(id, 10 + 10 * id, 40, 3));
@@ -182,7 +183,7 @@ describe('a dispatcher with old load', () => {
   );
 
   it('spreads the branches that follow an answer at once, although the instance has just said that it is idle', () => {
-    const arrival = { kind: 'after', requestId: 0, delayUs: 0 } as const;
+    const arrival = { kind: 'after', requestId: asRequestId(0), delayUs: 0 } as const;
     const branches = Array.from({ length: 15 }, (_, index) => ({ ...request(index + 1, 0, 30, 4), arrival }));
     const specs = [request(0, 500, 30, 4), ...branches];
     const counts = spread(withParams('least-loaded', {}), { specs, loadReports: perStep });
@@ -204,7 +205,7 @@ describe('a dispatcher with old load', () => {
       dispatch: (_request, { groups, nowUs }) =>
         groups[0]?.observedAtUs === 0 || nowUs < 1e6
           ? { kind: 'hold', reason: 'old' }
-          : { kind: 'dispatch', groupId: 0, reason: 'new' },
+          : { kind: 'dispatch', groupId: asGroupId(0), reason: 'new' },
     };
     const { seen } = runTiny({
       specs: [request(0, 5, 30, 2)],

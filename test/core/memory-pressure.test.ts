@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, type GroupId, type RequestId } from '../../harness/domain/ids.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { Decision } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
@@ -8,10 +9,10 @@ import { drop, exchange, scripted } from './scripted.ts';
 const { recompute } = policies;
 
 /** A request of 13 blocks comes to group 0, which has 10; groups 2 and 3 are one by then, with more than 20. */
-function askedToMove(answer: (requestId: number, largeGroupId: number) => readonly Decision[]) {
+function askedToMove(answer: (requestId: RequestId, largeGroupId: GroupId) => readonly Decision[]) {
   const mover = {
     ...policyOf({
-      dispatch: () => ({ kind: 'dispatch', groupId: 0, reason: 'the first' }),
+      dispatch: () => ({ kind: 'dispatch', groupId: asGroupId(0), reason: 'the first' }),
       onMemoryPressure: (group, { requestId }, { groups }) => {
         const large = groups.find(({ stages }) => stages.length === 2);
         return large === undefined || large === group ? undefined : answer(requestId, large.id);
@@ -31,9 +32,9 @@ function askedToMove(answer: (requestId: number, largeGroupId: number) => readon
 }
 
 const merge = (groupIds: readonly number[]): Decision => {
-  return { kind: 'drop', groupIds, transition: exchange, reason: 'test' };
+  return { kind: 'drop', groupIds: groupIds.map(asGroupId), transition: exchange, reason: 'test' };
 };
-const move = (requestId: number, groupId: number): Decision => {
+const move = (requestId: RequestId, groupId: GroupId): Decision => {
   return { kind: 'migrate', requestId, groupId, reason: 'test' };
 };
 

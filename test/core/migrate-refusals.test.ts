@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import { type Collector, request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { ClusterView, Decision } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
@@ -11,7 +12,7 @@ const { 'least-loaded': leastLoaded, recompute, unlimited } = policies;
 const toLargest = policyOf({
   dispatch: (_, { groups }) => {
     const [largest] = groups.toSorted((a, b) => b.stages.length - a.stages.length);
-    return { kind: 'dispatch', groupId: largest?.id ?? 0, reason: 'the largest' };
+    return { kind: 'dispatch', groupId: largest?.id ?? asGroupId(0), reason: 'the largest' };
   },
 });
 
@@ -47,8 +48,8 @@ describe('a request that is larger than a group is not migrated there', () => {
       {
         atUs: 20_200,
         decide: (view) =>
-          view.request(0)?.status.kind === 'swapped'
-            ? [{ kind: 'migrate', requestId: 0, groupId: 2, reason: 'script' }]
+          view.request(asRequestId(0))?.status.kind === 'swapped'
+            ? [{ kind: 'migrate', requestId: asRequestId(0), groupId: asGroupId(2), reason: 'script' }]
             : [],
       },
       decide(20_200, { kind: 'swapIn', requestId: 0, reason: 'script' }),
@@ -80,7 +81,7 @@ describe('a request that is larger than a group is not migrated there', () => {
             atUs: at,
             decide: ({ groups }) => {
               freeBlocks = groups[0]?.freeBlocks ?? 0;
-              return [{ kind: 'swapIn', requestId: 0, reason: 'script' }];
+              return [{ kind: 'swapIn', requestId: asRequestId(0), reason: 'script' }];
             },
           },
         ]),
@@ -101,14 +102,16 @@ function capped(groupId: number, atUs = 200): Act {
   return decide(atUs, { kind: 'setLimits', groupId, limits: { maxRunning: 2 }, reason: 'script' });
 }
 
-const swapIn: Decision = { kind: 'swapIn', requestId: 3, reason: 'script' };
+const swapIn: Decision = { kind: 'swapIn', requestId: asRequestId(3), reason: 'script' };
 
 function swapOut(requestId: number): Act {
   return decide(10_000, { kind: 'preempt', requestId, mode: 'swap', reason: 'script' });
 }
 
 describe('a group that may run two requests', () => {
-  const toFirst = policyOf({ dispatch: () => ({ kind: 'dispatch', groupId: 0, reason: 'the first' }) });
+  const toFirst = policyOf({
+    dispatch: () => ({ kind: 'dispatch', groupId: asGroupId(0), reason: 'the first' }),
+  });
   const specs = [0, 1, 2, 3].map((id) => request(id, id * 10, 40, 100));
 
   /** How many run in the group at most, and the run. */

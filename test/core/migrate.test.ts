@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import { blockSizeTokens, request, runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
 import type { TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { MigrationRecord } from '../../harness/core/observer.ts';
@@ -17,8 +18,8 @@ function begin(protocol: MigrationProtocol = manyStages): Act {
   return {
     atUs: 0,
     decide: (view) =>
-      view.request(0)?.status.kind === 'decoding'
-        ? [{ kind: 'migrate', requestId: 0, groupId: 1, protocol, reason: 'script' }]
+      view.request(asRequestId(0))?.status.kind === 'decoding'
+        ? [{ kind: 'migrate', requestId: asRequestId(0), groupId: asGroupId(1), protocol, reason: 'script' }]
         : [],
   };
 }
@@ -128,7 +129,7 @@ describe('a live migration', () => {
   it('takes memory on both sides while it lasts, and leaves none behind', () => {
     const bothSides: boolean[] = [];
     const watch = (view: ClusterView) => {
-      if (view.request(0)?.migratesTo === undefined) return;
+      if (view.request(asRequestId(0))?.migratesTo === undefined) return;
       bothSides.push(
         view.instances.every(({ usedCells }) => usedCells >= 4 * Math.floor(100 / blockSizeTokens)),
       );
@@ -169,7 +170,7 @@ describe('a live migration', () => {
             return queued.slice(0, 1).map(({ id, each }) => ({
               kind: 'migrate',
               requestId: each.id,
-              groupId: 1 - id,
+              groupId: asGroupId(1 - id),
               reason: 'script',
             }));
           },
@@ -319,7 +320,7 @@ describe('a migration from a pipeline that is split meanwhile', () => {
                   .map(({ id }) => ({
                     kind: 'migrate',
                     requestId: id,
-                    groupId: 2,
+                    groupId: asGroupId(2),
                     protocol: manyStages,
                     reason: 'script',
                   })),
@@ -353,8 +354,8 @@ describe('a request in host memory', () => {
         {
           atUs: 2200,
           decide: (view) =>
-            view.request(0)?.status.kind === 'swapped'
-              ? [{ kind: 'migrate', requestId: 0, groupId: 1, reason: 'script' }]
+            view.request(asRequestId(0))?.status.kind === 'swapped'
+              ? [{ kind: 'migrate', requestId: asRequestId(0), groupId: asGroupId(1), reason: 'script' }]
               : [],
         },
         decide(2400, { kind: 'drain', groupId: 0, reason: 'script' }),

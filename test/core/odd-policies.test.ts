@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { StuckError } from '../../harness/core/run-errors.ts';
 import { PolicyError } from '../../harness/base/errors.ts';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import { definePolicy, type Policy } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
@@ -17,7 +18,9 @@ describe('policies that do unusual things', () => {
       dispatch: (asked, view) => {
         if (view.nowUs > 3000 && asked.id > 0) return { kind: 'reject', reason: 'too late' };
         const isBusy = view.groups.some((group) => group.running.length + group.waiting.length > 0);
-        return isBusy ? { kind: 'hold', reason: 'busy' } : { kind: 'dispatch', groupId: 0, reason: 'free' };
+        return isBusy
+          ? { kind: 'hold', reason: 'busy' }
+          : { kind: 'dispatch', groupId: asGroupId(0), reason: 'free' };
       },
     });
     const { seen } = runTiny({ specs, policies: [choosy, recompute] });
@@ -115,7 +118,10 @@ describe('policies that do unusual things', () => {
   it('an endless answer is refused', () => {
     const wordy = policyOf({
       onSchedule: () =>
-        Array.from({ length: 200_000 }, () => ({ kind: 'swapIn', requestId: 0, reason: 'again' }) as const),
+        Array.from(
+          { length: 200_000 },
+          () => ({ kind: 'swapIn', requestId: asRequestId(0), reason: 'again' }) as const,
+        ),
     });
     expect(() => runTiny({ specs, policies: [leastLoaded, wordy, recompute] })).toThrow(
       /200000 decisions at once/,
@@ -154,11 +160,13 @@ describe('figures', () => {
   });
 
   it('only finished branches count towards the ones that are needed', () => {
-    const job = { id: 0, branches: [0, 1, 2, 3], needed: 2 };
+    const job = { id: 0, branches: [0, 1, 2, 3].map(asRequestId), needed: 2 };
     const branches = [10, 20, 30, 40].map((length, id) => ({ ...request(id, 0, 30, length), job }));
     const refusing = policyOf({
       dispatch: ({ id }) =>
-        id === 0 ? { kind: 'reject', reason: 'no' } : { kind: 'dispatch', groupId: 0, reason: 'yes' },
+        id === 0
+          ? { kind: 'reject', reason: 'no' }
+          : { kind: 'dispatch', groupId: asGroupId(0), reason: 'yes' },
     });
     const { seen } = runTiny({ specs: branches, policies: [refusing, recompute], blocks: 60 });
     expect(seen.requests.map(({ id, status }) => `${id} ${status}`)).toEqual([
@@ -219,7 +227,9 @@ describe('figures', () => {
 
   it('may have an answer to memory pressure refused: the next policy of the stack is asked', () => {
     const wrong = policyOf({
-      onMemoryPressure: () => [{ kind: 'preempt', requestId: 999, mode: 'recompute', reason: 'who?' }],
+      onMemoryPressure: () => [
+        { kind: 'preempt', requestId: asRequestId(999), mode: 'recompute', reason: 'who?' },
+      ],
     });
     const loads = Array.from({ length: 8 }, (_, id) => request(id, id, 40, 60));
     const { seen } = runTiny({ specs: loads, policies: [leastLoaded, wrong, recompute], blocks: 20 });

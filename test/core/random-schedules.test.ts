@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import { type Decision, definePolicy, type PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { runTiny } from '../../harness/conformance/tiny-cluster.ts';
@@ -24,7 +25,7 @@ const moody = definePolicy({
       );
       if (roll < 0.4 && !isIdle) return { kind: 'hold', reason: 'later' };
       const group = view.groups[rng.integer(view.groups.length)];
-      return { kind: 'dispatch', groupId: group?.id ?? 0, reason: 'there' };
+      return { kind: 'dispatch', groupId: group?.id ?? asGroupId(0), reason: 'there' };
     },
     onSchedule: (group) => {
       const back = [...group.swapped].find(({ status }) => status.kind === 'swapped');

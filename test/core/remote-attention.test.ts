@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asInstanceId, asRequestId, type InstanceId } from '../../harness/domain/ids.ts';
 import {
   type Collector,
   request,
@@ -6,7 +7,7 @@ import {
   tinyHardware,
   tinyModel,
 } from '../../harness/conformance/tiny-cluster.ts';
-import type { InstanceId, MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
+import type { MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
 import { ownAttention } from '../../harness/core/kv/remote-attention.ts';
 import { StepBatch } from '../../harness/core/state/step-batch.ts';
 import { KvLayout } from '../../harness/core/state/kv-layout.ts';
@@ -123,7 +124,7 @@ describe('attention where the KV is', () => {
 });
 
 const layers = { first: 0, count: tinyModel.numLayers };
-const stage: Stage = { instance: 0, stageIndex: 0, layers, isFirst: true, isLast: false };
+const stage: Stage = { instance: asInstanceId(0), stageIndex: 0, layers, isFirst: true, isLast: false };
 
 /** Sixteen requests decode after so many tokens each; `numRemote` of them have their KV on instance 1. */
 function batchOf(pastTokens: number, numRemote: number): MicroBatch {
@@ -132,18 +133,18 @@ function batchOf(pastTokens: number, numRemote: number): MicroBatch {
   const contextTokens = pastTokens + 1;
   const numLayers = layers.count;
   const remote = {
-    owner: 1,
+    owner: asInstanceId(1),
     numLayers,
     tokenLayers: numRemote * numLayers,
     pairLayers: numRemote * contextTokens * numLayers,
     contextLayers: numRemote * contextTokens * numLayers,
     decodeContextLayers: numRemote * contextTokens * numLayers,
   };
-  const placement = [{ instance: 1, layers }];
+  const placement = [{ instance: asInstanceId(1), layers }];
   return {
     id: 0,
     size,
-    requestIds: each,
+    requestIds: each.map(asRequestId),
     numTokens: each.map(() => 1),
     pastTokens: each.map(() => pastTokens),
     samples: each.map(() => 1),
@@ -159,7 +160,8 @@ function batchOf(pastTokens: number, numRemote: number): MicroBatch {
 
 describe('what the simulator charges', () => {
   const executor = new SimulatedExecutor(tinyModel);
-  for (const instance of [0, 1]) executor.startInstance(instance, stage.layers, 20, tinyHardware(20));
+  for (const instance of [0, 1])
+    executor.startInstance(asInstanceId(instance), stage.layers, 20, tinyHardware(20));
   const remoteUs = (batch: MicroBatch): number =>
     batch.remote.reduce((sum, each) => sum + executor.attentionUs(batch, stage, each), 0);
 
@@ -190,7 +192,7 @@ it('attention that is all elsewhere leaves exactly nothing to the stage, however
     batch.decodeContextTokens = 1000;
     batch.contextTokens = 1000 + pairs;
     batch.remote = [1, 2, 4].map((count, owner) => ({
-      owner,
+      owner: asInstanceId(owner),
       numLayers: count,
       tokenLayers: count,
       pairLayers: pairs * count,

@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { asGroupId, type GroupId } from '../../harness/domain/ids.ts';
 import { request as specOf } from '../../harness/conformance/tiny-cluster.ts';
 import { Request, type RequestQueueOwner } from '../../harness/core/state/request.ts';
 import { KvLayout } from '../../harness/core/state/kv-layout.ts';
 
 /** Writes down who comes and goes, in place of queues. */
 class Place implements RequestQueueOwner {
-  readonly groupId: number | undefined;
+  readonly groupId: GroupId | undefined;
   readonly seen: string[] = [];
 
-  constructor(groupId: number | undefined) {
+  constructor(groupId: GroupId | undefined) {
     this.groupId = groupId;
   }
 
@@ -29,7 +30,7 @@ describe('a request', () => {
 
   beforeEach(() => {
     clock.nowUs = 0;
-    group = new Place(3);
+    group = new Place(asGroupId(3));
     request = new Request(specOf(0, 0, 40, 10), { name: 'default', priority: 0, slo: {} }, clock);
   });
 
@@ -62,7 +63,7 @@ describe('a request', () => {
     clock.nowUs = 100;
     request.hold(held);
     expect(request.groupId).toBeUndefined();
-    const other = new Place(4);
+    const other = new Place(asGroupId(4));
     request.enqueue(other);
     expect(other.seen).toEqual(['+ preempted front']);
     clock.nowUs = 250;
@@ -77,7 +78,7 @@ describe('a request', () => {
     clock.nowUs = 10;
     request.stall(group);
     clock.nowUs = 20;
-    const other = new Place(4);
+    const other = new Place(asGroupId(4));
     request.stall(other);
     expect([...group.seen.slice(-1), ...other.seen]).toEqual(['- exchanging', '+ exchanging back']);
     clock.nowUs = 50;

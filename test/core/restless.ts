@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import {
   type ClusterView,
   type Decision,
@@ -91,8 +92,8 @@ function migrateSome(view: ClusterView, rng: Rng): Decision[] {
   ]);
   return Array.from({ length: 1 + rng.integer(3) }, () => ({
     kind: 'migrate',
-    requestId: requests[rng.integer(requests.length)]?.id ?? 0,
-    groupId: view.groups[rng.integer(view.groups.length)]?.id ?? 0,
+    requestId: requests[rng.integer(requests.length)]?.id ?? asRequestId(0),
+    groupId: view.groups[rng.integer(view.groups.length)]?.id ?? asGroupId(0),
     protocol: someProtocol(rng),
     reason: 'the die',
   }));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { ClusterView, Decision } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
@@ -7,7 +8,7 @@ import { type Act, decide, drop, restore, scripted } from './scripted.ts';
 const { 'least-loaded': leastLoaded, recompute } = policies;
 
 const setRole = (groupId: number, role: string): Decision => {
-  return { kind: 'setRole', groupId, role, reason: 'script' };
+  return { kind: 'setRole', groupId: asGroupId(groupId), role, reason: 'script' };
 };
 
 /** Two instances with one long request; what the policy sees at last, and what came of the roles that were set. */

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import type { ClusterEventKind } from '../../harness/core/observer.ts';
 import {
   type Collector,
@@ -55,7 +56,11 @@ export const scaleUp = (numInstances: number): Decision => ({
   numInstances,
   reason: 'test',
 });
-export const drain = (groupId: number): Decision => ({ kind: 'drain', groupId, reason: 'test' });
+export const drain = (groupId: number): Decision => ({
+  kind: 'drain',
+  groupId: asGroupId(groupId),
+  reason: 'test',
+});
 
 /** Requests that arrive one after the other, of like lengths, with ids from `firstId` on. */
 export function steady(about: {

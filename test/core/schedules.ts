@@ -1,3 +1,4 @@
+import { asRequestId } from '../../harness/domain/ids.ts';
 import { request } from '../../harness/conformance/tiny-cluster.ts';
 import type { RequestSpec } from '../../harness/domain/workload.ts';
 import * as fc from '../fast-check.ts';
@@ -20,10 +21,10 @@ export const requests = fc
       timeUs += gapUs;
       const plain = request(id, timeUs, promptTokens, outputTokens);
       const pair = id - (id % 2);
-      const job = { id: pair, branches: [pair, pair + 1], needed: 1 };
+      const job = { id: pair, branches: [pair, pair + 1].map(asRequestId), needed: 1 };
       const spec = branches ? { ...plain, job } : plain;
       return follows && id > 0
-        ? { ...spec, arrival: { kind: 'after', requestId: id - 1, delayUs: gapUs } }
+        ? { ...spec, arrival: { kind: 'after', requestId: asRequestId(id - 1), delayUs: gapUs } }
         : spec;
     });
   });

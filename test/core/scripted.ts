@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import {
   type ClusterView,
   type Decision,
@@ -8,6 +9,7 @@ import {
   type MigrationProtocol,
   type PolicyDefinition,
 } from '../../harness/policy/index.ts';
+import { type Plain, withIds } from '../plain-ids.ts';
 
 /** A decision at a time of the run; an act that answers nothing is asked again at the next tick. */
 export interface Act {
@@ -47,7 +49,10 @@ export const exchange = { kind: 'exchange', maxRequests: 8, isCoordinated: true 
 
 /** Groups become one. */
 export function drop(atUs: number, groupIds: readonly number[], transition: KvTransition = exchange): Act {
-  return { atUs, decide: () => [{ kind: 'drop', groupIds, transition, reason: 'script' }] };
+  return {
+    atUs,
+    decide: () => [{ kind: 'drop', groupIds: groupIds.map(asGroupId), transition, reason: 'script' }],
+  };
 }
 
 /** Every pipeline at rest is split. */
@@ -66,13 +71,14 @@ export function restore(atUs: number, running: 'finish' | 'move-back' = 'move-ba
 /** One request goes to another group. */
 export function migrate(
   atUs: number,
-  [requestId, groupId]: readonly [number, number],
+  [request, group]: readonly [number, number],
   protocol: MigrationProtocol = defaultMigration,
 ): Act {
+  const [requestId, groupId] = [asRequestId(request), asGroupId(group)];
   return { atUs, decide: () => [{ kind: 'migrate', requestId, groupId, protocol, reason: 'script' }] };
 }
 
 /** One decision, whatever there is to see. */
-export function decide(atUs: number, decision: Decision): Act {
-  return { atUs, decide: () => [decision] };
+export function decide(atUs: number, decision: Plain<Decision>): Act {
+  return { atUs, decide: () => [withIds(decision)] };
 }

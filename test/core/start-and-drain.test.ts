@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import { request, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
 import type { ClusterView } from '../../harness/policy/index.ts';
 import { hpa } from '../../policies/hpa/hpa.ts';
@@ -80,7 +81,7 @@ describe('an instance serves when it is ready, and not before', () => {
     const stubborn = policyOf({
       dispatch: (_, { groups }) => ({
         kind: 'dispatch',
-        groupId: groups.at(-1)?.id ?? 0,
+        groupId: groups.at(-1)?.id ?? asGroupId(0),
         reason: 'the newest',
       }),
     });
@@ -158,7 +159,7 @@ describe('a drain', () => {
   it('refuses dispatches: the request is placed elsewhere', () => {
     const stubborn = policyOf({
       dispatch: (_, { nowUs }) =>
-        nowUs < 10 * ms ? { kind: 'dispatch', groupId: 0, reason: 'test' } : undefined,
+        nowUs < 10 * ms ? { kind: 'dispatch', groupId: asGroupId(0), reason: 'test' } : undefined,
     });
     const { seen } = run({
       specs: [request(0, 0, 30, 100), request(1, 4 * ms, 30, 10)],
@@ -179,7 +180,7 @@ describe('a drain', () => {
   it('places those anew that wait, and lets those end that run', () => {
     const packing = policyOf({
       dispatch: (_, { nowUs }) =>
-        nowUs < 5 * ms ? { kind: 'dispatch', groupId: 0, reason: 'test' } : undefined,
+        nowUs < 5 * ms ? { kind: 'dispatch', groupId: asGroupId(0), reason: 'test' } : undefined,
     });
     // Memory for two at a time.
     const six = Array.from({ length: 6 }, (_, id) => request(id, id, 100, 40));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PolicyError } from '../../harness/base/errors.ts';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import { StuckError } from '../../harness/core/run-errors.ts';
 import type { Decision, Policy } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
@@ -136,7 +137,7 @@ describe('memory pressure', () => {
     const { seen } = holding(90 * second, (_, { nowUs }) =>
       nowUs < 180 * second
         ? { kind: 'hold', reason: 'later' }
-        : { kind: 'dispatch', groupId: 0, reason: 'now' },
+        : { kind: 'dispatch', groupId: asGroupId(0), reason: 'now' },
     );
     expect(seen.requests).toMatchObject([{ status: 'finished', firstScheduledAtUs: 180 * second }]);
   });
@@ -200,7 +201,9 @@ describe('pipelines', () => {
   });
 
   it('refuses a plan that loses tokens', () => {
-    const lossy = policyOf({ formMicroBatches: () => [{ entries: [{ requestId: 0, numTokens: 1 }] }] });
+    const lossy = policyOf({
+      formMicroBatches: () => [{ entries: [{ requestId: asRequestId(0), numTokens: 1 }] }],
+    });
     const run = () =>
       runTiny({ specs, policies: [leastLoaded, lossy, recompute], numInstances: 2, stagesPerGroup: 2 });
     expect(run).toThrow(/left over or too many/);
@@ -213,12 +216,14 @@ describe('decisions', () => {
   it('refuses what cannot be done, and logs why', () => {
     const confused = policyOf({
       onMemoryPressure: () => [
-        { kind: 'preempt', requestId: 99, mode: 'recompute', reason: 'wrong id' },
-        { kind: 'swapIn', requestId: 0, reason: 'not swapped' },
+        { kind: 'preempt', requestId: asRequestId(99), mode: 'recompute', reason: 'wrong id' },
+        { kind: 'swapIn', requestId: asRequestId(0), reason: 'not swapped' },
       ],
     });
     const wishful = policyOf({
-      onSchedule: () => [{ kind: 'preempt', requestId: 99, mode: 'recompute', reason: 'wrong id' }],
+      onSchedule: () => [
+        { kind: 'preempt', requestId: asRequestId(99), mode: 'recompute', reason: 'wrong id' },
+      ],
     });
     const { seen, totals } = runTiny({
       specs: specs.slice(0, 1),
@@ -272,7 +277,9 @@ describe('decisions', () => {
       dispatch: (asked, view) => {
         if (asked.id === 3) return { kind: 'reject', reason: 'too late' };
         const isBusy = view.groups.some((group) => group.running.length + group.waiting.length > 0);
-        return isBusy ? { kind: 'hold', reason: 'busy' } : { kind: 'dispatch', groupId: 0, reason: 'free' };
+        return isBusy
+          ? { kind: 'hold', reason: 'busy' }
+          : { kind: 'dispatch', groupId: asGroupId(0), reason: 'free' };
       },
     });
     const { seen } = runTiny({ specs, policies: [choosy, recompute] });
@@ -292,7 +299,7 @@ describe('workload plans', () => {
   it('a follow-up arrives after the earlier request has ended', () => {
     const followUp = {
       ...request(1, 0, 60, 3),
-      arrival: { kind: 'after', requestId: 0, delayUs: 5000 } as const,
+      arrival: { kind: 'after', requestId: asRequestId(0), delayUs: 5000 } as const,
     };
     const { seen } = runTiny({ specs: [request(0, 0, 40, 10), followUp], policies: [roundRobin, recompute] });
     const [first, second] = seen.requests;
@@ -300,7 +307,7 @@ describe('workload plans', () => {
   });
 
   it('cancels the branches that are not needed any more', () => {
-    const job = { id: 0, branches: [0, 1, 2, 3], needed: 2 };
+    const job = { id: 0, branches: [0, 1, 2, 3].map(asRequestId), needed: 2 };
     const lengths = [10, 20, 80, 90];
     const specs = lengths.map((length, id) => ({ ...request(id, 0, 30, length), job }));
     const { seen } = runTiny({ specs, policies: [leastLoaded, recompute], blocks: 60 });
@@ -313,7 +320,7 @@ describe('workload plans', () => {
   });
 
   it('cancels a swapped or moving branch as well', () => {
-    const branches = Array.from({ length: 10 }, (_, id) => id);
+    const branches = Array.from({ length: 10 }, (_, id) => asRequestId(id));
     const job = { id: 0, branches, needed: 1 };
     const specs = branches.map((id) => ({ ...request(id, id, 40, id === 0 ? 50 : 120), job }));
     const { seen } = runTiny({ specs, policies: [leastLoaded, swap, recompute], blocks: 20 });

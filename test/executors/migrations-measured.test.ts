@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import {
   blockSizeTokens,
   type Collector,
@@ -32,7 +33,7 @@ interface Scenario extends Omit<Partial<TinyRun>, 'policies'> {
 function runOf(scenario: Scenario): Omit<TinyRun, 'executor'> {
   const { protocol = live, disturbers = [], beginUs = 20_000, ...run } = scenario;
   const begin = at(beginUs, (view) => [
-    { kind: 'migrate', requestId: 0, groupId: groupOn(view, 1)!.id, protocol, reason: 'script' },
+    { kind: 'migrate', requestId: asRequestId(0), groupId: groupOn(view, 1)!.id, protocol, reason: 'script' },
   ]);
   const places = placed((id) => (id < 2 ? 0 : 1));
   return {
@@ -56,7 +57,7 @@ function simulate(scenario: Scenario = {}): Collector {
 }
 
 function dropOf(groupIds: readonly number[]): Decision {
-  return { kind: 'drop', groupIds, transition: exchange, reason: 'script' };
+  return { kind: 'drop', groupIds: groupIds.map(asGroupId), transition: exchange, reason: 'script' };
 }
 
 /** What becomes of request 0 and of its one migration. */
@@ -76,7 +77,7 @@ const stages = (() => {
   return transfers.map(({ requestedAtUs: beginsUs, endedAtUs: endsUs }) => {
     let generated = NaN;
     const look = at(beginsUs, (view) => {
-      generated = view.request(0)!.generatedTokens;
+      generated = view.request(asRequestId(0))!.generatedTokens;
       return [];
     });
     simulate({ disturbers: [look] });
@@ -150,7 +151,7 @@ const runs = moments.filter((moment) => moment.request === 'runs');
 const stops = moments.filter((moment) => moment.request !== 'runs');
 
 function preempt(timeUs: number, mode: 'recompute' | 'swap'): Scenario {
-  return decide(timeUs, { kind: 'preempt', requestId: 0, mode, reason: 'script' });
+  return decide(timeUs, { kind: 'preempt', requestId: asRequestId(0), mode, reason: 'script' });
 }
 
 describe.each(runs)('a migration on TensorFlow, $name', ({ stage, timeUs }) => {
@@ -185,7 +186,7 @@ describe.each(moments)('a migration on TensorFlow, $name', ({ stage, request: do
   });
 
   it('is aborted when its target drains, unless the request is there already', () => {
-    const seen = play(decide(timeUs, { kind: 'drain', groupId: 1, reason: 'script' }));
+    const seen = play(decide(timeUs, { kind: 'drain', groupId: asGroupId(1), reason: 'script' }));
     const outcome = outcomeOf(seen);
     expect(outcome).toMatchObject({ isDone: isStopped, stages: stage, numPreemptions: 0 });
     expect(outcome.groupId).toBe(isStopped ? 1 : 0);
@@ -202,7 +203,7 @@ describe.each(moments)('a migration on TensorFlow, $name', ({ stage, request: do
   });
 
   it('comes to its end when its source drains, which then is released', () => {
-    const seen = play(decide(timeUs, { kind: 'drain', groupId: 0, reason: 'script' }));
+    const seen = play(decide(timeUs, { kind: 'drain', groupId: asGroupId(0), reason: 'script' }));
     expect(outcomeOf(seen)).toEqual({ isDone: true, stages: 4, groupId: 1, numPreemptions: 0 });
     expect(seen.events.some(({ kind, instance }) => kind === 'instanceStopped' && instance === 0)).toBe(true);
   });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { wallClockUs } from '../../harness/base/clock.ts';
+import { asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
 import { type Collector, request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { Executor, MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
@@ -14,7 +15,7 @@ const dir = mkdtempSync(join(tmpdir(), 'servebench-recorded-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const stage: Stage = {
-  instance: 2,
+  instance: asInstanceId(2),
   stageIndex: 0,
   layers: { first: 0, count: 4 },
   isFirst: true,
@@ -25,7 +26,7 @@ function batchOf(totalTokens: number): MicroBatch {
   return {
     id: 0,
     size: 1,
-    requestIds: [0],
+    requestIds: [asRequestId(0)],
     numTokens: [totalTokens],
     pastTokens: [0],
     samples: [1],
@@ -135,7 +136,7 @@ describe('a recording', () => {
 
   it('says what attention on other instances took', () => {
     const remote = {
-      owner: 3,
+      owner: asInstanceId(3),
       numLayers: 4,
       tokenLayers: 20,
       pairLayers: 60,
@@ -155,7 +156,7 @@ describe('a recording', () => {
     expect(replay.finish()).toBe(7);
     const other = replayOf('other-owner', text + closingLine(7));
     other.runStage(batch, stage);
-    expect(() => other.attentionUs(batch, stage, { ...remote, owner: 4 })).toThrow(
+    expect(() => other.attentionUs(batch, stage, { ...remote, owner: asInstanceId(4) })).toThrow(
       /other-owner:2:.*expected \["attention",2,0,4,20,40\]/,
     );
     expect(() => other.runStage(batchOf(5), stage)).toThrow(/the recording has \["attention"/);

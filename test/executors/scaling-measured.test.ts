@@ -7,6 +7,7 @@ import {
   type TinyRun,
 } from '../../harness/conformance/tiny-cluster.ts';
 import type { StartProfile } from '../../harness/domain/hardware.ts';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { exchange, restore, scripted } from '../core/scripted.ts';
@@ -45,7 +46,7 @@ function scaleUp(timeUs: number, numInstances = 1): PolicyDefinition {
 }
 
 function drain(timeUs: number, groupId: number): PolicyDefinition {
-  return at(timeUs, () => [{ kind: 'drain', groupId, reason: 'script' }]);
+  return at(timeUs, () => [{ kind: 'drain', groupId: asGroupId(groupId), reason: 'script' }]);
 }
 
 /** Moves everything from a group but what is in its prefill. */
@@ -191,7 +192,7 @@ describe('an instance that drains on TensorFlow', () => {
   });
 
   it('serves on when the drain is taken back', () => {
-    const back = at(25_000, () => [{ kind: 'cancelDrain', groupId: 0, reason: 'script' }]);
+    const back = at(25_000, () => [{ kind: 'cancelDrain', groupId: asGroupId(0), reason: 'script' }]);
     const seen = play({ numInstances: 2, script: [onFirst, drain(20_000, 0), back] });
     expectAllFinished(seen);
     const later = servedBy(seen, 0).filter(({ firstScheduledAtUs }) => firstScheduledAtUs! > 20_000);

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { InstanceId } from '../../harness/domain/ids.ts';
 import {
   blockSizeTokens,
   type Collector,
@@ -24,7 +25,7 @@ class RepeatableExecutor extends MeasuredExecutor {
   numAbandoned = 0;
 
   override startInstance(
-    instance: number,
+    instance: InstanceId,
     layers: LayerRange,
     numCells: number,
     hardware = tinyHardware(20),

@@ -1,4 +1,5 @@
 import type { Rng } from '../../harness/base/rng.ts';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import type { RequestClass } from '../../harness/domain/workload.ts';
 import { RequestOutcomes } from '../../harness/metrics/outcomes.ts';
 import type { ComparedCell } from '../../harness/metrics/paired-run.ts';
@@ -53,7 +54,14 @@ export function recordedCell(policy: string, requests: readonly (readonly [numbe
     const firstTokenAtUs = arrivedAtUs + ttftUs;
     // Per token 20 ms and more, differing between requests.
     const endedAtUs = firstTokenAtUs + (20_000 + 10 * id) * (generatedTokens - 1);
-    const record = { ...finishedRequest, id, arrivedAtUs, firstTokenAtUs, endedAtUs, generatedTokens };
+    const record = {
+      ...finishedRequest,
+      id: asRequestId(id),
+      arrivedAtUs,
+      firstTokenAtUs,
+      endedAtUs,
+      generatedTokens,
+    };
     recorder.requestEnded(record);
     return rowOf(record);
   });
@@ -68,7 +76,7 @@ export function rowsOf(ttftSeconds: readonly number[]): RequestRow[] {
     const firstTokenAtUs = arrivedAtUs + Math.round(seconds * 1_000_000);
     return rowOf({
       ...finishedRequest,
-      id,
+      id: asRequestId(id),
       arrivedAtUs,
       firstTokenAtUs,
       endedAtUs: firstTokenAtUs + 180_000,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { asGroupId, asInstanceId } from '../../harness/domain/ids.ts';
 import type { ClusterEventKind, InstanceSample } from '../../harness/core/observer.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import type { CellSummary } from '../../harness/metrics/results.ts';
@@ -20,7 +21,13 @@ type Happening = readonly [atS: number, kind: ClusterEventKind, instance: number
 function summaryAfter(happenings: readonly Happening[]): CellSummary {
   return summaryOf((recorder) => {
     for (const [atS, kind, instance] of happenings) {
-      recorder.clusterEvent({ timeUs: atS * second, kind, instance, groupId: instance, detail: '' });
+      recorder.clusterEvent({
+        timeUs: atS * second,
+        kind,
+        instance: asInstanceId(instance),
+        groupId: asGroupId(instance),
+        detail: '',
+      });
     }
   });
 }
@@ -95,7 +102,13 @@ function fragmentationOf(moments: readonly (readonly Partial<InstanceSample>[])[
   const summary = summaryOf((recorder) => {
     for (const [index, instances] of moments.entries()) {
       for (const [instance, changes] of instances.entries()) {
-        recorder.sample({ ...sample, timeUs: index * second, instance, headKvBytes: 0, ...changes });
+        recorder.sample({
+          ...sample,
+          timeUs: index * second,
+          instance: asInstanceId(instance),
+          headKvBytes: 0,
+          ...changes,
+        });
       }
     }
   });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import { compareCells, compareStacks } from '../../harness/metrics/compare.ts';
 import { readOutcomes } from '../../harness/metrics/outcomes.ts';
 import { requestRows } from '../../harness/metrics/rows/request-row.ts';
@@ -25,7 +26,10 @@ afterEach(() => {
 });
 
 test('reads what the recorder writes', async () => {
-  writeRequests('a', requestRows.line({ ...rejectedRequest, id: 300 }) + requestRows.line(finishedRequest));
+  writeRequests(
+    'a',
+    requestRows.line({ ...rejectedRequest, id: asRequestId(300) }) + requestRows.line(finishedRequest),
+  );
   const outcomes = await readOutcomes(dir, 'a', classes);
   expect([outcomes.has(0), outcomes.has(1), outcomes.has(300), outcomes.has(9999)]).toEqual([
     true,

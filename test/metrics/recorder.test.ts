@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EnvironmentError, InvariantError } from '../../harness/base/errors.ts';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import { type CellSummary, cellSummarySchema } from '../../harness/metrics/results.ts';
 import { FileSink, fileSinks, nullSinks } from '../../harness/metrics/sinks.ts';
@@ -134,7 +135,7 @@ test('a class has its own latencies and counts, and a class without requests has
     for (const [id, delayUs] of [0, 100_000, 500_000].entries()) {
       const { firstTokenAtUs = 0, endedAtUs = 0 } = finishedRequest;
       const times = { firstTokenAtUs: firstTokenAtUs + delayUs, endedAtUs: endedAtUs + delayUs };
-      recorder.requestEnded({ ...finishedRequest, id, ...times });
+      recorder.requestEnded({ ...finishedRequest, id: asRequestId(id), ...times });
     }
   });
   expect(summary.classes['interactive']).toMatchObject({
@@ -188,7 +189,12 @@ test('stalls are averaged over the requests that were stalled, however they ende
   const stallsUs = [0, 3000, 6000, 0];
   const summary = summaryOf((recorder) => {
     for (const [id, stalledUs] of stallsUs.entries()) {
-      recorder.requestEnded({ ...finishedRequest, id, stalledUs, status: id === 2 ? 'failed' : 'finished' });
+      recorder.requestEnded({
+        ...finishedRequest,
+        id: asRequestId(id),
+        stalledUs,
+        status: id === 2 ? 'failed' : 'finished',
+      });
     }
   });
   expect(summary).toMatchObject({ stalled_requests: 2, mean_stalled_ms: 4.5, max_stalled_ms: 6 });
@@ -220,7 +226,8 @@ test('an empty run is null where a metric is undefined, never NaN', () => {
 test('failed, rejected and unfinished requests are misses; aborted ones do not count', () => {
   const statuses = ['finished', 'failed', 'rejected', 'unfinished', 'aborted', 'aborted'] as const;
   const summary = summaryOf((recorder) => {
-    for (const [id, status] of statuses.entries()) recorder.requestEnded({ ...finishedRequest, id, status });
+    for (const [id, status] of statuses.entries())
+      recorder.requestEnded({ ...finishedRequest, id: asRequestId(id), status });
   });
   expect(summary.slo_attainment).toBe(1 / 4);
   expect(summary.classes['interactive']).toMatchObject({ offered: 6, completed: 1, slo_attainment: 1 / 4 });

@@ -9,6 +9,7 @@ import type {
 } from '../../harness/core/observer.ts';
 import type { RequestClass } from '../../harness/domain/workload.ts';
 import type { RequestRow } from '../../harness/metrics/results.ts';
+import { withIds } from '../plain-ids.ts';
 
 export const interactive: RequestClass = {
   name: 'interactive',
@@ -17,7 +18,7 @@ export const interactive: RequestClass = {
 };
 
 /** Arrives at 1 s, first token after 200 ms, then nine tokens every 20 ms. */
-export const finishedRequest: RequestRecord = {
+export const finishedRequest = withIds<RequestRecord>({
   id: 0,
   className: 'interactive',
   status: 'finished',
@@ -36,9 +37,9 @@ export const finishedRequest: RequestRecord = {
   numMigrations: 0,
   preemptedUs: 0,
   stalledUs: 0,
-};
+});
 
-export const rejectedRequest: RequestRecord = {
+export const rejectedRequest = withIds<RequestRecord>({
   ...finishedRequest,
   id: 1,
   status: 'rejected',
@@ -49,9 +50,9 @@ export const rejectedRequest: RequestRecord = {
   generatedTokens: 0,
   maxTokenGapUs: 0,
   groupId: undefined,
-};
+});
 
-export const stage: StageRecord = {
+export const stage = withIds<StageRecord>({
   instance: 2,
   groupId: 1,
   stageIndex: 0,
@@ -62,7 +63,7 @@ export const stage: StageRecord = {
   prefillTokens: 0,
   decodeTokens: 3,
   bubbleUs: 1000,
-};
+});
 
 export const preemption: DecisionRecord = {
   timeUs: 5000,
@@ -84,7 +85,7 @@ export const dispatch: DecisionRecord = {
   outcome: 'applied',
 };
 
-export const sample: InstanceSample = {
+export const sample = withIds<InstanceSample>({
   timeUs: 0,
   instance: 2,
   groupId: 1,
@@ -106,9 +107,9 @@ export const sample: InstanceSample = {
   prefillTokens: 8,
   decodeTokens: 9,
   busyUs: 10,
-};
+});
 
-export const transfer: TransferRecord = {
+export const transfer = withIds<TransferRecord>({
   kind: 'migration',
   requestId: 4,
   source: 2,
@@ -117,10 +118,10 @@ export const transfer: TransferRecord = {
   requestedAtUs: 100,
   startedAtUs: 150,
   endedAtUs: 400,
-};
+});
 
 /** Two copies in 300 us, the request stopped for the last 40. */
-export const migration: MigrationRecord = {
+export const migration = withIds<MigrationRecord>({
   requestId: 4,
   fromGroup: 1,
   toGroup: 5,
@@ -134,15 +135,15 @@ export const migration: MigrationRecord = {
   stoppedAtUs: 360,
   endedAtUs: 400,
   abortReason: undefined,
-};
+});
 
-export const clusterEvent: ClusterEventRecord = {
+export const clusterEvent = withIds<ClusterEventRecord>({
   timeUs: 77,
   kind: 'instanceReady',
   instance: 2,
   groupId: undefined,
   detail: 'after a cold start',
-};
+});
 
 /** The row that a record becomes, built the plain way. */
 export function rowOf(record: RequestRecord): RequestRow {

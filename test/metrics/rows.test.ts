@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import type { RequestRecord } from '../../harness/core/observer.ts';
 import { clusterEventRows } from '../../harness/metrics/rows/cluster-event-row.ts';
 import { decisionRows } from '../../harness/metrics/rows/decision-row.ts';
@@ -23,7 +24,7 @@ import {
 const time = fc.nat({ max: 2 ** 40 });
 const optionalTime = fc.option(time, { nil: undefined });
 const record: fc.Arbitrary<RequestRecord> = fc.record({
-  id: fc.nat(),
+  id: fc.nat().map(asRequestId),
   className: fc.string({ unit: 'binary' }),
   status: fc.constantFrom('finished', 'failed', 'rejected', 'aborted', 'unfinished'),
   endReason: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),
@@ -35,7 +36,7 @@ const record: fc.Arbitrary<RequestRecord> = fc.record({
   outputTokens: fc.nat(),
   generatedTokens: fc.nat(5),
   maxTokenGapUs: time,
-  groupId: fc.option(fc.nat(), { nil: undefined }),
+  groupId: fc.option(fc.nat().map(asGroupId), { nil: undefined }),
   numPreemptions: fc.nat(),
   numSwaps: fc.nat(),
   numMigrations: fc.nat(),

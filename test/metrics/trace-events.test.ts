@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { asGroupId, asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
 import { TraceEvents } from '../../harness/metrics/trace-events.ts';
 import { clusterEvent, dispatch, migration, preemption, sample, stage, transfer } from './records.ts';
 import { type Trace, traceProblems } from './trace-problems.ts';
@@ -44,7 +45,7 @@ test('a migration is an async span with its downtime inside, and an arrow from s
     events.migration(migration);
     events.migration({
       ...migration,
-      requestId: 7,
+      requestId: asRequestId(7),
       startedAtUs: 200,
       stoppedAtUs: undefined,
       abortReason: 'no "room"',
@@ -78,7 +79,7 @@ function statesOf({ traceEvents }: Trace): unknown[] {
 }
 
 test('the states of an instance are slices without gaps, until it is released', () => {
-  const about = { instance: 2, groupId: 2, detail: '' };
+  const about = { instance: asInstanceId(2), groupId: asGroupId(2), detail: '' };
   const trace = traceOf((events) => {
     events.clusterEvent({ ...about, timeUs: 10, kind: 'instanceRequested' });
     events.sample({ ...sample, timeUs: 15, state: 'provisioning' });

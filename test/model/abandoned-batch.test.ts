@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
 import { all, Driver, expectSound, pipeline, whole } from './measured-driver.ts';
 import { backend } from './support.ts';
 
@@ -15,11 +16,12 @@ function start(): Driver {
 /** Both instances go on alone, each with a request whose KV is computed anew. */
 function finishAfterFault(driver: Driver): void {
   for (const id of [0, 1]) {
-    for (const instance of [0, 1]) driver.executor.releaseKv(id, all, { instance, tier: 'device' });
+    for (const instance of [0, 1])
+      driver.executor.releaseKv(asRequestId(id), all, { instance: asInstanceId(instance), tier: 'device' });
     driver.computed.set(id, 0);
   }
-  driver.executor.stopInstance(1);
-  driver.executor.reshapeInstance(0, all, 400, [{ layers: all, from: 'disk' }]);
+  driver.executor.stopInstance(asInstanceId(1));
+  driver.executor.reshapeInstance(asInstanceId(0), all, 400, [{ layers: all, from: 'disk' }]);
   driver.run([0, 1], whole(0));
   expectSound(driver, [0, 1]);
 }
@@ -29,19 +31,19 @@ describe('an abandoned micro-batch', () => {
     const before = backend.numTensors();
     const driver = start();
     const held = backend.numTensors();
-    const known = [0, 1].map((id) => driver.executor.transcript(id).numTokens);
+    const known = [0, 1].map((id) => driver.executor.transcript(asRequestId(id)).numTokens);
     const batch = driver.form([0, 1]);
     for (let stage = 0; stage < numStages; stage += 1) driver.runStage(batch, pipeline, stage);
     driver.abandon(batch);
     expect(backend.numTensors()).toBe(held);
-    expect([0, 1].map((id) => driver.executor.transcript(id).numTokens)).toEqual(known);
+    expect([0, 1].map((id) => driver.executor.transcript(asRequestId(id)).numTokens)).toEqual(known);
     finishAfterFault(driver);
     expect(backend.numTensors()).toBe(before);
   });
 
   it('takes back its own tokens only, and once', () => {
     const driver = start();
-    const numTokens = () => [0, 1].map((id) => driver.executor.transcript(id).numTokens);
+    const numTokens = () => [0, 1].map((id) => driver.executor.transcript(asRequestId(id)).numTokens);
     driver.step([0], pipeline);
     const chunk = driver.form([1], 5);
     const next = driver.form([0]);
@@ -69,7 +71,7 @@ describe('an abandoned micro-batch', () => {
     driver.runStage(lost, pipeline, 1);
     driver.abandon(lost);
     driver.run([0, 1], pipeline);
-    for (const id of [0, 1]) expect(driver.executor.transcript(id).owners).toHaveLength(8);
+    for (const id of [0, 1]) expect(driver.executor.transcript(asRequestId(id)).owners).toHaveLength(8);
     expectSound(driver, [0, 1]);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
 import type { LayerRange } from '../../harness/domain/model-shape.ts';
 import { heldWeightBytes } from '../../harness/domain/model-shape.ts';
 import {
@@ -25,7 +26,7 @@ function start(): Driver {
 }
 
 function expectHeld(driver: Driver, instance: number, held: { layers: number; cells: number }): void {
-  expect(driver.executor.audit(instance)).toMatchObject({
+  expect(driver.executor.audit(asInstanceId(instance))).toMatchObject({
     weightBytes: heldWeightBytes(tinyShape, held.layers),
     usedCells: held.cells,
   });
@@ -38,9 +39,9 @@ function cellsOf(driver: Driver, ids: readonly number[], numLayers: number): num
 
 /** Copies without giving the source's cells back. */
 function copy(driver: Driver, id: number, layers: LayerRange, ends: { from: number; to: number }): void {
-  driver.executor.copyKv(id, layers, {
-    from: { instance: ends.from, tier: 'device' },
-    to: { instance: ends.to, tier: 'device' },
+  driver.executor.copyKv(asRequestId(id), layers, {
+    from: { instance: asInstanceId(ends.from), tier: 'device' },
+    to: { instance: asInstanceId(ends.to), tier: 'device' },
     numTokens: driver.computed.get(id)!,
   });
 }
@@ -51,11 +52,11 @@ describe('drop, exchange, restore', () => {
     const driver = start();
     const { executor } = driver;
     expectHeld(driver, 0, { layers: 4, cells: cellsOf(driver, [0, 1], 4) });
-    executor.reshapeInstance(0, front, 500);
-    executor.reshapeInstance(1, back, 600);
+    executor.reshapeInstance(asInstanceId(0), front, 500);
+    executor.reshapeInstance(asInstanceId(1), back, 600);
     expectHeld(driver, 0, { layers: 2, cells: cellsOf(driver, [0, 1], 4) });
     expectHeld(driver, 1, { layers: 2, cells: cellsOf(driver, [2], 4) });
-    expect(executor.audit(1).totalCells).toBe(600);
+    expect(executor.audit(asInstanceId(1)).totalCells).toBe(600);
 
     for (const id of [0, 1]) driver.moveKv(id, back, { from: 0, to: 1 });
     driver.moveKv(2, front, { from: 1, to: 0 });
@@ -63,10 +64,14 @@ describe('drop, exchange, restore', () => {
     expectHeld(driver, 1, { layers: 2, cells: cellsOf(driver, [0, 1, 2], 2) });
     driver.run([0, 1, 2], pipeline, 5);
 
-    executor.reshapeInstance(0, front, executor.audit(0).usedCells + 60);
-    executor.reshapeInstance(1, back, executor.audit(1).usedCells + 60);
-    executor.reshapeInstance(0, all, executor.audit(0).totalCells, [{ layers: back, from: 1 }]);
-    executor.reshapeInstance(1, all, executor.audit(1).totalCells, [{ layers: front, from: 'host' }]);
+    executor.reshapeInstance(asInstanceId(0), front, executor.audit(asInstanceId(0)).usedCells + 60);
+    executor.reshapeInstance(asInstanceId(1), back, executor.audit(asInstanceId(1)).usedCells + 60);
+    executor.reshapeInstance(asInstanceId(0), all, executor.audit(asInstanceId(0)).totalCells, [
+      { layers: back, from: asInstanceId(1) },
+    ]);
+    executor.reshapeInstance(asInstanceId(1), all, executor.audit(asInstanceId(1)).totalCells, [
+      { layers: front, from: 'host' },
+    ]);
     driver.step([0, 1, 2], pipeline);
     driver.moveKv(0, back, { from: 1, to: 0 });
     for (const id of [1, 2]) driver.moveKv(id, front, { from: 0, to: 1 });
@@ -80,10 +85,10 @@ describe('drop, exchange, restore', () => {
 
   it('serves with remote attention between the drop and the exchange', () => {
     const driver = start();
-    driver.executor.reshapeInstance(0, front, 500);
-    driver.executor.reshapeInstance(1, back, 500);
-    for (const id of [0, 1]) driver.placements.set(id, [{ instance: 0, layers: all }]);
-    driver.placements.set(2, [{ instance: 1, layers: all }]);
+    driver.executor.reshapeInstance(asInstanceId(0), front, 500);
+    driver.executor.reshapeInstance(asInstanceId(1), back, 500);
+    for (const id of [0, 1]) driver.placements.set(id, [{ instance: asInstanceId(0), layers: all }]);
+    driver.placements.set(2, [{ instance: asInstanceId(1), layers: all }]);
     driver.run([0, 1, 2], pipeline, 3);
     expectHeld(driver, 0, { layers: 2, cells: cellsOf(driver, [0, 1], 4) });
     driver.moveKv(0, back, { from: 0, to: 1 });
@@ -104,7 +109,7 @@ describe('drop, exchange, restore', () => {
     copy(driver, 0, back, { from: 0, to: 1 });
     driver.run([0], pipeline, 4);
     copy(driver, 0, front, { from: 0, to: 1 });
-    driver.executor.releaseKv(0, all, { instance: 0, tier: 'device' });
+    driver.executor.releaseKv(asRequestId(0), all, { instance: asInstanceId(0), tier: 'device' });
     driver.run([0], whole(1));
     driver.run([1], whole(0));
     driver.run([2], whole(1));
@@ -119,16 +124,23 @@ describe('drop, exchange, restore', () => {
     driver.admit(4, 60, 20);
     driver.run([4], whole(1), 2);
     const tables = () =>
-      [0, 1].map((instance) => [...executor.instance(instance).model.kv.table(instance + 3, 3)]);
+      [0, 1].map((instance) => [
+        ...executor.instance(asInstanceId(instance)).model.kv.table(instance + 3, 3),
+      ]);
     const original = tables();
     // Low cells become free, so that the slab's end can move into them.
     for (const [instance, ids] of [
       [0, [0, 1]],
       [1, [2]],
     ] as const) {
-      for (const id of ids) executor.releaseKv(id, all, { instance, tier: 'device' });
-      executor.reshapeInstance(instance, all, executor.audit(instance).usedCells + 4);
-      executor.reshapeInstance(instance, all, 300);
+      for (const id of ids)
+        executor.releaseKv(asRequestId(id), all, { instance: asInstanceId(instance), tier: 'device' });
+      executor.reshapeInstance(
+        asInstanceId(instance),
+        all,
+        executor.audit(asInstanceId(instance)).usedCells + 4,
+      );
+      executor.reshapeInstance(asInstanceId(instance), all, 300);
     }
     expect(tables()).not.toEqual(original);
     driver.moveKv(3, back, { from: 0, to: 1 });
@@ -140,12 +152,20 @@ describe('drop, exchange, restore', () => {
   it('swaps in from the host memory of another instance', () => {
     const driver = start();
     const numTokens = driver.computed.get(0)!;
-    const host = { instance: 0, tier: 'host' } as const;
-    driver.executor.copyKv(0, all, { from: { instance: 0, tier: 'device' }, to: host, numTokens });
-    driver.executor.releaseKv(0, all, { instance: 0, tier: 'device' });
-    driver.executor.copyKv(0, all, { from: host, to: { instance: 1, tier: 'device' }, numTokens });
-    driver.executor.releaseKv(0, all, host);
-    expect(driver.executor.instance(0).hostKv.bytes).toBe(0);
+    const host = { instance: asInstanceId(0), tier: 'host' } as const;
+    driver.executor.copyKv(asRequestId(0), all, {
+      from: { instance: asInstanceId(0), tier: 'device' },
+      to: host,
+      numTokens,
+    });
+    driver.executor.releaseKv(asRequestId(0), all, { instance: asInstanceId(0), tier: 'device' });
+    driver.executor.copyKv(asRequestId(0), all, {
+      from: host,
+      to: { instance: asInstanceId(1), tier: 'device' },
+      numTokens,
+    });
+    driver.executor.releaseKv(asRequestId(0), all, host);
+    expect(driver.executor.instance(asInstanceId(0)).hostKv.bytes).toBe(0);
     driver.run([0, 2], whole(1));
     driver.run([1], whole(0));
     expectSound(driver, [0, 1, 2]);
@@ -153,8 +173,8 @@ describe('drop, exchange, restore', () => {
 
   it('refuses to copy KV that the source does not have', () => {
     const driver = start();
-    driver.executor.releaseKv(1, all, { instance: 0, tier: 'device' });
-    driver.executor.instance(0).model.kv.reserve(1, all, 4);
+    driver.executor.releaseKv(asRequestId(1), all, { instance: asInstanceId(0), tier: 'device' });
+    driver.executor.instance(asInstanceId(0)).model.kv.reserve(1, all, 4);
     expect(() => copy(driver, 1, back, { from: 0, to: 1 })).toThrow('request 1, layer 2: 1 of');
     driver.executor.close();
   });
@@ -162,7 +182,7 @@ describe('drop, exchange, restore', () => {
   it('finds KV that the exchange left out', () => {
     const driver = start();
     driver.moveKv(0, { first: 2, count: 1 }, { from: 0, to: 1 });
-    driver.executor.instance(1).model.kv.reserve(0, back, driver.computed.get(0)!);
+    driver.executor.instance(asInstanceId(1)).model.kv.reserve(0, back, driver.computed.get(0)!);
     driver.run([0], pipeline);
     expect(driver.finish([0]).failures[0]).toMatchObject({ requestId: 0, tokenIndex: 5 });
   });

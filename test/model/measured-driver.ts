@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
+import { asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
 import type { LayerRange } from '../../harness/domain/model-shape.ts';
-import type { InstanceId, KvPlacement, MicroBatch } from '../../harness/core/executor.ts';
+import type { KvPlacement, MicroBatch } from '../../harness/core/executor.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';
 import { generatedTokens } from '../../harness/executors/measured-requests.ts';
 import { describeFailure, verifyTokens } from '../../harness/executors/verify.ts';
@@ -11,7 +12,7 @@ export const blockSizeTokens = 4;
 const cellsPerInstance = 400;
 
 interface StageOf {
-  readonly instance: InstanceId;
+  readonly instance: number;
   readonly layers: LayerRange;
 }
 
@@ -24,8 +25,8 @@ export class Driver {
   readonly placements = new Map<number, KvPlacement>();
   #numBatches = 0;
 
-  start(instance: InstanceId, layers: LayerRange = allLayers(tinyShape)): void {
-    this.executor.startInstance(instance, layers, cellsPerInstance);
+  start(instance: number, layers: LayerRange = allLayers(tinyShape)): void {
+    this.executor.startInstance(asInstanceId(instance), layers, cellsPerInstance);
   }
 
   admit(id: number, promptTokens: number, outputTokens: number): void {
@@ -44,7 +45,7 @@ export class Driver {
   form(ids: readonly number[], chunk = 1000): MicroBatch {
     const entries = ids.map((requestId) => {
       const pastTokens = this.computed.get(requestId)!;
-      const known = this.executor.transcript(requestId).numTokens;
+      const known = this.executor.transcript(asRequestId(requestId)).numTokens;
       const numTokens = Math.min(chunk, known - pastTokens);
       this.computed.set(requestId, pastTokens + numTokens);
       const samples = pastTokens + numTokens === known;
@@ -54,8 +55,10 @@ export class Driver {
   }
 
   runStage(batch: MicroBatch, stages: readonly StageOf[], stageIndex: number): number {
+    const { instance, layers } = stages[stageIndex]!;
     return this.executor.runStage(batch, {
-      ...stages[stageIndex]!,
+      instance: asInstanceId(instance),
+      layers,
       stageIndex,
       isFirst: stageIndex === 0,
       isLast: stageIndex === stages.length - 1,
@@ -71,11 +74,15 @@ export class Driver {
   }
 
   /** Moves KV of a request from device to device, as an exchange or a migration does. */
-  moveKv(requestId: number, layers: LayerRange, ends: { from: InstanceId; to: InstanceId }): void {
-    const from = { instance: ends.from, tier: 'device' } as const;
-    const to = { instance: ends.to, tier: 'device' } as const;
-    this.executor.copyKv(requestId, layers, { from, to, numTokens: this.computed.get(requestId)! });
-    this.executor.releaseKv(requestId, layers, from);
+  moveKv(requestId: number, layers: LayerRange, ends: { from: number; to: number }): void {
+    const from = { instance: asInstanceId(ends.from), tier: 'device' } as const;
+    const to = { instance: asInstanceId(ends.to), tier: 'device' } as const;
+    this.executor.copyKv(asRequestId(requestId), layers, {
+      from,
+      to,
+      numTokens: this.computed.get(requestId)!,
+    });
+    this.executor.releaseKv(asRequestId(requestId), layers, from);
   }
 
   /** Steps the requests until all have their output, or `limit` steps. */
@@ -88,11 +95,12 @@ export class Driver {
   }
 
   isComplete(id: number): boolean {
-    return generatedTokens(this.executor.transcript(id)) === this.outputTokens.get(id);
+    return generatedTokens(this.executor.transcript(asRequestId(id))) === this.outputTokens.get(id);
   }
 
   finish(ids: readonly number[]) {
-    for (const id of ids) this.executor.endRequest(id, generatedTokens(this.executor.transcript(id)));
+    for (const id of ids)
+      this.executor.endRequest(asRequestId(id), generatedTokens(this.executor.transcript(asRequestId(id))));
     const check = verifyTokens(this.executor.ended(), { backend, shape: tinyShape, seed });
     this.executor.close();
     return check;
@@ -115,6 +123,6 @@ export const pipeline: readonly StageOf[] = [
   { instance: 1, layers: back },
 ];
 
-export function whole(instance: InstanceId) {
+export function whole(instance: number) {
   return [{ instance, layers: allLayers(tinyShape) }];
 }

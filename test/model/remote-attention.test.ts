@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { InstanceId, KvPlacement } from '../../harness/core/executor.ts';
+import { asInstanceId, asRequestId, type InstanceId } from '../../harness/domain/ids.ts';
+import type { KvPlacement } from '../../harness/core/executor.ts';
 import * as fc from '../fast-check.ts';
 import { all, blockSizeTokens, Driver, expectSound, pipeline, whole } from './measured-driver.ts';
 import { backend } from './support.ts';
 
 /** KV of layer `i` on instance `owners[i]`. */
-function placement(...owners: readonly InstanceId[]): KvPlacement {
-  return owners.map((instance, layer) => ({ instance, layers: { first: layer, count: 1 } }));
+function placement(...owners: readonly number[]): KvPlacement {
+  return owners.map((owner, layer) => ({
+    instance: asInstanceId(owner),
+    layers: { first: layer, count: 1 },
+  }));
 }
 
 function start(placements: readonly (KvPlacement | undefined)[]): Driver {
@@ -42,7 +46,7 @@ describe('remote attention', () => {
       driver.run([0, 1, 2], whole(0));
     }
     for (const id of [0, 1, 2]) {
-      const [actual, expected] = [remote, local].map(({ executor }) => executor.transcript(id));
+      const [actual, expected] = [remote, local].map(({ executor }) => executor.transcript(asRequestId(id)));
       expect(actual!.tokens).toEqual(expected!.tokens);
       for (const [index, logit] of expected!.logits.entries()) {
         expect(actual!.logits[index]).toBeCloseTo(logit, 4);
@@ -67,7 +71,7 @@ describe('remote attention', () => {
             pipeline,
             chunk,
           );
-          const used = [0, 1, 2].map((instance) => driver.executor.audit(instance).usedCells);
+          const used = [0, 1, 2].map((instance) => driver.executor.audit(asInstanceId(instance)).usedCells);
           expect(used).toEqual(expectedCells(driver, ids));
         }
         expectSound(driver, ids);
@@ -89,7 +93,7 @@ describe('remote attention', () => {
   it('reads the KV of the remote owner: a corrupted cell there fails the token check', () => {
     const driver = start([placement(0, 0, 0, 2), undefined]);
     driver.run([0, 1], whole(0), 2);
-    const { kv } = driver.executor.instance(2).model;
+    const { kv } = driver.executor.instance(asInstanceId(2)).model;
     const cells = [kv.table(0, 3)[1]!];
     kv.writeCells(cells, kv.readCells(cells).fill(0));
     driver.run([0, 1], whole(0));
@@ -104,7 +108,7 @@ describe('remote attention', () => {
     driver.admit(0, 300, 40);
     driver.placements.set(0, placement(1, 1, 2, 0));
     const attentionUs = (owner: InstanceId): number => {
-      const stage = { ...whole(0)[0]!, stageIndex: 0, isFirst: true, isLast: true };
+      const stage = { instance: asInstanceId(0), layers: all, stageIndex: 0, isFirst: true, isLast: true };
       const remote = {
         owner,
         numLayers: 1,
@@ -116,13 +120,13 @@ describe('remote attention', () => {
       return driver.executor.attentionUs(driver.form([], 0), stage, remote);
     };
     const [stageUs = 0] = driver.step([0], whole(0));
-    const prompt = { one: attentionUs(1), other: attentionUs(2) };
+    const prompt = { one: attentionUs(asInstanceId(1)), other: attentionUs(asInstanceId(2)) };
     expect(Number.isInteger(prompt.one) && Number.isInteger(stageUs)).toBe(true);
     const tokens = { one: 0, other: 0 };
     for (let step = 0; step < 9; step += 1) {
       driver.step([0], whole(0));
-      tokens.one += attentionUs(1) / 9;
-      tokens.other += attentionUs(2) / 9;
+      tokens.one += attentionUs(asInstanceId(1)) / 9;
+      tokens.other += attentionUs(asInstanceId(2)) / 9;
     }
     // 300 queries over 300 tokens take longer than one, and two layers of it than one.
     expect(prompt.one).toBeGreaterThan(tokens.one);
@@ -132,7 +136,7 @@ describe('remote attention', () => {
     driver.placements.delete(0);
     driver.admit(1, 5, 3);
     driver.step([1], whole(0));
-    expect(() => attentionUs(1)).toThrow('the clock of the stage that has just run');
+    expect(() => attentionUs(asInstanceId(1))).toThrow('the clock of the stage that has just run');
     driver.executor.close();
   });
 

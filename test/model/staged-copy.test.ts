@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
 import { all, blockSizeTokens, Driver, expectSound, whole } from './measured-driver.ts';
 import { tinyShape } from './support.ts';
 
@@ -11,32 +12,32 @@ function start(): Driver {
   return driver;
 }
 
-const source = { instance: 0, tier: 'device' } as const;
-const target = { instance: 1, tier: 'device' } as const;
+const source = { instance: asInstanceId(0), tier: 'device' } as const;
+const target = { instance: asInstanceId(1), tier: 'device' } as const;
 
 /** Copies what the target lacks: full blocks, or all of them in the last stage. Returns the tokens that are there then. */
 function copyStage(driver: Driver, firstToken: number, isLast = false): number {
   const computed = driver.computed.get(0)!;
   const numTokens = isLast ? computed : computed - (computed % blockSizeTokens);
-  driver.executor.copyKv(0, all, { from: source, to: target, firstToken, numTokens });
+  driver.executor.copyKv(asRequestId(0), all, { from: source, to: target, firstToken, numTokens });
   return numTokens;
 }
 
 /** Every cell of the request, layer after layer. */
 function contentOf(driver: Driver, instance: number): Float32Array[] {
-  const { kv } = driver.executor.instance(instance).model;
+  const { kv } = driver.executor.instance(asInstanceId(instance)).model;
   return Array.from({ length: tinyShape.numLayers }, (_, layer) => kv.readCells(kv.table(0, layer)));
 }
 
 function zeroBlock(driver: Driver, block: number): void {
-  const { kv } = driver.executor.instance(0).model;
+  const { kv } = driver.executor.instance(asInstanceId(0)).model;
   for (let layer = 0; layer < tinyShape.numLayers; layer += 1) {
     kv.writeCells([kv.table(0, layer)[block]!], new Float32Array(kv.cellElements));
   }
 }
 
 function usedBlocks(driver: Driver, instance: number): number {
-  return driver.executor.audit(instance).usedCells / tinyShape.numLayers;
+  return driver.executor.audit(asInstanceId(instance)).usedCells / tinyShape.numLayers;
 }
 
 describe('KV that is copied in stages', () => {
@@ -51,10 +52,14 @@ describe('KV that is copied in stages', () => {
     driver.run([0], whole(0), 2);
     expect([copyStage(driver, second, true), usedBlocks(driver, 1)]).toEqual([31, 8]);
 
-    driver.executor.copyKv(0, all, { from: source, to: { instance: 2, tier: 'device' }, numTokens: 31 });
+    driver.executor.copyKv(asRequestId(0), all, {
+      from: source,
+      to: { instance: asInstanceId(2), tier: 'device' },
+      numTokens: 31,
+    });
     expect(contentOf(driver, 1)).toEqual(contentOf(driver, 2));
     expect(contentOf(driver, 1)).toEqual(contentOf(driver, 0));
-    driver.executor.releaseKv(0, all, source);
+    driver.executor.releaseKv(asRequestId(0), all, source);
     driver.run([0], whole(1));
     expectSound(driver, [0]);
   });
@@ -67,7 +72,7 @@ describe('KV that is copied in stages', () => {
     const first = copyStage(driver, 0);
     zeroBlock(driver, block);
     copyStage(driver, first, true);
-    driver.executor.releaseKv(0, all, source);
+    driver.executor.releaseKv(asRequestId(0), all, source);
     driver.run([0], whole(1));
     const { failures } = driver.finish([0]);
     expect(Math.min(failures.length, 1)).toBe(minFailures);
@@ -81,8 +86,8 @@ describe('KV that is copied in stages', () => {
         there = copyStage(driver, there, copied === 2);
         driver.run([0], whole(0), 1);
       }
-      driver.executor.releaseKv(0, all, target);
-      expect(driver.executor.audit(1).usedCells).toBe(0);
+      driver.executor.releaseKv(asRequestId(0), all, target);
+      expect(driver.executor.audit(asInstanceId(1)).usedCells).toBe(0);
       driver.run([0], whole(0), 1);
     }
     driver.run([0], whole(0));
@@ -95,7 +100,7 @@ describe('KV that is copied in stages', () => {
     expect(copyStage(driver, 0)).toBe(28);
     expect(copyStage(driver, 28, true)).toBe(28);
     expect(usedBlocks(driver, 1)).toBe(7);
-    driver.executor.releaseKv(0, all, source);
+    driver.executor.releaseKv(asRequestId(0), all, source);
     driver.run([0], whole(1));
     expectSound(driver, [0]);
   });
@@ -103,7 +108,7 @@ describe('KV that is copied in stages', () => {
   it('may be none at all, of a request that has not run', () => {
     const driver = start();
     driver.admit(1, 9, 3);
-    driver.executor.copyKv(1, all, { from: source, to: target, numTokens: 0 });
+    driver.executor.copyKv(asRequestId(1), all, { from: source, to: target, numTokens: 0 });
     expect(usedBlocks(driver, 1)).toBe(0);
     driver.run([1], whole(1));
     expectSound(driver, [1]);
@@ -112,12 +117,12 @@ describe('KV that is copied in stages', () => {
   it('is refused where it would leave a gap, begin inside a block, or go to host memory', () => {
     const driver = start();
     expect(() => copyStage(driver, 8)).toThrow('block table of request 0');
-    driver.executor.copyKv(0, all, { from: source, to: target, numTokens: 8 });
+    driver.executor.copyKv(asRequestId(0), all, { from: source, to: target, numTokens: 8 });
     expect(() => copyStage(driver, 12)).toThrow('request 0, layer 0: from token 12, 2 blocks are there');
     expect(() => copyStage(driver, 6)).toThrow('from token 6');
-    const host = { instance: 0, tier: 'host' } as const;
+    const host = { instance: asInstanceId(0), tier: 'host' } as const;
     const move = { from: source, to: host, firstToken: 8, numTokens: 12 };
-    expect(() => driver.executor.copyKv(0, all, move)).toThrow('whole KV only');
+    expect(() => driver.executor.copyKv(asRequestId(0), all, move)).toThrow('whole KV only');
     driver.executor.close();
   });
 });

@@ -1,3 +1,4 @@
+import { asRequestId } from '../../harness/domain/ids.ts';
 import { TensorOps } from '../../harness/model/tensor-ops.ts';
 import { ensureBackend } from '../../harness/backend/provision.ts';
 import { loadBackend } from '../../harness/backend/load.ts';
@@ -32,7 +33,7 @@ export function allLayers(shape: ModelShape) {
 
 export function requestSpec(id: number, promptTokens: number, outputTokens: number): RequestSpec {
   return {
-    id,
+    id: asRequestId(id),
     className: 'test',
     promptTokens,
     outputTokens,
@@ -51,7 +52,7 @@ export function microBatch(id: number, entries: readonly Entry[]): MicroBatch {
   return {
     id,
     size: entries.length,
-    requestIds: entries.map((entry) => entry.requestId),
+    requestIds: entries.map((entry) => asRequestId(entry.requestId)),
     numTokens: entries.map((entry) => entry.numTokens),
     pastTokens: entries.map((entry) => entry.pastTokens),
     samples: entries.map((entry) => (entry.samples ? 1 : 0)),

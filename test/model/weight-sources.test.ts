@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { asInstanceId } from '../../harness/domain/ids.ts';
 import type { WeightSource } from '../../harness/core/executor.ts';
 import { heldWeightBytes } from '../../harness/domain/model-shape.ts';
 import { WeightStore } from '../../harness/model/weight-store.ts';
@@ -55,35 +56,35 @@ function checkAfterReload(sources: readonly WeightSource[], fault: (driver: Driv
   driver.start(1);
   driver.admit(0, 14, 10);
   driver.run([0], whole(0), 3);
-  driver.executor.reshapeInstance(0, front, 500);
-  expect(driver.executor.audit(0)).toMatchObject({
+  driver.executor.reshapeInstance(asInstanceId(0), front, 500);
+  expect(driver.executor.audit(asInstanceId(0))).toMatchObject({
     weightBytes: heldWeightBytes(tinyShape, 2),
     totalCells: 500,
   });
   fault(driver);
-  driver.executor.reshapeInstance(0, all, 400, sources);
-  expect(driver.executor.audit(0)).toMatchObject({
+  driver.executor.reshapeInstance(asInstanceId(0), all, 400, sources);
+  expect(driver.executor.audit(asInstanceId(0))).toMatchObject({
     weightBytes: heldWeightBytes(tinyShape, 4),
     totalCells: 400,
   });
-  driver.executor.stopInstance(1);
+  driver.executor.stopInstance(asInstanceId(1));
   driver.run([0], whole(0));
   return driver;
 }
 
 const sources = {
-  peer: [{ layers: back, from: 1 }],
+  peer: [{ layers: back, from: asInstanceId(1) }],
   host: [{ layers: back, from: 'host' }],
   disk: [{ layers: back, from: 'disk' }],
   'a peer and the host': [
-    { layers: { first: 2, count: 1 }, from: 1 },
+    { layers: { first: 2, count: 1 }, from: asInstanceId(1) },
     { layers: { first: 3, count: 1 }, from: 'host' },
   ],
 } as const satisfies Record<string, readonly WeightSource[]>;
 
 /** Zeros the rows of one matrix where they lie. */
 function corruptPeer({ executor }: Driver): void {
-  const { down } = executor.instance(1).model.layerWeights(3);
+  const { down } = executor.instance(asInstanceId(1)).model.layerWeights(3);
   const rows = ops.tensor(Int32Array.of(5, 6, 7), [3]);
   const zeros = ops.tensor(new Float32Array(3 * tinyShape.hiddenSize), [3, tinyShape.hiddenSize]);
   ops.writeRows(down, rows, zeros);
@@ -118,8 +119,8 @@ describe('weights that an instance gets again', () => {
   it('are a copy of the peer: what happens to the peer later does not reach it', () => {
     const driver = checkAfterReload(sources.host);
     driver.start(1);
-    driver.executor.reshapeInstance(0, front, 400);
-    driver.executor.reshapeInstance(0, all, 400, sources.peer);
+    driver.executor.reshapeInstance(asInstanceId(0), front, 400);
+    driver.executor.reshapeInstance(asInstanceId(0), all, 400, sources.peer);
     corruptPeer(driver);
     driver.admit(1, 10, 5);
     driver.run([1], whole(0));
@@ -132,9 +133,15 @@ describe('weights that an instance gets again', () => {
     driver.start(1, front);
     const { executor } = driver;
     const third = [{ layers: { first: 2, count: 1 }, from: 'disk' }] as const;
-    expect(() => executor.reshapeInstance(0, all, 400)).toThrow('a source of weights of layer 2');
-    expect(() => executor.reshapeInstance(0, all, 400, third)).toThrow('a source of weights of layer 3');
-    expect(() => executor.reshapeInstance(1, all, 400, sources.peer)).toThrow('weights of layer 2');
+    expect(() => executor.reshapeInstance(asInstanceId(0), all, 400)).toThrow(
+      'a source of weights of layer 2',
+    );
+    expect(() => executor.reshapeInstance(asInstanceId(0), all, 400, third)).toThrow(
+      'a source of weights of layer 3',
+    );
+    expect(() => executor.reshapeInstance(asInstanceId(1), all, 400, sources.peer)).toThrow(
+      'weights of layer 2',
+    );
     executor.close();
   });
 

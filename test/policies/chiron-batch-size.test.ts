@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import type { RequestView } from '../../harness/policy/index.ts';
 import { BatchSize } from '../../policies/chiron/batch-size.ts';
 import { LocalAutoscaler } from '../../policies/chiron/local-autoscaler.ts';
@@ -263,7 +264,7 @@ describe('the local autoscaler', () => {
     const local = new LocalAutoscaler(rule, classes);
     const busy = groupView(0, 1, { running: running('chat') });
     expect(local.adapt(busy, windowOf(5000))).toMatchObject({ groupId: 0, limits: { maxRunning: 32 } });
-    expect(local.adapt({ ...busy, id: 1 }, windowOf(900, { isCapped: false }))).toBeUndefined();
+    expect(local.adapt({ ...busy, id: asGroupId(1) }, windowOf(900, { isCapped: false }))).toBeUndefined();
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import type { GroupView } from '../../harness/policy/index.ts';
 import { Census } from '../../policies/chiron/census.ts';
 import { classes } from './chiron-views.ts';
@@ -18,23 +19,31 @@ const reported = clusterView(
 describe('a count of requests from reports', () => {
   it('keeps what has come and gone since', () => {
     const census = new Census(classes);
-    census.add(0, 'chat', 0.5e6);
-    census.add(0, 'chat', 1.2e6);
-    census.add(0, 'bulk', 1.3e6);
-    census.remove(1, 'chat', 1.4e6);
+    census.add(asGroupId(0), 'chat', 0.5e6);
+    census.add(asGroupId(0), 'chat', 1.2e6);
+    census.add(asGroupId(0), 'bulk', 1.3e6);
+    census.remove(asGroupId(1), 'chat', 1.4e6);
     census.recount(reported);
-    expect([census.interactiveIn(0), census.batchIn(0), census.interactiveIn(1)]).toEqual([4, 1, 0]);
+    expect([
+      census.interactiveIn(asGroupId(0)),
+      census.batchIn(asGroupId(0)),
+      census.interactiveIn(asGroupId(1)),
+    ]).toEqual([4, 1, 0]);
     // Looking twice counts nothing twice.
     census.recount(reported);
-    expect([census.interactiveIn(0), census.batchIn(0), census.interactiveIn(1)]).toEqual([4, 1, 0]);
+    expect([
+      census.interactiveIn(asGroupId(0)),
+      census.batchIn(asGroupId(0)),
+      census.interactiveIn(asGroupId(1)),
+    ]).toEqual([4, 1, 0]);
   });
 
   it('forgets what has been reported', () => {
     const census = new Census(classes);
-    census.add(0, 'chat', 1.2e6);
+    census.add(asGroupId(0), 'chat', 1.2e6);
     const groups = reported.groups.map((group) => ({ ...group, observedAtUs: 2e6 }));
     census.recount({ ...reported, groups, observedAtUs: 2e6 });
-    expect(census.interactiveIn(0)).toBe(3);
+    expect(census.interactiveIn(asGroupId(0))).toBe(3);
   });
 
   it('looks at no change again that its own group has reported, whatever the others do', () => {
@@ -44,11 +53,11 @@ describe('a count of requests from reports', () => {
     let numLooks = 0;
     const reportingAt = (atUs: number): GroupView =>
       Object.defineProperty({ ...busy }, 'observedAtUs', { get: () => ((numLooks += 1), atUs) });
-    for (let index = 0; index < 1000; index += 1) census.add(0, 'chat', 1e6 + index);
+    for (let index = 0; index < 1000; index += 1) census.add(asGroupId(0), 'chat', 1e6 + index);
     census.recount({ ...reported, groups: [reportingAt(1.5e6), idle] });
     numLooks = 0;
     census.recount({ ...reported, groups: [reportingAt(1.6e6), idle] });
     expect(numLooks).toBeLessThan(10);
-    expect([census.interactiveIn(0), census.interactiveIn(1)]).toEqual([3, 1]);
+    expect([census.interactiveIn(asGroupId(0)), census.interactiveIn(asGroupId(1))]).toEqual([3, 1]);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import type { Decision, GroupView, RequestView } from '../../harness/policy/index.ts';
 import { chiron } from '../../policies/chiron/chiron.ts';
 import { blockBytes, bulk, chat, chironAt, instance, requestClasses } from './chiron-views.ts';
@@ -19,7 +20,7 @@ function preempted(decisions: readonly Decision[] | undefined): string[] {
 /** What is decided when request 50 needs a block. */
 function asked(group: GroupView): readonly Decision[] | undefined {
   const view = clusterView([group]);
-  return chironAt(view).onMemoryPressure?.(group, { requestId: 50, blocks: 1 }, view);
+  return chironAt(view).onMemoryPressure?.(group, { requestId: asRequestId(50), blocks: 1 }, view);
 }
 
 describe('eviction', () => {
@@ -65,7 +66,11 @@ describe('eviction', () => {
   });
 
   it('leaves alone what is in a step or migrates', () => {
-    const running = [...crowd.slice(0, 18), bulk(18, { isInFlight: true }), bulk(19, { migratesTo: 3 })];
+    const running = [
+      ...crowd.slice(0, 18),
+      bulk(18, { isInFlight: true }),
+      bulk(19, { migratesTo: asGroupId(3) }),
+    ];
     expect(preempted(beforeStep(instance(0, { running, waiting: [chat(51)] })))).toEqual(['swap 17']);
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import type { ClusterView, Decision, GroupView } from '../../harness/policy/index.ts';
 import { coldStartUs } from '../../policies/autoscaling/cold-start.ts';
 import { fleetOf } from '../../policies/autoscaling/fleet.ts';
@@ -88,7 +89,7 @@ describe('interactive back-pressure', () => {
     const bulk = [requestView(1, { className: 'bulk' })];
     const groups = [
       groupView(0, 1, { running: bulk }),
-      ...groupsOf([['batch', 5]]).map((group) => ({ ...group, id: 1 })),
+      ...groupsOf([['batch', 5]]).map((group) => ({ ...group, id: asGroupId(1) })),
     ];
     expect(wishes([clusterView(groups)])).toEqual([1]);
     const pipeline = groupView(0, 2, { running: [requestView(1, { className: 'chat' })] });

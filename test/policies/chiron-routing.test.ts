@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import type { GroupView, PolicyEvent, RequestView } from '../../harness/policy/index.ts';
 import { bulk, chat, chironAt, instance } from './chiron-views.ts';
 import { clusterView } from './views.ts';
@@ -83,8 +84,8 @@ describe('interactive requests', () => {
     const policy = chironAt(view);
     const ended: PolicyEvent = {
       kind: 'requestEnded',
-      requestId: 1,
-      groupId: 1,
+      requestId: asRequestId(1),
+      groupId: asGroupId(1),
       className: 'chat',
       isFinished: true,
       promptTokens: 16,
@@ -95,7 +96,7 @@ describe('interactive requests', () => {
     expect(policy.dispatch?.(chat(1), only1)).toMatchObject({ groupId: 1 });
     expect(policy.dispatch?.(chat(2), view)).toMatchObject({ groupId: 1 });
     policy.onEvent?.(ended, view);
-    policy.onEvent?.({ ...ended, requestId: 2 }, view);
+    policy.onEvent?.({ ...ended, requestId: asRequestId(2) }, view);
     expect(policy.dispatch?.(chat(3), view)).toMatchObject({ groupId: 0 });
   });
 });

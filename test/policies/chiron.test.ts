@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import { checkPolicy } from '../../harness/conformance/check-policy.ts';
 import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { RequestSpec } from '../../harness/domain/workload.ts';
@@ -91,7 +92,7 @@ describe('interactive requests among batch requests', () => {
     const settings = { global: true, theta: 1, interactiveInstances: 0, minInstances: 1, batchInstances: 1 };
     const { seen } = serve(
       {
-        specs: [...crowd, ...crowd.map((spec, id) => ({ ...spec, id: 8 + id })), ...stayers],
+        specs: [...crowd, ...crowd.map((spec, id) => ({ ...spec, id: asRequestId(8 + id) })), ...stayers],
         numInstances: 2,
       },
       settings,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import type { Hardware } from '../../harness/policy/index.ts';
 import { planDrop, planGrowth } from '../../policies/kunserve/drop-plan.ts';
 import * as fc from '../fast-check.ts';
@@ -10,11 +11,11 @@ const alike = (size: number): readonly Hardware[] => Array.from({ length: size }
 
 /** Groups of these sizes, ids in order; the first ones lack more where sizes are equal. */
 function groups(...sizes: readonly number[]) {
-  return sizes.map((size, groupId) => ({
-    groupId,
+  return sizes.map((size, id) => ({
+    groupId: asGroupId(id),
     members: alike(size),
     isOverloaded: false,
-    unmetBlocks: -groupId,
+    unmetBlocks: -id,
   }));
 }
 
@@ -77,8 +78,9 @@ describe('drop plan', () => {
   it('prefers, among groups of one size, those whose memory is short, then those that lack most', () => {
     const limits = { neededBytes: 1, copyBytes, maxStages: 9, pipelineBlocks };
     const planFor = (...shortIds: readonly number[]) => {
-      const lacking = [3, 9, 5, 1].map((unmetBlocks, groupId) => {
-        return { groupId, members: alike(1), isOverloaded: shortIds.includes(groupId), unmetBlocks };
+      const lacking = [3, 9, 5, 1].map((unmetBlocks, id) => {
+        const isOverloaded = shortIds.includes(id);
+        return { groupId: asGroupId(id), members: alike(1), isOverloaded, unmetBlocks };
       });
       return planDrop(lacking, limits);
     };
@@ -90,7 +92,7 @@ describe('drop plan', () => {
 
 const growth = (fromSize: number, maxStages = 9) =>
   planGrowth(groups(2, 3, 1, 1), {
-    groupId: 1,
+    groupId: asGroupId(1),
     maxStages,
     fits: ({ length }) => length >= fromSize,
   });

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { asInstanceId } from '../../harness/domain/ids.ts';
 import { fixed } from '../../policies/fixed/fixed.ts';
 import { clusterView, deps, groupView, instanceView } from './views.ts';
 
@@ -11,9 +12,9 @@ it('replaces an instance that fails by one of its role, and does nothing about o
   const policy = fixed.create({}, deps);
   const instances = [instanceView(0), instanceView(1, { state: 'failed', role: 'batch' })];
   const view = clusterView([groupView(0, 1)], { instances });
-  expect(policy.onEvent?.({ kind: 'instanceFailed', instanceId: 1 }, view)).toEqual([
+  expect(policy.onEvent?.({ kind: 'instanceFailed', instanceId: asInstanceId(1) }, view)).toEqual([
     { kind: 'scaleUp', numInstances: 1, role: 'batch', reason: 'instance 1 has failed' },
   ]);
-  expect(policy.onEvent?.({ kind: 'instanceStopped', instanceId: 1 }, view)).toBeUndefined();
+  expect(policy.onEvent?.({ kind: 'instanceStopped', instanceId: asInstanceId(1) }, view)).toBeUndefined();
   expect('onTick' in policy).toBe(false);
 });

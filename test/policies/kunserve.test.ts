@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import { kvCellBytes, layerWeightBytes } from '../../harness/domain/model-shape.ts';
 import type { ClusterView, Decision, GroupView, Policy } from '../../harness/policy/index.ts';
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
@@ -125,7 +126,7 @@ describe('overload', () => {
 });
 
 describe('memory pressure', () => {
-  const need = { requestId: 7, blocks: 1 };
+  const need = { requestId: asRequestId(7), blocks: 1 };
   const running = [requestView(7, { kvBlocks: 3 })];
   const answer = (group: GroupView, others: readonly GroupView[], policy = create()) =>
     policy.onMemoryPressure?.(group, need, clusterView([group, ...others]));
@@ -164,7 +165,11 @@ describe('memory pressure', () => {
     const group = groupView(0, 1, { waiting });
     const others = [groupView(1, 2), groupView(2, 1)];
     const large = (blocks: number) =>
-      create().onMemoryPressure?.(group, { requestId: 7, blocks }, clusterView([group, ...others]));
+      create().onMemoryPressure?.(
+        group,
+        { requestId: asRequestId(7), blocks },
+        clusterView([group, ...others]),
+      );
     expect(large(instanceBlocks)).toBeUndefined();
     expect(large(instanceBlocks + 1)).toMatchObject([{ kind: 'drop', groupIds: [0, 2] }]);
     const { pipelineBlocks } = memoryUnits(deps);
@@ -281,7 +286,8 @@ describe('restore', () => {
       freeBlocks: 0,
       running: [requestView(7, { kvBlocks: 1 })],
     });
-    const ask = () => policy.onMemoryPressure?.(group, { requestId: 7, blocks: 1 }, clusterView([group]));
+    const ask = () =>
+      policy.onMemoryPressure?.(group, { requestId: asRequestId(7), blocks: 1 }, clusterView([group]));
     expect(kindsOf(ask())).toEqual(['cancelRestore']);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import type {
   ClusterView,
   Decision,
@@ -176,7 +177,7 @@ describe('the victim', () => {
     const source = group(1, [
       { blocks: 9 },
       { blocks: 4, status: { kind: 'prefilling' } },
-      { blocks: 5, migratesTo: 3 },
+      { blocks: 5, migratesTo: asGroupId(3) },
     ]);
     expect(moves(policyOf(), [source, groupView(2, 1)])).toEqual([[100, 2]]);
   });
@@ -239,7 +240,8 @@ describe('headroom', () => {
 });
 
 describe('a pair', () => {
-  const done = { kind: 'migrationDone', requestId: 101, from: 1, to: 2 } as const;
+  const about = { requestId: asRequestId(101), from: asGroupId(1), to: asGroupId(2) };
+  const done = { kind: 'migrationDone', ...about } as const;
   const next = (policy: Policy, ...groups: readonly GroupView[]) =>
     migrations(policy.onEvent?.(done, clusterView(groups))).map(({ requestId }) => requestId);
 
@@ -257,7 +259,7 @@ describe('a pair', () => {
   });
 
   it('waits for the next look after an aborted migration', () => {
-    const aborted = { kind: 'migrationAborted', requestId: 101, from: 1, to: 2, reason: 'test' } as const;
+    const aborted = { kind: 'migrationAborted', ...about, reason: 'test' } as const;
     expect(policyOf().onEvent?.(aborted, clusterView([full(1), quarter(2)]))).toBeUndefined();
   });
 });
@@ -278,7 +280,7 @@ const anyRequest = fc.record({
   blocks: fc.integer({ min: 1, max: 12 }),
   priority: fc.integer({ min: 0, max: 2 }),
   status: anyStatus,
-  migratesTo: fc.constantFrom(undefined, undefined, undefined, 0),
+  migratesTo: fc.constantFrom(undefined, undefined, undefined, asGroupId(0)),
 });
 const anyGroup = fc.record({
   requests: fc.array(anyRequest, { maxLength: 8 }),

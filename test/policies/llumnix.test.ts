@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import type { GroupView, Policy, RequestView } from '../../harness/policy/index.ts';
 import { infaasPlusPlus } from '../../policies/llumnix/infaas-plus-plus.ts';
 import { llumnix, llumnixBase } from '../../policies/llumnix/llumnix.ts';
@@ -126,7 +127,7 @@ describe('order', () => {
 });
 
 describe('memory pressure', () => {
-  const need = { requestId: 100, blocks: 1 };
+  const need = { requestId: asRequestId(100), blocks: 1 };
   const answer = (group: GroupView) => policyOf().onMemoryPressure?.(group, need, clusterView([group]));
 
   it('takes the last admitted of lower priority rather than the last of all', () => {

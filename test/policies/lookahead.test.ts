@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asRequestId } from '../../harness/domain/ids.ts';
 import { type Chunk, costOf, formByCost } from '../../policies/kunserve/lookahead.ts';
 import * as fc from '../fast-check.ts';
 
@@ -7,7 +8,9 @@ const batch = fc
     minLength: 1,
     maxLength: 15,
   })
-  .map((chunks) => chunks.map((chunk, requestId): Chunk => ({ requestId, ...chunk })));
+  .map((chunks) =>
+    chunks.map((chunk, requestId): Chunk => ({ requestId: asRequestId(requestId), ...chunk })),
+  );
 
 const anyCost = fc.record({
   perAttentionPair: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -59,7 +62,7 @@ describe('lookahead batching', () => {
 
   it('gives later chunks of a long request fewer tokens, as they attend to more', () => {
     const cost = { perAttentionPair: 1, perToken: 100, perChunk: 0 };
-    const long = { requestId: 0, pastTokens: 0, numTokens: 4000 };
+    const long = { requestId: asRequestId(0), pastTokens: 0, numTokens: 4000 };
     const [head = 0, tail = 0] = [...formByCost([long], cost, 1500)].map(tokensIn);
     expect(head).toBeGreaterThan(1.3 * tail);
     // With as many tokens before it, the tail costs what the head does.
@@ -68,7 +71,7 @@ describe('lookahead batching', () => {
   });
 
   it('leaves a batch whole that is too small to halve', () => {
-    const chunks = [{ requestId: 0, pastTokens: 0, numTokens: 511 }];
+    const chunks = [{ requestId: asRequestId(0), pastTokens: 0, numTokens: 511 }];
     expect([...formByCost(chunks, { perAttentionPair: 0, perToken: 1, perChunk: 0 }, 256)]).toEqual([chunks]);
   });
 });

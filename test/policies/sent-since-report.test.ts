@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asGroupId } from '../../harness/domain/ids.ts';
 import { SentSinceReport } from '../../policies/dispatching/sent-since-report.ts';
 import { groupView } from './views.ts';
 
@@ -13,7 +14,7 @@ describe('what was sent since a report', () => {
       [20, 4],
       [30, 8],
     ] as const)
-      sent.add(0, atUs, blocks);
+      sent.add(asGroupId(0), atUs, blocks);
     expect(sent.to(reportedAt(9))).toEqual({ requests: 4, blocks: 15 });
     expect(sent.to(reportedAt(10))).toEqual({ requests: 3, blocks: 14 });
     expect(sent.to(reportedAt(20))).toEqual({ requests: 1, blocks: 8 });
@@ -23,7 +24,7 @@ describe('what was sent since a report', () => {
   it('is the same for a group that never has reported all of it', () => {
     const sent = new SentSinceReport();
     for (let atUs = 0; atUs < 10_000; atUs += 1) {
-      sent.add(0, atUs, 1 + (atUs % 3));
+      sent.add(asGroupId(0), atUs, 1 + (atUs % 3));
       const unseen = sent.to(reportedAt(atUs - 7));
       const expected = Array.from({ length: Math.min(7, atUs + 1) }, (_, ago) => 1 + ((atUs - ago) % 3));
       expect(unseen).toEqual({ requests: expected.length, blocks: expected.reduce((a, b) => a + b, 0) });

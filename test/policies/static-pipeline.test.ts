@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { asInstanceId } from '../../harness/domain/ids.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import { policies } from '../../policies/index.ts';
 import { deps } from './views.ts';
@@ -6,7 +7,7 @@ import { deps } from './views.ts';
 const { 'static-pipeline': staticPipeline, 'least-loaded': leastLoaded, recompute } = policies;
 
 const groupsOf = (stages: number, ids: readonly number[]) =>
-  staticPipeline.create({ stages }, deps).initialGroups?.(ids);
+  staticPipeline.create({ stages }, deps).initialGroups?.(ids.map(asInstanceId));
 
 it('cuts the instances into pipelines, the last one shorter where they do not fill it', () => {
   expect(groupsOf(2, [0, 1, 2, 3])).toEqual([

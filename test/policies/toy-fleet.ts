@@ -1,3 +1,4 @@
+import { asInstanceId } from '../../harness/domain/ids.ts';
 import type {
   ClusterView,
   Decision,
@@ -69,7 +70,7 @@ export class ToyFleet {
   fail(policy: Policy): void {
     const index = this.#members.findIndex(({ state }) => state === 'ready');
     const [{ id }] = this.#members.splice(index, 1) as [Member];
-    const event: PolicyEvent = { kind: 'instanceFailed', instanceId: id };
+    const event: PolicyEvent = { kind: 'instanceFailed', instanceId: asInstanceId(id) };
     this.apply(policy.onEvent?.(event, this.view(0)) ?? []);
   }
 

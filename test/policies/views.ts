@@ -1,4 +1,5 @@
 import { createRng } from '../../harness/base/rng.ts';
+import { asGroupId, asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
 import { blockSizeTokens, tinyHardware, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
 import type {
   ClusterView,
@@ -22,7 +23,7 @@ export const deps: PolicyDeps = {
 
 export function requestView(id: number, about: Partial<RequestView> = {}): RequestView {
   return {
-    id,
+    id: asRequestId(id),
     className: 'default',
     priority: 0,
     arrivedAtUs: 0,
@@ -43,7 +44,7 @@ export function requestView(id: number, about: Partial<RequestView> = {}): Reque
 
 export function instanceView(id: number, about: Partial<InstanceView> = {}): InstanceView {
   return {
-    id,
+    id: asInstanceId(id),
     state: 'ready',
     role: 'mixed',
     requestedAtUs: 0,
@@ -60,7 +61,7 @@ export function instanceView(id: number, about: Partial<InstanceView> = {}): Ins
 export function groupView(id: number, numInstances: number, about: Partial<GroupView> = {}): GroupView {
   const numLayers = tinyModel.numLayers / numInstances;
   return {
-    id,
+    id: asGroupId(id),
     phase: 'serving',
     role: 'mixed',
     stages: Array.from({ length: numInstances }, (_, index) => ({

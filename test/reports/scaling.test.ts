@@ -2,6 +2,7 @@ import { rollup, sum } from 'd3-array';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
 import type { ResolvedConfig } from '../../harness/config/index.ts';
+import { asGroupId, asInstanceId } from '../../harness/domain/ids.ts';
 import { Fragmentation } from '../../harness/metrics/fragmentation.ts';
 import type { DecisionRow, TimeseriesRow } from '../../harness/metrics/results.ts';
 import { frontierOf } from '../../reports/charts/cost-attainment.ts';
@@ -325,8 +326,8 @@ describe('cost against attainment', () => {
 function sampleOf(row: Pick<TimeseriesRow, 'kv_used_bytes' | 'kv_free_bytes' | 'head_kv_bytes'>) {
   return {
     timeUs: 1,
-    instance: 0,
-    groupId: 0,
+    instance: asInstanceId(0),
+    groupId: asGroupId(0),
     role: 'mixed',
     state: 'ready' as const,
     weightBytes: 0,

@@ -1,4 +1,5 @@
 import type { Hardware } from '../../domain/hardware.ts';
+import { asInstanceId, type InstanceId } from '../../domain/ids.ts';
 import { heldWeightBytes, type LayerRange, modelWeightBytes } from '../../domain/model-shape.ts';
 import type { InstanceState } from '../../policy/views.ts';
 import type { Cluster } from '../state/cluster.ts';
@@ -8,7 +9,7 @@ import { MemoryLedger } from '../state/ledger.ts';
 
 /** A new instance begins with these. */
 export interface InstanceInit {
-  readonly id: number;
+  readonly id: InstanceId;
   readonly hardware: Hardware;
   readonly layers: LayerRange;
   readonly state: InstanceState;
@@ -33,7 +34,7 @@ export function addInstance(cluster: Cluster, init: InstanceInit): Instance {
 export function addComingInstance(cluster: Cluster, role: string): InstanceGroup {
   const { model, supply, topology, allLayers } = cluster;
   const instance = addInstance(cluster, {
-    id: topology.instances.length,
+    id: asInstanceId(topology.instances.length),
     hardware: supply.hardware,
     layers: { first: 0, count: 0 },
     state: 'provisioning',

@@ -19,6 +19,7 @@ import { cancelLoads, redirectLoads } from './load-weights.ts';
 
 /** An instance that fails, with its host memory, at a time of the run. */
 export interface Fault {
+  /** A number out of the configuration: there may be no instance with that id. */
   readonly instance: number;
   readonly atUs: number;
 }

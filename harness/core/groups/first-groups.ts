@@ -1,4 +1,5 @@
 import { PolicyError } from '../../base/errors.ts';
+import { asInstanceId, type InstanceId } from '../../domain/ids.ts';
 import type { LayerRange } from '../../domain/model-shape.ts';
 import type { Cluster, ClusterOptions } from '../state/cluster.ts';
 import type { Instance } from '../state/instance.ts';
@@ -16,7 +17,7 @@ export function startFirstGroups(cluster: Cluster, options: StartOptions): void 
   for (const ids of firstGroups(options)) startGroup(cluster, ids);
 }
 
-function startGroup(cluster: Cluster, ids: readonly number[]): void {
+function startGroup(cluster: Cluster, ids: readonly InstanceId[]): void {
   const ranges = splitLayers(cluster.model.numLayers, ids.length);
   const parts = ids.map((id, index) => {
     const layers = ranges[index] as LayerRange;
@@ -29,7 +30,7 @@ function startGroup(cluster: Cluster, ids: readonly number[]): void {
   }
 }
 
-function startInstance(cluster: Cluster, id: number, layers: LayerRange): Instance {
+function startInstance(cluster: Cluster, id: InstanceId, layers: LayerRange): Instance {
   const { hardware } = cluster.supply;
   const instance = addInstance(cluster, { id, hardware, layers, state: 'ready' });
   cluster.effects.executor.startInstance(id, layers, instance.totalCells, instance.hardware);
@@ -37,10 +38,10 @@ function startInstance(cluster: Cluster, id: number, layers: LayerRange): Instan
 }
 
 /** Instance ids of each group at the start, as a policy of the stack says, else as the configuration does. */
-function firstGroups(options: StartOptions): readonly (readonly number[])[] {
+function firstGroups(options: StartOptions): readonly (readonly InstanceId[])[] {
   const { stagesPerGroup, stack, model } = options;
   const numInstances = firstInstances(options);
-  const ids = Array.from({ length: numInstances }, (_, id) => id);
+  const ids = Array.from({ length: numInstances }, (_, id) => asInstanceId(id));
   const answer = stack.initialGroups(ids);
   if (answer === undefined) {
     const starts = ids.filter((id) => id % stagesPerGroup === 0);

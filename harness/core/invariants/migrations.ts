@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.ts';
+import type { GroupId } from '../../domain/ids.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
 import type { Request } from '../state/request.ts';
@@ -52,8 +53,8 @@ function checkDrains(groups: Iterable<InstanceGroup>, migrations: readonly Migra
   }
 }
 
-function countBy<T>(items: readonly T[], keyOf: (item: T) => number): ReadonlyMap<number, number> {
-  const counts = new Map<number, number>();
+function countBy<T>(items: readonly T[], keyOf: (item: T) => GroupId): ReadonlyMap<GroupId, number> {
+  const counts = new Map<GroupId, number>();
   for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
   return counts;
 }

@@ -1,4 +1,5 @@
 import { must } from '../../base/assert.ts';
+import type { GroupId } from '../../domain/ids.ts';
 import {
   type DecisionOf,
   defaultMigration,
@@ -67,7 +68,7 @@ function changeGroups(effects: Effects, request: Request, { source, target }: Ro
 function targetProblem(
   source: InstanceGroup,
   target: InstanceGroup | undefined,
-  groupId: number,
+  groupId: GroupId,
 ): Refusal<'migrate'> | undefined {
   if (target === undefined) return `there is no group ${groupId}`;
   if (target === source) return `the request is in group ${groupId} already`;

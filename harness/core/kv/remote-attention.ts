@@ -1,4 +1,5 @@
 import { must } from '../../base/assert.ts';
+import type { InstanceId } from '../../domain/ids.ts';
 import type { Cluster } from '../state/cluster.ts';
 import { eventPriority } from '../state/events.ts';
 import type { KvPlacement, MicroBatch, RemoteAttention, Stage } from '../executor.ts';
@@ -86,7 +87,7 @@ function attend(cluster: Cluster, owner: Instance, durationUs: number, onDone: (
 /** What other instances have to compute for a stage of a micro-batch. */
 export function remoteAttentionOf(batch: StepBatch, stage: Stage): readonly RemoteAttention[] {
   if (batch.numRemote === 0) return nothingRemote;
-  const byOwner = new Map<number, Sums>();
+  const byOwner = new Map<InstanceId, Sums>();
   for (let index = 0; index < batch.size; index += 1) {
     const placement = batch.placements[index];
     if (placement !== undefined) addEntry(byOwner, batch, index, { stage, placement });
@@ -97,7 +98,7 @@ export function remoteAttentionOf(batch: StepBatch, stage: Stage): readonly Remo
 type Sums = { -readonly [Key in keyof RemoteAttention]: RemoteAttention[Key] };
 
 function addEntry(
-  byOwner: Map<number, Sums>,
+  byOwner: Map<InstanceId, Sums>,
   batch: StepBatch,
   index: number,
   { stage, placement }: { stage: Stage; placement: KvPlacement },

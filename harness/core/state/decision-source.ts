@@ -1,3 +1,4 @@
+import type { RequestId } from '../../domain/ids.ts';
 import type { DecidingMoment } from '../../policy/moments.ts';
 
 /** Who answered, at which moment. */
@@ -5,5 +6,5 @@ export interface DecisionSource {
   readonly policy: string;
   readonly moment: DecidingMoment;
   /** Where the decision itself does not name the request that it is about (dispatch). */
-  readonly requestId?: number;
+  readonly requestId?: RequestId;
 }

@@ -1,3 +1,4 @@
+import type { GroupId, InstanceId } from '../../domain/ids.ts';
 import type { PolicyEvent } from '../../policy/views.ts';
 import type { Executor } from '../executor.ts';
 import type { ClusterEventKind, Observer } from '../observer.ts';
@@ -58,7 +59,10 @@ export class Effects {
   }
 
   /** Tells whoever records the run of a moment that matters to a reader. */
-  recordEvent(kind: ClusterEventKind, about: { instance?: number; groupId?: number; detail: string }): void {
+  recordEvent(
+    kind: ClusterEventKind,
+    about: { instance?: InstanceId; groupId?: GroupId; detail: string },
+  ): void {
     const { instance, groupId, detail } = about;
     this.observer.clusterEvent({ timeUs: this.events.nowUs, kind, instance, groupId, detail });
   }

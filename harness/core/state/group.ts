@@ -2,6 +2,7 @@ import { assert } from '../../base/assert.ts';
 import { Deque } from '../../base/deque.ts';
 import { removeFrom } from '../../base/lists.ts';
 import { usPerMs } from '../../base/units.ts';
+import type { GroupId } from '../../domain/ids.ts';
 import type { Decision, KvTransition, Limits } from '../../policy/decisions.ts';
 import type { GroupCounters, GroupPhase, GroupView, StageView, ViewList } from '../../policy/views.ts';
 import type { DecisionSource } from './decision-source.ts';
@@ -36,7 +37,7 @@ export interface Retirement {
  * is its state's business: the queues change with that, and only then.
  */
 export class InstanceGroup implements GroupView, RequestQueueOwner {
-  readonly id: number;
+  readonly id: GroupId;
   readonly pipeline: readonly GroupStage[];
   readonly layout: KvLayout;
   readonly blockSizeTokens: number;
@@ -91,7 +92,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
   readonly spareBatches: StepBatch[] = [];
 
   constructor(init: {
-    id: number;
+    id: GroupId;
     clock: { readonly nowUs: number };
     parts: readonly LayoutPart[];
     blockSizeTokens: number;
@@ -138,7 +139,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     return this.phase === 'serving' || this.phase === 'merging' || this.phase === 'restoring';
   }
 
-  get groupId(): number {
+  get groupId(): GroupId {
     return this.id;
   }
 

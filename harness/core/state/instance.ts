@@ -1,6 +1,7 @@
 import type { InstanceState, InstanceView } from '../../policy/views.ts';
 import { Link } from './fabric.ts';
 import type { Hardware } from '../../domain/hardware.ts';
+import type { InstanceId } from '../../domain/ids.ts';
 import type { MemoryLedger } from './ledger.ts';
 import type { LayerRange } from '../../domain/model-shape.ts';
 
@@ -15,7 +16,7 @@ export interface InstanceLinks {
 
 /** One device's worth of memory, with the host memory beside it. Which requests it serves is its groups' business. */
 export class Instance implements InstanceView {
-  readonly id: number;
+  readonly id: InstanceId;
   readonly ledger: MemoryLedger;
   readonly links: InstanceLinks;
   readonly hardware: Hardware;
@@ -35,7 +36,7 @@ export class Instance implements InstanceView {
   decodeTokens = 0;
 
   constructor(init: {
-    id: number;
+    id: InstanceId;
     ledger: MemoryLedger;
     layers: LayerRange;
     hardware: Hardware;

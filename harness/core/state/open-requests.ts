@@ -1,3 +1,4 @@
+import type { RequestId } from '../../domain/ids.ts';
 import type { RequestClass, Workload } from '../../domain/workload.ts';
 import { HeldQueue } from './held-queue.ts';
 import type { Request } from './request.ts';
@@ -7,7 +8,7 @@ export class OpenRequests {
   readonly workload: Workload;
   readonly classes: ReadonlyMap<string, RequestClass>;
   /** Requests that have arrived and not ended, by id. */
-  readonly live = new Map<number, Request>();
+  readonly live = new Map<RequestId, Request>();
   /** The live requests that stand in no group. */
   readonly held: HeldQueue;
   /** How many branches of a job have finished, by job id. */

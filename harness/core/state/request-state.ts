@@ -1,3 +1,4 @@
+import type { GroupId, InstanceId } from '../../domain/ids.ts';
 import type { MigrationProtocol } from '../../policy/decisions.ts';
 import type { RequestStatus } from '../../policy/views.ts';
 import type { Transfer } from './fabric.ts';
@@ -16,11 +17,11 @@ export interface KvMove {
 /** A migration under way; see `kv/migrate.ts`. */
 export interface Migration {
   readonly kvMove: KvMove;
-  fromGroup: number;
-  readonly toGroup: number;
+  fromGroup: GroupId;
+  readonly toGroup: GroupId;
   /** The instances that run the groups' first stages. */
-  readonly fromInstance: number;
-  readonly toInstance: number;
+  readonly fromInstance: InstanceId;
+  readonly toInstance: InstanceId;
   readonly protocol: MigrationProtocol;
   readonly startedAtUs: number;
   numStages: number;

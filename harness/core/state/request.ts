@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.ts';
+import type { GroupId, RequestId } from '../../domain/ids.ts';
 import type { RequestClass, RequestSpec } from '../../domain/workload.ts';
 import type { RequestView } from '../../policy/views.ts';
 import type { Transfer } from './fabric.ts';
@@ -20,7 +21,7 @@ export type QueueEnd = 'front' | 'back';
 /** Where requests stand: a group, with a queue for each kind of state, or the queue of those that the cluster holds. */
 export interface RequestQueueOwner {
   /** Id of the group, or `undefined` for the cluster. */
-  readonly groupId: number | undefined;
+  readonly groupId: GroupId | undefined;
   /** Puts the request into the queue that its state says. */
   add(request: Request, end: QueueEnd): void;
   /** Takes the request out of the queue that its state says. */
@@ -33,7 +34,7 @@ export interface RequestQueueOwner {
  * must not know, the true output length, is private and reached through static methods that only the core calls.
  */
 export class Request implements RequestView {
-  readonly id: number;
+  readonly id: RequestId;
   readonly className: string;
   readonly priority: number;
   readonly arrivedAtUs: number;
@@ -89,7 +90,7 @@ export class Request implements RequestView {
   }
 
   /** The group that it stands in, or stood in when it ended. */
-  get groupId(): number | undefined {
+  get groupId(): GroupId | undefined {
     return this.#owner?.groupId;
   }
 
@@ -102,7 +103,7 @@ export class Request implements RequestView {
     return isRunning(state) || state.kind === 'migrating' ? state.migration : undefined;
   }
 
-  get migratesTo(): number | undefined {
+  get migratesTo(): GroupId | undefined {
     return this.migration?.toGroup;
   }
 

@@ -1,3 +1,4 @@
+import type { RequestId } from '../../domain/ids.ts';
 import type { KvPlacement, MicroBatch, RemoteAttention } from '../executor.ts';
 import { type EventPriority, eventPriority, type SimEvent } from './events.ts';
 import type { Transfer } from './fabric.ts';
@@ -25,7 +26,7 @@ export class StepBatch implements MicroBatch, SimEvent {
   id = 0;
   size = 0;
   readonly requests: Request[] = [];
-  readonly requestIds: number[] = [];
+  readonly requestIds: RequestId[] = [];
   readonly numTokens: number[] = [];
   readonly pastTokens: number[] = [];
   readonly samples: number[] = [];

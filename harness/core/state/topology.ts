@@ -1,4 +1,5 @@
 import { removeFrom } from '../../base/lists.ts';
+import { asGroupId, type GroupId } from '../../domain/ids.ts';
 import type { Limits } from '../../policy/decisions.ts';
 import type { GroupPhase } from '../../policy/views.ts';
 import { ComputeSlot } from './compute-slot.ts';
@@ -27,7 +28,7 @@ export class Topology {
   /** Whether requests may have KV on instances that are no members of their group. */
   hasRemoteKv = false;
   readonly #defaults: GroupDefaults;
-  readonly #groupById = new Map<number, InstanceGroup>();
+  readonly #groupById = new Map<GroupId, InstanceGroup>();
   /** By instance id. */
   readonly #groupsOn: InstanceGroup[][] = [];
   /** By instance id. */
@@ -43,7 +44,7 @@ export class Topology {
     return this.instances.reduce((count, { isGone }) => (isGone ? count : count + 1), 0);
   }
 
-  group(id: number): InstanceGroup | undefined {
+  group(id: GroupId): InstanceGroup | undefined {
     return this.#groupById.get(id);
   }
 
@@ -74,7 +75,7 @@ export class Topology {
   addGroup(parts: readonly LayoutPart[], phase: GroupPhase): InstanceGroup {
     const { clock, blockSizeTokens, limits } = this.#defaults;
     const group = new InstanceGroup({
-      id: this.#nextGroupId,
+      id: asGroupId(this.#nextGroupId),
       clock,
       parts,
       blockSizeTokens,

@@ -1,4 +1,5 @@
 import { PolicyError } from '../../base/errors.ts';
+import type { RequestId } from '../../domain/ids.ts';
 import type { BatchView, MicroBatchPlan } from '../../policy/contract.ts';
 import type { Cluster } from '../state/cluster.ts';
 import type { InstanceGroup } from '../state/group.ts';
@@ -64,9 +65,9 @@ function viewOf(batch: StepBatch): BatchView {
 
 /** A plan must hand out exactly the tokens of the batch, in pieces of at least one. */
 function planProblem(batch: StepBatch, plans: readonly MicroBatchPlan[]): string | undefined {
-  const left = new Map<number, number>();
+  const left = new Map<RequestId, number>();
   for (let index = 0; index < batch.size; index += 1) {
-    left.set(batch.requestIds[index] as number, batch.numTokens[index] as number);
+    left.set(batch.requestIds[index] as RequestId, batch.numTokens[index] as number);
   }
   for (const { entries } of plans) {
     for (const { requestId, numTokens } of entries) {

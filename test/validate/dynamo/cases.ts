@@ -1,5 +1,6 @@
 import { blockSizeTokens } from '../../../harness/conformance/tiny-cluster.ts';
 import { createRng } from '../../../harness/base/rng.ts';
+import { asRequestId } from '../../../harness/domain/ids.ts';
 import type { RequestSpec } from '../../../harness/domain/workload.ts';
 import type { TimingTable } from './timing-table.ts';
 
@@ -96,7 +97,7 @@ export function requestsOf({ load, numInstances }: ReplayCase, seed: number): Re
     arrivalMs = Math.max(arrivalMs + 1, Math.round(timeMs));
     const outputTokens = draw(load.answer);
     return {
-      id,
+      id: asRequestId(id),
       className: 'default',
       promptTokens: draw(load.prompt),
       outputTokens,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { asRequestId } from '../../../harness/domain/ids.ts';
 import type { RequestSpec } from '../../../harness/domain/workload.ts';
 import { engine, recordedCase } from './cases.ts';
 import { type Outcome, pair } from './outcomes.ts';
@@ -10,7 +11,14 @@ const recording = new URL('../../fixtures/dynamo/pressure.json', import.meta.url
 
 function specOf({ arrivedMs, promptTokens, outputTokens }: Outcome, id: number): RequestSpec {
   const arrival = { kind: 'at', timeUs: 1000 * arrivedMs } as const;
-  return { id, className: 'default', promptTokens, outputTokens, outputLimitTokens: outputTokens, arrival };
+  return {
+    id: asRequestId(id),
+    className: 'default',
+    promptTokens,
+    outputTokens,
+    outputLimitTokens: outputTokens,
+    arrival,
+  };
 }
 
 test('short of memory, every request gets its first and last token when it does in a replay by Dynamo', () => {

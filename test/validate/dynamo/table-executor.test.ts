@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
+import { asInstanceId, asRequestId } from '../../../harness/domain/ids.ts';
 import type { MicroBatch, Stage } from '../../../harness/core/executor.ts';
 import { TableExecutor } from './table-executor.ts';
 import type { TimingTable } from './timing-table.ts';
 
 const stage: Stage = {
-  instance: 0,
+  instance: asInstanceId(0),
   stageIndex: 0,
   layers: { first: 0, count: 4 },
   isFirst: true,
@@ -34,7 +35,7 @@ function batchOf(entries: readonly Entry[]): MicroBatch {
   return {
     id: 0,
     size: entries.length,
-    requestIds: entries.map(({ id }) => id),
+    requestIds: entries.map(({ id }) => asRequestId(id)),
     numTokens: entries.map(({ count }) => count),
     pastTokens: entries.map(({ past }) => past),
     samples: entries.map(({ samples }) => (samples ? 1 : 0)),

@@ -2,6 +2,7 @@ import { createRng } from '../../../harness/base/rng.ts';
 import { Collector, workloadOf } from '../../../harness/conformance/tiny-cluster.ts';
 import { enginePresets } from '../../../harness/core/engine.ts';
 import type { Hardware } from '../../../harness/domain/hardware.ts';
+import { asRequestId } from '../../../harness/domain/ids.ts';
 import { kvCellBytes, type ModelShape, modelWeightBytes } from '../../../harness/domain/model-shape.ts';
 import { runCluster } from '../../../harness/core/run.ts';
 import { SimulatedExecutor } from '../../../harness/executors/simulated.ts';
@@ -52,7 +53,7 @@ export function replay({ run, rows, model, hardware }: Replay): readonly Latency
     { enter() {}, leave() {} },
   );
   const specs = rows.map((row, id) => ({
-    id,
+    id: asRequestId(id),
     className: 'default',
     promptTokens: row.prompt_tokens,
     outputTokens: row.output_tokens,

@@ -1,3 +1,4 @@
+import type { GroupId, RequestId } from '../../../domain/ids.ts';
 import type { ClusterView, GroupView, HeldView, InstanceView, RequestView } from '../../../policy/views.ts';
 import type { OpenRequests } from '../open-requests.ts';
 import type { Topology } from '../topology.ts';
@@ -51,11 +52,11 @@ export class ClusterWindow implements ClusterView {
     return this.#state.requests.held;
   }
 
-  local(groupId: number): GroupView | undefined {
+  local(groupId: GroupId): GroupView | undefined {
     return this.#state.topology.group(groupId);
   }
 
-  request(id: number): RequestView | undefined {
+  request(id: RequestId): RequestView | undefined {
     return this.#state.requests.live.get(id);
   }
 }

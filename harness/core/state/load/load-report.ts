@@ -1,3 +1,4 @@
+import type { RequestId } from '../../../domain/ids.ts';
 import type { GroupCounters, GroupView, InstanceView, RequestView } from '../../../policy/views.ts';
 import { type ReportDetail, ReportedList } from './reported-list.ts';
 
@@ -56,7 +57,7 @@ export class LoadReport {
     this.observedAtUs = Math.min(this.observedAtUs, timeUs - 1);
   }
 
-  find(requestId: number): RequestView | undefined {
+  find(requestId: RequestId): RequestView | undefined {
     for (const list of [this.running, this.waiting, this.swapped, this.stalled]) {
       for (const request of list) if (request.id === requestId) return request;
     }

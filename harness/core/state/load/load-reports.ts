@@ -1,3 +1,4 @@
+import type { RequestId } from '../../../domain/ids.ts';
 import type { ClusterView, GroupView, InstanceView, RequestView } from '../../../policy/views.ts';
 import { ClusterWindow, type VisibleState } from './cluster-window.ts';
 import type { InstanceGroup } from '../group.ts';
@@ -138,7 +139,7 @@ class ReportedWindow extends ClusterWindow {
     return this.#state.topology.instances.map((instance) => this.#reports.instanceOf(instance));
   }
 
-  override request(id: number): RequestView | undefined {
+  override request(id: RequestId): RequestView | undefined {
     const request = this.#state.requests.live.get(id);
     const group = request === undefined ? undefined : this.#state.topology.groupOf(request);
     if (group === undefined || group === this.#own) return request;

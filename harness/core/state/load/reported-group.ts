@@ -1,4 +1,5 @@
 import type { Hardware } from '../../../domain/hardware.ts';
+import type { GroupId, InstanceId } from '../../../domain/ids.ts';
 import type { Limits } from '../../../policy/decisions.ts';
 import type {
   GroupCounters,
@@ -29,7 +30,7 @@ export class ReportedInstance implements InstanceView {
     this.#place = place;
   }
 
-  get id(): number {
+  get id(): InstanceId {
     return this.#instance.id;
   }
 
@@ -102,7 +103,7 @@ export class ReportedGroup implements GroupView {
     return last;
   }
 
-  get id(): number {
+  get id(): GroupId {
     return this.#group.id;
   }
 

@@ -1,3 +1,4 @@
+import type { GroupId, RequestId } from '../../../domain/ids.ts';
 import type { RequestStatus, RequestView, ViewList } from '../../../policy/views.ts';
 
 /** A request as its group reported it. What never changes is read off the request itself. */
@@ -11,7 +12,7 @@ export class RequestReport implements RequestView {
   kvBlocks = 0;
   numPreemptions = 0;
   isInFlight = false;
-  migratesTo: number | undefined;
+  migratesTo: GroupId | undefined;
 
   constructor(request: RequestView) {
     this.#request = request;
@@ -32,7 +33,7 @@ export class RequestReport implements RequestView {
     this.migratesTo = request.migratesTo;
   }
 
-  get id(): number {
+  get id(): RequestId {
     return this.#request.id;
   }
 

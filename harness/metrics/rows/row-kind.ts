@@ -52,7 +52,8 @@ export function jsonRows<Reported>() {
         if (value === undefined) continue;
         text += before;
         if (typeof value === 'number') text += value;
-        else text += isName ? `"${String(value)}"` : jsonOf(value);
+        else if (isName && typeof value === 'string') text += `"${value}"`;
+        else text += jsonOf(value);
       }
       return `${text}}\n`;
     };

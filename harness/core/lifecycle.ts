@@ -146,7 +146,7 @@ export function retryHeld(cluster: Cluster): void {
       const request = queue.at(index);
       if (request === undefined) break;
       if (dispatch(cluster, request, true) === 'class held') break;
-      if (request.status.kind === 'held') index += 1;
+      if (request.state.kind === 'held') index += 1;
     }
   }
 }

@@ -77,12 +77,6 @@ describe('the table of decisions', () => {
       'transition.maxRequests must be an integer of at least 1, got 0',
     ],
     [
-      'a field that there is not',
-      'drain',
-      { groupId: 0, group: 0 },
-      'drain has no "group"; there are kind, groupId, reason',
-    ],
-    [
       'a role with a blank',
       'scaleUp',
       { numInstances: 1, role: 'a b' },
@@ -90,6 +84,12 @@ describe('the table of decisions', () => {
     ],
   ])('refuses %s', (_what, kind, fields, error) => {
     expect(answerTo(kind, fields)).toMatchObject({ outcome: 'rejected', error });
+  });
+
+  it('lets a policy note more than the core reads, and limits be as large as it likes', () => {
+    const limits = { maxRunning: Number.MAX_VALUE };
+    const answer = answerTo('setLimits', { groupId: 0, limits, note: 'no limit', score: 0.7 });
+    expect(answer).toMatchObject({ outcome: 'applied', data: { note: 'no limit', score: 0.7 } });
   });
 
   it.each([

@@ -86,6 +86,16 @@ describe('a request', () => {
     expect(request.stalledUs).toBe(40);
   });
 
+  it('shows policies the kind of its state, and nothing that belongs to the core', () => {
+    request.enqueue(group);
+    request.admit();
+    request.beginSwapOut(layout, []);
+    expect(request.state).toHaveProperty('hostLayout');
+    expect(request.status).toEqual({ kind: 'swapping-out' });
+    request.end({ kind: 'failed', reason: 'test' });
+    expect(request.status).toEqual({ kind: 'failed', reason: 'test' });
+  });
+
   it('has what belongs to a state only while it is in it', () => {
     request.enqueue(group);
     request.admit();

@@ -16,7 +16,7 @@ export function preempt(cluster: Cluster, { requestId, mode }: Preempt): Refusal
   const request = cluster.requests.live.get(requestId);
   const group = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || group === undefined) return `there is no live request ${requestId}`;
-  if (!canBeGivenUp(request, mode)) return `request ${request.id} is ${request.status.kind}, not running`;
+  if (!canBeGivenUp(request, mode)) return `request ${request.id} is ${request.state.kind}, not running`;
   if (request.numInFlight > (group.forming?.countOf(request) ?? 0)) {
     return `request ${request.id} is in a step that has not come back`;
   }
@@ -26,8 +26,8 @@ export function preempt(cluster: Cluster, { requestId, mode }: Preempt): Refusal
 }
 
 /** One whose KV is on the move can be computed again, but not be swapped. */
-function canBeGivenUp({ status }: Request, mode: Preempt['mode']): boolean {
-  return isRunning(status) || (isStalled(status) && mode === 'recompute');
+function canBeGivenUp({ state }: Request, mode: Preempt['mode']): boolean {
+  return isRunning(state) || (isStalled(state) && mode === 'recompute');
 }
 
 /** Frees its KV; prompt and generated tokens become the new prompt, at the front of the queue (POLICIES 4.1). */

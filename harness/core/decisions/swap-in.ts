@@ -15,8 +15,7 @@ export function beginSwapIn(
   const request = cluster.requests.live.get(requestId);
   const group = request === undefined ? undefined : cluster.topology.groupOf(request);
   if (request === undefined || group === undefined) return `there is no live request ${requestId}`;
-  if (request.status.kind !== 'swapped')
-    return `request ${request.id} is ${request.status.kind}, not swapped`;
+  if (request.state.kind !== 'swapped') return `request ${request.id} is ${request.state.kind}, not swapped`;
   const blocks = group.blocksFor(request.computedTokens);
   if (group.numAdmitted >= group.limits.maxRunning)
     return `${group.numAdmitted} requests run or come back already`;

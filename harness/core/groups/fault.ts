@@ -194,7 +194,7 @@ function regroupSurvivor(cluster: Cluster, survivor: Instance, survivingRequests
 
 /** Puts a request that has lost its group into the group that serves where its KV is; one without KV is dispatched again. */
 function assignToKvHolder(cluster: Cluster, request: Request): void {
-  if (request.status.kind === 'held') return;
+  if (request.state.kind === 'held') return;
   const holder = (request.layout ?? request.hostLayout)?.parts[0]?.instance;
   if (holder === undefined) {
     redispatch(cluster, request);

@@ -14,7 +14,7 @@ export function requestsOf(group: InstanceGroup): Request[] {
  * where they are.
  */
 export function regroup(group: InstanceGroup, request: Request, transition: KvTransition): void {
-  if (isRunning(request.status) || isStalled(request.status)) {
+  if (isRunning(request.state) || isStalled(request.state)) {
     // Its KV is where the group's layers are, or may stay elsewhere; otherwise it has to follow.
     if (isInPlace(group, request)) resumeInPlace(group, request);
     else if (transition.kind === 'remote-attention') request.resume(group);

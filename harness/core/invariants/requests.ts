@@ -50,11 +50,11 @@ export function checkQueues({ requests: { live, held }, topology }: Cluster): vo
   const seen = new Set<Request>();
   const check = (owner: RequestQueueOwner, queue: QueueName | 'held', requests: Iterable<Request>): void => {
     for (const request of requests) {
-      const { id, status } = request;
+      const { id, state } = request;
       assert(
-        Request.ownerOf(request) === owner && queueOf[status.kind] === queue && !seen.has(request),
+        Request.ownerOf(request) === owner && queueOf[state.kind] === queue && !seen.has(request),
         'INV-queues',
-        () => `request ${id} is ${status.kind}, but stands in ${queue} of ${owner.groupId ?? 'the cluster'}`,
+        () => `request ${id} is ${state.kind}, but stands in ${queue} of ${owner.groupId ?? 'the cluster'}`,
       );
       seen.add(request);
     }

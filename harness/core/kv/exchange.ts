@@ -37,8 +37,8 @@ export function makeRoomForExchange(cluster: Cluster, group: InstanceGroup): voi
 }
 
 /** Whether its KV is on its way, other than by a migration. */
-function isOnItsWay({ status }: Request): boolean {
-  return status.kind === 'exchanging' && status.kvMove !== undefined;
+function isOnItsWay({ state }: Request): boolean {
+  return state.kind === 'exchanging' && state.kvMove !== undefined;
 }
 
 /** Starts to move the request's KV to where the group's layers are. Returns false while its targets have no room. */

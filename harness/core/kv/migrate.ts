@@ -44,7 +44,7 @@ export function migrate(
 }
 
 function move(cluster: Cluster, request: Request, route: Route): Refusal<'migrate'> | undefined {
-  switch (request.status.kind) {
+  switch (request.state.kind) {
     case 'queued':
     case 'preempted':
     case 'swapped':
@@ -54,13 +54,13 @@ function move(cluster: Cluster, request: Request, route: Route): Refusal<'migrat
     case 'decoding':
       return begin(cluster, request, route);
     default:
-      return `request ${request.id} is ${request.status.kind}`;
+      return `request ${request.id} is ${request.state.kind}`;
   }
 }
 
 /** Moves a request that has no KV on a device: nothing travels now. */
 function changeGroups(effects: Effects, request: Request, { source, target }: Route): void {
-  request.moveTo(target, request.status.kind === 'preempted' ? 'front' : 'back');
+  request.moveTo(target, request.state.kind === 'preempted' ? 'front' : 'back');
   effects.wake(source);
   effects.wake(target);
 }
@@ -84,7 +84,7 @@ interface Route {
 function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migrate'> | undefined {
   const { source, target, protocol } = route;
   if (request.migration !== undefined) return `request ${request.id} migrates already`;
-  if (protocol.kind === 'live' && request.status.kind === 'prefilling')
+  if (protocol.kind === 'live' && request.state.kind === 'prefilling')
     return `request ${request.id} has no KV to copy beside its steps: it is in its prefill`;
   const { maxRunning } = target.limits;
   if (target.numAdmitted >= maxRunning)

@@ -56,11 +56,11 @@ export function swapIn(cluster: Cluster, group: InstanceGroup, request: Request)
  * host memory or on its way there. The request's state is the caller's to change.
  */
 export function dropSwap(cluster: Cluster, request: Request): void {
-  const { status } = request;
-  if (!isSwap(status)) return;
-  if (status.kind !== 'swapped')
-    for (const transfer of status.transfers) cluster.effects.fabric.cancel(transfer);
-  dropHostCopy(cluster, request, status.hostLayout);
+  const { state } = request;
+  if (!isSwap(state)) return;
+  if (state.kind !== 'swapped')
+    for (const transfer of state.transfers) cluster.effects.fabric.cancel(transfer);
+  dropHostCopy(cluster, request, state.hostLayout);
 }
 
 /** Forgets the host copy: KV is back on devices, or given up. */

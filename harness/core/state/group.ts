@@ -153,7 +153,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
 
   get pendingFreeBlocks(): number {
     let blocks = 0;
-    for (const { status, kvBlocks } of this.#swapped) if (status.kind === 'swapping-out') blocks += kvBlocks;
+    for (const { state, kvBlocks } of this.#swapped) if (state.kind === 'swapping-out') blocks += kvBlocks;
     return blocks;
   }
 
@@ -164,7 +164,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
   /** Requests that count against `limits.maxRunning`: those that run, and those that will once their KV is here. */
   get numAdmitted(): number {
     let count = this.running.length + this.numMigratingIn;
-    for (const { status } of this.swapped) if (status.kind === 'swapping-in') count += 1;
+    for (const { state } of this.swapped) if (state.kind === 'swapping-in') count += 1;
     return count;
   }
 
@@ -193,7 +193,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
 
   add(request: Request, end: QueueEnd): void {
     this.updateDemand(request);
-    switch (queueOf[request.status.kind]) {
+    switch (queueOf[request.state.kind]) {
       case 'waiting':
         if (end === 'back') this.#waiting.pushBack(request);
         else this.#waiting.pushFront(request);
@@ -209,12 +209,12 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
         this.#stalled.push(request);
         break;
       default:
-        assert(false, 'INV-queues', () => `request ${request.id} is ${request.status.kind}, in no group`);
+        assert(false, 'INV-queues', () => `request ${request.id} is ${request.state.kind}, in no group`);
     }
   }
 
   remove(request: Request): void {
-    switch (queueOf[request.status.kind]) {
+    switch (queueOf[request.state.kind]) {
       case 'waiting':
         this.#waiting.remove(request);
         this.waitingBlocks -= request.demandBlocks;

@@ -61,7 +61,7 @@ export type EndState = Extract<RequestStatus, { kind: 'finished' | 'failed' | 'r
 /**
  * What a request is doing, with what it has only while it does that. A request under live migration stays `prefilling` or
  * `decoding` with `migration` set; `migrating` is the stop before the last stage. `exchanging` includes waiting for its turn.
- * A stopped migration that is aborted becomes `exchanging`. Of all this policies see a `RequestStatus`.
+ * A stopped migration that is aborted becomes `exchanging`. Of all this policies see the `RequestStatus` alone.
  */
 export type RequestState =
   | { readonly kind: 'held' | 'queued' | 'preempted' }
@@ -78,6 +78,28 @@ export const sharedState = {
   prefilling: { kind: 'prefilling', migration: undefined },
   decoding: { kind: 'decoding', migration: undefined },
 } as const satisfies Record<string, RequestState>;
+
+const statusOfKind = {
+  held: { kind: 'held' },
+  queued: { kind: 'queued' },
+  preempted: { kind: 'preempted' },
+  prefilling: { kind: 'prefilling' },
+  decoding: { kind: 'decoding' },
+  'swapping-out': { kind: 'swapping-out' },
+  swapped: { kind: 'swapped' },
+  'swapping-in': { kind: 'swapping-in' },
+  exchanging: { kind: 'exchanging' },
+  migrating: { kind: 'migrating' },
+} as const satisfies Readonly<Record<Exclude<RequestState, EndState>['kind'], RequestStatus>>;
+
+/** What policies see of a state: one object for each kind, without what only the core may know and change. */
+export function statusOf(state: RequestState): RequestStatus {
+  return isEnd(state) ? state : statusOfKind[state.kind];
+}
+
+function isEnd(state: RequestState): state is EndState {
+  return queueOf[state.kind] === undefined;
+}
 
 /** The queues of a group. */
 export const queueNames = ['waiting', 'running', 'swapped', 'stalled'] as const;

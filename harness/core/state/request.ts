@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
 import type { GroupId, RequestId } from '../../domain/ids.ts';
 import type { RequestClass, RequestSpec } from '../../domain/workload.ts';
-import type { RequestView } from '../../policy/views.ts';
+import type { RequestStatus, RequestView } from '../../policy/views.ts';
 import type { Transfer } from './fabric.ts';
 import type { KvLayout } from './kv-layout.ts';
 import {
@@ -14,6 +14,7 @@ import {
   queueOf,
   type RequestState,
   sharedState,
+  statusOf,
 } from './request-state.ts';
 
 export type QueueEnd = 'front' | 'back';
@@ -85,8 +86,12 @@ export class Request implements RequestView {
     this.tokens = spec.promptTokens;
   }
 
-  get status(): RequestState {
+  get state(): RequestState {
     return this.#state;
+  }
+
+  get status(): RequestStatus {
+    return statusOf(this.#state);
   }
 
   /** The group that it stands in, or stood in when it ended. */

@@ -40,7 +40,7 @@ function emitToken(cluster: Cluster, group: InstanceGroup, request: Request, now
   request.lastTokenAtUs = nowUs;
   request.generatedTokens += 1;
   request.tokens += 1;
-  if (request.status.kind !== 'decoding') request.beginDecoding();
+  if (request.state.kind !== 'decoding') request.beginDecoding();
   if (Request.isComplete(request)) endRequest(cluster, request, 'finished');
   else if (request.tokens > request.demandBlocks * group.blockSizeTokens) group.updateDemand(request);
 }

@@ -112,6 +112,6 @@ function missingBlocks(group: InstanceGroup, request: Request, tokens: number): 
 }
 
 /** Whether the request is still one of the group's that run: a policy may have given it up or moved it. */
-function isRunningIn(group: InstanceGroup, { status, groupId }: Request): boolean {
-  return groupId === group.id && isRunning(status);
+function isRunningIn(group: InstanceGroup, { state, groupId }: Request): boolean {
+  return groupId === group.id && isRunning(state);
 }

@@ -44,6 +44,8 @@ export class Request implements RequestView {
   readonly #spec: RequestSpec;
   readonly #clock: { readonly nowUs: number };
   #state: RequestState = sharedState.held;
+  /** What policies see of the state; kept, because they ask for it far more often than it changes. */
+  #status: RequestStatus = statusOf(sharedState.held);
   /** `undefined` until it has been placed or held for the first time. One that has ended keeps the last. */
   #owner: RequestQueueOwner | undefined;
 
@@ -91,7 +93,7 @@ export class Request implements RequestView {
   }
 
   get status(): RequestStatus {
-    return statusOf(this.#state);
+    return this.#status;
   }
 
   /** The group that it stands in, or stood in when it ended. */
@@ -284,6 +286,7 @@ export class Request implements RequestView {
     const stays = owner === this.#owner && queueOf[state.kind] === queueOf[before.kind];
     if (!stays) this.#owner?.remove(this);
     this.#state = state;
+    this.#status = statusOf(state);
     this.#owner = owner;
     if (!stays && queueOf[state.kind] !== undefined) owner?.add(this, end);
   }

@@ -60,6 +60,17 @@ export function record<const Fields extends z.core.$ZodShape>(fields: Fields) {
   return z.object(fields, mustBe('an object'));
 }
 
+/** An object with these fields and no others: one that is not read would be a limit or a setting that silently does nothing. */
+export function closedRecord<const Fields extends z.core.$ZodShape>(fields: Fields) {
+  const names = Object.keys(fields).join(', ');
+  return z.strictObject(fields, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `has no "${issue.keys.join('", "')}"; there are ${names}`
+        : mustBe('an object').error(issue),
+  });
+}
+
 /** One of several objects, told apart by their `kind`. */
 export function variants<
   const Options extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]],

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { count, flag, ratio, record } from './fields.ts';
+import { closedRecord, count, flag, ratio } from './fields.ts';
 
 /** Some of the limits that bound one step of a group, for what is to be changed. */
-export const limitsSchema = record({
+export const limitsSchema = closedRecord({
   maxRunning: count.describe('Requests in the running set.').exactOptional(),
   maxBatchTokens: count.describe('Tokens of one step, prefill and decode together.').exactOptional(),
   watermarkRatio: ratio.describe('Share of the KV blocks that admission leaves free.').exactOptional(),

@@ -51,7 +51,7 @@ export function jsonRows<Reported>() {
         const value = of(record);
         if (value === undefined) continue;
         text += before;
-        if (typeof value === 'number') text += value;
+        if (typeof value === 'number' || value === null) text += value;
         else if (isName && typeof value === 'string') text += `"${value}"`;
         else text += jsonOf(value);
       }

@@ -3,7 +3,7 @@ import { mean } from '../base/stats.ts';
 import { usPerSecond } from '../base/units.ts';
 import { modelWeightBytes } from '../domain/model-shape.ts';
 import type { Workload } from '../domain/workload.ts';
-import { StepCost } from '../executors/step-cost.ts';
+import { RooflineCost } from '../executors/roofline-cost.ts';
 import type { Manifest } from '../metrics/results.ts';
 import { groupCapacity, type MemoryPlan, memoryPlanOf } from './capacity.ts';
 import type { ResolvedConfig } from './resolved.ts';
@@ -125,7 +125,7 @@ function decodeStepUs({ plan, maxRunning, load: { meanTokens } }: Scale): number
     decodeContextTokens: contextTokens,
   };
   const layers = { first: 0, count: Math.ceil(model.numLayers / stagesPerGroup) };
-  return new StepCost(model, hardware).stageUs(step, { layers, isLast: true });
+  return new RooflineCost(model, hardware).stepUs(step, { layers, isLast: true });
 }
 
 /** Returns the cold start in seconds. A new instance serves alone, so it loads the whole model. */

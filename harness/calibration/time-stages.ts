@@ -13,10 +13,10 @@ import type { TimedStage } from './fit.ts';
 const instance = asInstanceId(0);
 
 /** Runs of each batch that are timed, after one that is not. */
-const numRuns = 10;
+const numRuns = 15;
 
-/** A run that took so many times the median was disturbed by something else. */
-const outlierFactor = 3;
+/** Share of the runs, the fastest and the slowest, that are left out of the mean: others disturb some, and compiling. */
+const trimmedShare = 0.2;
 
 export interface StageTimer {
   readonly executor: MeasuredExecutor;
@@ -57,7 +57,7 @@ function timed(
   const geometry = { numKvHeads: model.numKvHeads, headDim: model.headDim, blockSizeTokens };
   return stages.map((layers, index) => ({
     counts: stageCounts(batch, stageOf(stages, layers), geometry),
-    us: undisturbedMean(times[index] as readonly number[]),
+    us: trimmedMean(times[index] as readonly number[]),
   }));
 }
 
@@ -107,8 +107,7 @@ function cellsFor(batches: readonly CalibrationBatch[], { model, blockSizeTokens
   return model.numLayers * Math.max(...blocks);
 }
 
-function undisturbedMean(times: readonly number[]): number {
-  const sorted = times.toSorted((a, b) => a - b);
-  const limit = outlierFactor * (sorted[sorted.length >> 1] ?? 0);
-  return mean(sorted.filter((us) => us <= limit)) ?? 0;
+function trimmedMean(times: readonly number[]): number {
+  const numTrimmed = Math.floor(times.length * trimmedShare);
+  return mean(times.toSorted((a, b) => a - b).slice(numTrimmed, times.length - numTrimmed)) ?? 0;
 }

@@ -12,7 +12,7 @@ export interface CalibrationRequest {
   readonly model: ModelShape;
   readonly blockSizeTokens: number;
   /** Told after each batch. */
-  onProgress(done: number, planned: number): void;
+  readonly onProgress: (done: number, planned: number) => void;
 }
 
 /** The same batches every time. */

@@ -1,4 +1,4 @@
-import { quantileOfSorted } from '../base/stats.ts';
+import { quantileOfSorted, sorted } from '../base/stats.ts';
 import { costOfCounts, type StageCosts, type StageCounts, stageTerms } from '../domain/stage-profile.ts';
 
 /** What a stage took on average, and how often each term of the cost occurs in it. */
@@ -49,9 +49,8 @@ export function relativeErrors(
   costsUs: StageCosts,
   stages: readonly TimedStage[],
 ): { readonly medianError: number; readonly p90Error: number } {
-  const errors = stages.map(({ counts, us }) => Math.abs(costOfCounts(costsUs, counts) - us) / us);
-  const sorted = Float64Array.from(errors).sort();
-  return { medianError: quantileOfSorted(sorted, 0.5) ?? 0, p90Error: quantileOfSorted(sorted, 0.9) ?? 0 };
+  const errors = sorted(stages.map(({ counts, us }) => Math.abs(costOfCounts(costsUs, counts) - us) / us));
+  return { medianError: quantileOfSorted(errors, 0.5) ?? 0, p90Error: quantileOfSorted(errors, 0.9) ?? 0 };
 }
 
 function at(list: readonly number[], index: number): number {

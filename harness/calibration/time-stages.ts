@@ -28,7 +28,7 @@ export interface StageTimer {
   readonly blockSizeTokens: number;
   /** For the order of the runs. */
   readonly rng: Rng;
-  onProgress(done: number, planned: number): void;
+  readonly onProgress: (done: number, planned: number) => void;
 }
 
 export interface Timings {

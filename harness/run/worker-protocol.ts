@@ -2,7 +2,8 @@ import { EnvironmentError, InputError, messageOf, PolicyError } from '../base/er
 import type { InputIssue } from '../base/errors.ts';
 import type { Check } from '../conformance/index.ts';
 import type { CellJob, CellOutcome, CellProgress } from './cell-job.ts';
-import type { ClockRequest, RunClock } from './run-clock.ts';
+import type { ClockRequest } from './make-clock.ts';
+import type { RunClock } from './run-clock.ts';
 import type { PlanRequest, RunPlan } from './plan.ts';
 
 /** What a worker process can be asked to do: everything that runs code of a plug-in. */

@@ -35,7 +35,7 @@ async function perform(request: WorkerRequest): Promise<unknown> {
     }
     case 'clock': {
       watchdog.setTimeoutMs(request.input.config.execution.policyTimeoutMs);
-      const { makeClock } = await import('./run-clock.ts');
+      const { makeClock } = await import('./make-clock.ts');
       return makeClock(request.input, watchdog, (ended, planned) =>
         reply({ kind: 'progress', progress: { phase: 'calibrate', ended, planned, virtualUs: 0 } }),
       );

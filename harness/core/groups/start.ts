@@ -55,7 +55,7 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
   const readyAtUs = cluster.nowUs + drawLogNormal(cluster, provisioning);
   const fails = cluster.supply.rng.uniform() < failureRatio;
   const { id } = group.leader;
-  at(cluster.effects, group, readyAtUs, () => {
+  continueAt(cluster.effects, group, readyAtUs, () => {
     if (!fails) {
       loadAndWarmUp(cluster, group);
       return;
@@ -65,7 +65,7 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
     const detail = `attempt ${attempt} failed, the next in ${waitUs / usPerSecond} s`;
     cluster.effects.recordEvent('startFailed', { instance: id, groupId: group.id, detail });
     cluster.effects.notifyPoliciesLater({ kind: 'startFailed', instanceId: id, retryAtUs });
-    at(cluster.effects, group, retryAtUs, () => provision(cluster, group, attempt + 1));
+    continueAt(cluster.effects, group, retryAtUs, () => provision(cluster, group, attempt + 1));
   });
 }
 
@@ -80,7 +80,7 @@ function drawLogNormal(
 }
 
 /** Does the next thing of a start, unless the group has been released or has failed meanwhile. */
-function at(effects: Effects, group: InstanceGroup, timeUs: number, next: () => void): void {
+function continueAt(effects: Effects, group: InstanceGroup, timeUs: number, next: () => void): void {
   effects.events.scheduleCall(timeUs, eventPriority.completion, () => {
     if (!group.isGone) next();
   });
@@ -103,7 +103,7 @@ function loadAndWarmUp(cluster: Cluster, group: InstanceGroup): void {
   });
   loadAlone(cluster, group, weightsFrom, () => {
     instance.state = 'warming-up';
-    at(cluster.effects, group, cluster.nowUs + warmUpUs, () => {
+    continueAt(cluster.effects, group, cluster.nowUs + warmUpUs, () => {
       const seconds = (cluster.nowUs - instance.requestedAtUs) / usPerSecond;
       serve(cluster.effects, group, `after a cold start of ${seconds} s`);
     });

@@ -13,7 +13,7 @@ export const recordingFile = 'steps.jsonl';
 /** A stage: `[instance, stageIndex, requests, tokens, contextTokens, durationUs]`. */
 type RecordedStage = readonly [number, number, number, number, number, number];
 /**
- * Attention computed for the preceding stage: `['attention', instance, stageIndex, owner, tokenLayers,
+ * Attention computed for the preceding stage: `['attention', instanceId, stageIndex, ownerId, tokenLayers,
  * contextLayers, durationUs]`.
  */
 type RecordedAttention = readonly ['attention', number, number, number, number, number, number];
@@ -37,7 +37,7 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
       abandonBatch: timed((...args) => executor.abandonBatch(...args)),
       copyKv: timed((...args) => executor.copyKv(...args)),
       releaseKv: timed((...args) => executor.releaseKv(...args)),
-      audit: (instance) => executor.audit(instance),
+      audit: (instanceId) => executor.audit(instanceId),
       close: () => {
         executor.close();
         recording.close();
@@ -104,15 +104,15 @@ export interface RecordedRun {
 }
 
 function stageLine(batch: MicroBatch, stage: Stage, durationUs: number): RecordedStage {
-  return [stage.instance, stage.stageIndex, batch.size, batch.totalTokens, batch.contextTokens, durationUs];
+  return [stage.instanceId, stage.stageIndex, batch.size, batch.totalTokens, batch.contextTokens, durationUs];
 }
 
 function attentionLine(
-  { instance, stageIndex }: Stage,
-  { owner, tokenLayers, contextLayers }: RemoteAttention,
+  { instanceId, stageIndex }: Stage,
+  { ownerId, tokenLayers, contextLayers }: RemoteAttention,
   durationUs: number,
 ): RecordedAttention {
-  return ['attention', instance, stageIndex, owner, tokenLayers, contextLayers, durationUs];
+  return ['attention', instanceId, stageIndex, ownerId, tokenLayers, contextLayers, durationUs];
 }
 
 /** Returns the last line of a recording. `verifiedTokens` is null if the token check did not run. */

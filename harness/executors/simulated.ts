@@ -20,24 +20,24 @@ export class SimulatedExecutor extends MemorylessExecutor {
   }
 
   override startInstance(
-    instance: InstanceId,
+    instanceId: InstanceId,
     _layers: LayerRange,
     _numCells: number,
     hardware: Hardware,
   ): void {
     const cost = this.#costOfKind.get(hardware) ?? new StepCost(this.#model, hardware);
     this.#costOfKind.set(hardware, cost);
-    this.#costs[instance] = cost;
+    this.#costs[instanceId] = cost;
   }
 
   override runStage(batch: MicroBatch, stage: Stage): number {
-    const cost = this.#costs[stage.instance] as StepCost;
+    const cost = this.#costs[stage.instanceId] as StepCost;
     if (batch.remote.length === 0) return cost.stageUs(batch, stage);
     const { size, totalTokens } = batch;
     return cost.stageUs({ size, totalTokens, ...ownAttention(batch, stage) }, stage);
   }
 
   override attentionUs(_batch: MicroBatch, _stage: Stage, remote: RemoteAttention): number {
-    return (this.#costs[remote.owner] as StepCost).attentionUs(remote);
+    return (this.#costs[remote.ownerId] as StepCost).attentionUs(remote);
   }
 }

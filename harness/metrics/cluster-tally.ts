@@ -72,9 +72,9 @@ export class ClusterTally {
     this.fragmentation.addSample(sample);
     if (capacityBytes > 0)
       this.maxKvUsageRatio = Math.max(this.maxKvUsageRatio ?? 0, usedBytes / capacityBytes);
-    const last = this.#lastSamples.get(sample.instance);
+    const last = this.#lastSamples.get(sample.instanceId);
     if (last === undefined) {
-      this.#lastSamples.set(sample.instance, { timeUs, usedBytes, capacityBytes });
+      this.#lastSamples.set(sample.instanceId, { timeUs, usedBytes, capacityBytes });
       return;
     }
     const halfUs = (timeUs - last.timeUs) / 2;

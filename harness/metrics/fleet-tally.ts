@@ -19,32 +19,32 @@ export class FleetTally {
   readonly #starting = new Map<number, number>();
   readonly #draining = new Map<number, number>();
 
-  add({ kind, instance, timeUs }: ClusterEventRecord): void {
-    if (instance === undefined) return;
+  add({ kind, instanceId, timeUs }: ClusterEventRecord): void {
+    if (instanceId === undefined) return;
     switch (kind) {
       case 'instanceRequested':
         this.numRequested += 1;
-        this.#starting.set(instance, timeUs);
-        this.#enter(instance);
+        this.#starting.set(instanceId, timeUs);
+        this.#enter(instanceId);
         break;
       case 'startFailed':
         this.numStartFailures += 1;
         break;
       case 'instanceReady':
-        this.#becomeReady(instance, timeUs);
+        this.#becomeReady(instanceId, timeUs);
         break;
       case 'drainStarted':
         this.numDrains += 1;
-        this.#draining.set(instance, timeUs);
+        this.#draining.set(instanceId, timeUs);
         break;
       case 'drainCancelled':
-        this.#drainUs += take(this.#draining, instance, timeUs) ?? 0;
+        this.#drainUs += take(this.#draining, instanceId, timeUs) ?? 0;
         break;
       case 'instanceStopped':
       case 'instanceFailed':
-        this.#present.delete(instance);
-        this.#vainUs += take(this.#starting, instance, timeUs) ?? 0;
-        this.#drainUs += take(this.#draining, instance, timeUs) ?? 0;
+        this.#present.delete(instanceId);
+        this.#vainUs += take(this.#starting, instanceId, timeUs) ?? 0;
+        this.#drainUs += take(this.#draining, instanceId, timeUs) ?? 0;
         break;
       default:
     }
@@ -61,24 +61,24 @@ export class FleetTally {
   }
 
   /** An instance that was there from the start is ready without having been asked for; one that has lost its group is ready again. */
-  #becomeReady(instance: number, timeUs: number): void {
-    this.#enter(instance);
-    const startUs = take(this.#starting, instance, timeUs);
+  #becomeReady(instanceId: number, timeUs: number): void {
+    this.#enter(instanceId);
+    const startUs = take(this.#starting, instanceId, timeUs);
     if (startUs === undefined) return;
     this.numColdStarts += 1;
     this.coldStartSumUs += startUs;
   }
 
-  #enter(instance: number): void {
-    this.#present.add(instance);
+  #enter(instanceId: number): void {
+    this.#present.add(instanceId);
     this.numPeak = Math.max(this.numPeak, this.#present.size);
   }
 }
 
 /** Ends what has been going on at the instance; how long it took, `undefined` where there was nothing. */
-function take(since: Map<number, number>, instance: number, timeUs: number): number | undefined {
-  const startedUs = since.get(instance);
-  since.delete(instance);
+function take(since: Map<number, number>, instanceId: number, timeUs: number): number | undefined {
+  const startedUs = since.get(instanceId);
+  since.delete(instanceId);
   return startedUs === undefined ? undefined : timeUs - startedUs;
 }
 

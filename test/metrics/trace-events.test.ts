@@ -79,7 +79,7 @@ function statesOf({ traceEvents }: Trace): unknown[] {
 }
 
 test('the states of an instance are slices without gaps, until it is released', () => {
-  const about = { instance: asInstanceId(2), groupId: asGroupId(2), detail: '' };
+  const about = { instanceId: asInstanceId(2), groupId: asGroupId(2), detail: '' };
   const trace = traceOf((events) => {
     events.clusterEvent({ ...about, timeUs: 10, kind: 'instanceRequested' });
     events.sample({ ...sample, timeUs: 15, state: 'provisioning' });

@@ -326,7 +326,7 @@ describe('cost against attainment', () => {
 function sampleOf(row: Pick<TimeseriesRow, 'kv_used_bytes' | 'kv_free_bytes' | 'head_kv_bytes'>) {
   return {
     timeUs: 1,
-    instance: asInstanceId(0),
+    instanceId: asInstanceId(0),
     groupId: asGroupId(0),
     role: 'mixed',
     state: 'ready' as const,

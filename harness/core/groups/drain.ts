@@ -73,7 +73,7 @@ function release(cluster: Cluster, group: InstanceGroup, detail: string): void {
     if (member.hasDevice) cluster.effects.executor.stopInstance(member.id);
     member.state = 'stopped';
     member.releasedAtUs = cluster.nowUs;
-    cluster.effects.recordEvent('instanceStopped', { instance: member.id, groupId: group.id, detail });
+    cluster.effects.recordEvent('instanceStopped', { instanceId: member.id, groupId: group.id, detail });
     cluster.effects.notifyPoliciesLater({ kind: 'instanceStopped', instanceId: member.id });
   }
   redirectLoads(cluster);

@@ -57,7 +57,7 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   for (const group of before) cluster.removeGroup(group);
   for (const { instance, layers } of parts) {
     const detail = reshape(cluster, instance, layers);
-    cluster.effects.recordEvent('weightsDropped', { instance: instance.id, detail });
+    cluster.effects.recordEvent('weightsDropped', { instanceId: instance.id, detail });
   }
   redirectLoads(cluster);
   const group = cluster.topology.addGroup(parts, 'serving');

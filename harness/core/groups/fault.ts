@@ -93,7 +93,7 @@ function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
   if (instance.hasDevice) cluster.effects.executor.stopInstance(instance.id);
   instance.state = 'failed';
   instance.releasedAtUs = cluster.nowUs;
-  cluster.effects.recordEvent('instanceFailed', { instance: instance.id, detail });
+  cluster.effects.recordEvent('instanceFailed', { instanceId: instance.id, detail });
 }
 
 /** Stops all that the group has under way: transitions, loads of weights, deferred decisions (refused) and steps. */
@@ -175,14 +175,14 @@ function regroupSurvivor(cluster: Cluster, survivor: Instance, survivingRequests
   const group = cluster.topology.addGroup([{ instance: survivor, layers: cluster.allLayers }], 'loading');
   if (survivor.state === 'draining') {
     cluster.effects.recordEvent('drainCancelled', {
-      instance: survivor.id,
+      instanceId: survivor.id,
       groupId: group.id,
       detail: 'its group has failed',
     });
   }
   survivor.state = 'loading';
   cluster.effects.recordEvent('loadStarted', {
-    instance: survivor.id,
+    instanceId: survivor.id,
     groupId: group.id,
     detail: 'what it lacks of the model',
   });

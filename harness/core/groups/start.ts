@@ -24,7 +24,7 @@ export function scaleUp(
     const group = addComingInstance(cluster, role);
     const instance = group.leader;
     cluster.effects.recordEvent('instanceRequested', {
-      instance: instance.id,
+      instanceId: instance.id,
       groupId: group.id,
       detail: `as ${role}`,
     });
@@ -63,7 +63,7 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
     const waitUs = Math.min(maxBackoffUs, backoffUs * 2 ** (attempt - 1));
     const retryAtUs = cluster.nowUs + waitUs;
     const detail = `attempt ${attempt} failed, the next in ${waitUs / usPerSecond} s`;
-    cluster.effects.recordEvent('startFailed', { instance: id, groupId: group.id, detail });
+    cluster.effects.recordEvent('startFailed', { instanceId: id, groupId: group.id, detail });
     cluster.effects.notifyPoliciesLater({ kind: 'startFailed', instanceId: id, retryAtUs });
     continueAt(cluster.effects, group, retryAtUs, () => provision(cluster, group, attempt + 1));
   });
@@ -97,7 +97,7 @@ function loadAndWarmUp(cluster: Cluster, group: InstanceGroup): void {
     instance.hardware,
   );
   cluster.effects.recordEvent('loadStarted', {
-    instance: instance.id,
+    instanceId: instance.id,
     groupId: group.id,
     detail: `weights from ${weightsFrom}`,
   });
@@ -130,7 +130,7 @@ export function serve(effects: Effects, group: InstanceGroup, detail: string): v
   const instance = group.leader;
   group.phase = 'serving';
   instance.state = 'ready';
-  effects.recordEvent('instanceReady', { instance: instance.id, groupId: group.id, detail });
+  effects.recordEvent('instanceReady', { instanceId: instance.id, groupId: group.id, detail });
   effects.wake(group);
   effects.notifyPoliciesLater({ kind: 'instanceReady', instanceId: instance.id, groupId: group.id });
 }

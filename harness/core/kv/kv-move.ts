@@ -49,8 +49,8 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
   takeAtTargets(kvMove, numBlocks);
   for (const { from, to, layers } of kvMove.moves) {
     cluster.effects.executor.copyKv(request.id, layers, {
-      from: { instance: from.id, tier: 'device' },
-      to: { instance: to.id, tier: 'device' },
+      from: { instanceId: from.id, tier: 'device' },
+      to: { instanceId: to.id, tier: 'device' },
       firstToken,
       numTokens,
     });
@@ -106,7 +106,7 @@ export function completeKvMove(cluster: Cluster, request: Request): InstanceGrou
   request.layout = layout;
   for (const { from, layers } of moves) {
     from.ledger.giveBack(request.kvBlocks * layers.count);
-    cluster.effects.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instanceId: from.id, tier: 'device' });
   }
   request.resume();
   wakeGroupsOn(cluster, before);

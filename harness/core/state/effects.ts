@@ -61,9 +61,9 @@ export class Effects {
   /** Tells whoever records the run of a moment that matters to a reader. */
   recordEvent(
     kind: ClusterEventKind,
-    about: { instance?: InstanceId; groupId?: GroupId; detail: string },
+    about: { instanceId?: InstanceId; groupId?: GroupId; detail: string },
   ): void {
-    const { instance, groupId, detail } = about;
-    this.observer.clusterEvent({ timeUs: this.events.nowUs, kind, instance, groupId, detail });
+    const { instanceId, groupId, detail } = about;
+    this.observer.clusterEvent({ timeUs: this.events.nowUs, kind, instanceId, groupId, detail });
   }
 }

@@ -105,7 +105,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     this.layout = new KvLayout(init.parts);
     const last = init.parts.length - 1;
     this.pipeline = init.parts.map((part, stageIndex) => ({
-      instance: part.instance.id,
+      instanceId: part.instance.id,
       member: part.instance,
       stageIndex,
       layers: part.layers,

@@ -26,7 +26,7 @@ export class KvLayout {
 
   constructor(parts: readonly LayoutPart[]) {
     this.parts = parts;
-    this.placement = parts.map(({ instance, layers }) => ({ instance: instance.id, layers }));
+    this.placement = parts.map(({ instance, layers }) => ({ instanceId: instance.id, layers }));
   }
 
   get totalBlocks(): number {

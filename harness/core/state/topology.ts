@@ -93,6 +93,6 @@ export class Topology {
     group.isGone = true;
     removeFrom(this.groups, group);
     this.#groupById.delete(group.id);
-    for (const { instance } of group.pipeline) removeFrom(this.#groupsOn[instance] ?? [], group);
+    for (const { instanceId } of group.pipeline) removeFrom(this.#groupsOn[instanceId] ?? [], group);
   }
 }

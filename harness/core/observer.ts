@@ -12,7 +12,7 @@ export interface Observer {
   requestEnded(record: RequestRecord): void;
   /** A token after a request's first: time since the one before. Called once a token: keep it cheap. */
   tokenGap(gapUs: number): void;
-  /** One micro-batch left one stage. */
+  /** A micro-batch has left one stage. */
   stageEnded(record: StageRecord): void;
   decision(record: DecisionRecord): void;
   /** Once per instance every sampling period, and once at the end. */
@@ -20,7 +20,7 @@ export interface Observer {
   transferEnded(record: TransferRecord): void;
   /** A migration of a running request is done, or was aborted. */
   migrationEnded(record: MigrationRecord): void;
-  /** Moments that matter to a reader: instance ready, failed, group merged or split. */
+  /** Something happened that matters to a reader: an instance is ready or has failed, groups were merged or split. */
   clusterEvent(record: ClusterEventRecord): void;
 }
 

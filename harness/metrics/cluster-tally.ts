@@ -19,7 +19,10 @@ interface LastSample {
 /** Adds up what the summary says about instances: memory in use, computing, bubbles, KV on links, changes of groups and instances. */
 export class ClusterTally {
   busyUs = 0;
-  /** Of stages of pipelines alone: computing, and standing idle between two micro-batches. */
+  /**
+   * The times that stages of pipelines computed, and that they stood idle between two micro-batches. Groups of one do not
+   * count.
+   */
   pipelinedUs = 0;
   bubbleUs = 0;
   swappedBytes = 0;

@@ -1,8 +1,8 @@
 import type { ClusterEventRecord } from '../core/observer.ts';
 
-/** Adds up what the summary says about starting and draining instances. Times in microseconds. */
+/** Adds up what the summary says about starting and draining instances. Times are in microseconds. */
 export class FleetTally {
-  /** Instances asked for during the run. */
+  /** The number of instances that were asked for during the run. */
   numRequested = 0;
   numStartFailures = 0;
   /** How many of them became ready, and how long that took them altogether. */
@@ -11,11 +11,11 @@ export class FleetTally {
   numDrains = 0;
   /** The most instances that there were at the same time. */
   numPeak = 0;
-  /** Instance time of starts that came to nothing, and of drains. */
+  /** The time spent on starts that came to nothing, and on drains, summed over instances. */
   #vainUs = 0;
   #drainUs = 0;
   readonly #present = new Set<number>();
-  /** When those that do not serve yet were asked for, and since when others drain, by instance. */
+  /** When each instance that does not serve yet was asked for, and since when each draining one drains, by instance id. */
   readonly #starting = new Map<number, number>();
   readonly #draining = new Map<number, number>();
 
@@ -50,12 +50,12 @@ export class FleetTally {
     }
   }
 
-  /** Instance time in which instances were not ready yet, of a run that ends at `endUs`. */
+  /** Returns the time in which instances were not ready yet, summed over instances, for a run that ends at `endUs`. */
   coldStartUs(endUs: number): number {
     return this.coldStartSumUs + this.#vainUs + openUs(this.#starting, endUs);
   }
 
-  /** Instance time in which instances drained. */
+  /** Returns the time in which instances drained, summed over instances. */
   drainUs(endUs: number): number {
     return this.#drainUs + openUs(this.#draining, endUs);
   }
@@ -75,7 +75,7 @@ export class FleetTally {
   }
 }
 
-/** Ends what has been going on at the instance; how long it took, `undefined` where there was nothing. */
+/** Ends what has been going on at the instance. Returns how long it took, or `undefined` where nothing was going on. */
 function take(since: Map<number, number>, instanceId: number, timeUs: number): number | undefined {
   const startedUs = since.get(instanceId);
   since.delete(instanceId);

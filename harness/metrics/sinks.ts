@@ -5,7 +5,7 @@ import { EnvironmentError, messageOf } from '../base/errors.ts';
 /** Where the lines of one file go. */
 export interface Sink {
   write(text: string): void;
-  /** Writes what is left; more than once does no harm. */
+  /** Writes what is left. Calling it again does no harm. */
   close(): void;
 }
 

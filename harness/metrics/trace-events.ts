@@ -14,10 +14,10 @@ import { quote } from './rows/row-kind.ts';
 import type { Sink } from './sinks.ts';
 import { clusterPid, clusterTid, instanceTid, TraceWriter } from './trace-writer.ts';
 
-/** About 20 MB of JSON, which Perfetto opens in seconds. */
+/** Events in a trace by default: about 20 MB of JSON, which Perfetto opens in seconds. */
 const defaultMaxEvents = 150_000;
 
-/** What an instance is after an event that names it. */
+/** The state of an instance after an event that names it. */
 const stateAfter: Readonly<Partial<Record<ClusterEventKind, InstanceState>>> = {
   instanceRequested: 'provisioning',
   loadStarted: 'loading',

@@ -31,7 +31,7 @@ export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refus
   return undefined;
 }
 
-/** The group takes requests again. */
+/** Ends a drain: the group takes requests again. Returns why it is refused, having changed nothing, or `undefined`. */
 export function cancelDrain(
   cluster: Cluster,
   { groupId }: DecisionOf<'cancelDrain'>,
@@ -56,7 +56,10 @@ export function releaseIfEmpty(cluster: Cluster, group: InstanceGroup): void {
   if (isEmpty(cluster, group)) release(cluster, group, 'drained');
 }
 
-/** No request, no step, and nobody's KV on its members or beside them. */
+/**
+ * Whether the group has no request and no step under way, and nobody's KV is on its members or in the host memory beside
+ * them.
+ */
 function isEmpty({ topology }: Cluster, group: InstanceGroup): boolean {
   const { pipeline, numRequests, isIdle } = group;
   const isUnused = pipeline.every(

@@ -119,7 +119,7 @@ function stopSteps(cluster: Cluster, group: InstanceGroup | undefined): void {
   cluster.effects.wake(group);
 }
 
-/** Takes a micro-batch out of its pipeline; the member that it occupied, if any. */
+/** Takes a micro-batch out of its pipeline. Returns the member that it occupied, if there was one. */
 function abandon(cluster: Cluster, group: InstanceGroup, batch: StepBatch): Instance | undefined {
   batch.isAbandoned = true;
   for (const transfer of batch.transfers) cluster.effects.fabric.cancel(transfer);

@@ -201,7 +201,7 @@ function sendStage(
   sendBlocks(cluster, request, { kind: 'migration', numBlocks, numTokens, chunkUs, handshakeUs }, onDone);
 }
 
-/** The two sides agree at the pace of the slower. */
+/** Returns the time that source and target spend agreeing on a piece, in microseconds: that of the slower of the two. */
 function handshakeOf({ instances }: Topology, { fromInstanceId, toInstanceId }: Migration): number {
   const sides = [instances[fromInstanceId], instances[toInstanceId]];
   return Math.max(...sides.map((instance) => instance?.hardware.migrationHandshakeUs ?? 0));

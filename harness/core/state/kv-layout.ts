@@ -21,7 +21,7 @@ export interface LayoutMove {
  */
 export class KvLayout {
   readonly parts: readonly LayoutPart[];
-  /** The same for the executor. */
+  /** The parts as the executor reads them, with ids in place of instances. */
   readonly placement: KvPlacement;
 
   constructor(parts: readonly LayoutPart[]) {

@@ -29,9 +29,9 @@ export class Topology {
   hasRemoteKv = false;
   readonly #defaults: GroupDefaults;
   readonly #groupById = new Map<GroupId, InstanceGroup>();
-  /** By instance id. */
+  /** The groups that each instance is a member of, by instance id. */
   readonly #groupsOn: InstanceGroup[][] = [];
-  /** By instance id. */
+  /** The compute slot of each instance, by instance id. */
   readonly #slots: ComputeSlot[] = [];
   #nextGroupId = 0;
 

@@ -83,7 +83,7 @@ function execute(
     limits: limitsOf(config.engine),
     workload,
     stack,
-    loadReports: config.cluster.loadReports,
+    loadReporting: config.cluster.loadReports,
     executor: cellExecutor.executor,
     observer: recorder,
     sampleIntervalUs: config.execution.sampleIntervalUs,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { WorkloadSource } from '../../workloads/index.ts';
+import { classesOf, type WorkloadSource } from '../../workloads/index.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
@@ -185,11 +185,15 @@ function checkClassNames({ config }: Draft): readonly Finding[] {
 function checkClassUse({ config, sources, classes }: Draft): readonly Finding[] {
   if (sources === undefined || classes === undefined) return [];
   const names = classes.map(({ name }) => name);
-  return sources.flatMap((source, index): readonly Finding[] => {
-    if (names.includes(source.class)) return [];
-    const message = `the class "${source.class}" is not declared in classes`;
-    return [{ path: [...sourcePath(config, index), 'class'], message, hint: suggest(source.class, names) }];
-  });
+  return sources.flatMap((source, index): readonly Finding[] =>
+    classesOf(source)
+      .filter(({ name }) => !names.includes(name))
+      .map(({ path, name }) => ({
+        path: [...sourcePath(config, index), ...path],
+        message: `the class "${name}" is not declared in classes`,
+        hint: suggest(name, names),
+      })),
+  );
 }
 
 function checkTraceFiles({ config, sources, baseDir }: Draft): readonly Finding[] {

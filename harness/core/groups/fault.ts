@@ -11,6 +11,7 @@ import { recomputeElsewhere, endIfAborted, redispatch } from '../lifecycle.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { abortMigrationsTo, cancelKvMove } from '../kv/request-memory.ts';
 import type { Request } from '../state/request.ts';
+import { isSwap } from '../state/request-state.ts';
 import { loadAlone, serve } from './start.ts';
 import type { StepBatch } from '../state/step-batch.ts';
 import { freeStageAndStartNext } from '../step/stages.ts';
@@ -145,9 +146,12 @@ function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
   return layout?.includes(instance) === true || hostLayout?.includes(instance) === true;
 }
 
-/** Has a request whose KV is lost computed again, which counts as a preemption unless it is preempted already. */
+/**
+ * Has a request whose KV is lost computed again. This counts as a preemption, unless it is one already that has taken its KV to
+ * host memory, from where the KV has not come back.
+ */
 function recomputeLostKv(cluster: Cluster, request: Request): void {
-  if (request.preemptedAtUs === undefined) request.numPreemptions += 1;
+  if (!isSwap(request.state)) request.numPreemptions += 1;
   recomputeElsewhere(cluster, request);
 }
 

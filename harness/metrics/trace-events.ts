@@ -159,7 +159,7 @@ export class TraceEvents {
     );
     this.#writer.event(
       `${counter},"name":"requests","args":{"waiting":${sample.numWaiting},"running":${sample.numRunning},` +
-        `"swapped":${sample.numSwapped},"exchanging":${sample.numStalled}}}`,
+        `"swapped":${sample.numSwapped},"stalled":${sample.numStalled}}}`,
     );
   }
 

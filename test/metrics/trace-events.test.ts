@@ -160,7 +160,7 @@ test('every kind of transfer and the counters of a sample are there', () => {
   expect(Object.fromEntries(named('C').map(({ name, args }) => [name, args]))).toEqual({
     'kv bytes': { used: 100, free: 300 },
     'weight bytes': { held: 1000, loading: 40, dropped: 50 },
-    requests: { waiting: 5, running: 6, swapped: 7, exchanging: 2 },
+    requests: { waiting: 5, running: 6, swapped: 7, stalled: 2 },
   });
 });
 

@@ -25,7 +25,7 @@ export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refus
   for (const request of queued) {
     redispatch(cluster, request);
   }
-  const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
+  const detail = `${queued.length} requests dispatched again, ${group.numRequests} have KV here`;
   recordEach(cluster.effects, group, 'drainStarted', detail);
   cluster.effects.wake(group);
   return undefined;

@@ -41,7 +41,7 @@ const startSchema = z
   });
 
 /**
- * Rates of a step's cost (`harness/executors/step-cost.ts`): the peaks of one device, and the shares of them
+ * Rates of a step's cost (`harness/executors/roofline-cost.ts`): the peaks of one device, and the shares of them
  * that are reached.
  */
 const computeSchema = z.strictObject({

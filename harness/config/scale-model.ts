@@ -4,7 +4,7 @@ import { usPerSecond } from '../base/units.ts';
 import { coldStartUs } from '../domain/cold-start.ts';
 import { modelWeightBytes } from '../domain/model-shape.ts';
 import type { Workload } from '../domain/workload.ts';
-import { StepCost } from '../executors/step-cost.ts';
+import { RooflineCost } from '../executors/roofline-cost.ts';
 import type { Manifest } from '../metrics/results.ts';
 import { groupCapacity, type MemoryPlan, memoryPlanOf } from './capacity.ts';
 import type { ResolvedConfig } from './resolved.ts';
@@ -126,7 +126,7 @@ function decodeStepUs({ plan, maxRunning, load: { meanTokens } }: Scale): number
     decodeContextTokens: contextTokens,
   };
   const layers = { first: 0, count: Math.ceil(model.numLayers / stagesPerGroup) };
-  return new StepCost(model, hardware).stageUs(step, { layers, isLast: true });
+  return new RooflineCost(model, hardware).stepUs(step, { layers, isLast: true });
 }
 
 function over(numerator: number, denominator: number | undefined): number | undefined {

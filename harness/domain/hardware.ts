@@ -1,3 +1,5 @@
+import type { StageProfile } from './stage-profile.ts';
+
 /**
  * What an instance runs on, as the configuration describes it: one device with its links, or several in tensor parallelism.
  * Bytes, bytes per second, microseconds.
@@ -10,6 +12,8 @@ export interface Hardware {
   readonly reserveBytes: number;
   /** What each device computes. */
   readonly compute: ComputeProfile;
+  /** What stages of the configuration's model take, where that has been calibrated; it then counts in place of `compute`. */
+  readonly profile?: StageProfile | undefined;
   /** The devices of the instance; `undefined` for a single one. Memory, links and all else here are those of its devices together. */
   readonly tensorParallel?: TensorParallelProfile | undefined;
   /** The link between device and host (PCIe). Each direction has this bandwidth to itself. */
@@ -51,7 +55,7 @@ export interface LinkProfile {
 }
 
 /**
- * What one device takes for a step, and its engine with it: what `simulate` charges (harness/executors/step-cost.ts). Rates are
+ * What one device takes for a step, and its engine with it: what `simulate` charges (harness/executors/roofline-cost.ts). Rates are
  * those that are reached, not the peaks.
  */
 export interface ComputeProfile {

@@ -68,7 +68,7 @@ export class CellRecorder implements Observer {
 
   requestEnded(record: RequestRecord): void {
     this.#requests.add(record);
-    this.#requestSink.write(requestRows.line(record));
+    requestRows.write(record, this.#requestSink);
   }
 
   tokenGap(gapUs: number): void {
@@ -82,31 +82,31 @@ export class CellRecorder implements Observer {
 
   decision(record: DecisionRecord): void {
     if (record.outcome === 'rejected') this.#numDecisionsRejected += 1;
-    this.#decisionSink.write(decisionRows.line(record));
+    decisionRows.write(record, this.#decisionSink);
     this.#trace.decision(record);
   }
 
   sample(record: InstanceSample): void {
     this.#cluster.addSample(record);
-    this.#sampleSink.write(timeseriesRows.line(record));
+    timeseriesRows.write(record, this.#sampleSink);
     this.#trace.sample(record);
   }
 
   transferEnded(record: TransferRecord): void {
     this.#cluster.addTransfer(record);
-    this.#transferSink.write(transferRows.line(record));
+    transferRows.write(record, this.#transferSink);
     this.#trace.transfer(record);
   }
 
   migrationEnded(record: MigrationRecord): void {
     this.#cluster.addMigration(record);
-    this.#migrationSink.write(migrationRows.line(record));
+    migrationRows.write(record, this.#migrationSink);
     this.#trace.migration(record);
   }
 
   clusterEvent(record: ClusterEventRecord): void {
     this.#cluster.addClusterEvent(record);
-    this.#eventSink.write(clusterEventRows.line(record));
+    clusterEventRows.write(record, this.#eventSink);
     this.#trace.clusterEvent(record);
   }
 

@@ -1,12 +1,12 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError, messageOf } from '../base/errors.ts';
+import { ByteWriter } from './byte-writer.ts';
 
 /** Where the lines of one file go. */
-export interface Sink {
-  write(text: string): void;
+export abstract class Sink extends ByteWriter {
   /** Writes what is left. Calling it again does no harm. */
-  close(): void;
+  abstract close(): void;
 }
 
 /** Opens the sink of one file of a cell's folder. */
@@ -17,48 +17,39 @@ export function fileSinks(dir: string): OpenSink {
   return (fileName) => new FileSink(join(dir, fileName));
 }
 
-/** Lines are built and thrown away: a benchmark pays for everything but the disk. */
+/** Lines are made and thrown away: a benchmark pays for everything but the disk. */
 export const nullSinks: OpenSink = () => new NullSink();
 
-class NullSink implements Sink {
-  write(): void {}
-  close(): void {}
+class NullSink extends Sink {
+  protected override deliver(): void {}
+  override close(): void {}
 }
 
-const flushLength = 128 * 1024;
-
-/** Collects text and writes it in large pieces, synchronously: order and bytes depend on nothing but the calls. */
-export class FileSink implements Sink {
+/** Writes in large pieces, synchronously: order and bytes depend on nothing but the calls. */
+export class FileSink extends Sink {
   readonly #path: string;
   #descriptor: number | undefined;
-  #pending = '';
 
   constructor(path: string) {
+    super();
     this.#path = path;
     this.#descriptor = this.#attempt(() => openSync(path, 'w'));
   }
 
-  write(text: string): void {
-    this.#pending += text;
-    if (this.#pending.length >= flushLength) this.#flush();
-  }
-
-  close(): void {
+  override close(): void {
     const descriptor = this.#descriptor;
     if (descriptor === undefined) return;
     try {
-      this.#flush();
+      this.flush();
     } finally {
       this.#descriptor = undefined;
       this.#attempt(() => closeSync(descriptor));
     }
   }
 
-  #flush(): void {
+  protected override deliver(bytes: Uint8Array): void {
     const descriptor = this.#descriptor;
     if (descriptor === undefined) throw new TypeError(`${this.#path} is closed`);
-    const bytes = Buffer.from(this.#pending, 'utf8');
-    this.#pending = '';
     this.#attempt(() => {
       for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
     });

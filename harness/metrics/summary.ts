@@ -21,8 +21,9 @@ export function summarize(tallies: Tallies, totals: RunTotals): CellSummary {
     seed: totals.seed,
     ...valuesOf(serviceMetricKeys, inRun),
     classes: Object.fromEntries(
-      tallies.requests.classes.map((tally) => {
-        const ofClass = talliedClasses([tally]);
+      tallies.requests.classes.map((tally, _, { length }) => {
+        // Of a single class everything is known already; sorting its latencies once more would take as long again.
+        const ofClass = length === 1 ? run : talliedClasses([tally]);
         const inClass = (key: ClassMetricKey) => metrics[key].compute(ofClass);
         return [tally.requestClass.name, valuesOf(classMetricKeys, inClass)];
       }),

@@ -10,7 +10,6 @@ import type {
 } from '../core/observer.ts';
 import type { InstanceState } from '../policy/views.ts';
 import { downtimeUs } from './rows/migration-row.ts';
-import { quote } from './rows/row-kind.ts';
 import type { Sink } from './sinks.ts';
 import { clusterPid, clusterTid, instanceTid, TraceWriter } from './trace-writer.ts';
 
@@ -99,7 +98,7 @@ export class TraceEvents {
         `{"ph":"${ph}","name":"${name}","cat":"migration","id":${id},"pid":${pid},"tid":${instanceTid.migrations},"ts":${timeUs}${args}}`,
       );
     const name = `request ${requestId}${abortReason === undefined ? '' : ' (aborted)'}`;
-    const reason = abortReason === undefined ? '' : `,"reason":${quote(abortReason)}`;
+    const reason = abortReason === undefined ? '' : `,"reason":${JSON.stringify(abortReason)}`;
     phase(
       'b',
       name,
@@ -126,9 +125,9 @@ export class TraceEvents {
     const { subject } = decisions[record.kind];
     const track = subject === 'instances' ? clusterTid.scaling : clusterTid.decisions;
     this.#writer.event(
-      `{"ph":"i","name":${quote(`${record.kind}${record.outcome === 'rejected' ? ' (rejected)' : ''}`)},"cat":"decision",` +
-        `"s":"p","pid":${clusterPid},"tid":${track},"ts":${record.timeUs},"args":{"policy":${quote(record.policy)},` +
-        `"moment":${quote(record.moment)},"reason":${quote(record.reason)},"data":${JSON.stringify(record.data)}}}`,
+      `{"ph":"i","name":${JSON.stringify(`${record.kind}${record.outcome === 'rejected' ? ' (rejected)' : ''}`)},"cat":"decision",` +
+        `"s":"p","pid":${clusterPid},"tid":${track},"ts":${record.timeUs},"args":{"policy":${JSON.stringify(record.policy)},` +
+        `"moment":${JSON.stringify(record.moment)},"reason":${JSON.stringify(record.reason)},"data":${JSON.stringify(record.data)}}}`,
     );
   }
 
@@ -136,8 +135,8 @@ export class TraceEvents {
     const { instanceId, kind, timeUs } = record;
     if (!this.#writer.reserve(1, timeUs)) return;
     this.#writer.event(
-      `{"ph":"i","name":${quote(kind)},"cat":"cluster","s":"g","pid":${clusterPid},"tid":${clusterTid.events},"ts":${timeUs},` +
-        `"args":{"instance":${instanceId ?? null},"group":${record.groupId ?? null},"detail":${quote(record.detail)}}}`,
+      `{"ph":"i","name":${JSON.stringify(kind)},"cat":"cluster","s":"g","pid":${clusterPid},"tid":${clusterTid.events},"ts":${timeUs},` +
+        `"args":{"instance":${instanceId ?? null},"group":${record.groupId ?? null},"detail":${JSON.stringify(record.detail)}}}`,
     );
     if (instanceId === undefined) return;
     const hasLoaded = kind === 'weightsLoaded' && this.#states.get(instanceId)?.state === 'loading';

@@ -1,4 +1,3 @@
-import { quote } from './rows/row-kind.ts';
 import type { Sink } from './sinks.ts';
 
 /** The process of the cluster, and the tracks (threads) of it and of each instance's own process. */
@@ -84,8 +83,8 @@ export class TraceWriter {
     const note = isComplete ? 'complete' : `cut off at ${timeUs} us: ${this.#maxEvents} events are the most`;
     const where = `"pid":${clusterPid},"tid":${clusterTid.events},"ts":${timeUs}`;
     this.#sink.write(
-      `{"ph":"i","name":${quote(`trace ${note}`)},"cat":"trace","s":"g",${where}}\n],` +
-        `"otherData":{"note":${quote(note)},"max_events":${this.#maxEvents},"left_out":${this.#numLeftOut}}}\n`,
+      `{"ph":"i","name":${JSON.stringify(`trace ${note}`)},"cat":"trace","s":"g",${where}}\n],` +
+        `"otherData":{"note":${JSON.stringify(note)},"max_events":${this.#maxEvents},"left_out":${this.#numLeftOut}}}\n`,
     );
   }
 

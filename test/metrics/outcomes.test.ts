@@ -9,6 +9,7 @@ import { readOutcomes } from '../../harness/metrics/outcomes.ts';
 import { requestRows } from '../../harness/metrics/rows/request-row.ts';
 import { cellOf, classes, rowsOf } from './compared-cells.ts';
 import { finishedRequest, rejectedRequest } from './records.ts';
+import { lineOf } from './text-sink.ts';
 
 let dir = '';
 beforeEach(() => {
@@ -28,7 +29,7 @@ afterEach(() => {
 test('reads what the recorder writes', async () => {
   writeRequests(
     'a',
-    requestRows.line({ ...rejectedRequest, id: asRequestId(300) }) + requestRows.line(finishedRequest),
+    lineOf(requestRows, { ...rejectedRequest, id: asRequestId(300) }) + lineOf(requestRows, finishedRequest),
   );
   const outcomes = await readOutcomes(dir, 'a', classes);
   expect([outcomes.has(0), outcomes.has(1), outcomes.has(300), outcomes.has(9999)]).toEqual([
@@ -51,7 +52,7 @@ test.each([
   ['not JSON', '{"id":'],
   ['no row', '{"id":1}'],
 ])('names the line that is %s', async (_, line) => {
-  const path = writeRequests('a', `${requestRows.line(finishedRequest)}${line}\n`);
+  const path = writeRequests('a', `${lineOf(requestRows, finishedRequest)}${line}\n`);
   const reading = readOutcomes(dir, 'a', classes);
   await expect(reading).rejects.toThrow(InputError);
   await expect(reading).rejects.toThrow(`${path}:2:1`);

@@ -8,6 +8,7 @@ import { requestRows } from '../../harness/metrics/rows/request-row.ts';
 import { transferRows } from '../../harness/metrics/rows/transfer-row.ts';
 import { resultJsonSchema, resultSchemaNames } from '../../harness/metrics/schemas.ts';
 import { clusterEvent, finishedRequest, migration, preemption, transfer } from './records.ts';
+import { lineOf } from './text-sink.ts';
 
 function validator(name: (typeof resultSchemaNames)[number]) {
   return new Ajv2020({ strict: false }).compile(resultJsonSchema(name));
@@ -25,11 +26,11 @@ test('every published schema is a valid JSON Schema with a title', () => {
 
 test('written lines are valid, and a missing or unknown key is not', () => {
   const lines = {
-    'request-row': requestRows.line(finishedRequest),
-    'decision-row': decisionRows.line(preemption),
-    'transfer-row': transferRows.line(transfer),
-    'migration-row': migrationRows.line(migration),
-    'cluster-event-row': clusterEventRows.line(clusterEvent),
+    'request-row': lineOf(requestRows, finishedRequest),
+    'decision-row': lineOf(decisionRows, preemption),
+    'transfer-row': lineOf(transferRows, transfer),
+    'migration-row': lineOf(migrationRows, migration),
+    'cluster-event-row': lineOf(clusterEventRows, clusterEvent),
   } as const;
   for (const name of Object.keys(lines) as (keyof typeof lines)[]) {
     const validate = validator(name);

@@ -2,15 +2,16 @@ import { expect, test } from 'vitest';
 import { asGroupId, asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
 import { TraceEvents } from '../../harness/metrics/trace-events.ts';
 import { clusterEvent, dispatch, migration, preemption, sample, stage, transfer } from './records.ts';
+import { TextSink } from './text-sink.ts';
 import { type Trace, traceProblems } from './trace-problems.ts';
 
 function traceOf(report: (trace: TraceEvents) => void, maxEvents?: number): Trace {
-  let text = '';
-  const trace = new TraceEvents({ write: (piece) => (text += piece), close: () => {} }, maxEvents);
+  const sink = new TextSink();
+  const trace = new TraceEvents(sink, maxEvents);
   report(trace);
   trace.close();
   trace.close();
-  return JSON.parse(text) as Trace;
+  return JSON.parse(sink.text) as Trace;
 }
 
 /** Name of the track that an event is on. */

@@ -42,6 +42,8 @@ export class Request implements RequestView {
   readonly promptTokens: number;
   readonly outputLimitTokens: number;
   readonly #spec: RequestSpec;
+  /** As in `#spec`; here because every token is counted against it. */
+  readonly #outputTokens: number;
   readonly #clock: { readonly nowUs: number };
   #state: RequestState = sharedState.held;
   /** What policies see of the state; kept, because they ask for it far more often than it changes. */
@@ -78,6 +80,7 @@ export class Request implements RequestView {
 
   constructor(spec: RequestSpec, requestClass: RequestClass, clock: { readonly nowUs: number }) {
     this.#spec = spec;
+    this.#outputTokens = spec.outputTokens;
     this.#clock = clock;
     this.id = spec.id;
     this.className = spec.className;
@@ -262,7 +265,7 @@ export class Request implements RequestView {
 
   /** Whether it has generated as many tokens as it is to have. */
   static isComplete(request: Request): boolean {
-    return request.generatedTokens === request.#spec.outputTokens;
+    return request.generatedTokens === request.#outputTokens;
   }
 
   /** The owner of the queue in which it stands, for the check of the invariants. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ByteWriter } from '../byte-writer.ts';
 
 /** A column: the values that it may have, and how its value follows from what the core reported. */
 interface Column<Reported, Schema extends z.ZodType> {
@@ -16,8 +17,8 @@ export interface RowKind<Reported, S extends Shape> {
   /** Name of the file in the cell's folder. */
   readonly file: string;
   readonly schema: z.ZodObject<S, z.core.$strict>;
-  /** With its line end. */
-  readonly line: (record: Reported) => string;
+  /** Writes a line of the file, with its end. */
+  readonly write: (record: Reported, out: ByteWriter) => void;
 }
 
 /** A row of this kind, as readers get it. */
@@ -32,34 +33,31 @@ export function column<Reported, Schema extends z.ZodType>(
 }
 
 /**
- * Rows of a JSON Lines file. A line is byte for byte what `JSON.stringify` makes of the row; it is put together piece by
- * piece, since lines are written in the simulator's hot path. A column whose value is `undefined` is left out.
+ * Rows of a JSON Lines file. A line is byte for byte what `JSON.stringify` makes of the row. A column whose value is
+ * `undefined` is left out.
  */
 export function jsonRows<Reported>() {
   return <S extends Shape>(file: string, columns: Columns<Reported, S>): RowKind<Reported, S> => {
-    const pieces = Object.entries<Column<Reported, z.ZodType>>(columns).map(
-      ([name, { schema, of }], index) => ({
-        before: `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
-        of,
-        // Names of an enum have nothing to escape.
-        isName: schema instanceof z.ZodEnum,
-      }),
-    );
-    const line = (record: Reported): string => {
-      let text = '';
-      for (const { before, of, isName } of pieces) {
+    const pieces = Object.entries<Column<Reported, z.ZodType>>(columns).map(([name, { of }], index) => ({
+      before: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(name)}:`),
+      of,
+    }));
+    const write = (record: Reported, out: ByteWriter): void => {
+      for (const { before, of } of pieces) {
         const value = of(record);
         if (value === undefined) continue;
-        text += before;
-        if (typeof value === 'number') text += value;
-        else if (isName && typeof value === 'string') text += `"${value}"`;
-        else text += jsonOf(value);
+        out.writeBytes(before);
+        if (typeof value === 'number') out.writeNumber(value);
+        else if (typeof value === 'string') out.writeQuoted(value);
+        else out.write(JSON.stringify(value));
       }
-      return `${text}}\n`;
+      out.writeBytes(jsonEnd);
     };
-    return { file, schema: schemaOf(columns), line };
+    return { file, schema: schemaOf(columns), write };
   };
 }
+
+const jsonEnd = Buffer.from('}\n');
 
 /** Rows of a CSV file (RFC 4180) with its columns in the first line. */
 export interface CsvRowKind<Reported, S extends Shape> extends RowKind<Reported, S> {
@@ -73,12 +71,10 @@ export function csvRows<Reported>() {
   return <S extends Shape>(file: string, columns: Columns<Reported, S>): CsvRowKind<Reported, S> => {
     const names = Object.keys(columns) as (keyof S & string)[];
     const values = Object.values<Column<Reported, z.ZodType>>(columns).map(({ of }) => of);
-    const line = (record: Reported): string => {
-      let text = '';
-      for (const of of values) text += `${text === '' ? '' : ','}${csvField(of(record))}`;
-      return `${text}\n`;
+    const write = (record: Reported, out: ByteWriter): void => {
+      out.write(`${values.map((of) => csvField(of(record))).join(',')}\n`);
     };
-    return { file, schema: schemaOf(columns), line, columns: names, header: `${names.join(',')}\n` };
+    return { file, schema: schemaOf(columns), write, columns: names, header: `${names.join(',')}\n` };
   };
 }
 
@@ -87,19 +83,6 @@ function schemaOf<Reported, S extends Shape>(columns: Columns<Reported, S>): z.Z
     Object.entries<Column<Reported, z.ZodType>>(columns).map(([name, { schema }]) => [name, schema]),
   );
   return z.strictObject(shape as S);
-}
-
-function jsonOf(value: unknown): string {
-  return typeof value === 'string' ? quote(value) : JSON.stringify(value);
-}
-
-/** What JSON must escape: quote, backslash, control characters and lone surrogates. */
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/;
-
-/** The text as JSON, quotes included. */
-export function quote(text: string): string {
-  return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 function csvField(value: unknown): string {

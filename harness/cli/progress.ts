@@ -135,6 +135,8 @@ function shareOf({ phase, ended, planned }: CellProgress): number {
 
 function phaseText({ phase, ended, planned }: CellProgress): string {
   switch (phase) {
+    case 'calibrate':
+      return `${ended} of ${planned} batches`;
     case 'prepare':
       return 'preparing';
     case 'run':

@@ -35,6 +35,10 @@ function executionFlags(parser: Argv) {
       default: 'auto' as const,
       describe: 'where TensorFlow computes',
     })
+    .option('clock', {
+      choices: ['reference', 'device'] as const,
+      describe: "measured time: the described device's (default), or this one's",
+    })
     .option('replay', {
       type: 'string',
       requiresArg: true,

@@ -96,6 +96,11 @@ export const hardwareSchema = z
     /** Memory kept free for activations and fragmentation. */
     reserve: bytesSchema,
     compute: computeSchema,
+    /**
+     * What stages of a model take there, as `bench calibrate` wrote it: a name in `configs/profiles`, or a path. It
+     * counts in place of `compute` for the model that it was made with.
+     */
+    profile: z.string().min(1).optional(),
     tensorParallel: tensorParallelSchema.optional(),
     hostLink: linkSchema,
     hostMemory: bytesSchema,

@@ -64,6 +64,8 @@ export interface EngineSpec {
 
 export interface ExecutionSpec {
   readonly mode: 'measure' | 'simulate' | 'replay';
+  /** Time that measured steps are charged: the described device's, or this one's. */
+  readonly clock: 'reference' | 'device';
   /** Number of threads that TensorFlow may use. */
   readonly threads: number;
   /** Absolute path of the results folder whose recorded step times are replayed (`mode: replay`). */

@@ -89,6 +89,11 @@ const engineSchema = z
 
 const executionSchema = z.strictObject({
   mode: z.enum(['measure', 'simulate', 'replay']).default('measure'),
+  /**
+   * Time that measured steps are charged: `reference` is what they would take on the device that the configuration
+   * describes, so that arrivals and targets mean the same on every machine; `device` is what they take here.
+   */
+  clock: z.enum(['reference', 'device']).default('reference'),
   threads: count.default(1),
   /** Results folder whose recorded step times `mode: replay` uses, relative to the configuration file. */
   replayDir: z.string().min(1).optional(),

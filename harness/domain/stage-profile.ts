@@ -22,6 +22,8 @@ export const stageTerms = [
   'layerToken',
   /** Each group of entries whose attention is one product. */
   'layerGroup',
+  /** Each of those groups that computes prompts: products of several rows have other kernels, and are transposed. */
+  'layerPromptGroup',
   /** Each token whose K and V are gathered, padding included. */
   'layerGathered',
   /** Each pair of a new token and a gathered one. */
@@ -49,6 +51,15 @@ export interface StageProfile {
   readonly beatUs: number;
   /** Error on batches that the fit did not see: |fitted - measured| / measured. */
   readonly heldOut: { readonly numBatches: number; readonly medianError: number; readonly p90Error: number };
+}
+
+/** How fast the machine was at one time of a measured run: one beat of the metronome. */
+export interface SpeedRecord {
+  /** Wall time since the metronome was started, microseconds. */
+  readonly wallUs: number;
+  readonly beatUs: number;
+  /** Speed of the machine: that of the calibration is 1, and 0.5 is half as fast. */
+  readonly speed: number;
 }
 
 /** Returns the cost in microseconds of a stage with these counts. */

@@ -1,9 +1,10 @@
 import type { DeviceTensor, TensorflowBackend } from '../backend/tensorflow-backend.ts';
 import { assert, must } from '../base/assert.ts';
-import { wallClockUs } from '../base/clock.ts';
+import { ownWorkTimer, type WorkTimer, wallTimer } from '../base/work-timer.ts';
 import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { LayerRange, ModelShape } from '../domain/model-shape.ts';
 import type { RequestSpec } from '../domain/workload.ts';
+import { Beat } from '../model/beat.ts';
 import { ModelInstance } from '../model/model-instance.ts';
 import { type BatchEntry, firstRows, type PlacedKv } from '../model/step-plan.ts';
 import { RemoteClock } from '../model/remote-clock.ts';
@@ -48,7 +49,7 @@ interface Passage {
 }
 
 /**
- * Runs every step on TensorFlow and charges the time that it took. All instances share one device, but each
+ * Runs every step on TensorFlow and tells the time that it took. All instances share one device, but each
  * has its own weights and KV memory, and moves between them are real copies. Only one runs at a time, so they
  * do not disturb each other.
  */
@@ -61,6 +62,9 @@ export class MeasuredExecutor implements Executor {
   readonly #transcripts: TranscriptBook;
   /** State of each micro-batch between two stages, by micro-batch id. */
   readonly #passages = new Map<number, Passage>();
+  /** Time of work on a CPU is what this process computed; on another device, how long it waited. */
+  readonly #timer: WorkTimer;
+  readonly #beat: Beat;
   /** Clock of the most recently run stage; undefined if none of its KV was on another instance. */
   #remoteClock: RemoteClock | undefined;
 
@@ -69,7 +73,16 @@ export class MeasuredExecutor implements Executor {
     this.#ops = new TensorOps(options.backend);
     this.#transcripts = new TranscriptBook(options.seed, options.shape.vocabSize);
     this.weights = new WeightStore(this.#ops, options.shape, options.seed);
+    this.#timer = options.backend.device.kind === 'cpu' ? ownWorkTimer() : wallTimer;
     warmUp(this.#ops, { ...options, weights: this.weights });
+    this.#beat = new Beat(this.#ops, { ...options, weights: this.weights });
+  }
+
+  /** Returns what the beat takes now, in microseconds: always the same work, apart from all instances. */
+  beatUs(): number {
+    const elapsedUs = this.#timer();
+    this.#beat.run();
+    return elapsedUs();
   }
 
   /** Returns the transcripts of requests that ended with tokens, for the token check. */
@@ -137,13 +150,13 @@ export class MeasuredExecutor implements Executor {
     const input = before === undefined ? { tokens: this.#newTokens(entries) } : { hidden: before.hidden };
     const owners = [...(before?.owners ?? []), { instanceId: stage.instanceId, layers: stage.layers }];
 
-    const remoteClock = batch.numRemote === 0 ? undefined : new RemoteClock(this.#ops, model.kv);
+    const remoteClock = batch.numRemote === 0 ? undefined : new RemoteClock(this.#ops, this.#timer, model.kv);
     this.#remoteClock = remoteClock;
-    const startUs = wallClockUs();
+    const elapsed = this.#timer();
     const hidden = model.runLayers({ batch: entries, layers: stage.layers, input, remoteClock });
     if (stage.isLast) this.#sample(batch, entries, { model, hidden, owners });
     else this.#ops.waitFor(hidden);
-    const elapsedUs = wallClockUs() - startUs - (remoteClock?.totalUs ?? 0);
+    const elapsedUs = elapsed() - (remoteClock?.totalUs ?? 0);
 
     this.#pass(batch, stage, { hidden, owners });
     return Math.max(1, Math.round(elapsedUs));
@@ -199,6 +212,7 @@ export class MeasuredExecutor implements Executor {
     for (const id of this.#instances.keys()) this.stopInstance(id);
     for (const { hidden } of this.#passages.values()) this.#ops.free(hidden);
     this.#passages.clear();
+    this.#beat.dispose();
     this.weights.dispose();
     this.#ops.dispose();
   }

@@ -17,11 +17,12 @@ export function stageCounts(
 ): StageCounts {
   const numLayers = stage.layers.count;
   const { totalTokens, size } = batch;
-  const attention = { pair: 0, layerGroup: 0, layerGathered: 0, layerPair: 0 };
+  const attention = { pair: 0, layerGroup: 0, layerPromptGroup: 0, layerGathered: 0, layerPair: 0 };
   for (const { layers, entries } of ownAttention(batch, stage)) {
-    const { numGroups, gatheredTokens, pairs } = attentionShapeOf(entries, geometry);
+    const { numGroups, numPromptGroups, gatheredTokens, pairs } = attentionShapeOf(entries, geometry);
     attention.pair += pairs;
     attention.layerGroup += layers * numGroups;
+    attention.layerPromptGroup += layers * numPromptGroups;
     attention.layerGathered += layers * gatheredTokens;
     attention.layerPair += layers * pairs;
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { profileSchema } from '../domain/profile-schema.ts';
 import type { Metric, Unit } from './metric.ts';
 import {
   classMetricKeys,
@@ -113,6 +114,8 @@ export const manifestCellSchema = z.strictObject({
   error: z.string().optional(),
   /** Sentences that say what makes the figures of this cell doubtful. */
   warnings: z.array(z.string()).optional(),
+  /** What other work on the machine did to the measurement, twice: no verdict rests on this cell. */
+  disturbed: z.string().optional(),
   /** The wall time of the run. Wall times differ between two runs of the same cell. */
   wall_ms: z.number().optional(),
   /** The wall time inside of the executor's steps, and outside of them, in the core, the policies and the recorder. */
@@ -121,6 +124,14 @@ export const manifestCellSchema = z.strictObject({
   verify_wall_ms: z.number().optional(),
 });
 export type ManifestCell = z.infer<typeof manifestCellSchema>;
+
+/** See `harness/run/run-clock.ts`; the profile is as `bench calibrate` writes it. */
+const clockSchema = z.strictObject({
+  kind: z.enum(['reference', 'device']),
+  /** Charged over measured time, while the machine is as fast as it was when it was calibrated. */
+  scale: z.number().positive(),
+  profile: profileSchema,
+});
 
 export const manifestSchema = z.strictObject({
   schema_version: z.literal(schemaVersion),
@@ -141,6 +152,8 @@ export const manifestSchema = z.strictObject({
     mode: z.enum(['measure', 'simulate', 'replay']),
     device: z.string(),
   }),
+  /** How measured time became the time that is charged; of measured runs. */
+  clock: clockSchema.optional(),
   machine: z.record(z.string(), z.union([z.string(), z.number()])),
   traces: z.array(z.strictObject({ file: z.string(), sha256: z.string() })),
   scale_model: z.array(

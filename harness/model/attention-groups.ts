@@ -34,6 +34,8 @@ const maxPieceTokens = 256;
 /** What of the attention of a batch its cost depends on, for one layer. */
 export interface AttentionShape {
   readonly numGroups: number;
+  /** Those whose pieces have several new tokens. */
+  readonly numPromptGroups: number;
   /** Tokens whose K and V are gathered, padding included. */
   readonly gatheredTokens: number;
   /** Pairs of a new token and a gathered one, masked ones included. */
@@ -44,14 +46,17 @@ export interface AttentionShape {
 export function attentionShapeOf(entries: readonly Span[], geometry: KvGeometry): AttentionShape {
   let gatheredTokens = 0;
   let pairs = 0;
+  let numPromptGroups = 0;
   const groups = attentionGroups(entries.toSorted(byLayout), geometry);
   for (const pieces of groups) {
     const gathered =
       pieces.length * contextBlocksOfGroup(pieces, geometry.blockSizeTokens) * geometry.blockSizeTokens;
+    const numTokens = pieces[0]?.numTokens ?? 0;
+    if (numTokens > 1) numPromptGroups += 1;
     gatheredTokens += gathered;
-    pairs += gathered * (pieces[0]?.numTokens ?? 0);
+    pairs += gathered * numTokens;
   }
-  return { numGroups: groups.length, gatheredTokens, pairs };
+  return { numGroups: groups.length, numPromptGroups, gatheredTokens, pairs };
 }
 
 /** The order of a batch: most new tokens first (prefill chunks), then longest context first. */

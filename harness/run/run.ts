@@ -50,8 +50,12 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
   const earlier = await inspectFolder(dir, intent);
   const manifest = createManifest(facts, cells);
   if (earlier !== undefined) requireSameRun(earlier, manifest);
-  // A resumed run keeps saying how and when it was asked for at first.
-  const origin = earlier && { command: earlier.command, created_at: earlier.created_at };
+  // A resumed run keeps saying how and when it was asked for at first, and keeps its clock.
+  const origin = earlier && {
+    command: earlier.command,
+    created_at: earlier.created_at,
+    ...(earlier.clock !== undefined && { clock: earlier.clock }),
+  };
   const ledger = new CellLedger({ ...manifest, ...origin });
   const folder = await openFolder(dir, intent);
   pool.logTo(folder.logFile);
@@ -61,7 +65,16 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
   try {
     const observer = { ...forward(progress), ...record(ledger, folder, progress) };
     const missing = cells.filter(({ id }) => !ledger.summaries.has(id));
-    await runMatrix(missing, { config, folder, pool, concurrency: request.concurrency, signal, observer });
+    const { clock } = ledger.manifest;
+    await runMatrix(missing, {
+      config,
+      clock,
+      folder,
+      pool,
+      concurrency: request.concurrency,
+      signal,
+      observer,
+    });
   } finally {
     progress.end();
   }
@@ -137,9 +150,14 @@ class CellLedger {
     }
   }
 
-  done(id: string, { summary, wall, warnings }: CellOutcome): void {
+  done(id: string, { summary, wall, warnings, disturbance }: CellOutcome): void {
     this.summaries.set(id, summary);
-    this.#update(id, { status: 'done', ...wall, ...(warnings.length > 0 && { warnings: [...warnings] }) });
+    this.#update(id, {
+      status: 'done',
+      ...wall,
+      ...(warnings.length > 0 && { warnings: [...warnings] }),
+      ...(disturbance !== undefined && { disturbed: disturbance }),
+    });
   }
 
   failed(id: string, error: string): void {

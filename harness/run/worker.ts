@@ -33,6 +33,13 @@ async function perform(request: WorkerRequest): Promise<unknown> {
         guard: watchdog,
       });
     }
+    case 'clock': {
+      watchdog.setTimeoutMs(request.input.config.execution.policyTimeoutMs);
+      const { makeClock } = await import('./run-clock.ts');
+      return makeClock(request.input, watchdog, (ended, planned) =>
+        reply({ kind: 'progress', progress: { phase: 'calibrate', ended, planned, virtualUs: 0 } }),
+      );
+    }
     case 'plan': {
       const { planRun } = await import('./plan.ts');
       return planRun(request.input, watchdog);

@@ -1,0 +1,24 @@
+import { loadBackend } from '../harness/backend/load.ts';
+import { createRng } from '../harness/base/rng.ts';
+import { MeasuredExecutor } from '../harness/executors/measured.ts';
+import { fittedBatches, heldOutBatches } from '../harness/calibration/batches.ts';
+import { timeStages } from '../harness/calibration/time-stages.ts';
+import { fitCosts, relativeErrors } from '../harness/calibration/fit.ts';
+import { costOfCounts } from '../harness/domain/stage-profile.ts';
+import { writeFileSync } from 'node:fs';
+const shape:any={name:'tiny',numLayers:4,hiddenSize:128,numHeads:4,numKvHeads:2,headDim:32,ffnSize:256,vocabSize:512,bytesPerWeight:4,bytesPerKvElement:4,ropeTheta:10000};
+const backend=await loadBackend({numThreads:1});
+const ex=new MeasuredExecutor({backend,shape,seed:1,blockSizeTokens:16});
+const out:any[]=[];
+for(let k=0;k<3;k++){ const rng=createRng(1,'c'); const fit=fittedBatches(rng,4), held=heldOutBatches(rng,4);
+const timed=timeStages([...fit,...held],{executor:ex,model:shape,blockSizeTokens:16,rng,onProgress(){}});
+const F=timed.slice(0,fit.length).flat(), H=timed.slice(fit.length).flat(); const c=fitCosts(F);
+console.log(JSON.stringify(c)); console.log('fit',relativeErrors(c,F),'held',relativeErrors(c,H)); out.push({F,H,c}); }
+const r=(a:any[],b:any[])=>a.map((x,i)=>x.us/b[i].us);
+const q=(a:number[])=>{const s=a.toSorted((x,y)=>x-y);return [0.1,0.5,0.9].map(p=>s[Math.floor(p*(s.length-1))]!.toFixed(3));};
+console.log('repeat ratio 0/1',q(r([...out[0].F,...out[0].H],[...out[1].F,...out[1].H])),'1/2',q(r([...out[1].F,...out[1].H],[...out[2].F,...out[2].H])));
+const avg=[...out[0].F.keys()].map((i:number)=>({counts:out[0].F[i].counts,us:(out[0].F[i].us+out[1].F[i].us+out[2].F[i].us)/3}));
+const avgH=[...out[0].H.keys()].map((i:number)=>({counts:out[0].H[i].counts,us:(out[0].H[i].us+out[1].H[i].us+out[2].H[i].us)/3}));
+const c=fitCosts(avg); console.log('avg',JSON.stringify(c),relativeErrors(c,avg),relativeErrors(c,avgH));
+const big=[...avg,...avgH].map(s=>({us:s.us.toFixed(0),err:((costOfCounts(c,s.counts)/s.us-1)*100).toFixed(1),...s.counts})).sort((a,b)=>Math.abs(+b.err)-Math.abs(+a.err)).slice(0,24); console.table(big);
+writeFileSync('/tmp/h/timed.json',JSON.stringify({F:avg,H:avgH}));

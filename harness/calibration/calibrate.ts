@@ -1,6 +1,5 @@
 import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
 import { createRng } from '../base/rng.ts';
-import { quantileOfSorted, sorted } from '../base/stats.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
 import type { StageProfile } from '../domain/stage-profile.ts';
 import { MeasuredExecutor } from '../executors/measured.ts';
@@ -19,9 +18,6 @@ export interface CalibrationRequest {
 /** The same batches every time. */
 const seed = 1;
 
-/** Beats whose median is the calibrated one. */
-const numBeats = 41;
-
 /**
  * Measures what stages of the model take on this device and fits their cost. Takes some hundred steps of the model; the
  * device should have nothing else to do.
@@ -32,10 +28,9 @@ export function calibrate({ backend, model, blockSizeTokens, onProgress }: Calib
     const rng = createRng(seed, 'calibration');
     const fitted = fittedBatches(rng, model.numLayers);
     const all = [...fitted, ...heldOutBatches(rng, model.numLayers)];
-    const beatUs = medianBeatUs(executor);
-    const timed = timeStages(all, { executor, model, blockSizeTokens, rng, onProgress });
-    const costsUs = fitCosts(timed.slice(0, fitted.length).flat());
-    const heldOut = timed.slice(fitted.length).flat();
+    const { batches, beatUs } = timeStages(all, { executor, model, blockSizeTokens, rng, onProgress });
+    const costsUs = fitCosts(batches.slice(0, fitted.length).flat());
+    const heldOut = batches.slice(fitted.length).flat();
     const { name: _name, ...dimensions } = model;
     return {
       model: dimensions,
@@ -50,9 +45,4 @@ export function calibrate({ backend, model, blockSizeTokens, onProgress }: Calib
   } finally {
     executor.close();
   }
-}
-
-function medianBeatUs(executor: MeasuredExecutor): number {
-  const beats = Array.from({ length: numBeats }, () => executor.beatUs());
-  return quantileOfSorted(sorted(beats), 0.5) ?? 0;
 }

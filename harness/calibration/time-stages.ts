@@ -1,8 +1,8 @@
 import { shuffler } from 'd3-array';
 import type { Rng } from '../base/rng.ts';
-import { mean } from '../base/stats.ts';
+import { mean, quantileOfSorted, sorted } from '../base/stats.ts';
 import type { MicroBatch, Stage } from '../core/executor.ts';
-import { asInstanceId, asRequestId } from '../domain/ids.ts';
+import { asInstanceId, asRequestId, type InstanceId } from '../domain/ids.ts';
 import { type LayerRange, type ModelShape } from '../domain/model-shape.ts';
 import { madeBatch } from '../executors/made-batch.ts';
 import type { MeasuredExecutor } from '../executors/measured.ts';
@@ -10,7 +10,11 @@ import { stageCounts } from '../executors/stage-counts.ts';
 import type { CalibrationBatch } from './batches.ts';
 import type { TimedStage } from './fit.ts';
 
-const instance = asInstanceId(0);
+/** Batches take turns on several instances, as they do in a cluster: what one has left in the caches is gone then. */
+const instances = [0, 1, 2, 3].map(asInstanceId);
+
+/** A beat is timed after so many batches. */
+const batchesPerBeat = 8;
 
 /** Runs of each batch that are timed, after one that is not. */
 const numRuns = 15;
@@ -27,45 +31,62 @@ export interface StageTimer {
   onProgress(done: number, planned: number): void;
 }
 
-/** What the stages of each batch took. */
-export type TimedBatch = readonly TimedStage[];
+export interface Timings {
+  /** What the stages of each batch took. */
+  readonly batches: readonly (readonly TimedStage[])[];
+  /** What a beat between batches took, in microseconds. */
+  readonly beatUs: number;
+}
 
-/** Times the stages of all batches on one instance, run by run in random order, so that drift falls on all alike. */
-export function timeStages(batches: readonly CalibrationBatch[], timer: StageTimer): readonly TimedBatch[] {
+/** Times the stages of all batches, run by run in random order, so that drift falls on all alike. */
+export function timeStages(batches: readonly CalibrationBatch[], timer: StageTimer): Timings {
   const { executor, model, rng } = timer;
   const layers = { first: 0, count: model.numLayers };
   const shuffled = shuffler(() => rng.uniform());
-  executor.startInstance(instance, layers, cellsFor(batches, timer));
+  const numCells = cellsFor(batches, timer);
+  for (const instance of instances) executor.startInstance(instance, layers, numCells);
   const times = batches.map(({ stages }) => stages.map((): number[] => []));
+  const beats: number[] = [];
+  let numDone = 0;
   for (let run = 0; run <= numRuns; run += 1) {
-    for (const [position, index] of shuffled([...batches.keys()]).entries()) {
-      const took = runOnce(batches[index] as CalibrationBatch, timer);
+    for (const index of shuffled([...batches.keys()])) {
+      const instance = instances[numDone % instances.length] as InstanceId;
+      const took = runOnce(batches[index] as CalibrationBatch, instance, timer);
       if (run > 0) for (const [stage, us] of took.entries()) times[index]?.[stage]?.push(us);
-      timer.onProgress(run * batches.length + position + 1, (numRuns + 1) * batches.length);
+      numDone += 1;
+      if (numDone % batchesPerBeat === 0) beats.push(executor.beatUs());
+      timer.onProgress(numDone, (numRuns + 1) * batches.length);
     }
   }
-  executor.stopInstance(instance);
-  return batches.map((batch, index) => timed(batch, times[index] as number[][], timer));
+  for (const instance of instances) executor.stopInstance(instance);
+  return {
+    batches: batches.map((batch, index) => timed(batch, times[index] as number[][], timer)),
+    beatUs: quantileOfSorted(sorted(beats), 0.5) ?? 0,
+  };
 }
 
 function timed(
   { entries, stages }: CalibrationBatch,
   times: readonly (readonly number[])[],
   { model, blockSizeTokens }: StageTimer,
-): TimedBatch {
+): readonly TimedStage[] {
   const batch = madeBatch(entries);
   const geometry = { numKvHeads: model.numKvHeads, headDim: model.headDim, blockSizeTokens };
   return stages.map((layers, index) => ({
-    counts: stageCounts(batch, stageOf(stages, layers), geometry),
+    counts: stageCounts(batch, stageOf(stages, layers, asInstanceId(0)), geometry),
     us: trimmedMean(times[index] as readonly number[]),
   }));
 }
 
 /** Runs the stages of a batch and returns what each took, in microseconds. */
-function runOnce({ entries, stages }: CalibrationBatch, { executor }: StageTimer): readonly number[] {
+function runOnce(
+  { entries, stages }: CalibrationBatch,
+  instance: InstanceId,
+  { executor }: StageTimer,
+): readonly number[] {
   const batch = madeBatch(entries);
   openRequests(batch, executor);
-  const took = stages.map((layers) => executor.runStage(batch, stageOf(stages, layers)));
+  const took = stages.map((layers) => executor.runStage(batch, stageOf(stages, layers, instance)));
   executor.abandonBatch(batch);
   for (const requestId of Array.from(batch.requestIds)) executor.endRequest(requestId, 0);
   return took;
@@ -85,7 +106,7 @@ function openRequests(batch: MicroBatch, executor: MeasuredExecutor): void {
   }
 }
 
-function stageOf(stages: readonly LayerRange[], layers: LayerRange): Stage {
+function stageOf(stages: readonly LayerRange[], layers: LayerRange, instance: InstanceId): Stage {
   const stageIndex = stages.indexOf(layers);
   return {
     instanceId: instance,

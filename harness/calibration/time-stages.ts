@@ -109,7 +109,7 @@ function openRequests(batch: MicroBatch, executor: MeasuredExecutor): void {
 function stageOf(stages: readonly LayerRange[], layers: LayerRange, instance: InstanceId): Stage {
   const stageIndex = stages.indexOf(layers);
   return {
-    instance,
+    instanceId: instance,
     stageIndex,
     layers,
     isFirst: stageIndex === 0,

@@ -6,7 +6,7 @@ import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { readConfigDocument } from './catalog.ts';
 import { crossCheck } from './checks.ts';
-import type { Draft } from './checks.ts';
+import type { Draft } from './draft.ts';
 import { isMapping } from './document.ts';
 import {
   nameOfFile,

@@ -16,10 +16,10 @@ export interface Hardware {
   readonly profile?: StageProfile | undefined;
   /** The devices of the instance; `undefined` for a single one. Memory, links and all else here are those of its devices together. */
   readonly tensorParallel?: TensorParallelProfile | undefined;
-  /** Device to host and back (PCIe), each direction on its own. */
+  /** The link between device and host (PCIe). Each direction has this bandwidth to itself. */
   readonly hostLink: LinkProfile;
   readonly hostMemoryBytes: number;
-  /** Instance to instance, each direction on its own. */
+  /** The network between instances. Each direction has this bandwidth to itself. */
   readonly network: LinkProfile;
   readonly diskBytesPerSecond: number;
   /** Whether the host keeps a copy of the weights, which is then preferred to the disk. */

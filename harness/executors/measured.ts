@@ -94,33 +94,33 @@ export class MeasuredExecutor implements Executor {
     return this.#transcripts.of(requestId);
   }
 
-  instance(instance: InstanceId): MeasuredInstance {
-    return must(this.#instances.get(instance), `instance ${instance}`);
+  instance(id: InstanceId): MeasuredInstance {
+    return must(this.#instances.get(id), `instance ${id}`);
   }
 
-  startInstance(instance: InstanceId, layers: LayerRange, numCells: number): void {
-    assert(!this.#instances.has(instance), 'INV-instance-new', () => `instance ${instance} runs already`);
+  startInstance(id: InstanceId, layers: LayerRange, numCells: number): void {
+    assert(!this.#instances.has(id), 'INV-instance-new', () => `instance ${id} runs already`);
     const model = new ModelInstance(this.#ops, {
       ...this.#options,
       weights: this.weights,
       layers,
       numCells,
     });
-    this.#instances.set(instance, { model, hostKv: new HostKv() });
+    this.#instances.set(id, { model, hostKv: new HostKv() });
   }
 
-  stopInstance(instance: InstanceId): void {
-    this.instance(instance).model.dispose();
-    this.#instances.delete(instance);
+  stopInstance(id: InstanceId): void {
+    this.instance(id).model.dispose();
+    this.#instances.delete(id);
   }
 
   reshapeInstance(
-    instance: InstanceId,
+    id: InstanceId,
     layers: LayerRange,
     numCells: number,
     sources: readonly WeightSource[] = [],
   ): void {
-    const { model } = this.instance(instance);
+    const { model } = this.instance(id);
     model.holdLayers(layers, (layer) => this.#loadLayer(layer, sources));
     model.kv.resize(numCells);
   }
@@ -138,7 +138,7 @@ export class MeasuredExecutor implements Executor {
   }
 
   runStage(batch: MicroBatch, stage: Stage): number {
-    const { model } = this.instance(stage.instance);
+    const { model } = this.instance(stage.instanceId);
     const entries = this.#entriesOf(batch);
     model.reserveKv(entries, stage.layers);
     const before = this.#passages.get(batch.id);
@@ -148,7 +148,7 @@ export class MeasuredExecutor implements Executor {
       () => `batch ${batch.id} out of order`,
     );
     const input = before === undefined ? { tokens: this.#newTokens(entries) } : { hidden: before.hidden };
-    const owners = [...(before?.owners ?? []), { instance: stage.instance, layers: stage.layers }];
+    const owners = [...(before?.owners ?? []), { instanceId: stage.instanceId, layers: stage.layers }];
 
     const remoteClock = batch.numRemote === 0 ? undefined : new RemoteClock(this.#ops, this.#timer, model.kv);
     this.#remoteClock = remoteClock;
@@ -166,9 +166,9 @@ export class MeasuredExecutor implements Executor {
    * Returns the time of attention on another instance's KV, in microseconds. It ran inside the stage and was
    * timed separately.
    */
-  attentionUs(_batch: MicroBatch, _stage: Stage, { owner }: RemoteAttention): number {
+  attentionUs(_batch: MicroBatch, _stage: Stage, { ownerId }: RemoteAttention): number {
     const clock = must(this.#remoteClock, 'the clock of the stage that has just run');
-    return Math.max(1, Math.round(clock.usOf(this.instance(owner).model.kv)));
+    return Math.max(1, Math.round(clock.usOf(this.instance(ownerId).model.kv)));
   }
 
   abandonBatch(batch: MicroBatch): void {
@@ -186,21 +186,21 @@ export class MeasuredExecutor implements Executor {
     move: { from: KvStore; to: KvStore; firstToken?: number; numTokens: number },
   ): void {
     copyKvPages(requestId, layers, {
-      from: { ...this.instance(move.from.instance), tier: move.from.tier },
-      to: { ...this.instance(move.to.instance), tier: move.to.tier },
+      from: { ...this.instance(move.from.instanceId), tier: move.from.tier },
+      to: { ...this.instance(move.to.instanceId), tier: move.to.tier },
       firstToken: move.firstToken ?? 0,
       numTokens: move.numTokens,
     });
   }
 
   releaseKv(requestId: RequestId, layers: LayerRange, store: KvStore): void {
-    const { model, hostKv } = this.instance(store.instance);
+    const { model, hostKv } = this.instance(store.instanceId);
     if (store.tier === 'device') model.kv.release(requestId, layers);
     else hostKv.release(requestId, layers);
   }
 
-  audit(instance: InstanceId): ExecutorAudit {
-    const { model } = this.instance(instance);
+  audit(id: InstanceId): ExecutorAudit {
+    const { model } = this.instance(id);
     return {
       weightBytes: model.weightBytes,
       usedCells: model.kv.usedCells,
@@ -209,7 +209,7 @@ export class MeasuredExecutor implements Executor {
   }
 
   close(): void {
-    for (const instance of this.#instances.keys()) this.stopInstance(instance);
+    for (const id of this.#instances.keys()) this.stopInstance(id);
     for (const { hidden } of this.#passages.values()) this.#ops.free(hidden);
     this.#passages.clear();
     this.#beat.dispose();
@@ -244,8 +244,8 @@ export class MeasuredExecutor implements Executor {
     for (let index = 0; index < batch.size; index += 1) {
       const placement = batch.placements[index];
       if (places.has(placement)) continue;
-      const placed = placement?.map(({ instance, layers }) => ({
-        kv: this.instance(instance).model.kv,
+      const placed = placement?.map(({ instanceId, layers }) => ({
+        kv: this.instance(instanceId).model.kv,
         layers,
       }));
       places.set(placement, placed);

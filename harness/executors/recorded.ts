@@ -14,7 +14,7 @@ export const recordingFile = 'steps.jsonl';
 /** A stage: `[instance, stageIndex, requests, tokens, contextTokens, measuredUs, chargedUs]`. */
 type RecordedStage = readonly [number, number, number, number, number, number, number];
 /**
- * Attention computed for the preceding stage: `['attention', instance, stageIndex, owner, tokenLayers,
+ * Attention computed for the preceding stage: `['attention', instanceId, stageIndex, ownerId, tokenLayers,
  * contextLayers, measuredUs, chargedUs]`.
  */
 type RecordedAttention = readonly ['attention', number, number, number, number, number, number, number];
@@ -49,7 +49,7 @@ export function recordExecutor(
       abandonBatch: timed((...args) => executor.abandonBatch(...args)),
       copyKv: timed((...args) => executor.copyKv(...args)),
       releaseKv: timed((...args) => executor.releaseKv(...args)),
-      audit: (instance) => executor.audit(instance),
+      audit: (instanceId) => executor.audit(instanceId),
       close: () => {
         executor.close();
         recording.close();
@@ -127,19 +127,19 @@ interface Duration {
 
 function stageLine(
   batch: MicroBatch,
-  { instance, stageIndex }: Stage,
+  { instanceId, stageIndex }: Stage,
   { measuredUs, chargedUs }: Duration,
 ): RecordedStage {
   const { size, totalTokens, contextTokens } = batch;
-  return [instance, stageIndex, size, totalTokens, contextTokens, measuredUs, chargedUs];
+  return [instanceId, stageIndex, size, totalTokens, contextTokens, measuredUs, chargedUs];
 }
 
 function attentionLine(
-  { instance, stageIndex }: Stage,
-  { owner, tokenLayers, contextLayers }: RemoteAttention,
+  { instanceId, stageIndex }: Stage,
+  { ownerId, tokenLayers, contextLayers }: RemoteAttention,
   { measuredUs, chargedUs }: Duration,
 ): RecordedAttention {
-  return ['attention', instance, stageIndex, owner, tokenLayers, contextLayers, measuredUs, chargedUs];
+  return ['attention', instanceId, stageIndex, ownerId, tokenLayers, contextLayers, measuredUs, chargedUs];
 }
 
 /** Returns the last line of a recording. `verifiedTokens` is null if the token check did not run. */

@@ -20,21 +20,21 @@ export class SimulatedExecutor extends MemorylessExecutor {
   }
 
   override startInstance(
-    instance: InstanceId,
+    instanceId: InstanceId,
     _layers: LayerRange,
     _numCells: number,
     hardware: Hardware,
   ): void {
     const cost = this.#costOfKind.get(hardware) ?? costModelOf(this.#model, hardware);
     this.#costOfKind.set(hardware, cost);
-    this.#costs[instance] = cost;
+    this.#costs[instanceId] = cost;
   }
 
   override runStage(batch: MicroBatch, stage: Stage): number {
-    return (this.#costs[stage.instance] as StageCost).stageUs(batch, stage);
+    return (this.#costs[stage.instanceId] as StageCost).stageUs(batch, stage);
   }
 
   override attentionUs(_batch: MicroBatch, _stage: Stage, remote: RemoteAttention): number {
-    return (this.#costs[remote.owner] as StageCost).attentionUs(remote);
+    return (this.#costs[remote.ownerId] as StageCost).attentionUs(remote);
   }
 }

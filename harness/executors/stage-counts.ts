@@ -12,7 +12,7 @@ export type CountedBatch = Pick<
 /** Returns how often each term of the cost occurs in a stage of a micro-batch. */
 export function stageCounts(
   batch: CountedBatch,
-  stage: Pick<Stage, 'instance' | 'layers' | 'isLast'>,
+  stage: Pick<Stage, 'instanceId' | 'layers' | 'isLast'>,
   geometry: KvGeometry,
 ): StageCounts {
   const numLayers = stage.layers.count;
@@ -47,7 +47,7 @@ interface AttendedLayers {
 /** The entries whose attention the stage computes itself: all of them, unless KV of some is on other instances. */
 function ownAttention(
   batch: CountedBatch,
-  { instance, layers }: Pick<Stage, 'instance' | 'layers'>,
+  { instanceId, layers }: Pick<Stage, 'instanceId' | 'layers'>,
 ): readonly AttendedLayers[] {
   const all = Array.from(
     { length: batch.size },
@@ -59,7 +59,7 @@ function ownAttention(
   );
   if (batch.numRemote === 0) return [{ layers: layers.count, entries: all }];
   const isOwn = (index: number, layer: number): boolean =>
-    batch.placements[index]?.every((part) => part.instance === instance || !holds(part.layers, layer)) ??
+    batch.placements[index]?.every((part) => part.instanceId === instanceId || !holds(part.layers, layer)) ??
     true;
   return Array.from({ length: layers.count }, (_, offset) => ({
     layers: 1,

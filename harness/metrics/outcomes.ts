@@ -15,9 +15,9 @@ export class RequestOutcomes {
   /** `NaN` when no such request ever arrived. */
   arrivedAtUs = new Float64Array(0);
   readonly latenciesMs = byLatency(() => new Float64Array(0));
-  /** 1 when it finished and met every target of its class. */
+  /** 1 when the request finished and met every target of its class. */
   isMet = new Uint8Array(0);
-  /** 1 when the client cancelled it: it counts neither for nor against a policy. */
+  /** 1 when the client cancelled the request, so that it counts neither for nor against a policy. */
   isAborted = new Uint8Array(0);
   readonly #classes: ReadonlyMap<string, RequestClass>;
 
@@ -44,7 +44,7 @@ export class RequestOutcomes {
     this.isAborted[id] = row.status === 'aborted' ? 1 : 0;
   }
 
-  /** Whether a request with this id ever arrived. */
+  /** Returns whether a request with this id ever arrived. */
   has(id: number): boolean {
     return !Number.isNaN(this.arrivedAtUs[id] ?? none);
   }

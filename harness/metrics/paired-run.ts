@@ -32,19 +32,22 @@ export class PairedRun {
     this.#drawn = this.#draw();
   }
 
-  /** Requests that at least one side saw. */
+  /** Returns how many requests at least one of the two policies saw. */
   get length(): number {
     return this.#resampler.counts.length;
   }
 
-  /** The metric of both sides in the present resample (at first the run as it was); `NaN` where undefined. */
+  /**
+   * Returns the metric under both policies in the current resample, which is the run as it was until `resample` is first
+   * called. A side where the metric is undefined is `NaN`.
+   */
   pairOf(metric: ResampledMetricKey): Pair {
     const { policy, baseline } = this.#drawn;
     const { compute } = metrics[metric];
     return { value: compute(policy) ?? Number.NaN, baseline: compute(baseline) ?? Number.NaN };
   }
 
-  /** Draws the next resample: the same blocks of requests for both sides. */
+  /** Draws the next resample. Both policies get the same blocks of requests. */
   resample(): void {
     this.#resampler.next();
     this.#drawn = this.#draw();
@@ -64,7 +67,7 @@ function idsInOrder(policy: RequestOutcomes, baseline: RequestOutcomes): number[
   return ids.toSorted((a, b) => arrival(a) - arrival(b) || a - b);
 }
 
-/** One cell's requests in the common order. */
+/** The requests of one of the two cells, in the order that both cells share. */
 class Side {
   readonly #column: (of: RequestLatency) => Column;
   readonly #isMet: Uint8Array;
@@ -83,7 +86,10 @@ class Side {
     this.#durationSeconds = (summary.duration_ms * usPerMs) / usPerSecond;
   }
 
-  /** With each request as often as `counts` says; valid until the next call. */
+  /**
+   * Returns what metrics are computed from when each request counts as often as `counts` says. The result is valid until
+   * the next call.
+   */
   drawn(counts: Int32Array): TalliedResample {
     return {
       latencies: once((of: RequestLatency) => new SortedLatencies(this.#column(of).resampled(counts), 1)),
@@ -100,13 +106,13 @@ function latencyOf(outcomes: RequestOutcomes, values: Float64Array, id: number):
   return outcomes.has(id) ? (values[id] as number) : Number.POSITIVE_INFINITY;
 }
 
-/** Values sorted once, so that a resample comes out sorted without sorting again. */
+/** One latency of every request. It is sorted once, so that every resample comes out sorted without being sorted again. */
 class Column {
   readonly #positions: Int32Array;
   readonly #sorted: Float64Array;
   readonly #scratch: Float64Array;
 
-  /** One value per position in the common order; `NaN` ones are left out. */
+  /** `values` has one value for each position in the common order; values that are `NaN` are left out. */
   constructor(values: readonly number[]) {
     const positions = [...values.keys()].filter((position) => !Number.isNaN(values[position]));
     const valueAt = (position: number) => values[position] as number;
@@ -115,7 +121,7 @@ class Column {
     this.#scratch = new Float64Array(values.length);
   }
 
-  /** Ascending, each value as often as it was drawn; valid until the next call. */
+  /** Returns the values in ascending order, each as often as it was drawn. The array is valid until the next call. */
   resampled(counts: Int32Array): Float64Array {
     let length = 0;
     for (let rank = 0; rank < this.#sorted.length; rank += 1) {
@@ -129,7 +135,7 @@ class Column {
   }
 }
 
-/** Also for infinities, whose difference is no number. */
+/** Compares two numbers, also infinite ones, whose difference would be no number. */
 function compareNumbers(a: number, b: number): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

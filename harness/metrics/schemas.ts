@@ -27,7 +27,7 @@ export type ResultSchemaName = keyof typeof published;
 
 export const resultSchemaNames = Object.keys(published) as readonly ResultSchemaName[];
 
-/** The JSON Schema (draft 2020-12) of one file, or kind of line, of a results folder. */
+/** Returns the JSON Schema (draft 2020-12) of one file, or kind of line, of a results folder. */
 export function resultJsonSchema(name: ResultSchemaName): Readonly<Record<string, unknown>> {
   const { schema, title } = published[name];
   const { $schema, ...rest } = z.toJSONSchema(schema);

@@ -126,7 +126,7 @@ export function runOptionsOf(
     blockSizeTokens: engine.blockSizeTokens,
     engine: engine.rules,
     limits: limitsOf(engine),
-    loadReports: cluster.loadReports,
+    loadReporting: cluster.loadReports,
     sampleIntervalUs: execution.sampleIntervalUs,
     faults: cluster.faults,
     maxDurationUs: execution.maxDurationUs,

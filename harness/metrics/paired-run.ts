@@ -3,7 +3,6 @@ import { BlockResampler } from './block-bootstrap.ts';
 import { once, SortedLatencies } from './latencies.ts';
 import { metrics, type ResampledMetricKey } from './metrics.ts';
 import type { RequestOutcomes } from './outcomes.ts';
-import type { Pair } from './paired-interval.ts';
 import type { RequestLatency } from './request-latencies.ts';
 import type { CellSummary } from './results.ts';
 import type { TalliedResample } from './tallied.ts';
@@ -15,59 +14,57 @@ export interface ComparedCell {
 }
 
 /**
- * The same requests under a policy and under the baseline, in order of their arrival at the baseline. A request that
- * only one of them ever saw (a follow-up of a turn that never ended for the other) counts as never answered there.
+ * The same requests in several cells, in order of their arrival in the first of them that saw them. A request that only some
+ * of them ever saw (a follow-up of a turn that never ended for the others) counts as never answered there.
  */
-export class PairedRun {
-  readonly #policy: Side;
-  readonly #baseline: Side;
+export class SharedRequests {
+  readonly #sides: readonly Side[];
   readonly #resampler: BlockResampler;
-  #drawn: { readonly policy: TalliedResample; readonly baseline: TalliedResample };
+  #drawn: readonly TalliedResample[];
 
-  constructor(policy: ComparedCell, baseline: ComparedCell) {
-    const ids = idsInOrder(policy.outcomes, baseline.outcomes);
-    this.#policy = new Side(policy, ids);
-    this.#baseline = new Side(baseline, ids);
-    this.#resampler = new BlockResampler(ids.length, baseline.summary.seed);
+  /** The cells have one seed and one load. */
+  constructor(cells: readonly [ComparedCell, ...ComparedCell[]]) {
+    const ids = idsInOrder(cells.map(({ outcomes }) => outcomes));
+    this.#sides = cells.map((cell) => new Side(cell, ids));
+    this.#resampler = new BlockResampler(ids.length, cells[0].summary.seed);
     this.#drawn = this.#draw();
   }
 
-  /** Returns how many requests at least one of the two policies saw. */
+  /** Requests that at least one cell saw. */
   get length(): number {
     return this.#resampler.counts.length;
   }
 
-  /**
-   * Returns the metric under both policies in the current resample, which is the run as it was until `resample` is first
-   * called. A side where the metric is undefined is `NaN`.
-   */
-  pairOf(metric: ResampledMetricKey): Pair {
-    const { policy, baseline } = this.#drawn;
+  /** The metric of every cell in the present resample (at first the run as it was); `NaN` where undefined. */
+  valuesOf(metric: ResampledMetricKey): number[] {
     const { compute } = metrics[metric];
-    return { value: compute(policy) ?? Number.NaN, baseline: compute(baseline) ?? Number.NaN };
+    return this.#drawn.map((drawn) => compute(drawn) ?? Number.NaN);
   }
 
-  /** Draws the next resample. Both policies get the same blocks of requests. */
+  /** Draws the next resample: the same blocks of requests in every cell. */
   resample(): void {
     this.#resampler.next();
     this.#drawn = this.#draw();
   }
 
-  #draw() {
+  #draw(): readonly TalliedResample[] {
     const { counts } = this.#resampler;
-    return { policy: this.#policy.drawn(counts), baseline: this.#baseline.drawn(counts) };
+    return this.#sides.map((side) => side.drawn(counts));
   }
 }
 
-function idsInOrder(policy: RequestOutcomes, baseline: RequestOutcomes): number[] {
-  const numIds = Math.max(policy.arrivedAtUs.length, baseline.arrivedAtUs.length);
-  const ids: number[] = [];
-  for (let id = 0; id < numIds; id += 1) if (policy.has(id) || baseline.has(id)) ids.push(id);
-  const arrival = (id: number) => (baseline.has(id) ? baseline : policy).arrivedAtUs[id] as number;
-  return ids.toSorted((a, b) => arrival(a) - arrival(b) || a - b);
+/** Those that any of the cells saw. */
+function idsInOrder(cells: readonly RequestOutcomes[]): number[] {
+  const numIds = Math.max(...cells.map(({ arrivedAtUs }) => arrivedAtUs.length));
+  const arrivals: { readonly id: number; readonly atUs: number }[] = [];
+  for (let id = 0; id < numIds; id += 1) {
+    const first = cells.find((outcomes) => outcomes.has(id));
+    if (first !== undefined) arrivals.push({ id, atUs: first.arrivedAtUs[id] as number });
+  }
+  return arrivals.toSorted((a, b) => a.atUs - b.atUs || a.id - b.id).map(({ id }) => id);
 }
 
-/** The requests of one of the two cells, in the order that both cells share. */
+/** One cell's requests in the common order. */
 class Side {
   readonly #column: (of: RequestLatency) => Column;
   readonly #isMet: Uint8Array;
@@ -86,10 +83,7 @@ class Side {
     this.#durationSeconds = (summary.duration_ms * usPerMs) / usPerSecond;
   }
 
-  /**
-   * Returns what metrics are computed from when each request counts as often as `counts` says. The result is valid until
-   * the next call.
-   */
+  /** With each request as often as `counts` says; valid until the next call. */
   drawn(counts: Int32Array): TalliedResample {
     return {
       latencies: once((of: RequestLatency) => new SortedLatencies(this.#column(of).resampled(counts), 1)),
@@ -106,13 +100,13 @@ function latencyOf(outcomes: RequestOutcomes, values: Float64Array, id: number):
   return outcomes.has(id) ? (values[id] as number) : Number.POSITIVE_INFINITY;
 }
 
-/** One latency of every request. It is sorted once, so that every resample comes out sorted without being sorted again. */
+/** Values sorted once, so that a resample comes out sorted without sorting again. */
 class Column {
   readonly #positions: Int32Array;
   readonly #sorted: Float64Array;
   readonly #scratch: Float64Array;
 
-  /** `values` has one value for each position in the common order; values that are `NaN` are left out. */
+  /** One value per position in the common order; `NaN` ones are left out. */
   constructor(values: readonly number[]) {
     const positions = [...values.keys()].filter((position) => !Number.isNaN(values[position]));
     const valueAt = (position: number) => values[position] as number;
@@ -121,7 +115,7 @@ class Column {
     this.#scratch = new Float64Array(values.length);
   }
 
-  /** Returns the values in ascending order, each as often as it was drawn. The array is valid until the next call. */
+  /** Ascending, each value as often as it was drawn; valid until the next call. */
   resampled(counts: Int32Array): Float64Array {
     let length = 0;
     for (let rank = 0; rank < this.#sorted.length; rank += 1) {
@@ -135,7 +129,7 @@ class Column {
   }
 }
 
-/** Compares two numbers, also infinite ones, whose difference would be no number. */
+/** Also for infinities, whose difference is no number. */
 function compareNumbers(a: number, b: number): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

@@ -38,7 +38,7 @@ export async function runBench(flags: RunFlags): Promise<ExitCode> {
 }
 
 async function planRequest(flags: RunFlags): Promise<PlanRequest> {
-  const { config: file, replay, set, policy, seed, repeats, mode, clock } = flags;
+  const { config: file, replay, set, policy, seed, repeats, mode, clock, seedsSimulated } = flags;
   requireCompatible(flags);
   if (replay !== undefined) return replayRequest(replay);
   if (file === undefined) {
@@ -56,6 +56,7 @@ async function planRequest(flags: RunFlags): Promise<PlanRequest> {
       ...(repeats !== undefined && { repeats }),
       ...(mode !== undefined && { mode }),
       ...(clock !== undefined && { clock }),
+      ...(seedsSimulated !== undefined && { seedsSimulated }),
     },
   };
 }
@@ -71,8 +72,17 @@ function requireCompatible({ replay, resume, overwrite, set, policy, ...flags }:
   }
   if (resume && overwrite) issues.push(clash('--resume', 'cannot go together with --overwrite'));
   if (replay !== undefined) {
-    const { config, seed, repeats, mode, clock } = flags;
-    const given = Object.entries({ config, seed, repeats, mode, clock, set: set[0], policy: policy[0] });
+    const { config, seed, repeats, mode, clock, seedsSimulated } = flags;
+    const given = Object.entries({
+      config,
+      seed,
+      repeats,
+      mode,
+      clock,
+      'seeds-simulated': seedsSimulated,
+      set: set[0],
+      policy: policy[0],
+    });
     const changing = given.filter(([, value]) => value !== undefined);
     const message = 'cannot go together with --replay, which repeats what was recorded';
     issues.push(...changing.map(([name]) => clash(`--${name}`, message)));

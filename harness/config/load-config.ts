@@ -35,6 +35,7 @@ export interface ConfigFlags {
   readonly repeats?: number;
   readonly mode?: string;
   readonly clock?: string;
+  readonly seedsSimulated?: number;
   /**
    * Policies that are each added as a stack (see `stacks.ts`): built-in names, paths relative to `cwd`, or
    * packages.
@@ -84,6 +85,7 @@ function collectOverrides({ overrides = [], flags = {} }: LoadRequest) {
       ...flagOverride('repeats', ['repeats'], flags.repeats),
       ...flagOverride('mode', ['execution', 'mode'], flags.mode),
       ...flagOverride('clock', ['execution', 'clock'], flags.clock),
+      ...flagOverride('seeds-simulated', ['execution', 'seedsSimulated'], flags.seedsSimulated),
     ],
   };
 }

@@ -35,6 +35,7 @@ export function normalizeExecution(execution: Config['execution'], baseDir: stri
   return {
     mode: execution.mode,
     clock: execution.clock,
+    seedsSimulated: execution.seedsSimulated,
     threads: execution.threads,
     replayDir: execution.replayDir === undefined ? undefined : resolve(baseDir, execution.replayDir),
     verifyTokens: execution.verifyTokens,

@@ -131,7 +131,10 @@ interface SeedEstimate {
   readonly replicates: Pair[];
 }
 
-function estimateRun(run: SharedRequests, numResamples: number): ReadonlyMap<ResampledMetricKey, SeedEstimate> {
+function estimateRun(
+  run: SharedRequests,
+  numResamples: number,
+): ReadonlyMap<ResampledMetricKey, SeedEstimate> {
   const estimates = new Map(
     requestMetrics.map((metric): [ResampledMetricKey, SeedEstimate] => [
       metric,

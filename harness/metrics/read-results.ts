@@ -23,6 +23,15 @@ export function cellFolder(dir: string, cellId: string): string {
   return join(dir, 'cells', cellId);
 }
 
+/** Reads a JSON Lines file; `undefined` where there is no such file. */
+export async function readLines<Row>(source: string, schema: z.ZodType<Row>): Promise<Row[] | undefined> {
+  const lines = (await textOf(source))?.split('\n');
+  return lines?.flatMap((text, index) => {
+    const place = { source, line: index + 1 };
+    return text === '' ? [] : [checked(parseJson(text, place), schema, place)];
+  });
+}
+
 /** Reads the rows of a JSON Lines file. */
 interface LineKind<Row> {
   readonly file: string;

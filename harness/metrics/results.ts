@@ -88,11 +88,26 @@ export const comparisonSchema = z.strictObject({
 });
 export type Comparison = z.infer<typeof comparisonSchema>;
 
+/** What was measured of a stack, and what the simulated twins of the same cells say: how far the simulator can be trusted. */
+export const fidelitySchema = z.strictObject({
+  policy: z.string(),
+  /** Key of a cell's summary. */
+  metric: z.string(),
+  /** Mean over the measured seeds. */
+  measured: metric,
+  simulated: metric,
+  /** simulated / measured - 1. */
+  error: metric,
+});
+export type Fidelity = z.infer<typeof fidelitySchema>;
+
 export const summarySchema = z.strictObject({
   schema_version: z.literal(schemaVersion),
   name: z.string(),
   cells: z.array(cellSummarySchema),
   comparisons: z.array(comparisonSchema),
+  /** Of measured runs that were simulated as well. */
+  fidelity: z.array(fidelitySchema).optional(),
 });
 export type Summary = z.infer<typeof summarySchema>;
 
@@ -156,6 +171,8 @@ export const manifestSchema = z.strictObject({
   clock: clockSchema.optional(),
   machine: z.record(z.string(), z.union([z.string(), z.number()])),
   traces: z.array(z.strictObject({ file: z.string(), sha256: z.string() })),
+  /** What was simulated beside a measured run: seeds beyond the measured ones, and what went wrong. */
+  twins: z.strictObject({ further_seeds: z.int().nonnegative(), problems: z.array(z.string()) }).optional(),
   scale_model: z.array(
     z.strictObject({
       key: z.string(),

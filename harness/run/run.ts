@@ -1,3 +1,7 @@
+import { availableParallelism } from 'node:os';
+import { fidelityOf } from '../metrics/fidelity.ts';
+import { twinsFolder } from '../metrics/twins.ts';
+import { runTwins } from './run-twins.ts';
 import { schemaVersion } from '../metrics/results.ts';
 import type { CellSummary, Manifest, ManifestCell, Summary } from '../metrics/results.ts';
 import { compareCells } from '../metrics/compare.ts';
@@ -29,6 +33,8 @@ export interface RunProgress {
   cellProgress(cell: PlannedCell, progress: CellProgress): void;
   cellDone(cell: PlannedCell, outcome: CellOutcome): void;
   cellFailed(cell: PlannedCell, error: string): void;
+  /** Tells how many of the simulations beside measured cells have ended. */
+  twinsDone(done: number, planned: number): void;
   /** Tells that nothing more comes; also called when the run ends early. */
   end(): void;
 }
@@ -78,8 +84,34 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
   } finally {
     progress.end();
   }
+  if (!signal.aborted) await simulateBeside(request, folder, ledger);
   if (signal.aborted) return { manifest: ledger.manifest, summary: undefined };
   return { manifest: ledger.manifest, summary: await summarizeRun(folder, ledger, config) };
+}
+
+/** Simulates what has been measured. Earlier twins of a resumed run are made again: that takes seconds. */
+async function simulateBeside(
+  { facts, dir, pool, signal, progress }: RunRequest,
+  folder: ResultsFolder,
+  ledger: CellLedger,
+): Promise<void> {
+  const { config } = facts.plan;
+  const { clock } = ledger.manifest;
+  const { seedsSimulated } = config.execution;
+  if (clock === undefined || seedsSimulated === 0) return;
+  const problems = await runTwins({
+    config,
+    clock,
+    dir,
+    pool,
+    concurrency: availableParallelism(),
+    signal,
+    onProgress: (done, planned) => progress.twinsDone(done, planned),
+  });
+  progress.end();
+  if (signal.aborted) return;
+  ledger.twinned({ further_seeds: seedsSimulated, problems: [...problems] });
+  await folder.writeManifest(ledger.manifest);
 }
 
 function forward(progress: RunProgress): Pick<RunProgress, 'cellStarted' | 'cellProgress'> {
@@ -111,19 +143,27 @@ async function summarizeRun(
 ): Promise<Summary> {
   const { manifest, summaries } = ledger;
   const cells = manifest.cells.flatMap(({ id }) => summaries.get(id) ?? []);
+  const twins =
+    manifest.twins === undefined ? [] : await finishedCells(twinsFolder(folder.dir), manifest.cells);
   const summary: Summary = {
     schema_version: schemaVersion,
     name: manifest.name,
     cells,
     comparisons: await compareCells({
       dir: folder.dir,
-      summaries: cells,
+      summaries: cells.filter(({ id }) => !isDisturbed(manifest, id)),
       classes: config.classes,
       baseline: config.baseline,
     }),
+    ...(manifest.twins !== undefined && { fidelity: fidelityOf(cells, [...twins.values()]) }),
   };
   await folder.writeSummary(summary);
   return summary;
+}
+
+/** No verdict rests on a cell that other work on the machine has disturbed. */
+function isDisturbed({ cells }: Manifest, cellId: string): boolean {
+  return cells.some(({ id, disturbed }) => id === cellId && disturbed !== undefined);
 }
 
 /** The manifest as cells end, and the summaries of those that finished. */
@@ -158,6 +198,10 @@ class CellLedger {
       ...(warnings.length > 0 && { warnings: [...warnings] }),
       ...(disturbance !== undefined && { disturbed: disturbance }),
     });
+  }
+
+  twinned(twins: Manifest['twins']): void {
+    this.#manifest = { ...this.#manifest, twins };
   }
 
   failed(id: string, error: string): void {

@@ -33,6 +33,11 @@ async function perform(request: WorkerRequest): Promise<unknown> {
         guard: watchdog,
       });
     }
+    case 'twin': {
+      watchdog.setTimeoutMs(request.input.config.execution.policyTimeoutMs);
+      const { runTwin } = await import('./twin.ts');
+      return runTwin(request.input, watchdog);
+    }
     case 'clock': {
       watchdog.setTimeoutMs(request.input.config.execution.policyTimeoutMs);
       const { makeClock } = await import('./make-clock.ts');

@@ -12,7 +12,7 @@ const meanOutputTokens = 48;
 const maxOutputTokens = 192;
 
 /** Steps in which the number of requests that an instance is to serve goes up to the largest and down again. */
-const stepsPerWave = 160;
+const stepsPerWave = 125;
 
 /** One request of an instance, and how many of its tokens are computed. */
 interface Running {
@@ -30,19 +30,18 @@ export interface LoadEntry {
 
 /**
  * What an instance is given to do during a calibration: requests that come, are computed whole, decode and go, as under
- * any load, and few or many of them at a time, in waves. Steps then meet caches, allocators and shapes as they do in a run.
+ * any load, and few or many of them at a time, in waves that all instances share. Steps then meet caches, allocators and
+ * shapes as they do in a run: a small step among large ones would find nothing of its own in the caches.
  */
 export class CalibrationLoad {
   readonly #rng: Rng;
   readonly #nextId: () => RequestId;
   readonly #running: Running[] = [];
-  #numSteps: number;
+  #numSteps = 0;
 
-  /** `phase` in [0, 1) says where in the wave it begins. */
-  constructor(rng: Rng, phase: number, nextId: () => RequestId) {
+  constructor(rng: Rng, nextId: () => RequestId) {
     this.#rng = rng;
     this.#nextId = nextId;
-    this.#numSteps = Math.round(phase * stepsPerWave);
   }
 
   /** Returns the entries of the next step, those of new requests included. Never empty. */

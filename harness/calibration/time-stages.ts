@@ -46,7 +46,7 @@ export function timeStages(timer: StageTimer): Timings {
   const nextId = requestIds();
   const loads = instances.map((instance) => {
     executor.startInstance(instance, layers, numCells);
-    return { instance, load: new CalibrationLoad(rng, instance / instances.length, nextId) };
+    return { instance, load: new CalibrationLoad(rng, nextId) };
   });
   const raw: { readonly stage: TimedStage; readonly beat: number }[] = [];
   const beats: number[] = [];

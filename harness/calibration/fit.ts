@@ -12,11 +12,28 @@ const rounds = 20_000;
 
 /**
  * Fits non-negative costs to timed stages, so that the sum of squared *relative* errors is smallest: a short stage counts
- * as much as a long one. Coordinate descent on the normal equations (Franc, Hlavac and Navara 2005, "Sequential
- * Coordinate-Wise Algorithm for the Non-negative Least Squares Problem").
+ * as much as a long one. Errors are relative to what the fit before says, and not to what was measured: noise in the
+ * weights would pull the fit below the mean.
  */
 export function fitCosts(stages: readonly TimedStage[]): StageCosts {
-  const rows = stages.map(({ counts, us }) => stageTerms.map((term) => counts[term] / us));
+  let costsUs = fitWeighted(stages, ({ us }) => us);
+  for (let round = 0; round < reweighings; round += 1) {
+    const before = costsUs;
+    costsUs = fitWeighted(stages, ({ counts }) => costOfCounts(before, counts));
+  }
+  return costsUs;
+}
+
+const reweighings = 3;
+
+/**
+ * The same with errors relative to a given size of each stage. Coordinate descent on the normal equations (Franc, Hlavac and Navara 2005, "Sequential
+ * Coordinate-Wise Algorithm for the Non-negative Least Squares Problem").
+ */
+function fitWeighted(stages: readonly TimedStage[], sizeOf: (stage: TimedStage) => number): StageCosts {
+  const sizes = stages.map(sizeOf);
+  const rows = stages.map(({ counts }, i) => stageTerms.map((term) => counts[term] / at(sizes, i)));
+  const targets = stages.map(({ us }, i) => us / at(sizes, i));
   // Each term in units of its root mean square, so that all are alike in size.
   const scales = stageTerms.map(
     (_, k) => Math.sqrt(rows.reduce((sum, row) => sum + at(row, k) ** 2, 0)) || 1,
@@ -26,7 +43,9 @@ export function fitCosts(stages: readonly TimedStage[]): StageCosts {
     stageTerms.map((_term, j) => scaled.reduce((sum, row) => sum + at(row, i) * at(row, j), 0)),
   );
   const weights = stageTerms.map(() => 0);
-  const gradient = stageTerms.map((_, k) => -scaled.reduce((sum, row) => sum + at(row, k), 0));
+  const gradient = stageTerms.map(
+    (_, k) => -scaled.reduce((sum, row, i) => sum + at(row, k) * at(targets, i), 0),
+  );
   for (let round = 0; round < rounds; round += 1) {
     for (const k of weights.keys()) {
       const row = gram[k] as number[];

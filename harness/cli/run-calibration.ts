@@ -18,7 +18,7 @@ export interface CalibrationFlags {
   readonly format: 'table' | 'json';
 }
 
-/** Above this the median error on batches that the fit has not seen says that the cost is not such a sum. */
+/** Above this the median error on windows of stages that the fit has not seen says that the cost is not such a sum. */
 const largestError = 0.1;
 
 /** `bench calibrate`: measures this device anew, keeps its profile for later runs, and shows it. */
@@ -86,13 +86,13 @@ function rounded(profile: StageProfile): StageProfile {
   const costsUs = Object.fromEntries(
     stageTerms.map((term) => [term, Number(profile.costsUs[term].toPrecision(4))]),
   ) as StageProfile['costsUs'];
-  const { numBatches, medianError, p90Error } = profile.heldOut;
+  const { numWindows, medianError, p90Error } = profile.heldOut;
   return {
     ...profile,
     costsUs,
     beatUs: Math.round(profile.beatUs),
     heldOut: {
-      numBatches,
+      numWindows,
       medianError: Number(medianError.toFixed(4)),
       p90Error: Number(p90Error.toFixed(4)),
     },
@@ -107,7 +107,7 @@ function describeClock({ profile, scale }: RunClock, { config }: RunPlan): strin
     '',
     columns(stageTerms.map((term) => [term, `${costsUs[term].toPrecision(3)} us`])),
     '',
-    `error on ${heldOut.numBatches} batches that the fit has not seen: ` +
+    `error on ${heldOut.numWindows} windows of stages that the fit has not seen: ` +
       `median ${percent(heldOut.medianError)}, p90 ${percent(heldOut.p90Error)}`,
     `metronome: a beat takes ${Math.round(beatUs)} us`,
     `this device runs the model at ${scale.toFixed(3)} times the speed of ${config.cluster.hardware.name} (${of})`,

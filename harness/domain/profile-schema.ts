@@ -30,5 +30,5 @@ export const profileSchema: z.ZodType<StageProfile> = z.strictObject({
   threads: count,
   costsUs: z.strictObject(costsShape),
   beatUs: z.number().positive(),
-  heldOut: z.strictObject({ numBatches: count, medianError: share, p90Error: share }),
+  heldOut: z.strictObject({ numWindows: count, medianError: share, p90Error: share }),
 });

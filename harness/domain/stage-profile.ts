@@ -49,8 +49,8 @@ export interface StageProfile {
   readonly costsUs: StageCosts;
   /** What the metronome's beat took during the calibration, in microseconds. */
   readonly beatUs: number;
-  /** Error on batches that the fit did not see: |fitted - measured| / measured. */
-  readonly heldOut: { readonly numBatches: number; readonly medianError: number; readonly p90Error: number };
+  /** Error on windows of consecutive stages that the fit did not see: |fitted - measured| / measured. */
+  readonly heldOut: { readonly numWindows: number; readonly medianError: number; readonly p90Error: number };
 }
 
 /** How fast the machine was at one time of a measured run: one beat of the metronome. */

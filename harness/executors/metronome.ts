@@ -5,9 +5,9 @@ import { quantileOfSorted, sorted } from '../base/stats.ts';
 /** Beats at the start, and those whose median tells the speed. */
 const window = 9;
 
-/** Wall time from one beat to the next: at least this, and so long that beats take under 2 % of it. */
+/** Wall time from one beat to the next: at least this, and so long that beats, each of them done twice, take under 2 % of it. */
 const leastIntervalUs = 50_000;
-const intervalPerBeat = 60;
+const intervalPerBeat = 110;
 
 /**
  * Tells how fast the machine is now: a fixed piece of work is timed again and again between the steps of a run, and its

@@ -7,7 +7,7 @@ import {
   seedMetricKeys,
 } from './metrics.ts';
 import { readOutcomes } from './outcomes.ts';
-import { type ComparedCell, PairedRun } from './paired-run.ts';
+import { type ComparedCell, SharedRequests } from './paired-run.ts';
 import {
   differenceInterval,
   type Interval,
@@ -94,7 +94,7 @@ function pairBySeed(
 }
 
 function comparePair(policy: string, baseline: string, pairs: readonly CellPair[]): Comparison[] {
-  const runs = pairs.map((pair) => new PairedRun(pair.policy, pair.baseline));
+  const runs = pairs.map((pair) => new SharedRequests([pair.baseline, pair.policy]));
   const numRequests = Math.max(...runs.map((run) => run.length));
   const numResamples = Math.floor(
     Math.min(maxResamples, Math.max(minResamples, resampledRequests / numRequests)),
@@ -125,18 +125,26 @@ interface SeedEstimate {
   readonly replicates: Pair[];
 }
 
-function estimateRun(run: PairedRun, numResamples: number): ReadonlyMap<ResampledMetricKey, SeedEstimate> {
+function estimateRun(
+  run: SharedRequests,
+  numResamples: number,
+): ReadonlyMap<ResampledMetricKey, SeedEstimate> {
   const estimates = new Map(
     requestMetrics.map((metric): [ResampledMetricKey, SeedEstimate] => [
       metric,
-      { observed: run.pairOf(metric), replicates: [] },
+      { observed: pairIn(run, metric), replicates: [] },
     ]),
   );
   for (let resample = 0; resample < numResamples; resample += 1) {
     run.resample();
-    for (const [metric, { replicates }] of estimates) replicates.push(run.pairOf(metric));
+    for (const [metric, { replicates }] of estimates) replicates.push(pairIn(run, metric));
   }
   return estimates;
+}
+
+function pairIn(run: SharedRequests, metric: ResampledMetricKey): Pair {
+  const [baseline = Number.NaN, value = Number.NaN] = run.valuesOf(metric);
+  return { value, baseline };
 }
 
 function isDefined({ value, baseline }: Pair): boolean {

@@ -3,7 +3,6 @@ import { BlockResampler } from './block-bootstrap.ts';
 import { once, SortedLatencies } from './latencies.ts';
 import { metrics, type ResampledMetricKey } from './metrics.ts';
 import type { RequestOutcomes } from './outcomes.ts';
-import type { Pair } from './paired-interval.ts';
 import type { RequestLatency } from './request-latencies.ts';
 import type { CellSummary } from './results.ts';
 import type { TalliedResample } from './tallied.ts';
@@ -15,53 +14,54 @@ export interface ComparedCell {
 }
 
 /**
- * The same requests under a policy and under the baseline, in order of their arrival at the baseline. A request that
- * only one of them ever saw (a follow-up of a turn that never ended for the other) counts as never answered there.
+ * The same requests in several cells, in order of their arrival in the first of them that saw them. A request that only some
+ * of them ever saw (a follow-up of a turn that never ended for the others) counts as never answered there.
  */
-export class PairedRun {
-  readonly #policy: Side;
-  readonly #baseline: Side;
+export class SharedRequests {
+  readonly #sides: readonly Side[];
   readonly #resampler: BlockResampler;
-  #drawn: { readonly policy: TalliedResample; readonly baseline: TalliedResample };
+  #drawn: readonly TalliedResample[];
 
-  constructor(policy: ComparedCell, baseline: ComparedCell) {
-    const ids = idsInOrder(policy.outcomes, baseline.outcomes);
-    this.#policy = new Side(policy, ids);
-    this.#baseline = new Side(baseline, ids);
-    this.#resampler = new BlockResampler(ids.length, baseline.summary.seed);
+  /** The cells have one seed and one load. */
+  constructor(cells: readonly [ComparedCell, ...ComparedCell[]]) {
+    const ids = idsInOrder(cells.map(({ outcomes }) => outcomes));
+    this.#sides = cells.map((cell) => new Side(cell, ids));
+    this.#resampler = new BlockResampler(ids.length, cells[0].summary.seed);
     this.#drawn = this.#draw();
   }
 
-  /** Requests that at least one side saw. */
+  /** Requests that at least one cell saw. */
   get length(): number {
     return this.#resampler.counts.length;
   }
 
-  /** The metric of both sides in the present resample (at first the run as it was); `NaN` where undefined. */
-  pairOf(metric: ResampledMetricKey): Pair {
-    const { policy, baseline } = this.#drawn;
+  /** The metric of every cell in the present resample (at first the run as it was); `NaN` where undefined. */
+  valuesOf(metric: ResampledMetricKey): number[] {
     const { compute } = metrics[metric];
-    return { value: compute(policy) ?? Number.NaN, baseline: compute(baseline) ?? Number.NaN };
+    return this.#drawn.map((drawn) => compute(drawn) ?? Number.NaN);
   }
 
-  /** Draws the next resample: the same blocks of requests for both sides. */
+  /** Draws the next resample: the same blocks of requests in every cell. */
   resample(): void {
     this.#resampler.next();
     this.#drawn = this.#draw();
   }
 
-  #draw() {
+  #draw(): readonly TalliedResample[] {
     const { counts } = this.#resampler;
-    return { policy: this.#policy.drawn(counts), baseline: this.#baseline.drawn(counts) };
+    return this.#sides.map((side) => side.drawn(counts));
   }
 }
 
-function idsInOrder(policy: RequestOutcomes, baseline: RequestOutcomes): number[] {
-  const numIds = Math.max(policy.arrivedAtUs.length, baseline.arrivedAtUs.length);
-  const ids: number[] = [];
-  for (let id = 0; id < numIds; id += 1) if (policy.has(id) || baseline.has(id)) ids.push(id);
-  const arrival = (id: number) => (baseline.has(id) ? baseline : policy).arrivedAtUs[id] as number;
-  return ids.toSorted((a, b) => arrival(a) - arrival(b) || a - b);
+/** Those that any of the cells saw. */
+function idsInOrder(cells: readonly RequestOutcomes[]): number[] {
+  const numIds = Math.max(...cells.map(({ arrivedAtUs }) => arrivedAtUs.length));
+  const arrivals: { readonly id: number; readonly atUs: number }[] = [];
+  for (let id = 0; id < numIds; id += 1) {
+    const first = cells.find((outcomes) => outcomes.has(id));
+    if (first !== undefined) arrivals.push({ id, atUs: first.arrivedAtUs[id] as number });
+  }
+  return arrivals.toSorted((a, b) => a.atUs - b.atUs || a.id - b.id).map(({ id }) => id);
 }
 
 /** One cell's requests in the common order. */

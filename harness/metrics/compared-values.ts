@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { type ComparedMetricKey, resampledMetricKeys, seedMetricKeys } from './metrics.ts';
+import { type ComparedCell, SharedRequests } from './paired-run.ts';
+
+/** What JSON has no number for: a request that never got its tokens is infinitely late. */
+const infinite = 'infinite';
+
+/**
+ * What a comparison needs of a cell of which no requests are kept: each compared metric as a comparison computes it, with
+ * requests without an answer infinitely late, where the summary leaves them out of its latencies. `null` where undefined.
+ */
+export const comparedValuesSchema = z.strictObject({
+  policy: z.string(),
+  seed: z.int(),
+  values: z.record(z.string(), z.union([z.number(), z.literal(infinite), z.null()])),
+});
+export type ComparedValues = z.infer<typeof comparedValuesSchema>;
+
+/**
+ * Takes them from a finished cell. A follow-up request that never arrived because its turn was never answered is unknown
+ * here, while a comparison of whole cells counts it as never answered; the turn itself counts in both.
+ */
+export function comparedValues(cell: ComparedCell): ComparedValues {
+  const { summary } = cell;
+  const requests = new SharedRequests([cell]);
+  const values: ComparedValues['values'] = {};
+  for (const key of resampledMetricKeys) values[key] = written(requests.valuesOf(key)[0] ?? Number.NaN);
+  for (const key of seedMetricKeys) values[key] = summary[key];
+  return { policy: summary.policy, seed: summary.seed, values };
+}
+
+/** The metric as a number: `Infinity` where requests went unanswered, `NaN` where it is undefined. */
+export function comparedValue({ values }: ComparedValues, metric: ComparedMetricKey): number {
+  const value = values[metric] ?? Number.NaN;
+  return value === infinite ? Number.POSITIVE_INFINITY : value;
+}
+
+function written(value: number): ComparedValues['values'][string] {
+  if (value === Number.POSITIVE_INFINITY) return infinite;
+  return Number.isNaN(value) ? null : value;
+}

@@ -76,7 +76,10 @@ export const comparisonSchema = z.strictObject({
   difference: metric.optional(),
   difference_low: metric.optional(),
   difference_high: metric.optional(),
-  /** Whether the interval leaves out 1, and on which side. Not corrected for the number of comparisons. */
+  /**
+   * Whether the two differ, and which way. Corrected for the number of policies that are compared on the metric (Holm), which
+   * the interval is not: it can leave out 1 where nothing can be told.
+   */
   verdict: z.enum(['better', 'worse', 'cannot tell']),
 });
 export type Comparison = z.infer<typeof comparisonSchema>;

@@ -64,10 +64,10 @@ export const comparisonSchema = z.strictObject({
   baseline: z.string(),
   /** Key of a cell's summary. */
   metric: z.string(),
-  /** Mean over the seeds that both policies finished. */
+  /** Mean over the seeds that both policies finished; over the measured ones where others were simulated only. */
   value: metric,
   baseline_value: metric,
-  /** value / baseline_value. */
+  /** value / baseline_value; where measured seeds have simulated twins, the estimate from all seeds. */
   ratio: metric,
   /** 95 % interval of the ratio; a `null` end is unbounded. */
   ratio_low: metric,
@@ -76,6 +76,11 @@ export const comparisonSchema = z.strictObject({
   difference: metric.optional(),
   difference_low: metric.optional(),
   difference_high: metric.optional(),
+  /** Where measured seeds have simulated twins: means over all simulated seeds, and how many seeds of each there are. */
+  simulated_value: metric.optional(),
+  simulated_baseline_value: metric.optional(),
+  num_measured_seeds: count.optional(),
+  num_simulated_seeds: count.optional(),
   /**
    * Whether the two differ, and which way. Corrected for the number of policies that are compared on the metric (Holm), which
    * the interval is not: it can leave out 1 where nothing can be told.

@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest';
 import { BlockResampler, numBlocks } from '../../harness/metrics/block-bootstrap.ts';
 import { studentCdf, studentQuantile } from '../../harness/metrics/distributions.ts';
-import { holmRejects } from '../../harness/metrics/holm.ts';
 import {
   differenceEstimate,
   intervalOf,
   type PairedEstimate,
   ratioIntervalOf,
   shareEstimate,
-  tiePValue,
 } from '../../harness/metrics/paired-interval.ts';
 import * as fc from '../fast-check.ts';
 
@@ -83,24 +81,4 @@ test('zero and infinity give ratios, never NaN', () => {
   expect(same(5, Infinity)).toEqual({ low: 0, high: 0 });
   expect(ratioInterval({ seeds: [{ value: 1, baseline: 2 }], replicates: [] })).toBeUndefined();
   expect(ratioInterval({ seeds: [], replicates: [] })).toBeUndefined();
-});
-
-test("Holm's procedure steps down until a p-value is too large", () => {
-  // As in Holm's own rule: 0.01 <= 0.05 / 4, 0.015 <= 0.05 / 3, 0.03 > 0.05 / 2.
-  expect(holmRejects([0.03, 0.01, 0.04, 0.015], 0.05)).toEqual([false, true, false, true]);
-  expect(holmRejects([0.03, 0.02, 0.01], 0.05)).toEqual([true, true, true]);
-  expect(holmRejects([undefined, 0.04], 0.05)).toEqual([false, true]);
-  expect(holmRejects([], 0.05)).toEqual([]);
-});
-
-test('of a single hypothesis it asks what the 95 % interval says', () => {
-  const pair = fc.record({ value: fc.integer({ min: 1, max: 99 }), baseline: fc.integer({ min: 1, max: 99 }) });
-  fc.assert(
-    fc.property(fc.array(pair, { minLength: 2, maxLength: 6 }), (seeds) => {
-      const share = shareEstimate({ seeds, replicates: [] })!;
-      const { low, high } = intervalOf(share);
-      fc.pre(Math.min(Math.abs(low - 0.5), Math.abs(high - 0.5)) > 1e-6);
-      expect(holmRejects([tiePValue(share)], 0.05)).toEqual([low > 0.5 || high < 0.5]);
-    }),
-  );
 });

@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { meanPair, type Pair, ratioIntervalOf, shareEstimate } from '../../harness/metrics/paired-interval.ts';
+import {
+  meanPair,
+  type Pair,
+  ratioIntervalOf,
+  shareEstimate,
+} from '../../harness/metrics/paired-interval.ts';
 
 /**
  * Tables for the READMEs of `configs/papers` from results folders, in Markdown: for each folder and each stack beside the

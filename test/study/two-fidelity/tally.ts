@@ -91,7 +91,7 @@ function median(values: readonly number[]): number {
   return quantileOfSorted(sorted(values.filter(Number.isFinite)), 0.5) ?? Number.NaN;
 }
 
-const percent = (value: number): string => (Number.isNaN(value) ? '-' : `${(100 * value).toFixed(1)}`);
+const percent = (value: number): string => (Number.isNaN(value) ? '-' : (100 * value).toFixed(1));
 
 export function formatRows(rows: readonly StudyRow[]): string {
   const heads = [

@@ -1,6 +1,6 @@
 import type { RequestClass } from '../domain/workload.ts';
 import {
-  metrics,
+  type ComparedMetricKey,
   type ResampledMetricKey,
   resampledMetricKeys,
   type SeedMetricKey,
@@ -9,14 +9,17 @@ import {
 import { readOutcomes } from './outcomes.ts';
 import { type ComparedCell, SharedRequests } from './paired-run.ts';
 import {
-  differenceInterval,
+  differenceEstimate,
   type Interval,
+  intervalOf,
   meanPair,
   type Pair,
   type PairedEstimate,
-  ratioInterval,
+  ratioIntervalOf,
+  shareEstimate,
 } from './paired-interval.ts';
 import type { CellSummary, Comparison } from './results.ts';
+import { finite, type Judged, withVerdicts } from './verdicts.ts';
 
 /**
  * Lists the metrics in the order of the report: as they are declared, except that the percentiles of each latency come
@@ -39,22 +42,23 @@ const resampledRequests = 5_000_000;
  * - A request that was rejected, failed or never finished counts as infinitely late, so that no policy wins by refusing
  *   work; an aborted one (cancelled by the client) does not count.
  * - A figure is the mean over the seeds of each seed's figure.
- * - A verdict other than "cannot tell" needs a 95 % interval without 1. Each comparison stands alone: nothing is
- *   corrected for their number, so about one in twenty ties is called a difference. With a single seed it is up to one
- *   in four, for a run hardly longer than its bursts tells little about another run: take three seeds or more.
+ * - Intervals are of 95 %, each for itself. Verdicts other than "cannot tell" are corrected for the number of policies, metric
+ *   by metric (`verdicts.ts`). With a single seed an interval misses a tie in up to one of four, for a run hardly longer than
+ *   its bursts tells little about another run: take three seeds or more.
  */
 export function compareStacks(cells: readonly ComparedCell[], baseline: string): Comparison[] {
   const baselineCells = cells.filter((cell) => cell.summary.policy === baseline);
   const policies = [...new Set(cells.map((cell) => cell.summary.policy))].filter(
     (policy) => policy !== baseline,
   );
-  return policies.flatMap((policy) => {
+  const judged = policies.flatMap((policy) => {
     const pairs = pairBySeed(
       cells.filter((cell) => cell.summary.policy === policy),
       baselineCells,
     );
     return pairs.length === 0 ? [] : comparePair(policy, baseline, pairs);
   });
+  return withVerdicts(judged);
 }
 
 /** A results folder, with what a comparison reads of its cells. */
@@ -99,7 +103,7 @@ function pairBySeed(
   });
 }
 
-function comparePair(policy: string, baseline: string, pairs: readonly CellPair[]): Comparison[] {
+function comparePair(policy: string, baseline: string, pairs: readonly CellPair[]): Judged[] {
   const runs = pairs.map((pair) => new SharedRequests([pair.baseline, pair.policy]));
   const numRequests = Math.max(...runs.map((run) => run.length));
   const numResamples = Math.floor(
@@ -168,42 +172,37 @@ function poolSeeds(estimates: readonly SeedEstimate[]): PairedEstimate {
 }
 
 function judge(
-  names: { policy: string; baseline: string; metric: (typeof comparedMetrics)[number] },
+  names: { policy: string; baseline: string; metric: ComparedMetricKey },
   estimate: PairedEstimate,
-): Comparison {
+): Judged {
   const { value, baseline } = meanPair(estimate.seeds);
-  const ratio = ratioInterval(estimate);
+  const share = shareEstimate(estimate);
+  const ratio = share && ratioIntervalOf(share);
   return {
-    ...names,
-    value: finite(value),
-    baseline_value: finite(baseline),
-    ratio: finite(value / baseline),
-    ratio_low: finite(ratio?.low),
-    ratio_high: finite(ratio?.high),
-    ...(baseline === 0 ? differenceOf(value, differenceInterval(estimate)) : {}),
-    verdict: verdictOf(ratio, metrics[names.metric].better),
+    share,
+    figures: {
+      ...names,
+      value: finite(value),
+      baseline_value: finite(baseline),
+      ratio: finite(value / baseline),
+      ratio_low: finite(ratio?.low),
+      ratio_high: finite(ratio?.high),
+      ...(baseline === 0 ? differenceOf(value, estimate) : {}),
+    },
   };
 }
 
 /**
  * Returns the difference with its interval, which stands in for the ratio where the baseline is zero and no ratio exists.
  */
-function differenceOf(value: number, interval: Interval | undefined) {
+function differenceOf(value: number, estimate: PairedEstimate) {
+  const difference = differenceEstimate(estimate);
+  const interval: Partial<Interval> = difference === undefined ? {} : intervalOf(difference);
   return {
     difference: finite(value),
-    difference_low: finite(interval?.low),
-    difference_high: finite(interval?.high),
+    difference_low: finite(interval.low),
+    difference_high: finite(interval.high),
   };
-}
-
-function verdictOf(ratio: Interval | undefined, better: 'lower' | 'higher'): Comparison['verdict'] {
-  if (ratio === undefined || (ratio.low <= 1 && ratio.high >= 1)) return 'cannot tell';
-  const isLower = ratio.high < 1;
-  return isLower === (better === 'lower') ? 'better' : 'worse';
-}
-
-function finite(value: number | undefined): number | null {
-  return value === undefined || !Number.isFinite(value) ? null : value;
 }
 
 function meansLast(keys: readonly ResampledMetricKey[]): readonly ResampledMetricKey[] {

@@ -1,6 +1,6 @@
 import { mean, standardDeviation } from '../base/stats.ts';
 import { numBlocks } from './block-bootstrap.ts';
-import { studentQuantile } from './distributions.ts';
+import { studentCdf, studentQuantile } from './distributions.ts';
 
 /** The values of one metric under a policy and under the baseline. */
 export interface Pair {
@@ -29,18 +29,41 @@ export function meanPair(pairs: readonly Pair[]): Pair {
   };
 }
 
-/**
- * 95 % interval of the ratio value / baseline. It is computed for the share value / (value + baseline), which has the
- * same order as the ratio and stays within [0, 1] when one of the two is zero or infinite.
- */
-export function ratioInterval(estimate: PairedEstimate): Interval | undefined {
-  const interval = studentInterval(estimate, share);
-  return interval && { low: ratioOfShare(interval.low), high: ratioOfShare(interval.high) };
+/** What is known of a quantity: its estimate, the variance of that, and from how many degrees of freedom the variance is. */
+export interface Estimate extends Variance {
+  readonly center: number;
 }
 
-/** Computes the 95 % interval of value - baseline. */
-export function differenceInterval(estimate: PairedEstimate): Interval | undefined {
-  return studentInterval(estimate, ({ value, baseline }) => (value === baseline ? 0 : value - baseline));
+/**
+ * The share value / (value + baseline), on which policies are compared: it has the same order as the ratio and stays within
+ * [0, 1] when one of the two is zero or infinite.
+ */
+export function shareEstimate(estimate: PairedEstimate): Estimate | undefined {
+  return estimateOn(share, estimate);
+}
+
+/** Of value - baseline. */
+export function differenceEstimate(estimate: PairedEstimate): Estimate | undefined {
+  return estimateOn(({ value, baseline }) => (value === baseline ? 0 : value - baseline), estimate);
+}
+
+/** The 95 % interval, by Student's t. */
+export function intervalOf({ center, variance, degrees }: Estimate): Interval {
+  const half = variance === 0 ? 0 : studentQuantile(0.975, degrees) * Math.sqrt(variance);
+  return { low: center - half, high: center + half };
+}
+
+/** The 95 % interval of the ratio value / baseline, from that of the share. */
+export function ratioIntervalOf(estimate: Estimate): Interval {
+  const { low, high } = intervalOf(estimate);
+  return { low: ratioOfShare(low), high: ratioOfShare(high) };
+}
+
+/** How often a share at least as far from a tie would be seen if the two were tied, by Student's t; two-sided. */
+export function tiePValue({ center, variance, degrees }: Estimate): number {
+  const distance = Math.abs(center - tie);
+  if (distance === 0) return 1;
+  return variance === 0 ? 0 : 2 * studentCdf(-distance / Math.sqrt(variance), degrees);
 }
 
 /**
@@ -50,7 +73,7 @@ export function differenceInterval(estimate: PairedEstimate): Interval | undefin
  * degrees of freedom by Satterthwaite's rule. With one seed there is only the first, with one number a seed only the
  * second. `undefined` when there is neither.
  */
-function studentInterval(estimate: PairedEstimate, scale: (pair: Pair) => number): Interval | undefined {
+function estimateOn(scale: (pair: Pair) => number, estimate: PairedEstimate): Estimate | undefined {
   const numSeeds = estimate.seeds.length;
   const center = scale(meanPair(estimate.seeds));
   const within = varianceOf(estimate.replicates.map(scale));
@@ -62,18 +85,16 @@ function studentInterval(estimate: PairedEstimate, scale: (pair: Pair) => number
     sources.push({ variance: (factor * between) / numSeeds, degrees: numSeeds - 1 });
   }
   if (sources.length === 0 || !Number.isFinite(center)) return undefined;
-  const { variance, degrees } = added(sources);
-  const half = variance === 0 ? 0 : studentQuantile(0.975, degrees) * Math.sqrt(variance);
-  return { low: center - half, high: center + half };
+  return { center, ...added(sources) };
 }
 
-interface Variance {
+export interface Variance {
   readonly variance: number;
   readonly degrees: number;
 }
 
 /** Returns the sum of independent variances. Its degrees of freedom follow Satterthwaite's rule (1946), rounded down. */
-function added(sources: readonly Variance[]): Variance {
+export function added(sources: readonly Variance[]): Variance {
   let variance = 0;
   let squares = 0;
   for (const source of sources) {
@@ -84,19 +105,22 @@ function added(sources: readonly Variance[]): Variance {
 }
 
 /** Returns the variance of the finite values, or `undefined` where there are fewer than two. */
-function varianceOf(values: readonly number[]): number | undefined {
+export function varianceOf(values: readonly number[]): number | undefined {
   const deviation = standardDeviation(values.filter((value) => Number.isFinite(value)));
   return deviation === undefined ? undefined : deviation ** 2;
 }
 
+/** The share of a tie. */
+export const tie = 0.5;
+
 /** Returns value / (value + baseline), which is one half for a tie, also for one between two zeros or two infinities. */
-function share({ value, baseline }: Pair): number {
-  if (value === baseline) return 0.5;
+export function share({ value, baseline }: Pair): number {
+  if (value === baseline) return tie;
   if (value === Number.POSITIVE_INFINITY) return 1;
   return baseline === Number.POSITIVE_INFINITY ? 0 : value / (value + baseline);
 }
 
-function ratioOfShare(shareValue: number): number {
+export function ratioOfShare(shareValue: number): number {
   if (shareValue >= 1) return Number.POSITIVE_INFINITY;
   return shareValue <= 0 ? 0 : shareValue / (1 - shareValue);
 }

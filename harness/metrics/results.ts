@@ -65,10 +65,10 @@ export const comparisonSchema = z.strictObject({
   baseline: z.string(),
   /** The key of the metric in a cell's summary. */
   metric: z.string(),
-  /** The mean over the seeds that both policies finished. */
+  /** The mean over the seeds that both policies finished; over the measured ones where others were simulated only. */
   value: metric,
   baseline_value: metric,
-  /** The quotient value / baseline_value. */
+  /** The quotient value / baseline_value; where measured seeds have simulated twins, the estimate from all seeds. */
   ratio: metric,
   /** The 95 % confidence interval of the ratio. An end that is `null` has no bound. */
   ratio_low: metric,
@@ -80,9 +80,14 @@ export const comparisonSchema = z.strictObject({
   difference: metric.optional(),
   difference_low: metric.optional(),
   difference_high: metric.optional(),
+  /** Where measured seeds have simulated twins: means over all simulated seeds, and how many seeds of each there are. */
+  simulated_value: metric.optional(),
+  simulated_baseline_value: metric.optional(),
+  num_measured_seeds: count.optional(),
+  num_simulated_seeds: count.optional(),
   /**
-   * Says on which side of 1 the whole interval lies, or that it contains 1. It is not corrected for the number of
-   * comparisons.
+   * Says whether the two differ, and which way. It is corrected for the number of policies that are compared on the metric (Holm), which
+   * the interval is not: it can leave out 1 where nothing can be told.
    */
   verdict: z.enum(['better', 'worse', 'cannot tell']),
 });

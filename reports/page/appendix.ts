@@ -43,7 +43,7 @@ function scaleModel({ manifest }: Results): Markup {
 
 function definitions(results: Results): Markup {
   return html`<section aria-labelledby="definitions"><h2 id="definitions">Definitions</h2>
-<p>A comparison pairs the same requests of the same seeds; a request that was never answered counts in it as infinitely late. The intervals are of 95 % and not corrected for the number of comparisons, so about one tie in twenty is called a difference.</p>
+<p>A comparison pairs the same requests of the same seeds; a request that was never answered counts in it as infinitely late. The intervals are of 95 %, each for itself. The verdicts are corrected for the number of policies (Holm): on any one metric, whatever the number of policies that are tied with the baseline, at most one run in twenty calls one of them a difference. So an interval can leave out 1 and the verdict still be that nothing can be told.</p>
 <dl class="definitions">${Object.entries(results.definitions).map(
     ([key, { label, unit, formula, undefinedWhen }]) =>
       html`<div><dt>${label} <code>${key}</code></dt><dd>${formula} <span class="unit">${unit}${undefinedWhen === undefined ? '' : `; undefined when ${undefinedWhen}`}</span></dd></div>`,

@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest';
 import { BlockResampler, numBlocks } from '../../harness/metrics/block-bootstrap.ts';
 import { studentCdf, studentQuantile } from '../../harness/metrics/distributions.ts';
-import { differenceInterval, ratioInterval } from '../../harness/metrics/paired-interval.ts';
+import {
+  differenceEstimate,
+  intervalOf,
+  type PairedEstimate,
+  ratioIntervalOf,
+  shareEstimate,
+} from '../../harness/metrics/paired-interval.ts';
 import * as fc from '../fast-check.ts';
 
 test("Student's quantiles agree with the tables", () => {
@@ -53,10 +59,15 @@ test('over seeds alone the interval of the difference is that of the paired t te
     { value: 12, baseline: 10 },
   ];
   const half = (4.30265 * 1) / Math.sqrt(3);
-  const interval = differenceInterval({ seeds, replicates: [] })!;
+  const interval = intervalOf(differenceEstimate({ seeds, replicates: [] })!);
   expect(interval.low).toBeCloseTo(2 - half, 4);
   expect(interval.high).toBeCloseTo(2 + half, 4);
 });
+
+function ratioInterval(estimate: PairedEstimate) {
+  const share = shareEstimate(estimate);
+  return share && ratioIntervalOf(share);
+}
 
 function same(value: number, baseline: number) {
   return ratioInterval({ seeds: Array.from({ length: 3 }, () => ({ value, baseline })), replicates: [] });

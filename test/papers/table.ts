@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { meanPair, type Pair, ratioInterval } from '../../harness/metrics/paired-interval.ts';
+import {
+  meanPair,
+  type Pair,
+  ratioIntervalOf,
+  shareEstimate,
+} from '../../harness/metrics/paired-interval.ts';
 
 /**
  * Tables for the READMEs of `configs/papers` from results folders, in Markdown: for each folder and each stack beside the
@@ -69,7 +74,8 @@ function figure(cell: Cell, metric: string): number {
 
 function compared(seeds: readonly Pair[]): string {
   const { value, baseline } = meanPair(seeds);
-  const interval = ratioInterval({ seeds, replicates: [] });
+  const share = shareEstimate({ seeds, replicates: [] });
+  const interval = share && ratioIntervalOf(share);
   const times = `${digits(baseline / value)} x`;
   const range =
     interval === undefined ? '' : ` (${digits(1 / interval.high)} to ${digits(1 / interval.low)})`;

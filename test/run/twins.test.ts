@@ -48,7 +48,10 @@ test('every stack is simulated on the measured seed, whole, and on further ones,
   const summary = must(await readCellSummary(twinsFolder(dir), 'recompute-s1'), 'summary');
   // All requests have finished, so that the summary's percentiles are those of a comparison.
   expect(summary.completed).toBe(summary.offered);
-  expect(comparedValue(must(values[0], 'value'), 'p99_ttft_ms')).toBeCloseTo(summary.p99_ttft_ms ?? Number.NaN, 9);
+  expect(comparedValue(must(values[0], 'value'), 'p99_ttft_ms')).toBeCloseTo(
+    summary.p99_ttft_ms ?? Number.NaN,
+    9,
+  );
 });
 
 test('twins are the same bytes each time', async () => {

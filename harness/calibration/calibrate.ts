@@ -32,7 +32,7 @@ export function calibrate({ backend, model, blockSizeTokens, onProgress }: Calib
   const executor = new MeasuredExecutor({ backend, shape: model, seed, blockSizeTokens });
   try {
     const rng = createRng(seed, 'calibration');
-    const { stages, beatUs } = timeStages({ executor, model, blockSizeTokens, rng, numSteps, onProgress });
+    const { stages } = timeStages({ executor, model, blockSizeTokens, rng, numSteps, onProgress });
     const isHeldOut = (index: number): boolean => Math.floor(index / windowStages) % heldOutEvery === 0;
     const costsUs = fitCosts(stages.filter((_, index) => !isHeldOut(index)));
     const windows = windowsOf(stages.filter((_, index) => isHeldOut(index)));
@@ -44,7 +44,6 @@ export function calibrate({ backend, model, blockSizeTokens, onProgress }: Calib
       tensorflow: backend.tensorflowVersion,
       threads: backend.numThreads,
       costsUs,
-      beatUs,
       heldOut: { numWindows: windows.length, ...relativeErrors(costsUs, windows) },
     };
   } finally {

@@ -90,7 +90,6 @@ function rounded(profile: StageProfile): StageProfile {
   return {
     ...profile,
     costsUs,
-    beatUs: Math.round(profile.beatUs),
     heldOut: {
       numWindows,
       medianError: Number(medianError.toFixed(4)),
@@ -100,7 +99,7 @@ function rounded(profile: StageProfile): StageProfile {
 }
 
 function describeClock({ profile, scale }: RunClock, { config }: RunPlan): string {
-  const { costsUs, heldOut, device, tensorflow, threads, beatUs } = profile;
+  const { costsUs, heldOut, device, tensorflow, threads } = profile;
   const of = config.cluster.hardware.profile === undefined ? 'by its figures' : 'by its profile';
   return [
     `${config.model.name} on ${device}, TensorFlow ${tensorflow}, ${threads} thread${threads === 1 ? '' : 's'}`,
@@ -109,7 +108,6 @@ function describeClock({ profile, scale }: RunClock, { config }: RunPlan): strin
     '',
     `error on ${heldOut.numWindows} windows of stages that the fit has not seen: ` +
       `median ${percent(heldOut.medianError)}, p90 ${percent(heldOut.p90Error)}`,
-    `metronome: a beat takes ${Math.round(beatUs)} us`,
     `this device runs the model at ${scale.toFixed(3)} times the speed of ${config.cluster.hardware.name} (${of})`,
   ].join('\n');
 }

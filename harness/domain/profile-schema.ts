@@ -29,6 +29,5 @@ export const profileSchema: z.ZodType<StageProfile> = z.strictObject({
   tensorflow: z.string(),
   threads: count,
   costsUs: z.strictObject(costsShape),
-  beatUs: z.number().positive(),
   heldOut: z.strictObject({ numWindows: count, medianError: share, p90Error: share }),
 });

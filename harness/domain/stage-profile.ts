@@ -47,8 +47,6 @@ export interface StageProfile {
   readonly tensorflow: string;
   readonly threads: number;
   readonly costsUs: StageCosts;
-  /** What the metronome's beat took during the calibration, in microseconds. */
-  readonly beatUs: number;
   /** Error on windows of consecutive stages that the fit did not see: |fitted - measured| / measured. */
   readonly heldOut: { readonly numWindows: number; readonly medianError: number; readonly p90Error: number };
 }
@@ -74,7 +72,7 @@ export function scaleProfile(profile: StageProfile, factor: number): StageProfil
   const costsUs = Object.fromEntries(
     stageTerms.map((term) => [term, profile.costsUs[term] * factor]),
   ) as StageCosts;
-  return { ...profile, costsUs, beatUs: profile.beatUs * factor };
+  return { ...profile, costsUs };
 }
 
 /** Whether the profile holds for this model and block size. */

@@ -3,6 +3,10 @@ import { wallClockUs } from '../base/clock.ts';
 import { chargeMeasured, chargeReference } from '../executors/charge.ts';
 import { Metronome } from '../executors/metronome.ts';
 import { speedRows } from '../metrics/rows/speed-row.ts';
+import { tunedBeatUs } from '../calibration/tune.ts';
+import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
+import type { ModelShape } from '../domain/model-shape.ts';
+import type { StageProfile } from '../domain/stage-profile.ts';
 import { loadBackend } from '../backend/load.ts';
 import { closingLine, recordExecutor, recordingFile } from '../executors/recorded.ts';
 import { MeasuredExecutor } from '../executors/measured.ts';
@@ -38,7 +42,7 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
   const { kind, scale, profile } = must(job.clock, 'clock of a measured run');
   const metronome = new Metronome(
     () => measured.beatUs(),
-    profile.beatUs,
+    tunedBeat(model, profile, config.model),
     (record) => speedRows.write(record, speeds),
   );
   const recorded = recordExecutor(measured, recording, {
@@ -69,6 +73,28 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
     disturbance: () => disturbanceOf({ lostShare: lostShare(), speedSpread: metronome.spread }),
     verify,
   };
+}
+
+/** By profile, as this process has found it. */
+const tunedBeats = new Map<string, number>();
+
+/** Tunes the metronome to the profile, once in a process. */
+function tunedBeat(
+  options: { readonly backend: TensorflowBackend; readonly shape: ModelShape; readonly seed: number },
+  profile: StageProfile,
+  model: ModelShape,
+): number {
+  const key = JSON.stringify(profile);
+  const known = tunedBeats.get(key);
+  if (known !== undefined) return known;
+  const executor = new MeasuredExecutor({ ...options, blockSizeTokens: profile.blockSizeTokens });
+  try {
+    const beatUs = tunedBeatUs(executor, profile, model);
+    tunedBeats.set(key, beatUs);
+    return beatUs;
+  } finally {
+    executor.close();
+  }
 }
 
 /** More of a cell's time than this taken by other processes, or its speed changing by more, and its figures do not count. */

@@ -21,7 +21,6 @@ export function profileWith(costsUs: Partial<StageCosts>, others = 0): StageProf
     tensorflow: '2.21.0',
     threads: 1,
     costsUs: all,
-    beatUs: 1000,
     heldOut: { numWindows: 10, medianError: 0.01, p90Error: 0.03 },
   };
 }

@@ -96,9 +96,9 @@ function checkClasses(sources: readonly WorkloadSource[], classes: readonly Requ
   const issues = sources.flatMap((source, index): InputIssue[] =>
     classesOf(source)
       .filter(({ name }) => !names.includes(name))
-      .map(({ key, name }) => ({
+      .map(({ path, name }) => ({
         source: 'configuration',
-        path: `workload.${index}.${key}`,
+        path: ['workload', index, ...path].join('.'),
         message: `unknown class "${name}"`,
         hint: suggest(name, names),
       })),
@@ -106,10 +106,13 @@ function checkClasses(sources: readonly WorkloadSource[], classes: readonly Requ
   if (issues.length > 0) throw new InputError(issues);
 }
 
-function classesOf(source: WorkloadSource): readonly { readonly key: string; readonly name: string }[] {
+/** Returns the classes that a source names, each with the path of its name inside of the source. */
+export function classesOf(
+  source: WorkloadSource,
+): readonly { readonly path: readonly string[]; readonly name: string }[] {
   const others = 'otherClasses' in source ? Object.keys(source.otherClasses) : [];
   return [
-    { key: 'class', name: source.class },
-    ...others.map((name) => ({ key: `otherClasses.${name}`, name })),
+    { path: ['class'], name: source.class },
+    ...others.map((name) => ({ path: ['otherClasses', name], name })),
   ];
 }

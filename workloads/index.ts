@@ -1,4 +1,4 @@
-export { type BuiltWorkload, buildWorkload, type WorkloadRequest } from './build.ts';
+export { type BuiltWorkload, buildWorkload, classesOf, type WorkloadRequest } from './build.ts';
 export {
   type DescribeOptions,
   describeWorkload,

@@ -5,6 +5,7 @@ import type { InputIssue } from '../base/errors.ts';
 import { suggest } from '../base/suggest.ts';
 import { toYargsModule } from './command.ts';
 import type { ExitCode } from './command.ts';
+import { calibrate } from './commands/calibrate.ts';
 import { checkPolicy } from './commands/check-policy.ts';
 import { doctor } from './commands/doctor.ts';
 import { list } from './commands/list.ts';
@@ -16,7 +17,17 @@ import { setup } from './commands/setup.ts';
 import { trace } from './commands/trace.ts';
 import { reportError } from './report-error.ts';
 
-const commandNames = ['run', 'setup', 'doctor', 'list', 'new-policy', 'check-policy', 'report', 'trace'];
+const commandNames = [
+  'run',
+  'setup',
+  'doctor',
+  'calibrate',
+  'list',
+  'new-policy',
+  'check-policy',
+  'report',
+  'trace',
+];
 
 /**
  * Runs the command given by the arguments and returns the exit code, the only one with which the process
@@ -46,6 +57,7 @@ function createParser(argv: readonly string[], onExit: (code: ExitCode) => void)
     .command(toYargsModule(run, onExit))
     .command(toYargsModule(setup, onExit))
     .command(toYargsModule(doctor, onExit))
+    .command(toYargsModule(calibrate, onExit))
     .command(toYargsModule(list, onExit))
     .command(toYargsModule(newPolicy, onExit))
     .command(toYargsModule(checkPolicy, onExit))

@@ -44,6 +44,10 @@ class ProgressLines implements RunProgress {
     this.#write(`[${this.#numEnded}/${this.#numCells}] ${failedLine(cell, error)}`);
   }
 
+  twinsDone(done: number, planned: number): void {
+    if (done === 1) this.#write(`simulating ${planned} cells beside the measured ones`);
+  }
+
   end(): void {}
 }
 
@@ -84,6 +88,12 @@ class ProgressBars implements RunProgress {
 
   cellFailed(cell: PlannedCell, error: string): void {
     this.#ended(cell, failedLine(cell, error));
+  }
+
+  twinsDone(done: number, planned: number): void {
+    this.#erase();
+    this.#out.write(`${bar(done / planned)} ${done}/${planned} simulated beside the measured ones\n`);
+    this.#numDrawn = 1;
   }
 
   end(): void {
@@ -135,6 +145,8 @@ function shareOf({ phase, ended, planned }: CellProgress): number {
 
 function phaseText({ phase, ended, planned }: CellProgress): string {
   switch (phase) {
+    case 'calibrate':
+      return `${ended} of ${planned} batches`;
     case 'prepare':
       return 'preparing';
     case 'run':

@@ -15,6 +15,7 @@ import { currentCommit } from './commit.ts';
 import { concurrencyOf } from './concurrency.ts';
 import { describePlan } from './describe-plan.ts';
 import { catchInterrupts } from './interrupt.ts';
+import { calibrateFor } from './run-calibration.ts';
 import { createProgress } from './progress.ts';
 import { resultsPath } from './results-path.ts';
 import type { RunFlags } from './run-flags.ts';
@@ -37,7 +38,7 @@ export async function runBench(flags: RunFlags): Promise<ExitCode> {
 }
 
 async function planRequest(flags: RunFlags): Promise<PlanRequest> {
-  const { config: file, replay, set, policy, seed, repeats, mode } = flags;
+  const { config: file, replay, set, policy, seed, repeats, mode, clock, seedsSimulated } = flags;
   requireCompatible(flags);
   if (replay !== undefined) return replayRequest(replay);
   if (file === undefined) {
@@ -54,6 +55,8 @@ async function planRequest(flags: RunFlags): Promise<PlanRequest> {
       ...(seed !== undefined && { seed }),
       ...(repeats !== undefined && { repeats }),
       ...(mode !== undefined && { mode }),
+      ...(clock !== undefined && { clock }),
+      ...(seedsSimulated !== undefined && { seedsSimulated }),
     },
   };
 }
@@ -69,8 +72,17 @@ function requireCompatible({ replay, resume, overwrite, set, policy, ...flags }:
   }
   if (resume && overwrite) issues.push(clash('--resume', 'cannot go together with --overwrite'));
   if (replay !== undefined) {
-    const { config, seed, repeats, mode } = flags;
-    const given = Object.entries({ config, seed, repeats, mode, set: set[0], policy: policy[0] });
+    const { config, seed, repeats, mode, clock, seedsSimulated } = flags;
+    const given = Object.entries({
+      config,
+      seed,
+      repeats,
+      mode,
+      clock,
+      'seeds-simulated': seedsSimulated,
+      set: set[0],
+      policy: policy[0],
+    });
     const changing = given.filter(([, value]) => value !== undefined);
     const message = 'cannot go together with --replay, which repeats what was recorded';
     issues.push(...changing.map(([name]) => clash(`--${name}`, message)));
@@ -117,7 +129,16 @@ async function runPlan(plan: RunPlan, flags: RunFlags, { pool, concurrency }: Ma
     device: flags.device,
     isQuiet: flags.quiet,
   });
-  const facts = { plan, backend, commit: await currentCommit(), command: commandLine(process.argv.slice(2)) };
+  const isMeasured = plan.config.execution.mode === 'measure';
+  const calibration = { isFresh: false, isQuiet: flags.quiet };
+  const clock = isMeasured ? await calibrateFor(plan, pool, calibration) : undefined;
+  const facts = {
+    plan,
+    clock,
+    backend,
+    commit: await currentCommit(),
+    command: commandLine(process.argv.slice(2)),
+  };
   const interrupts = catchInterrupts();
   let result: RunResult;
   try {

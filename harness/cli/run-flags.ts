@@ -35,6 +35,15 @@ function executionFlags(parser: Argv) {
       default: 'auto' as const,
       describe: 'where TensorFlow computes',
     })
+    .option('clock', {
+      choices: ['reference', 'device'] as const,
+      describe: "measured time: the described device's (default), or this one's",
+    })
+    .option('seeds-simulated', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'further seeds that a measured run simulates for its verdicts (default 30; 0: none)',
+    })
     .option('replay', {
       type: 'string',
       requiresArg: true,

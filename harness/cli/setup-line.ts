@@ -1,4 +1,10 @@
-import type { SetupProgress } from '../backend/progress.ts';
+/** How far one phase of what precedes a run has come. */
+interface Progress {
+  readonly phase: string;
+  readonly text: string;
+  /** Completed share, 0 to 1; undefined if unknown. */
+  readonly fraction?: number;
+}
 
 /** Shows the progress of the set-up: on a terminal one line that is updated, elsewhere one line per phase. */
 export class SetupLine {
@@ -9,7 +15,7 @@ export class SetupLine {
     this.#out = out;
   }
 
-  show({ phase, text, fraction }: SetupProgress): void {
+  show({ phase, text, fraction }: Progress): void {
     const share = fraction === undefined ? '' : ` ${Math.round(fraction * 100)} %`;
     if (this.#out.isTTY)
       this.#out.write(`\r\u001b[K${`${text}${share}`.slice(0, (this.#out.columns || 80) - 1)}`);

@@ -16,7 +16,7 @@ export interface Capacity {
 /** What a group's memory depends on. */
 export interface MemoryPlan {
   readonly model: ModelShape;
-  /** Of each of its instances. */
+  /** The hardware of each of the group's instances. */
   readonly hardware: Hardware;
   readonly stagesPerGroup: number;
   readonly blockSizeTokens: number;

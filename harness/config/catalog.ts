@@ -13,7 +13,12 @@ import { validate } from './validate.ts';
 import type { Validated } from './validate.ts';
 
 /** Kinds of descriptions that ship with the harness, by folder: `configs/models/tiny-llama.yaml`. */
-export type CatalogKind = 'models' | 'hardware';
+export type CatalogKind = 'models' | 'hardware' | 'profiles';
+
+const nouns = { models: 'model', hardware: 'hardware', profiles: 'profile' } as const satisfies Record<
+  CatalogKind,
+  string
+>;
 
 const catalogDir = fileURLToPath(new URL('../../configs/', import.meta.url));
 
@@ -43,7 +48,7 @@ export function loadDescription<Schema extends z.ZodType>(
   kind: CatalogKind,
   reference: Reference,
   schema: Schema,
-): Validated<{ readonly name: string; readonly description: z.output<Schema> }> {
+): Validated<{ readonly name: string; readonly dir: string; readonly description: z.output<Schema> }> {
   const file = locate(kind, reference);
   if (!file.ok) return file;
   const read = readConfigDocument(file.value);
@@ -52,7 +57,11 @@ export function loadDescription<Schema extends z.ZodType>(
   if (!description.ok) return description;
   return {
     ok: true,
-    value: { name: basename(file.value, extname(file.value)), description: description.value },
+    value: {
+      name: basename(file.value, extname(file.value)),
+      dir: dirname(file.value),
+      description: description.value,
+    },
   };
 }
 
@@ -60,8 +69,10 @@ function locate(kind: CatalogKind, { text, baseDir, origin, path }: Reference): 
   if (isPath(text)) return { ok: true, value: resolve(baseDir, text) };
   const names = catalogNames(kind);
   if (names.includes(text)) return { ok: true, value: resolve(catalogDir, kind, `${text}.yaml`) };
-  const noun = kind === 'models' ? 'model' : 'hardware';
-  const details = { message: `there is no ${noun} "${text}" in configs/${kind}`, hint: suggest(text, names) };
+  const details = {
+    message: `there is no ${nouns[kind]} "${text}" in configs/${kind}`,
+    hint: suggest(text, names),
+  };
   return { ok: false, issues: [origin.issue(path, details)] };
 }
 

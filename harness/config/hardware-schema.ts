@@ -41,7 +41,7 @@ const startSchema = z
   });
 
 /**
- * Rates of a step's cost (`harness/executors/step-cost.ts`): the peaks of one device, and the shares of them
+ * Rates of a step's cost (`harness/executors/roofline-cost.ts`): the peaks of one device, and the shares of them
  * that are reached.
  */
 const computeSchema = z.strictObject({
@@ -96,6 +96,11 @@ export const hardwareSchema = z
     /** Memory kept free for activations and fragmentation. */
     reserve: bytesSchema,
     compute: computeSchema,
+    /**
+     * What stages of a model take there, as `bench calibrate` wrote it: a name in `configs/profiles`, or a path. It
+     * counts in place of `compute` for the model that it was made with.
+     */
+    profile: z.string().min(1).optional(),
     tensorParallel: tensorParallelSchema.optional(),
     hostLink: linkSchema,
     hostMemory: bytesSchema,

@@ -1,10 +1,12 @@
 import { dirname, resolve } from 'node:path';
+import type { ModelShape } from '../domain/model-shape.ts';
+import { isProfileOf } from '../domain/stage-profile.ts';
 import { must } from '../base/assert.ts';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { readConfigDocument } from './catalog.ts';
 import { crossCheck } from './checks.ts';
-import type { Draft } from './checks.ts';
+import type { Draft } from './draft.ts';
 import { isMapping } from './document.ts';
 import {
   nameOfFile,
@@ -32,6 +34,8 @@ export interface ConfigFlags {
   readonly seed?: number;
   readonly repeats?: number;
   readonly mode?: string;
+  readonly clock?: string;
+  readonly seedsSimulated?: number;
   /**
    * Policies that are each added as a stack (see `stacks.ts`): built-in names, paths relative to `cwd`, or
    * packages.
@@ -80,6 +84,8 @@ function collectOverrides({ overrides = [], flags = {} }: LoadRequest) {
       ...flagOverride('seed', ['seed'], flags.seed),
       ...flagOverride('repeats', ['repeats'], flags.repeats),
       ...flagOverride('mode', ['execution', 'mode'], flags.mode),
+      ...flagOverride('clock', ['execution', 'clock'], flags.clock),
+      ...flagOverride('seeds-simulated', ['execution', 'seedsSimulated'], flags.seedsSimulated),
     ],
   };
 }
@@ -199,7 +205,7 @@ function finish(draft: CheckedDraft, file: string): ResolvedConfig {
     baseDir: draft.baseDir,
     seeds: seedsOf(config),
     model: must(draft.model, 'model'),
-    cluster: must(draft.cluster, 'cluster'),
+    cluster: calibratedFor(must(draft.model, 'model'), must(draft.cluster, 'cluster'), config.engine),
     engine: config.engine,
     execution: normalizeExecution(config.execution, draft.baseDir),
     workload: must(draft.sources, 'workload'),
@@ -208,4 +214,15 @@ function finish(draft: CheckedDraft, file: string): ResolvedConfig {
     baseline: config.baseline ?? must(reference, 'policy stack').spec.name,
     thresholds: config.thresholds,
   };
+}
+
+/** A profile of another model, or of other blocks, says nothing about this one: the hardware's own figures count then. */
+function calibratedFor(
+  model: ModelShape,
+  cluster: ClusterSpec,
+  { blockSizeTokens }: Config['engine'],
+): ClusterSpec {
+  const { profile, ...hardware } = cluster.hardware;
+  if (profile === undefined || isProfileOf(profile, model, blockSizeTokens)) return cluster;
+  return { ...cluster, hardware };
 }

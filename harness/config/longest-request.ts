@@ -3,7 +3,7 @@ import type { WorkloadSource } from '../../workloads/index.ts';
 
 /**
  * Returns prompt plus answer of the longest request that the source can generate, in tokens; undefined for a
- * trace without a bound.
+ * trace whose lengths have no bound.
  */
 export function longestRequestTokens(source: WorkloadSource): number | undefined {
   if (source.kind === 'trace') return longestOfTrace(source);
@@ -18,8 +18,18 @@ export function longestRequestTokens(source: WorkloadSource): number | undefined
   return Math.max(first, Math.min(last, followUps.maxContextTokens ?? Infinity));
 }
 
-function longestOfTrace(source: Extract<WorkloadSource, { kind: 'trace' }>): number | undefined {
-  if (source.maxTotalTokens !== undefined) return source.maxTotalTokens;
-  if (source.maxPromptTokens === undefined || source.maxOutputTokens === undefined) return undefined;
-  return source.maxPromptTokens + source.maxOutputTokens;
+type TraceSource = Extract<WorkloadSource, { kind: 'trace' }>;
+
+/** The trace's own lengths have no bound that is known before it is read; distributions may stand in for them. */
+function longestOfTrace(source: TraceSource): number | undefined {
+  const { maxPromptTokens = Infinity, maxOutputTokens = Infinity, maxTotalTokens = Infinity } = source;
+  const prompt = Math.min(maxPromptTokens, longestDrawn(source, 'promptTokens'));
+  const output = Math.min(maxOutputTokens, longestDrawn(source, 'outputTokens'));
+  const longest = Math.min(prompt + output, maxTotalTokens);
+  return longest === Infinity ? undefined : longest;
+}
+
+function longestDrawn(source: TraceSource, part: 'promptTokens' | 'outputTokens'): number {
+  const replacement = source[part];
+  return replacement === undefined ? Infinity : createLengthSampler(replacement, part).maxTokens;
 }

@@ -34,6 +34,8 @@ export function normalizeClasses(
 export function normalizeExecution(execution: Config['execution'], baseDir: string): ExecutionSpec {
   return {
     mode: execution.mode,
+    clock: execution.clock,
+    seedsSimulated: execution.seedsSimulated,
     threads: execution.threads,
     replayDir: execution.replayDir === undefined ? undefined : resolve(baseDir, execution.replayDir),
     verifyTokens: execution.verifyTokens,

@@ -64,6 +64,10 @@ export interface EngineSpec {
 
 export interface ExecutionSpec {
   readonly mode: 'measure' | 'simulate' | 'replay';
+  /** Time that measured steps are charged: the described device's, or this one's. */
+  readonly clock: 'reference' | 'device';
+  /** Seeds beyond the measured ones that a measured run is simulated on; with 0, nothing is simulated. */
+  readonly seedsSimulated: number;
   /** Number of threads that TensorFlow may use. */
   readonly threads: number;
   /** Absolute path of the results folder whose recorded step times are replayed (`mode: replay`). */

@@ -1,9 +1,10 @@
 import type { WorkloadSource } from '../../workloads/index.ts';
 import { mean } from '../base/stats.ts';
 import { usPerSecond } from '../base/units.ts';
+import { coldStartUs } from '../domain/cold-start.ts';
 import { modelWeightBytes } from '../domain/model-shape.ts';
 import type { Workload } from '../domain/workload.ts';
-import { StepCost } from '../executors/step-cost.ts';
+import { RooflineCost } from '../executors/roofline-cost.ts';
 import type { Manifest } from '../metrics/results.ts';
 import { groupCapacity, type MemoryPlan, memoryPlanOf } from './capacity.ts';
 import type { ResolvedConfig } from './resolved.ts';
@@ -64,7 +65,7 @@ const ratios: readonly Ratio[] = [
     reference: null,
     source:
       'no single figure: 15 to 60 s of model load (Chiron) over on-periods of 16.7 s (Azure code 2023) give 0.9 to 3.6',
-    value: ({ plan, burstS }) => over(coldStartS(plan), burstS),
+    value: ({ plan, burstS }) => over(coldStartUs(plan.model, plan.hardware) / usPerSecond, burstS),
   },
   {
     key: 'peak_over_mean',
@@ -125,19 +126,7 @@ function decodeStepUs({ plan, maxRunning, load: { meanTokens } }: Scale): number
     decodeContextTokens: contextTokens,
   };
   const layers = { first: 0, count: Math.ceil(model.numLayers / stagesPerGroup) };
-  return new StepCost(model, hardware).stageUs(step, { layers, isLast: true });
-}
-
-/** Returns the cold start in seconds. A new instance serves alone, so it loads the whole model. */
-function coldStartS({ model, hardware }: MemoryPlan): number {
-  const { provisioning, warmUpUs, weightsFrom } = hardware.start;
-  const fromHost = hardware.hostLink.bytesPerSecond;
-  const bytesPerSecond = {
-    disk: Math.min(hardware.diskBytesPerSecond, fromHost),
-    host: fromHost,
-    peer: hardware.network.bytesPerSecond,
-  }[weightsFrom];
-  return (provisioning.meanUs + warmUpUs) / usPerSecond + modelWeightBytes(model) / bytesPerSecond;
+  return new RooflineCost(model, hardware).stepUs(step, { layers, isLast: true });
 }
 
 function over(numerator: number, denominator: number | undefined): number | undefined {

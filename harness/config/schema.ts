@@ -89,6 +89,13 @@ const engineSchema = z
 
 const executionSchema = z.strictObject({
   mode: z.enum(['measure', 'simulate', 'replay']).default('measure'),
+  /**
+   * Time that measured steps are charged: `reference` is what they would take on the device that the configuration
+   * describes, so that arrivals and targets mean the same on every machine; `device` is what they take here.
+   */
+  clock: z.enum(['reference', 'device']).default('reference'),
+  /** Seeds beyond the measured ones that each stack of a measured run is simulated on; 0 simulates nothing. */
+  seedsSimulated: z.int().nonnegative().max(1000).default(30),
   threads: count.default(1),
   /** Results folder whose recorded step times `mode: replay` uses, relative to the configuration file. */
   replayDir: z.string().min(1).optional(),

@@ -1,7 +1,6 @@
 import { wallClockUs } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { usPerSecond } from '../base/units.ts';
-import { mayDecide } from '../policy/decisions.ts';
 import type { Policy, PolicyDefinition } from '../policy/index.ts';
 import { actingMoments, moments } from '../policy/moments.ts';
 import { leastLoaded } from '../../policies/least-loaded/least-loaded.ts';
@@ -108,8 +107,6 @@ function serve(definition: PolicyDefinition, situation: Situation): string {
   const own = seen.decisions.filter(({ policy }) => policy === definition.name);
   const refused = own.find(({ outcome }) => outcome === 'rejected');
   require(refused === undefined, `a decision was refused: ${refused?.kind}: ${refused?.error}`);
-  const undeclared = own.find(({ kind }) => !mayDecide(definition.capabilities, kind));
-  require(undeclared === undefined, `"${undeclared?.kind}" is decided and not among the capabilities`);
   const rejected = seen.requests.filter(({ status }) => status === 'rejected').length;
   require(rejected === 0 ||
     situation.hasRoom !== true, `${rejected} requests were rejected, though there was room for all`);

@@ -13,7 +13,7 @@ export type Situation = Omit<TinyRun, 'policies'> & {
   readonly hasRoom?: boolean;
 };
 
-/** About two requests at a time, far below the memory. */
+/** A load of about two requests at a time, far below what the memory holds. */
 const calmLoad: readonly RequestSpec[] = Array.from({ length: 12 }, (_, id) =>
   request(id, id * 20_000, 30, 12),
 );

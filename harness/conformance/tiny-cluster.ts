@@ -219,12 +219,12 @@ export function runTiny(run: TinyRun): TinyResult {
 }
 
 /** Returns the rules and limits of the engine and its load reports. */
-function engineOf(run: TinyRun): Pick<ClusterOptions, 'engine' | 'limits' | 'loadReports'> {
+function engineOf(run: TinyRun): Pick<ClusterOptions, 'engine' | 'limits' | 'loadReporting'> {
   const { rules } = enginePresets[run.engine ?? 'vllm-v1'];
   return {
     engine: { ...rules, admission: run.admission ?? rules.admission },
     limits: limitsOf(run),
-    loadReports: run.loadReports ?? { kind: 'live' },
+    loadReporting: run.loadReports ?? { kind: 'live' },
   };
 }
 

@@ -13,6 +13,7 @@ import type { Answer } from '../policy/stack.ts';
 import type { MemoryNeed } from '../policy/views.ts';
 import { logDecision } from './decision-log.ts';
 import { preempt } from './decisions/preempt.ts';
+import { requireDeclared } from './decisions/require-declared.ts';
 import { setLimits } from './decisions/set-limits.ts';
 import { beginSwapIn } from './decisions/swap-in.ts';
 import { cancelDrain, drain } from './groups/drain.ts';
@@ -62,6 +63,7 @@ export function applyDecisions(
   for (const decision of answer.value) {
     const source = { policy: answer.policy, moment };
     checkReadable(source, decision);
+    requireDeclared(cluster.stack, source, decision.kind);
     if (decision.kind === 'wait' && moment === 'onMemoryPressure') continue;
     if (deferIfInFlight(cluster, source, decision)) continue;
     const error = apply(cluster, source, decision);

@@ -5,7 +5,7 @@ import type { RequestSpec } from '../domain/workload.ts';
 
 /** Where KV of a request lies: on an instance's device, or in the host memory beside it. */
 export interface KvStore {
-  readonly instance: InstanceId;
+  readonly instanceId: InstanceId;
   readonly tier: 'device' | 'host';
 }
 
@@ -42,7 +42,7 @@ export interface MicroBatch {
  * attention): sums over entries, each counted in every layer of which the instance holds its KV.
  */
 export interface RemoteAttention {
-  readonly owner: InstanceId;
+  readonly ownerId: InstanceId;
   /** How many messages go each way, one a layer. */
   readonly numLayers: number;
   /** New tokens, each counted in every layer: their queries, keys and values come, and a result goes back for each. */
@@ -54,11 +54,11 @@ export interface RemoteAttention {
 }
 
 /** Which instance holds KV of which layers of one request; together every layer once, in order. */
-export type KvPlacement = readonly { readonly instance: InstanceId; readonly layers: LayerRange }[];
+export type KvPlacement = readonly { readonly instanceId: InstanceId; readonly layers: LayerRange }[];
 
 /** The part of a forward pass that one member of a group runs. */
 export interface Stage {
-  readonly instance: InstanceId;
+  readonly instanceId: InstanceId;
   readonly stageIndex: number;
   readonly layers: LayerRange;
   readonly isFirst: boolean;
@@ -74,15 +74,15 @@ export interface Executor {
    * Makes an instance: weights of `layers`, of which there may be none yet, plus the resident ones, and `numCells` KV cells.
    * What its steps take is that of `hardware` where they are not really executed.
    */
-  startInstance(instance: InstanceId, layers: LayerRange, numCells: number, hardware: Hardware): void;
+  startInstance(instanceId: InstanceId, layers: LayerRange, numCells: number, hardware: Hardware): void;
   /** Frees everything that the instance holds. */
-  stopInstance(instance: InstanceId): void;
+  stopInstance(instanceId: InstanceId): void;
   /**
    * Changes which layers and how many KV cells an instance holds (drop, restore, elastic memory); KV in use stays.
    * `sources` says where layers that it lacks come from.
    */
   reshapeInstance(
-    instance: InstanceId,
+    instanceId: InstanceId,
     layers: LayerRange,
     numCells: number,
     sources?: readonly WeightSource[],
@@ -124,7 +124,7 @@ export interface Executor {
   releaseKv(requestId: RequestId, layers: LayerRange, store: KvStore): void;
 
   /** Cells in use on an instance's device, for the audit against the core's ledger; `undefined` where none are kept. */
-  audit(instance: InstanceId): ExecutorAudit | undefined;
+  audit(instanceId: InstanceId): ExecutorAudit | undefined;
   close(): void;
 }
 

@@ -5,6 +5,7 @@ import { type DecisionOf, type DispatchDecision, fieldsProblem, type Refusal } f
 import type { PolicyEvent } from '../policy/views.ts';
 import type { Cluster } from './state/cluster.ts';
 import { logDecision } from './decision-log.ts';
+import { requireDeclared } from './decisions/require-declared.ts';
 import { eventPriority } from './state/events.ts';
 import type { EndStatus } from './observer.ts';
 import { Request } from './state/request.ts';
@@ -97,6 +98,7 @@ function applyDispatch(
     const got = JSON.stringify(decision);
     throw new PolicyError(policy, 'dispatch', `expected { kind: ${kinds.join(' | ')}, reason }, got ${got}`);
   }
+  requireDeclared(cluster.stack, { policy, moment: 'dispatch' }, decision.kind);
   const apply = places[decision.kind] as Place<DispatchDecision['kind']>;
   return fieldsProblem(decision) ?? apply(cluster, request, decision);
 }

@@ -12,7 +12,7 @@ export interface Observer {
   requestEnded(record: RequestRecord): void;
   /** A token after a request's first: time since the one before. Called once a token: keep it cheap. */
   tokenGap(gapUs: number): void;
-  /** One micro-batch left one stage. */
+  /** A micro-batch has left one stage. */
   stageEnded(record: StageRecord): void;
   decision(record: DecisionRecord): void;
   /** Once per instance every sampling period, and once at the end. */
@@ -20,7 +20,7 @@ export interface Observer {
   transferEnded(record: TransferRecord): void;
   /** A migration of a running request is done, or was aborted. */
   migrationEnded(record: MigrationRecord): void;
-  /** Moments that matter to a reader: instance ready, failed, group merged or split. */
+  /** Something happened that matters to a reader: an instance is ready or has failed, groups were merged or split. */
   clusterEvent(record: ClusterEventRecord): void;
 }
 
@@ -48,7 +48,7 @@ export interface RequestRecord {
 }
 
 export interface StageRecord {
-  readonly instance: InstanceId;
+  readonly instanceId: InstanceId;
   readonly groupId: GroupId;
   readonly stageIndex: number;
   readonly numStages: number;
@@ -74,7 +74,7 @@ export interface DecisionRecord {
 
 export interface InstanceSample {
   readonly timeUs: number;
-  readonly instance: InstanceId;
+  readonly instanceId: InstanceId;
   /** The group that it serves in; -1 where there is none any more. */
   readonly groupId: GroupId | -1;
   readonly role: string;
@@ -126,11 +126,11 @@ export interface TransferRecord {
 
 export interface MigrationRecord {
   readonly requestId: RequestId;
-  readonly fromGroup: GroupId;
-  readonly toGroup: GroupId;
+  readonly fromGroupId: GroupId;
+  readonly toGroupId: GroupId;
   /** The instances that run the groups' first stages. */
-  readonly fromInstance: InstanceId;
-  readonly toInstance: InstanceId;
+  readonly fromInstanceId: InstanceId;
+  readonly toInstanceId: InstanceId;
   readonly protocol: 'live' | 'blocking' | 'recompute';
   /** Prompt and generated tokens of the request at the end of the migration. */
   readonly tokens: number;
@@ -149,7 +149,7 @@ export interface MigrationRecord {
 export interface ClusterEventRecord {
   readonly timeUs: number;
   readonly kind: ClusterEventKind;
-  readonly instance: InstanceId | undefined;
+  readonly instanceId: InstanceId | undefined;
   readonly groupId: GroupId | undefined;
   readonly detail: string;
 }

@@ -31,7 +31,7 @@ function sampleInstance(cluster: Cluster, instance: Instance): void {
   };
   cluster.effects.observer.sample({
     timeUs: cluster.nowUs,
-    instance: instance.id,
+    instanceId: instance.id,
     groupId: cluster.topology.servingGroupOn(instance)?.id ?? -1,
     role: instance.role,
     state: instance.state,

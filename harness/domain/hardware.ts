@@ -1,3 +1,5 @@
+import type { StageProfile } from './stage-profile.ts';
+
 /**
  * What an instance runs on, as the configuration describes it: one device with its links, or several in tensor parallelism.
  * Bytes, bytes per second, microseconds.
@@ -10,12 +12,14 @@ export interface Hardware {
   readonly reserveBytes: number;
   /** What each device computes. */
   readonly compute: ComputeProfile;
+  /** What stages of the configuration's model take, where that has been calibrated; it then counts in place of `compute`. */
+  readonly profile?: StageProfile | undefined;
   /** The devices of the instance; `undefined` for a single one. Memory, links and all else here are those of its devices together. */
   readonly tensorParallel?: TensorParallelProfile | undefined;
-  /** Device to host and back (PCIe), each direction on its own. */
+  /** The link between device and host (PCIe). Each direction has this bandwidth to itself. */
   readonly hostLink: LinkProfile;
   readonly hostMemoryBytes: number;
-  /** Instance to instance, each direction on its own. */
+  /** The network between instances. Each direction has this bandwidth to itself. */
   readonly network: LinkProfile;
   readonly diskBytesPerSecond: number;
   /** Whether the host keeps a copy of the weights, which is then preferred to the disk. */
@@ -51,7 +55,7 @@ export interface LinkProfile {
 }
 
 /**
- * What one device takes for a step, and its engine with it: what `simulate` charges (harness/executors/step-cost.ts). Rates are
+ * What one device takes for a step, and its engine with it: what `simulate` charges (harness/executors/roofline-cost.ts). Rates are
  * those that are reached, not the peaks.
  */
 export interface ComputeProfile {

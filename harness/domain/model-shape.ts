@@ -40,7 +40,7 @@ export function heldWeightBytes(shape: ModelShape, numLayers: number): number {
   return residentWeightBytes(shape) + numLayers * layerWeightBytes(shape);
 }
 
-/** Bytes of the weights of the whole model. */
+/** Returns the bytes of the weights of the whole model. */
 export function modelWeightBytes(shape: ModelShape): number {
   return heldWeightBytes(shape, shape.numLayers);
 }

@@ -8,7 +8,7 @@ import type { RequestSpec } from '../domain/workload.ts';
  * The instances that ran the step in which a token was generated, with the layers that each ran, in stage
  * order.
  */
-export type TokenOwners = readonly { readonly instance: InstanceId; readonly layers: LayerRange }[];
+export type TokenOwners = readonly { readonly instanceId: InstanceId; readonly layers: LayerRange }[];
 
 /** The tokens of one request: its prompt, and every generated token with its logit. */
 export interface Transcript {

@@ -1,9 +1,10 @@
 import type { DeviceTensor, TensorflowBackend } from '../backend/tensorflow-backend.ts';
 import { assert, must } from '../base/assert.ts';
-import { wallClockUs } from '../base/clock.ts';
+import { ownWorkTimer, type WorkTimer, wallTimer } from '../base/work-timer.ts';
 import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { LayerRange, ModelShape } from '../domain/model-shape.ts';
 import type { RequestSpec } from '../domain/workload.ts';
+import { Beat } from '../model/beat.ts';
 import { ModelInstance } from '../model/model-instance.ts';
 import { type BatchEntry, firstRows, type PlacedKv } from '../model/step-plan.ts';
 import { RemoteClock } from '../model/remote-clock.ts';
@@ -48,7 +49,7 @@ interface Passage {
 }
 
 /**
- * Runs every step on TensorFlow and charges the time that it took. All instances share one device, but each
+ * Runs every step on TensorFlow and tells the time that it took. All instances share one device, but each
  * has its own weights and KV memory, and moves between them are real copies. Only one runs at a time, so they
  * do not disturb each other.
  */
@@ -61,6 +62,9 @@ export class MeasuredExecutor implements Executor {
   readonly #transcripts: TranscriptBook;
   /** State of each micro-batch between two stages, by micro-batch id. */
   readonly #passages = new Map<number, Passage>();
+  /** Time of work on a CPU is what this process computed; on another device, how long it waited. */
+  readonly #timer: WorkTimer;
+  readonly #beat: Beat;
   /** Clock of the most recently run stage; undefined if none of its KV was on another instance. */
   #remoteClock: RemoteClock | undefined;
 
@@ -69,7 +73,20 @@ export class MeasuredExecutor implements Executor {
     this.#ops = new TensorOps(options.backend);
     this.#transcripts = new TranscriptBook(options.seed, options.shape.vocabSize);
     this.weights = new WeightStore(this.#ops, options.shape, options.seed);
+    this.#timer = options.backend.device.kind === 'cpu' ? ownWorkTimer() : wallTimer;
     warmUp(this.#ops, { ...options, weights: this.weights });
+    this.#beat = new Beat(this.#ops, { ...options, weights: this.weights });
+  }
+
+  /**
+   * Returns what the beat takes now, in microseconds: always the same work, apart from all instances. It runs twice and the
+   * second counts: what the steps before have left in the caches would make the first depend on them.
+   */
+  beatUs(): number {
+    this.#beat.run();
+    const elapsedUs = this.#timer();
+    this.#beat.run();
+    return elapsedUs();
   }
 
   /** Returns the transcripts of requests that ended with tokens, for the token check. */
@@ -81,33 +98,33 @@ export class MeasuredExecutor implements Executor {
     return this.#transcripts.of(requestId);
   }
 
-  instance(instance: InstanceId): MeasuredInstance {
-    return must(this.#instances.get(instance), `instance ${instance}`);
+  instance(id: InstanceId): MeasuredInstance {
+    return must(this.#instances.get(id), `instance ${id}`);
   }
 
-  startInstance(instance: InstanceId, layers: LayerRange, numCells: number): void {
-    assert(!this.#instances.has(instance), 'INV-instance-new', () => `instance ${instance} runs already`);
+  startInstance(id: InstanceId, layers: LayerRange, numCells: number): void {
+    assert(!this.#instances.has(id), 'INV-instance-new', () => `instance ${id} runs already`);
     const model = new ModelInstance(this.#ops, {
       ...this.#options,
       weights: this.weights,
       layers,
       numCells,
     });
-    this.#instances.set(instance, { model, hostKv: new HostKv() });
+    this.#instances.set(id, { model, hostKv: new HostKv() });
   }
 
-  stopInstance(instance: InstanceId): void {
-    this.instance(instance).model.dispose();
-    this.#instances.delete(instance);
+  stopInstance(id: InstanceId): void {
+    this.instance(id).model.dispose();
+    this.#instances.delete(id);
   }
 
   reshapeInstance(
-    instance: InstanceId,
+    id: InstanceId,
     layers: LayerRange,
     numCells: number,
     sources: readonly WeightSource[] = [],
   ): void {
-    const { model } = this.instance(instance);
+    const { model } = this.instance(id);
     model.holdLayers(layers, (layer) => this.#loadLayer(layer, sources));
     model.kv.resize(numCells);
   }
@@ -125,7 +142,7 @@ export class MeasuredExecutor implements Executor {
   }
 
   runStage(batch: MicroBatch, stage: Stage): number {
-    const { model } = this.instance(stage.instance);
+    const { model } = this.instance(stage.instanceId);
     const entries = this.#entriesOf(batch);
     model.reserveKv(entries, stage.layers);
     const before = this.#passages.get(batch.id);
@@ -135,15 +152,15 @@ export class MeasuredExecutor implements Executor {
       () => `batch ${batch.id} out of order`,
     );
     const input = before === undefined ? { tokens: this.#newTokens(entries) } : { hidden: before.hidden };
-    const owners = [...(before?.owners ?? []), { instance: stage.instance, layers: stage.layers }];
+    const owners = [...(before?.owners ?? []), { instanceId: stage.instanceId, layers: stage.layers }];
 
-    const remoteClock = batch.numRemote === 0 ? undefined : new RemoteClock(this.#ops, model.kv);
+    const remoteClock = batch.numRemote === 0 ? undefined : new RemoteClock(this.#ops, this.#timer, model.kv);
     this.#remoteClock = remoteClock;
-    const startUs = wallClockUs();
+    const elapsed = this.#timer();
     const hidden = model.runLayers({ batch: entries, layers: stage.layers, input, remoteClock });
     if (stage.isLast) this.#sample(batch, entries, { model, hidden, owners });
     else this.#ops.waitFor(hidden);
-    const elapsedUs = wallClockUs() - startUs - (remoteClock?.totalUs ?? 0);
+    const elapsedUs = elapsed() - (remoteClock?.totalUs ?? 0);
 
     this.#pass(batch, stage, { hidden, owners });
     return Math.max(1, Math.round(elapsedUs));
@@ -153,9 +170,9 @@ export class MeasuredExecutor implements Executor {
    * Returns the time of attention on another instance's KV, in microseconds. It ran inside the stage and was
    * timed separately.
    */
-  attentionUs(_batch: MicroBatch, _stage: Stage, { owner }: RemoteAttention): number {
+  attentionUs(_batch: MicroBatch, _stage: Stage, { ownerId }: RemoteAttention): number {
     const clock = must(this.#remoteClock, 'the clock of the stage that has just run');
-    return Math.max(1, Math.round(clock.usOf(this.instance(owner).model.kv)));
+    return Math.max(1, Math.round(clock.usOf(this.instance(ownerId).model.kv)));
   }
 
   abandonBatch(batch: MicroBatch): void {
@@ -173,21 +190,21 @@ export class MeasuredExecutor implements Executor {
     move: { from: KvStore; to: KvStore; firstToken?: number; numTokens: number },
   ): void {
     copyKvPages(requestId, layers, {
-      from: { ...this.instance(move.from.instance), tier: move.from.tier },
-      to: { ...this.instance(move.to.instance), tier: move.to.tier },
+      from: { ...this.instance(move.from.instanceId), tier: move.from.tier },
+      to: { ...this.instance(move.to.instanceId), tier: move.to.tier },
       firstToken: move.firstToken ?? 0,
       numTokens: move.numTokens,
     });
   }
 
   releaseKv(requestId: RequestId, layers: LayerRange, store: KvStore): void {
-    const { model, hostKv } = this.instance(store.instance);
+    const { model, hostKv } = this.instance(store.instanceId);
     if (store.tier === 'device') model.kv.release(requestId, layers);
     else hostKv.release(requestId, layers);
   }
 
-  audit(instance: InstanceId): ExecutorAudit {
-    const { model } = this.instance(instance);
+  audit(id: InstanceId): ExecutorAudit {
+    const { model } = this.instance(id);
     return {
       weightBytes: model.weightBytes,
       usedCells: model.kv.usedCells,
@@ -196,9 +213,10 @@ export class MeasuredExecutor implements Executor {
   }
 
   close(): void {
-    for (const instance of this.#instances.keys()) this.stopInstance(instance);
+    for (const id of this.#instances.keys()) this.stopInstance(id);
     for (const { hidden } of this.#passages.values()) this.#ops.free(hidden);
     this.#passages.clear();
+    this.#beat.dispose();
     this.weights.dispose();
     this.#ops.dispose();
   }
@@ -230,8 +248,8 @@ export class MeasuredExecutor implements Executor {
     for (let index = 0; index < batch.size; index += 1) {
       const placement = batch.placements[index];
       if (places.has(placement)) continue;
-      const placed = placement?.map(({ instance, layers }) => ({
-        kv: this.instance(instance).model.kv,
+      const placed = placement?.map(({ instanceId, layers }) => ({
+        kv: this.instance(instanceId).model.kv,
         layers,
       }));
       places.set(placement, placed);

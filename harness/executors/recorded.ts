@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { wallClockUs } from '../base/clock.ts';
 import { InputError, messageOf } from '../base/errors.ts';
 import type { Executor, MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
+import { type Charge, chargeMeasured } from './charge.ts';
 import { MemorylessExecutor } from './memoryless.ts';
 
 /**
@@ -10,20 +11,31 @@ import { MemorylessExecutor } from './memoryless.ts';
  */
 export const recordingFile = 'steps.jsonl';
 
-/** A stage: `[instance, stageIndex, requests, tokens, contextTokens, durationUs]`. */
-type RecordedStage = readonly [number, number, number, number, number, number];
+/** A stage: `[instance, stageIndex, requests, tokens, contextTokens, measuredUs, chargedUs]`. */
+type RecordedStage = readonly [number, number, number, number, number, number, number];
 /**
- * Attention computed for the preceding stage: `['attention', instance, stageIndex, owner, tokenLayers,
- * contextLayers, durationUs]`.
+ * Attention computed for the preceding stage: `['attention', instanceId, stageIndex, ownerId, tokenLayers,
+ * contextLayers, measuredUs, chargedUs]`.
  */
-type RecordedAttention = readonly ['attention', number, number, number, number, number, number];
+type RecordedAttention = readonly ['attention', number, number, number, number, number, number, number];
 type RecordedTime = RecordedStage | RecordedAttention;
 
+/** What a run on an executor is charged, and what happens before each stage. */
+export interface Clocked {
+  readonly charge: Charge;
+  /** Called before each stage; what it does is no part of the run's time. */
+  readonly beforeStage: () => void;
+}
+
 /**
- * Wraps an executor: forwards every call, records the duration of each stage, and sums up the wall time spent
- * in the executor.
+ * Wraps an executor: forwards every call, charges and records the duration of each stage, and sums up the wall time
+ * spent in the executor.
  */
-export function recordExecutor(executor: Executor, recording: Recording): RecordedRun {
+export function recordExecutor(
+  executor: Executor,
+  recording: Recording,
+  clocked: Clocked = { charge: chargeMeasured, beforeStage: () => {} },
+): RecordedRun {
   const clock = new CallClock();
   const timed = clock.timed.bind(clock);
   const write = (line: RecordedTime): void => recording.write(`${JSON.stringify(line)}\n`);
@@ -37,12 +49,12 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
       abandonBatch: timed((...args) => executor.abandonBatch(...args)),
       copyKv: timed((...args) => executor.copyKv(...args)),
       releaseKv: timed((...args) => executor.releaseKv(...args)),
-      audit: (instance) => executor.audit(instance),
+      audit: (instanceId) => executor.audit(instanceId),
       close: () => {
         executor.close();
         recording.close();
       },
-      ...recordTimes(executor, timed, write),
+      ...recordTimes(executor, timed, { write, ...clocked }),
     },
     get executorUs() {
       return clock.us;
@@ -57,19 +69,22 @@ export function recordExecutor(executor: Executor, recording: Recording): Record
 function recordTimes(
   executor: Executor,
   timed: CallClock['timed'],
-  write: (line: RecordedTime) => void,
+  { write, charge, beforeStage }: Clocked & { readonly write: (line: RecordedTime) => void },
 ): Pick<Executor, 'runStage' | 'attentionUs'> {
   const runTimed = timed((batch: MicroBatch, stage: Stage) => executor.runStage(batch, stage));
   return {
     runStage: (batch, stage) => {
-      const durationUs = runTimed(batch, stage);
-      write(stageLine(batch, stage, durationUs));
-      return durationUs;
+      beforeStage();
+      const measuredUs = runTimed(batch, stage);
+      const chargedUs = charge(measuredUs);
+      write(stageLine(batch, stage, { measuredUs, chargedUs }));
+      return chargedUs;
     },
     attentionUs: (batch, stage, remote) => {
-      const durationUs = executor.attentionUs(batch, stage, remote);
-      write(attentionLine(stage, remote, durationUs));
-      return durationUs;
+      const measuredUs = executor.attentionUs(batch, stage, remote);
+      const chargedUs = charge(measuredUs);
+      write(attentionLine(stage, remote, { measuredUs, chargedUs }));
+      return chargedUs;
     },
   };
 }
@@ -103,16 +118,28 @@ export interface RecordedRun {
   readonly executorUs: number;
 }
 
-function stageLine(batch: MicroBatch, stage: Stage, durationUs: number): RecordedStage {
-  return [stage.instance, stage.stageIndex, batch.size, batch.totalTokens, batch.contextTokens, durationUs];
+interface Duration {
+  /** What it took on the device. */
+  readonly measuredUs: number;
+  /** What the run was charged for it. */
+  readonly chargedUs: number;
+}
+
+function stageLine(
+  batch: MicroBatch,
+  { instanceId, stageIndex }: Stage,
+  { measuredUs, chargedUs }: Duration,
+): RecordedStage {
+  const { size, totalTokens, contextTokens } = batch;
+  return [instanceId, stageIndex, size, totalTokens, contextTokens, measuredUs, chargedUs];
 }
 
 function attentionLine(
-  { instance, stageIndex }: Stage,
-  { owner, tokenLayers, contextLayers }: RemoteAttention,
-  durationUs: number,
+  { instanceId, stageIndex }: Stage,
+  { ownerId, tokenLayers, contextLayers }: RemoteAttention,
+  { measuredUs, chargedUs }: Duration,
 ): RecordedAttention {
-  return ['attention', instance, stageIndex, owner, tokenLayers, contextLayers, durationUs];
+  return ['attention', instanceId, stageIndex, ownerId, tokenLayers, contextLayers, measuredUs, chargedUs];
 }
 
 /** Returns the last line of a recording. `verifiedTokens` is null if the token check did not run. */
@@ -120,8 +147,12 @@ export function closingLine(verifiedTokens: number | null): string {
   return `${JSON.stringify({ verified_tokens: verifiedTokens })}\n`;
 }
 
+/** Measured and charged, at the end of a line. */
+const numDurations = 2;
+const unknown: Duration = { measuredUs: 0, chargedUs: 0 };
+
 /**
- * Charges each stage the time that the recorded run measured, in order. The replay must run the same stages
+ * Charges each stage the time that the recorded run was charged, in order. The replay must run the same stages
  * with the same batches: a recording of another configuration or another version of a policy is refused at
  * the first difference, with `InputError`.
  */
@@ -148,11 +179,11 @@ export class ReplayExecutor extends MemorylessExecutor {
   }
 
   override runStage(batch: MicroBatch, stage: Stage): number {
-    return this.#take(stageLine(batch, stage, 0));
+    return this.#take(stageLine(batch, stage, unknown));
   }
 
   override attentionUs(_batch: MicroBatch, stage: Stage, remote: RemoteAttention): number {
-    return this.#take(attentionLine(stage, remote, 0));
+    return this.#take(attentionLine(stage, remote, unknown));
   }
 
   /**
@@ -160,7 +191,7 @@ export class ReplayExecutor extends MemorylessExecutor {
    * line differs from `line`.
    */
   #take(line: RecordedTime): number {
-    const asked = line.slice(0, -1);
+    const asked = line.slice(0, -numDurations);
     const recorded = this.#times[this.#next];
     const durationUs = recorded?.at(-1);
     const isAsked =
@@ -170,7 +201,7 @@ export class ReplayExecutor extends MemorylessExecutor {
         source: this.#file,
         path: '',
         line: this.#next + 1,
-        message: `expected ${JSON.stringify(asked)}, the recording has ${JSON.stringify(recorded?.slice(0, -1) ?? 'ended')}`,
+        message: `expected ${JSON.stringify(asked)}, the recording has ${JSON.stringify(recorded?.slice(0, -numDurations) ?? 'ended')}`,
         hint: 'it was made with another configuration or another version of a policy',
       });
     }

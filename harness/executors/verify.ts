@@ -80,8 +80,8 @@ function textOf(transcript: Transcript): GivenText {
 export function describeFailure(failure: TokenFailure): string {
   const { requestId, tokenIndex, kept, expected, owners } = failure;
   const stages = owners.map(
-    ({ instance, layers }) =>
-      `instance ${instance} (layers ${layers.first}-${layers.first + layers.count - 1})`,
+    ({ instanceId, layers }) =>
+      `instance ${instanceId} (layers ${layers.first}-${layers.first + layers.count - 1})`,
   );
   return (
     `request ${requestId}, output token ${tokenIndex}: kept ${kept.token} with logit ${kept.logit.toFixed(4)}, ` +

@@ -13,7 +13,7 @@ export const numBlocks = 5;
  * was drawn. Blocks keep the correlation between neighbours that drawing single items would destroy.
  */
 export class BlockResampler {
-  /** Times that each item stands in the present resample; they sum to the length. Once each at first. */
+  /** How often each item stands in the current resample. The counts sum to the length; at first each is 1. */
   readonly counts: Int32Array;
   readonly #rng: Rng;
 

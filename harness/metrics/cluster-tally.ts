@@ -19,7 +19,10 @@ interface LastSample {
 /** Adds up what the summary says about instances: memory in use, computing, bubbles, KV on links, changes of groups and instances. */
 export class ClusterTally {
   busyUs = 0;
-  /** Of stages of pipelines alone: computing, and standing idle between two micro-batches. */
+  /**
+   * The times that stages of pipelines computed, and that they stood idle between two micro-batches. Groups of one do not
+   * count.
+   */
   pipelinedUs = 0;
   bubbleUs = 0;
   swappedBytes = 0;
@@ -72,9 +75,9 @@ export class ClusterTally {
     this.fragmentation.addSample(sample);
     if (capacityBytes > 0)
       this.maxKvUsageRatio = Math.max(this.maxKvUsageRatio ?? 0, usedBytes / capacityBytes);
-    const last = this.#lastSamples.get(sample.instance);
+    const last = this.#lastSamples.get(sample.instanceId);
     if (last === undefined) {
-      this.#lastSamples.set(sample.instance, { timeUs, usedBytes, capacityBytes });
+      this.#lastSamples.set(sample.instanceId, { timeUs, usedBytes, capacityBytes });
       return;
     }
     const halfUs = (timeUs - last.timeUs) / 2;

@@ -21,7 +21,10 @@ import {
 import type { CellSummary, Comparison } from './results.ts';
 import { finite, type Judged, withVerdicts } from './verdicts.ts';
 
-/** In the order of the report: as declared, but of each latency the percentiles before the mean. */
+/**
+ * Lists the metrics in the order of the report: as they are declared, except that the percentiles of each latency come
+ * before its mean.
+ */
 const requestMetrics = meansLast(resampledMetricKeys);
 
 /** Metrics that policies are compared on; for those at the end only the seeds tell how sure a difference is. */
@@ -58,17 +61,20 @@ export function compareStacks(cells: readonly ComparedCell[], baseline: string):
   return withVerdicts(judged);
 }
 
-/** The cells of a results folder. */
+/** A results folder, with what a comparison reads of its cells. */
 export interface ComparedFolder {
   readonly dir: string;
-  /** Of all finished cells. */
+  /** The summaries of all finished cells, of every stack and seed. */
   readonly summaries: readonly CellSummary[];
   readonly classes: readonly RequestClass[];
   /** Name of the stack that the others are compared with. */
   readonly baseline: string;
 }
 
-/** `compareStacks` from the files of a results folder; an `InputError` when one holds something else. */
+/**
+ * Compares the stacks of a results folder by its files, as `compareStacks` does. Throws an `InputError` when a file holds
+ * something else than rows of requests.
+ */
 export async function compareCells({
   dir,
   summaries,
@@ -123,7 +129,7 @@ function seedPair({ policy, baseline }: CellPair, metric: SeedMetricKey): Pair {
   return { value: valueIn(policy) ?? Number.NaN, baseline: valueIn(baseline) ?? Number.NaN };
 }
 
-/** One metric of one seed. */
+/** What one seed says about one metric of two policies. */
 interface SeedEstimate {
   readonly observed: Pair;
   readonly replicates: Pair[];
@@ -155,7 +161,7 @@ function isDefined({ value, baseline }: Pair): boolean {
   return !Number.isNaN(value) && !Number.isNaN(baseline);
 }
 
-/** Resample k of the whole is made of resample k of every seed. */
+/** Joins the estimates of all seeds: resample k of the whole run consists of resample k of every seed. */
 function poolSeeds(estimates: readonly SeedEstimate[]): PairedEstimate {
   const seeds = estimates.map((estimate) => estimate.observed);
   const numResamples = estimates[0]?.replicates.length ?? 0;
@@ -186,7 +192,9 @@ function judge(
   };
 }
 
-/** The difference from a baseline of zero. */
+/**
+ * Returns the difference with its interval, which stands in for the ratio where the baseline is zero and no ratio exists.
+ */
 function differenceOf(value: number, estimate: PairedEstimate) {
   const difference = differenceEstimate(estimate);
   const interval: Partial<Interval> = difference === undefined ? {} : intervalOf(difference);
@@ -203,7 +211,7 @@ function meansLast(keys: readonly ResampledMetricKey[]): readonly ResampledMetri
   return keys.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** The part of a key behind its statistic: `ttft_ms` of `p99_ttft_ms`. */
+/** Returns the part of a key that follows the statistic, such as `ttft_ms` in `p99_ttft_ms`. */
 function latencyOf(key: string): string {
   return key.slice(key.indexOf('_') + 1);
 }

@@ -1,4 +1,7 @@
-/** Student's distribution function for a whole number of degrees of freedom (Abramowitz & Stegun 26.7.3 and 26.7.4). */
+/**
+ * Returns Student's distribution function for a whole number of degrees of freedom (Abramowitz & Stegun 26.7.3 and
+ * 26.7.4).
+ */
 export function studentCdf(t: number, degrees: number): number {
   const angle = Math.atan(Math.abs(t) / Math.sqrt(degrees));
   const cosine = Math.cos(angle);
@@ -13,7 +16,7 @@ export function studentCdf(t: number, degrees: number): number {
   return t < 0 ? (1 - central) / 2 : (1 + central) / 2;
 }
 
-/** Quantile of Student's distribution, by bisection; `probability` in (0, 1). */
+/** Returns the quantile of Student's distribution, found by bisection; `probability` is in (0, 1). */
 export function studentQuantile(probability: number, degrees: number): number {
   if (probability < 0.5) return -studentQuantile(1 - probability, degrees);
   let low = 0;

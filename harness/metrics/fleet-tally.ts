@@ -1,8 +1,8 @@
 import type { ClusterEventRecord } from '../core/observer.ts';
 
-/** Adds up what the summary says about starting and draining instances. Times in microseconds. */
+/** Adds up what the summary says about starting and draining instances. Times are in microseconds. */
 export class FleetTally {
-  /** Instances asked for during the run. */
+  /** The number of instances that were asked for during the run. */
   numRequested = 0;
   numStartFailures = 0;
   /** How many of them became ready, and how long that took them altogether. */
@@ -11,74 +11,74 @@ export class FleetTally {
   numDrains = 0;
   /** The most instances that there were at the same time. */
   numPeak = 0;
-  /** Instance time of starts that came to nothing, and of drains. */
+  /** The time spent on starts that came to nothing, and on drains, summed over instances. */
   #vainUs = 0;
   #drainUs = 0;
   readonly #present = new Set<number>();
-  /** When those that do not serve yet were asked for, and since when others drain, by instance. */
+  /** When each instance that does not serve yet was asked for, and since when each draining one drains, by instance id. */
   readonly #starting = new Map<number, number>();
   readonly #draining = new Map<number, number>();
 
-  add({ kind, instance, timeUs }: ClusterEventRecord): void {
-    if (instance === undefined) return;
+  add({ kind, instanceId, timeUs }: ClusterEventRecord): void {
+    if (instanceId === undefined) return;
     switch (kind) {
       case 'instanceRequested':
         this.numRequested += 1;
-        this.#starting.set(instance, timeUs);
-        this.#enter(instance);
+        this.#starting.set(instanceId, timeUs);
+        this.#enter(instanceId);
         break;
       case 'startFailed':
         this.numStartFailures += 1;
         break;
       case 'instanceReady':
-        this.#becomeReady(instance, timeUs);
+        this.#becomeReady(instanceId, timeUs);
         break;
       case 'drainStarted':
         this.numDrains += 1;
-        this.#draining.set(instance, timeUs);
+        this.#draining.set(instanceId, timeUs);
         break;
       case 'drainCancelled':
-        this.#drainUs += take(this.#draining, instance, timeUs) ?? 0;
+        this.#drainUs += take(this.#draining, instanceId, timeUs) ?? 0;
         break;
       case 'instanceStopped':
       case 'instanceFailed':
-        this.#present.delete(instance);
-        this.#vainUs += take(this.#starting, instance, timeUs) ?? 0;
-        this.#drainUs += take(this.#draining, instance, timeUs) ?? 0;
+        this.#present.delete(instanceId);
+        this.#vainUs += take(this.#starting, instanceId, timeUs) ?? 0;
+        this.#drainUs += take(this.#draining, instanceId, timeUs) ?? 0;
         break;
       default:
     }
   }
 
-  /** Instance time in which instances were not ready yet, of a run that ends at `endUs`. */
+  /** Returns the time in which instances were not ready yet, summed over instances, for a run that ends at `endUs`. */
   coldStartUs(endUs: number): number {
     return this.coldStartSumUs + this.#vainUs + openUs(this.#starting, endUs);
   }
 
-  /** Instance time in which instances drained. */
+  /** Returns the time in which instances drained, summed over instances. */
   drainUs(endUs: number): number {
     return this.#drainUs + openUs(this.#draining, endUs);
   }
 
   /** An instance that was there from the start is ready without having been asked for; one that has lost its group is ready again. */
-  #becomeReady(instance: number, timeUs: number): void {
-    this.#enter(instance);
-    const startUs = take(this.#starting, instance, timeUs);
+  #becomeReady(instanceId: number, timeUs: number): void {
+    this.#enter(instanceId);
+    const startUs = take(this.#starting, instanceId, timeUs);
     if (startUs === undefined) return;
     this.numColdStarts += 1;
     this.coldStartSumUs += startUs;
   }
 
-  #enter(instance: number): void {
-    this.#present.add(instance);
+  #enter(instanceId: number): void {
+    this.#present.add(instanceId);
     this.numPeak = Math.max(this.numPeak, this.#present.size);
   }
 }
 
-/** Ends what has been going on at the instance; how long it took, `undefined` where there was nothing. */
-function take(since: Map<number, number>, instance: number, timeUs: number): number | undefined {
-  const startedUs = since.get(instance);
-  since.delete(instance);
+/** Ends what has been going on at the instance. Returns how long it took, or `undefined` where nothing was going on. */
+function take(since: Map<number, number>, instanceId: number, timeUs: number): number | undefined {
+  const startedUs = since.get(instanceId);
+  since.delete(instanceId);
   return startedUs === undefined ? undefined : timeUs - startedUs;
 }
 

@@ -10,13 +10,13 @@ export class Fragmentation {
   #timeUs = -1;
   #freeBytes = 0;
   #totalBytes = 0;
-  /** What first waiting requests need that do not fit, at this moment. */
+  /** The KV bytes that first waiting requests need which do not fit their own instance, at the current moment. */
   readonly #demands: number[] = [];
   #numMoments = 0;
   #shareSum = 0;
   #maxShare = 0;
 
-  /** Samples of one moment come one after the other, one for each instance. */
+  /** Adds a sample. Samples of one moment come one after the other, one for each instance. */
   addSample(sample: InstanceSample): void {
     if (sample.timeUs !== this.#timeUs) this.#closeMoment();
     this.#timeUs = sample.timeUs;
@@ -27,7 +27,10 @@ export class Fragmentation {
     if (headKvBytes > kvFreeBytes) this.#demands.push(headKvBytes);
   }
 
-  /** Over all moments so far at which there was KV memory; `undefined` without any. */
+  /**
+   * Returns the mean and the largest share over all moments so far at which there was KV memory, or `undefined` if there
+   * was none.
+   */
   ratios(): { readonly mean: number; readonly max: number } | undefined {
     this.#closeMoment();
     if (this.#numMoments === 0) return undefined;
@@ -46,7 +49,7 @@ export class Fragmentation {
   }
 }
 
-/** Of these demands, smallest first, what fits the free memory if it were in one place. Bytes. */
+/** Returns how many bytes of these demands, served smallest first, would fit the free memory if that were in one place. */
 export function servableBytes(demands: readonly number[], freeBytes: number): number {
   let bytes = 0;
   for (const demand of demands.toSorted((a, b) => a - b)) {

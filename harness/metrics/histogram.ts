@@ -29,7 +29,10 @@ export class Histogram {
     this.#counts[index] = (this.#counts[index] as number) + 1;
   }
 
-  /** Linear interpolation between order statistics, as in `base/stats.ts`; `undefined` when empty. */
+  /**
+   * Returns the quantile by linear interpolation between order statistics, as in `base/stats.ts`; `undefined` when the
+   * histogram is empty.
+   */
   quantile(quantile: number): number | undefined {
     if (this.#size === 0) return undefined;
     const position = (this.#size - 1) * quantile;

@@ -10,7 +10,7 @@ export interface Quantiles {
   quantile(quantile: number): number | undefined;
 }
 
-/** Latencies, in milliseconds; statistics of none are `undefined`. */
+/** Latencies in milliseconds. Without any latency every statistic is `undefined`. */
 export interface Latencies extends Quantiles {
   readonly size: number;
   mean(): number | undefined;
@@ -34,7 +34,10 @@ export class SortedLatencies implements Latencies {
     return toMs(mean(this.#sorted), this.#perMs);
   }
 
-  /** As in `base/stats.ts`; where that would take infinity from infinity, the order statistic below. */
+  /**
+   * Interpolates as `base/stats.ts` does; where that would take infinity from infinity, the lower order statistic is the
+   * answer.
+   */
   quantile(quantile: number): number | undefined {
     const interpolated = quantileOfSorted(this.#sorted, quantile);
     if (!Number.isNaN(interpolated)) return toMs(interpolated, this.#perMs);
@@ -42,12 +45,12 @@ export class SortedLatencies implements Latencies {
   }
 }
 
-/** All values of several lists of microseconds. */
+/** Joins several lists of latencies in microseconds. */
 export function latenciesOf(lists: readonly Samples[]): Latencies {
   return new SortedLatencies(sortedUnion(lists), usPerMs);
 }
 
-/** The order statistics of a histogram of microseconds. */
+/** Makes the order statistics of a histogram of microseconds available in milliseconds. */
 export function quantilesOf(histogram: Histogram): Quantiles {
   return { quantile: (quantile) => toMs(histogram.quantile(quantile), usPerMs) };
 }
@@ -56,7 +59,7 @@ function toMs(value: number | undefined, perMs: number): number | undefined {
   return value === undefined ? undefined : value / perMs;
 }
 
-/** The same function, which makes each latency's value when it is first asked for and keeps it. */
+/** Returns a function that calls `make` when a latency is first asked for, and keeps what it returned. */
 export function once<T>(make: (latency: RequestLatency) => T): (latency: RequestLatency) => T {
   const made = new Map<RequestLatency, T>();
   return (latency) => {

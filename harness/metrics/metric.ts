@@ -12,25 +12,25 @@ export type Unit =
   | 'tokens'
   | 'count';
 
-/** How a number is called and read. */
+/** What a reader is told about a metric. */
 export interface Metric {
   readonly label: string;
   readonly unit: Unit;
-  /** One sentence; times are on the cell's clock. */
+  /** How the metric is computed, in one sentence. Times are on the cell's clock. */
   readonly formula: string;
-  /** Which way is better; counts that only describe the run have neither. */
+  /** Which values are better. Counts that only describe a run are better neither way. */
   readonly better: 'lower' | 'higher' | 'neither';
-  /** When the value is `null`; absent for what always has a value. */
+  /** When the value is `null`; not given for a metric that always has a value. */
   readonly undefinedWhen?: string | undefined;
   /** Requests, tokens, bytes and counts are whole numbers, unless this says otherwise. */
   readonly isWhole?: false;
   /** Which of the report's tables it is a column of: that of key figures, or the one of far percentiles beside it. */
   readonly table?: 'key' | 'tail';
-  /** Its head in a table, where the label does not fit: in two lines of a narrow column, and on a page. */
+  /** The head of its column where the label does not fit: in the two lines of a narrow column, and on a page. */
   readonly heads?: { readonly narrow: readonly [string, string]; readonly wide: string };
 }
 
-/** The number itself: `null` only for a metric that says when it is undefined. */
+/** How the number is computed. It may be `null` only for a metric that says when it is undefined. */
 export type Computed<From> =
   | { readonly undefinedWhen?: undefined; readonly compute: (from: From) => number }
   | { readonly undefinedWhen: string; readonly compute: (from: From) => number | null };

@@ -7,7 +7,10 @@ import { requestMetrics } from './declarations/requests.ts';
 import { useMetrics } from './declarations/use.ts';
 import type { MetricDeclaration } from './metric.ts';
 
-/** What clients got. In a summary the figures of the classes come next, then what that took. */
+/**
+ * Metrics of what clients got. In a summary the figures of the classes come after them, and then those of what that
+ * service took.
+ */
 const serviceMetrics = { ...requestMetrics, ...latencyMetrics } as const;
 
 const clusterMetrics = {
@@ -26,7 +29,7 @@ export const metrics = { ...serviceMetrics, ...clusterMetrics } as const;
 
 export type MetricKey = keyof typeof metrics;
 
-/** Value of a metric. */
+/** The type of the value of a metric. */
 export type ValueOf<Key extends MetricKey> = (typeof metrics)[Key] extends { readonly undefinedWhen: string }
   ? number | null
   : number;
@@ -56,7 +59,7 @@ export const seedMetricKeys = metricKeys.filter(
   (key): key is SeedMetricKey => metricOf(key).compared === 'seeds',
 );
 
-/** The declaration behind a key of `summary.json`. */
+/** Returns the declaration of the metric with this key in `summary.json`. */
 export function metricOf(key: MetricKey): MetricDeclaration {
   return metrics[key];
 }

@@ -1,11 +1,22 @@
+import type { RequestRecord } from '../core/observer.ts';
+import { asRequestId } from '../domain/ids.ts';
 import type { RequestClass } from '../domain/workload.ts';
 import { forEachRow } from './read-results.ts';
-import { byLatency, latencyMs, requestLatencyNames, timesOf } from './request-latencies.ts';
+import {
+  byLatency,
+  latencyMs,
+  requestLatencyNames,
+  type RequestTimes,
+  timesOf,
+} from './request-latencies.ts';
 import { type RequestRow, requestRows } from './rows/request-row.ts';
 import { meetsSlo } from './slo.ts';
 
 const never = Number.POSITIVE_INFINITY;
 const none = Number.NaN;
+
+/** A request that has ended, as the core reports it. */
+type EndedRequest = RequestTimes & Pick<RequestRecord, 'id' | 'className'>;
 
 /**
  * What a comparison needs of a cell's requests, in columns indexed by request id. Latencies in milliseconds: `Infinity`
@@ -15,9 +26,9 @@ export class RequestOutcomes {
   /** `NaN` when no such request ever arrived. */
   arrivedAtUs = new Float64Array(0);
   readonly latenciesMs = byLatency(() => new Float64Array(0));
-  /** 1 when it finished and met every target of its class. */
+  /** 1 when the request finished and met every target of its class. */
   isMet = new Uint8Array(0);
-  /** 1 when the client cancelled it: it counts neither for nor against a policy. */
+  /** 1 when the client cancelled the request, so that it counts neither for nor against a policy. */
   isAborted = new Uint8Array(0);
   readonly #classes: ReadonlyMap<string, RequestClass>;
 
@@ -27,24 +38,22 @@ export class RequestOutcomes {
 
   static from(rows: Iterable<RequestRow>, classes: readonly RequestClass[]): RequestOutcomes {
     const outcomes = new RequestOutcomes(classes);
-    for (const row of rows) outcomes.add(row);
+    for (const row of rows) outcomes.add(endedOf(row));
     return outcomes;
   }
 
-  add(row: RequestRow): void {
-    const { id } = row;
+  add({ id, className, ...times }: EndedRequest): void {
     if (id >= this.arrivedAtUs.length) this.#grow(Math.max(64, 2 * id));
-    const times = timesOf(row);
     const otherwise = times.status === 'finished' ? none : never;
-    this.arrivedAtUs[id] = row.arrived_at_us;
+    this.arrivedAtUs[id] = times.arrivedAtUs;
     for (const latency of requestLatencyNames) {
       this.latenciesMs[latency][id] = latencyMs(latency, times) ?? otherwise;
     }
-    this.isMet[id] = meetsSlo(times, this.#classes.get(row.class)?.slo ?? {}) ? 1 : 0;
-    this.isAborted[id] = row.status === 'aborted' ? 1 : 0;
+    this.isMet[id] = meetsSlo(times, this.#classes.get(className)?.slo ?? {}) ? 1 : 0;
+    this.isAborted[id] = times.status === 'aborted' ? 1 : 0;
   }
 
-  /** Whether a request with this id ever arrived. */
+  /** Returns whether a request with this id ever arrived. */
   has(id: number): boolean {
     return !Number.isNaN(this.arrivedAtUs[id] ?? none);
   }
@@ -69,8 +78,12 @@ export async function readOutcomes(
   classes: readonly RequestClass[],
 ): Promise<RequestOutcomes> {
   const outcomes = new RequestOutcomes(classes);
-  await forEachRow(dir, cellId, requestRows, (row) => outcomes.add(row));
+  await forEachRow(dir, cellId, requestRows, (row) => outcomes.add(endedOf(row)));
   return outcomes;
+}
+
+function endedOf(row: RequestRow): EndedRequest {
+  return { id: asRequestId(row.id), className: row.class, ...timesOf(row) };
 }
 
 function grown(values: Float64Array<ArrayBuffer>, length: number, filler: number): Float64Array<ArrayBuffer> {

@@ -2,7 +2,7 @@ import { mean, standardDeviation } from '../base/stats.ts';
 import { numBlocks } from './block-bootstrap.ts';
 import { studentCdf, studentQuantile } from './distributions.ts';
 
-/** A metric of a policy and of the baseline. */
+/** The values of one metric under a policy and under the baseline. */
 export interface Pair {
   readonly value: number;
   readonly baseline: number;
@@ -10,9 +10,9 @@ export interface Pair {
 
 /** What is known about one metric of two policies on the same seeds. */
 export interface PairedEstimate {
-  /** One pair per seed. */
+  /** The whole run of every seed, as one pair each. */
   readonly seeds: readonly Pair[];
-  /** Mean over the seeds in every resample; empty for a metric that has one value per seed. */
+  /** For every resample the mean over the seeds; empty for a metric that has only one value per seed. */
   readonly replicates: readonly Pair[];
 }
 
@@ -93,7 +93,7 @@ export interface Variance {
   readonly degrees: number;
 }
 
-/** Sum of independent variances; degrees of freedom by Satterthwaite (1946), rounded down. */
+/** Returns the sum of independent variances. Its degrees of freedom follow Satterthwaite's rule (1946), rounded down. */
 export function added(sources: readonly Variance[]): Variance {
   let variance = 0;
   let squares = 0;
@@ -104,15 +104,16 @@ export function added(sources: readonly Variance[]): Variance {
   return { variance, degrees: squares === 0 ? 1 : Math.max(1, Math.floor(variance ** 2 / squares + 1e-9)) };
 }
 
-/** Of the numbers among them; `undefined` below two. */
+/** Returns the variance of the finite values, or `undefined` where there are fewer than two. */
 export function varianceOf(values: readonly number[]): number | undefined {
   const deviation = standardDeviation(values.filter((value) => Number.isFinite(value)));
   return deviation === undefined ? undefined : deviation ** 2;
 }
 
-/** The share of a pair that is equal, also of two zeros or two infinities. */
+/** The share of a tie. */
 export const tie = 0.5;
 
+/** Returns value / (value + baseline), which is one half for a tie, also for one between two zeros or two infinities. */
 export function share({ value, baseline }: Pair): number {
   if (value === baseline) return tie;
   if (value === Number.POSITIVE_INFINITY) return 1;

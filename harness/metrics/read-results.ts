@@ -18,9 +18,18 @@ import { type CsvKind, parseCsvRows } from './rows/read-csv.ts';
  * the line in it and the key.
  */
 
-/** A cell's own folder. */
+/** Returns the path of a cell's own folder. */
 export function cellFolder(dir: string, cellId: string): string {
   return join(dir, 'cells', cellId);
+}
+
+/** Reads a JSON Lines file; `undefined` where there is no such file. */
+export async function readLines<Row>(source: string, schema: z.ZodType<Row>): Promise<Row[] | undefined> {
+  const lines = (await textOf(source))?.split('\n');
+  return lines?.flatMap((text, index) => {
+    const place = { source, line: index + 1 };
+    return text === '' ? [] : [checked(parseJson(text, place), schema, place)];
+  });
 }
 
 /** Reads the rows of a JSON Lines file. */
@@ -29,17 +38,17 @@ interface LineKind<Row> {
   readonly schema: z.ZodType<Row>;
 }
 
-/** An `InputError` also where there is no manifest: then this is no results folder. */
+/** Reads the manifest. Throws an `InputError` also where there is none, because then this is no results folder. */
 export function readManifest(dir: string): Promise<Manifest> {
   return readDocument(dir, { name: 'manifest.json', writer: 'a run', schema: manifestSchema });
 }
 
-/** An `InputError` also where there is no summary: then the run has not ended. */
+/** Reads the summary. Throws an `InputError` also where there is none, because then the run has not ended. */
 export function readSummary(dir: string): Promise<Summary> {
   return readDocument(dir, { name: 'summary.json', writer: 'a finished run', schema: summarySchema });
 }
 
-/** The summary of a finished cell; `undefined` where there is none. */
+/** Reads the summary of a finished cell; `undefined` where there is none. */
 export async function readCellSummary(dir: string, cellId: string): Promise<CellSummary | undefined> {
   const source = join(cellFolder(dir, cellId), 'summary.json');
   const text = await textOf(source);
@@ -48,14 +57,14 @@ export async function readCellSummary(dir: string, cellId: string): Promise<Cell
   return checked(parseJson(text, place), cellSummarySchema, place);
 }
 
-/** All rows of a cell; an empty file has none. Rejects with `MissingRowsError` where there is no such file. */
+/** Reads all rows of a cell. An empty file has none; rejects with `MissingRowsError` where there is no such file. */
 export async function readRows<Row>(dir: string, cellId: string, kind: LineKind<Row>): Promise<Row[]> {
   const rows: Row[] = [];
   await forEachRow(dir, cellId, kind, (row) => rows.push(row));
   return rows;
 }
 
-/** The same row by row, for what need not be kept. */
+/** Does the same row by row, for callers that need not keep them. */
 export async function forEachRow<Row>(
   dir: string,
   cellId: string,
@@ -76,7 +85,7 @@ export async function forEachRow<Row>(
   }
 }
 
-/** All rows of a CSV file. Rejects with `MissingRowsError` where there is none. */
+/** Reads all rows of a CSV file. Rejects with `MissingRowsError` where there is no such file. */
 export async function readTable<Row>(dir: string, cellId: string, kind: CsvKind<Row>): Promise<Row[]> {
   const source = join(cellFolder(dir, cellId), kind.file);
   const file = await opened(source);
@@ -87,7 +96,7 @@ export async function readTable<Row>(dir: string, cellId: string, kind: CsvKind<
   }
 }
 
-/** A file of rows that every finished cell has is not there. */
+/** Thrown where a file of rows is missing that every finished cell has. */
 export class MissingRowsError extends InputError {
   constructor(source: string, cause: unknown) {
     super({ source, path: '', message: `cannot be read: ${messageOf(cause)}` }, { cause });
@@ -96,7 +105,7 @@ export class MissingRowsError extends InputError {
 
 interface Document<T> {
   readonly name: string;
-  /** What writes it, in words. */
+  /** What writes the file, in words for a message. */
   readonly writer: string;
   readonly schema: z.ZodType<T>;
 }
@@ -130,7 +139,7 @@ function requireOwnVersion(value: unknown, source: string): void {
   throw new InputError({ source, path: 'schema_version', message, hint: otherVersionHint });
 }
 
-/** Where a value stands, and what to do about a bad one. */
+/** Where a value stands, and what a user can do about a bad one. */
 interface Place {
   readonly source: string;
   readonly line?: number;
@@ -156,7 +165,7 @@ function checked<T>(value: unknown, schema: z.ZodType<T>, place: Place): T {
   );
 }
 
-/** `undefined` where there is no such file. */
+/** Reads a file; `undefined` where there is no such file. */
 async function textOf(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');

@@ -110,7 +110,7 @@ export class CellRecorder implements Observer {
     this.#trace.clusterEvent(record);
   }
 
-  /** Completes the files and gives the summary. */
+  /** Completes the files and returns the summary. */
   finish(totals: RunTotals): CellSummary {
     this.close();
     return summarize(

@@ -8,7 +8,7 @@ export type RequestTimes = Pick<
   'status' | 'arrivedAtUs' | 'firstScheduledAtUs' | 'firstTokenAtUs' | 'endedAtUs' | 'generatedTokens'
 >;
 
-/** The times of a published row. */
+/** Returns the times of a request from its row in a results folder. */
 export function timesOf(row: RequestRow): RequestTimes {
   return {
     status: row.status,
@@ -20,12 +20,12 @@ export function timesOf(row: RequestRow): RequestTimes {
   };
 }
 
-/** First token - arrival, queueing included; `undefined` without a token. */
+/** Returns the time from arrival to the first token, which includes queueing; `undefined` when there was no token. */
 export function ttftUs({ firstTokenAtUs, arrivedAtUs }: RequestTimes): number | undefined {
   return firstTokenAtUs === undefined ? undefined : firstTokenAtUs - arrivedAtUs;
 }
 
-/** (end - first token) / (tokens - 1); `undefined` when unfinished or with fewer than two tokens. */
+/** Returns (end - first token) / (tokens - 1); `undefined` when the request is unfinished or has fewer than two tokens. */
 export function tpotUs(request: RequestTimes): number | undefined {
   const { status, firstTokenAtUs, endedAtUs, generatedTokens } = request;
   if (status !== 'finished' || generatedTokens < 2) return undefined;
@@ -33,12 +33,12 @@ export function tpotUs(request: RequestTimes): number | undefined {
   return (endedAtUs - firstTokenAtUs) / (generatedTokens - 1);
 }
 
-/** Time from arrival to the last token; `undefined` when the request is unfinished. */
+/** Returns the time from arrival to the last token; `undefined` when the request is unfinished. */
 export function e2elUs({ status, endedAtUs, arrivedAtUs }: RequestTimes): number | undefined {
   return status !== 'finished' || endedAtUs === undefined ? undefined : endedAtUs - arrivedAtUs;
 }
 
-/** Time from arrival until it was first scheduled; `undefined` when it never was. */
+/** Returns the time from arrival until the request was first scheduled; `undefined` when it never was. */
 function queueingDelayUs({ firstScheduledAtUs, arrivedAtUs }: RequestTimes): number | undefined {
   return firstScheduledAtUs === undefined ? undefined : firstScheduledAtUs - arrivedAtUs;
 }
@@ -58,7 +58,7 @@ export type RequestLatency = keyof typeof requestLatencies;
 
 export const requestLatencyNames = Object.keys(requestLatencies) as readonly RequestLatency[];
 
-/** Something for each latency. */
+/** Makes something for each latency. */
 export function byLatency<T>(make: (latency: RequestLatency) => T): Record<RequestLatency, T> {
   return Object.fromEntries(requestLatencyNames.map((latency) => [latency, make(latency)])) as Record<
     RequestLatency,
@@ -66,7 +66,7 @@ export function byLatency<T>(make: (latency: RequestLatency) => T): Record<Reque
   >;
 }
 
-/** The latency in milliseconds. */
+/** Returns the latency of the request in milliseconds. */
 export function latencyMs(latency: RequestLatency, request: RequestTimes): number | undefined {
   const us = requestLatencies[latency](request);
   return us === undefined ? undefined : us / usPerMs;

@@ -6,7 +6,10 @@ import { byLatency, e2elUs, requestLatencies, requestLatencyNames } from './requ
 import type { RequestTimes } from './request-latencies.ts';
 import { hasTarget, meetsSlo } from './slo.ts';
 
-/** One class of requests: counts, and eight bytes a request for each latency. Times in microseconds. */
+/**
+ * Adds up one class of requests: counts, and each latency of every request, at eight bytes each. Times are in
+ * microseconds.
+ */
 export class ClassTally {
   readonly requestClass: RequestClass;
   readonly ended: Record<EndStatus, number> = {
@@ -16,7 +19,7 @@ export class ClassTally {
     aborted: 0,
     unfinished: 0,
   };
-  /** By latency, microseconds. */
+  /** The values of each latency, in microseconds. */
   readonly latencies = byLatency(() => new Samples());
   numMet = 0;
 
@@ -33,7 +36,7 @@ export class ClassTally {
     return hasTarget(this.requestClass.slo);
   }
 
-  /** Requests that could have met their targets: all but those that the client cancelled. */
+  /** Returns the number of requests that could have met their targets: all but those that the client cancelled. */
   get eligible(): number {
     return this.offered - this.ended.aborted;
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { profileSchema } from '../domain/profile-schema.ts';
 import type { Metric, Unit } from './metric.ts';
 import {
   classMetricKeys,
@@ -32,7 +33,7 @@ function valueSchema({ unit, isWhole, undefinedWhen }: Metric): z.ZodType<number
   return undefinedWhen === undefined ? number : number.nullable();
 }
 
-/** Each class's own figures, by its name. */
+/** The metrics of each class of requests, by the name of the class. */
 const classesSchema = z.record(z.string(), z.strictObject(shapeOf(classMetricKeys)));
 
 /** One object of `summary.json`'s `cells`: the metrics of one policy stack with one seed. */
@@ -43,12 +44,12 @@ export const cellSummarySchema = z.strictObject({
   ...shapeOf(serviceMetricKeys),
   classes: classesSchema,
   ...shapeOf(clusterMetricKeys),
-  /** What the policies say about themselves: `policy.figure`. */
+  /** Figures that the policies report about themselves, under keys of the form `policy.figure`. */
   policy_stats: z.record(z.string(), metric),
 });
 export type CellSummary = z.infer<typeof cellSummarySchema>;
 
-/** A schema for each of these metrics. */
+/** Returns the shape of an object that holds these metrics: `null` is allowed only where a metric can be undefined. */
 function shapeOf<Key extends MetricKey>(keys: readonly Key[]): { [K in Key]: z.ZodType<ValueOf<K>> } {
   return Object.fromEntries(keys.map((key) => [key, valueSchema(metricOf(key))])) as {
     [K in Key]: z.ZodType<ValueOf<K>>;
@@ -62,17 +63,20 @@ function shapeOf<Key extends MetricKey>(keys: readonly Key[]): { [K in Key]: z.Z
 export const comparisonSchema = z.strictObject({
   policy: z.string(),
   baseline: z.string(),
-  /** Key of a cell's summary. */
+  /** The key of the metric in a cell's summary. */
   metric: z.string(),
-  /** Mean over the seeds that both policies finished; over the measured ones where others were simulated only. */
+  /** The mean over the seeds that both policies finished; over the measured ones where others were simulated only. */
   value: metric,
   baseline_value: metric,
-  /** value / baseline_value; where measured seeds have simulated twins, the estimate from all seeds. */
+  /** The quotient value / baseline_value; where measured seeds have simulated twins, the estimate from all seeds. */
   ratio: metric,
-  /** 95 % interval of the ratio; a `null` end is unbounded. */
+  /** The 95 % confidence interval of the ratio. An end that is `null` has no bound. */
   ratio_low: metric,
   ratio_high: metric,
-  /** value - baseline_value with its 95 % interval; only where a zero leaves the ratio undefined. */
+  /**
+   * The difference value - baseline_value with its 95 % confidence interval. It is given only where a zero leaves the
+   * ratio undefined.
+   */
   difference: metric.optional(),
   difference_low: metric.optional(),
   difference_high: metric.optional(),
@@ -82,18 +86,33 @@ export const comparisonSchema = z.strictObject({
   num_measured_seeds: count.optional(),
   num_simulated_seeds: count.optional(),
   /**
-   * Whether the two differ, and which way. Corrected for the number of policies that are compared on the metric (Holm), which
+   * Says whether the two differ, and which way. It is corrected for the number of policies that are compared on the metric (Holm), which
    * the interval is not: it can leave out 1 where nothing can be told.
    */
   verdict: z.enum(['better', 'worse', 'cannot tell']),
 });
 export type Comparison = z.infer<typeof comparisonSchema>;
 
+/** What was measured of a stack, and what the simulated twins of the same cells say: how far the simulator can be trusted. */
+export const fidelitySchema = z.strictObject({
+  policy: z.string(),
+  /** Key of a cell's summary. */
+  metric: z.string(),
+  /** Mean over the measured seeds. */
+  measured: metric,
+  simulated: metric,
+  /** simulated / measured - 1. */
+  error: metric,
+});
+export type Fidelity = z.infer<typeof fidelitySchema>;
+
 export const summarySchema = z.strictObject({
   schema_version: z.literal(schemaVersion),
   name: z.string(),
   cells: z.array(cellSummarySchema),
   comparisons: z.array(comparisonSchema),
+  /** Of measured runs that were simulated as well. */
+  fidelity: z.array(fidelitySchema).optional(),
 });
 export type Summary = z.infer<typeof summarySchema>;
 
@@ -102,7 +121,7 @@ export const stackSchema = z.strictObject({
   name: z.string(),
   family: z.enum(['kv-centric', 'parameter-centric', 'autoscaling', 'bound', 'mixed', 'other']),
   policies: z.array(z.strictObject({ name: z.string(), params: z.record(z.string(), z.unknown()) })),
-  /** Sees true output lengths. */
+  /** Whether the stack is told the true output lengths, which no real system knows. */
   is_oracle: z.boolean(),
 });
 export type StackInfo = z.infer<typeof stackSchema>;
@@ -113,24 +132,34 @@ export const manifestCellSchema = z.strictObject({
   seed: z.int(),
   status: z.enum(['done', 'failed', 'missing']),
   error: z.string().optional(),
-  /** What makes this cell's figures doubtful, in sentences. */
+  /** Sentences that say what makes the figures of this cell doubtful. */
   warnings: z.array(z.string()).optional(),
-  /** Wall-clock figures of the run; they differ between two runs of the same cell. */
+  /** What other work on the machine did to the measurement, twice: no verdict rests on this cell. */
+  disturbed: z.string().optional(),
+  /** The wall time of the run. Wall times differ between two runs of the same cell. */
   wall_ms: z.number().optional(),
-  /** Wall time inside the executor's steps, and outside them (core, policies, recording). */
+  /** The wall time inside of the executor's steps, and outside of them, in the core, the policies and the recorder. */
   step_wall_ms: z.number().optional(),
   overhead_wall_ms: z.number().optional(),
   verify_wall_ms: z.number().optional(),
 });
 export type ManifestCell = z.infer<typeof manifestCellSchema>;
 
+/** See `harness/run/run-clock.ts`; the profile is as `bench calibrate` writes it. */
+const clockSchema = z.strictObject({
+  kind: z.enum(['reference', 'device']),
+  /** Charged over measured time, while the machine is as fast as it was when it was calibrated. */
+  scale: z.number().positive(),
+  profile: profileSchema,
+});
+
 export const manifestSchema = z.strictObject({
   schema_version: z.literal(schemaVersion),
   name: z.string(),
   created_at: z.string(),
-  /** As given by the user, for re-running. */
+  /** The command line as the user gave it, so that the run can be repeated. */
   command: z.string(),
-  /** Everything after resolution, defaults included (harness/config). */
+  /** The resolved configuration, with every default filled in (harness/config). */
   config: z.record(z.string(), z.unknown()),
   seeds: z.array(z.int()),
   baseline: z.string(),
@@ -138,13 +167,17 @@ export const manifestSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   commit: z.string().nullable(),
   backend: z.strictObject({
-    /** `tensorflow 2.21.0`, or `simulated`. */
+    /** What ran the steps: for instance `tensorflow 2.21.0`, or `simulated`. */
     name: z.string(),
     mode: z.enum(['measure', 'simulate', 'replay']),
     device: z.string(),
   }),
+  /** How measured time became the time that is charged; of measured runs. */
+  clock: clockSchema.optional(),
   machine: z.record(z.string(), z.union([z.string(), z.number()])),
   traces: z.array(z.strictObject({ file: z.string(), sha256: z.string() })),
+  /** What was simulated beside a measured run: seeds beyond the measured ones, and what went wrong. */
+  twins: z.strictObject({ further_seeds: z.int().nonnegative(), problems: z.array(z.string()) }).optional(),
   scale_model: z.array(
     z.strictObject({
       key: z.string(),

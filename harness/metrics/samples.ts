@@ -1,6 +1,6 @@
 const chunkLength = 4096;
 
-/** A growing list of numbers at eight bytes each: chunks, so that growing never copies. */
+/** A growing list of numbers at eight bytes each. It is kept in chunks, so that growing never copies. */
 export class Samples {
   readonly #chunks: Float64Array[] = [];
   #last = new Float64Array(0);
@@ -31,7 +31,7 @@ export class Samples {
   }
 }
 
-/** All values of several lists in ascending order. */
+/** Returns all values of several lists in ascending order. */
 export function sortedUnion(lists: readonly Samples[]): Float64Array {
   let total = 0;
   for (const list of lists) total += list.length;

@@ -4,6 +4,7 @@ import { clusterEventRows } from './rows/cluster-event-row.ts';
 import { decisionRows } from './rows/decision-row.ts';
 import { migrationRows } from './rows/migration-row.ts';
 import { requestRows } from './rows/request-row.ts';
+import { speedRows } from './rows/speed-row.ts';
 import { transferRows } from './rows/transfer-row.ts';
 
 const published = {
@@ -14,6 +15,7 @@ const published = {
   'transfer-row': lineOf(transferRows),
   'migration-row': lineOf(migrationRows),
   'cluster-event-row': lineOf(clusterEventRows),
+  'speed-row': lineOf(speedRows),
 } as const;
 
 function lineOf({ file, schema }: { readonly file: string; readonly schema: z.ZodType }) {
@@ -25,7 +27,7 @@ export type ResultSchemaName = keyof typeof published;
 
 export const resultSchemaNames = Object.keys(published) as readonly ResultSchemaName[];
 
-/** The JSON Schema (draft 2020-12) of one file, or kind of line, of a results folder. */
+/** Returns the JSON Schema (draft 2020-12) of one file, or kind of line, of a results folder. */
 export function resultJsonSchema(name: ResultSchemaName): Readonly<Record<string, unknown>> {
   const { schema, title } = published[name];
   const { $schema, ...rest } = z.toJSONSchema(schema);

@@ -5,7 +5,7 @@ import { ByteWriter } from './byte-writer.ts';
 
 /** Where the lines of one file go. */
 export abstract class Sink extends ByteWriter {
-  /** Writes what is left; more than once does no harm. */
+  /** Writes what is left. Calling it again does no harm. */
   abstract close(): void;
 }
 

@@ -1,7 +1,7 @@
 import type { SloTarget } from '../domain/workload.ts';
 import { type RequestTimes, tpotUs, ttftUs } from './request-latencies.ts';
 
-/** Whether the request finished and met every target of its class; a one-token answer meets any TPOT target. */
+/** Returns whether the request finished and met every target of its class. A one-token answer meets any TPOT target. */
 export function meetsSlo(request: RequestTimes, slo: SloTarget): boolean {
   if (request.status !== 'finished') return false;
   const ttft = ttftUs(request);

@@ -3,7 +3,7 @@ import type { Metric } from './metric.ts';
 import type { RequestLatency } from './request-latencies.ts';
 import type { TalliedRequests, TalliedRun } from './tallied.ts';
 
-/** The statistics of a latency that there can be; the name begins the key of the metric. */
+/** Every statistic that a latency can have. Its name is the beginning of the metric's key. */
 const statistics = {
   mean: { label: 'mean', of: (latencies: Latencies) => latencies.mean() },
   p50: { label: 'p50', of: quantile(0.5) },
@@ -16,7 +16,10 @@ const statistics = {
 
 type Statistic = keyof typeof statistics;
 
-/** Those that these latencies can tell: of `Quantiles`, no mean. */
+/**
+ * The statistics that can be computed from these latencies: from `Quantiles`, which know order statistics alone, all but
+ * the mean.
+ */
 type StatisticOf<L> = {
   [S in Statistic]: L extends Parameters<(typeof statistics)[S]['of']>[0] ? S : never;
 }[Statistic];
@@ -25,35 +28,35 @@ function quantile(share: number) {
   return (latencies: Quantiles): number | undefined => latencies.quantile(share);
 }
 
-/** What every formula with percentiles says about them. */
+/** The sentence about percentiles that ends every formula with one. */
 export const percentiles =
   'Percentiles interpolate linearly between order statistics; of up to 1,000 samples, p99.9 lies between the two largest.';
 
-/** What the statistics of one latency share. */
+/** What all statistics of one latency have in common. */
 interface Family<S extends Statistic> {
   readonly label: string;
-  /** The label in the heads of tables, where it is too long for them. */
+  /** A shorter label for the heads of tables. */
   readonly short?: string;
   readonly unit: 'ms' | 'ms/token';
   readonly formula: string;
   readonly undefinedWhen: string;
-  /** Those that are columns of the report's table of key figures, and of the one of far percentiles beside it. */
+  /** The statistics that are columns of the report's table of key figures, and those of its table of far percentiles. */
   readonly keyColumns?: readonly S[];
   readonly tailColumns?: readonly S[];
 }
 
-/** One metric. */
+/** One statistic of a latency, as a metric. */
 interface StatisticMetric extends Metric {
   readonly better: 'lower';
   readonly undefinedWhen: string;
 }
 
-/** Latencies that are tallied for a run as a whole. */
+/** The names of the latencies that are tallied for a run as a whole. */
 type TalliedLatency = {
   [K in keyof TalliedRun]: TalliedRun[K] extends Quantiles ? K : never;
 }[keyof TalliedRun];
 
-/** One metric for each of these statistics of a latency that is tallied for a run as a whole. */
+/** Declares one metric for each of these statistics of a latency that is tallied for a run as a whole. */
 export function runLatency<
   const Stem extends string,
   const L extends TalliedLatency,
@@ -79,7 +82,7 @@ type RunMetrics<Stem extends string, S extends Statistic> = {
   };
 };
 
-/** One metric for each of these statistics of a latency of requests. */
+/** Declares one metric for each of these statistics of a latency of requests. */
 export function requestLatency<
   const Latency extends RequestLatency,
   const S extends Statistic,
@@ -105,9 +108,9 @@ export function requestLatency<
 
 interface RequestFamily<S extends Statistic, PerClass extends S, Compared extends S> extends Family<S> {
   readonly statistics: readonly S[];
-  /** Those that each class of requests has too. */
+  /** The statistics that are also given for each class of requests. */
   readonly perClass?: readonly PerClass[];
-  /** Those that policies are compared on. */
+  /** The statistics on which policies are compared. */
   readonly compared?: readonly Compared[];
 }
 

@@ -11,7 +11,7 @@ import {
 import type { CellSummary } from './results.ts';
 import { type RunTotals, type Tallies, talliedClasses, talliedRun } from './tallied.ts';
 
-/** The metrics of one cell, and those of each of its classes of requests. */
+/** Computes the metrics of one cell, and those of each of its classes of requests. */
 export function summarize(tallies: Tallies, totals: RunTotals): CellSummary {
   const run = talliedRun(tallies, totals);
   const inRun = (key: MetricKey) => metricOf(key).compute(run);

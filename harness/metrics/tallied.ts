@@ -9,57 +9,60 @@ import type { ClassTally, RequestTally } from './request-tally.ts';
 /** What metrics are computed from that hold for the requests of a run, of one class, and of a resample of a comparison alike. */
 export interface TalliedRequests {
   readonly latencies: (of: RequestLatency) => Latencies;
-  /** Whether any of their classes has a target. */
+  /** Whether any class of these requests has a latency target. */
   readonly hasTargets: boolean;
-  /** Requests that finished and met every target of their class. */
+  /** The number of requests that finished and met every target of their class. */
   readonly numMet: number;
-  /** Requests that could have: all but those that the client cancelled. */
+  /** The number of requests that could have met their targets: all but those that the client cancelled. */
   readonly numEligible: number;
 }
 
-/** What is known of the requests of one class beyond that. */
+/** What is known in addition about the requests of one class. */
 export interface TalliedClass extends TalliedRequests {
   readonly offered: number;
   readonly ended: Readonly<Record<EndStatus, number>>;
 }
 
-/** What is known of the requests that a resample drew (`paired-run.ts`). */
+/** What is known in addition about the requests that a resample drew (`paired-run.ts`). */
 export interface TalliedResample extends TalliedRequests {
-  /** The amount over the duration of the run; `null` over zero. */
+  /** Divides an amount by the duration of the run in seconds; returns `null` when the duration is zero. */
   readonly perSecond: (amount: number) => number | null;
 }
 
-/** All that was added up during a run. Times in microseconds, except for those of `Latencies`. */
+/** All that was added up during a run. Times are in microseconds, except for those in `Latencies`. */
 export interface TalliedRun extends TalliedClass, TalliedResample {
-  /** Last end - first arrival; 0 without a request. */
+  /** The time from the first arrival to the end of the last request; 0 when there was no request. */
   readonly durationUs: number;
   readonly requests: RequestTally;
   readonly cluster: ClusterTally;
-  /** Gaps between two consecutive tokens of a request. */
+  /** The times between two consecutive tokens of a request, for all requests together. */
   readonly tokenGaps: Quantiles;
-  /** How long migrating requests stood still. */
+  /** How long each migrating request was stopped for its migration. */
   readonly migrationDowntime: Latencies;
   readonly numDecisionsRejected: number;
   readonly totals: RunTotals;
 }
 
-/** What only the core knows at the end of a run. */
+/** Figures that only the core knows, and only at the end of a run. */
 export interface RunTotals {
   readonly id: string;
-  /** Name of the policy stack. */
+  /** The name of the policy stack. */
   readonly policy: string;
   readonly seed: number;
-  /** Virtual time at which the run ended: the last end, or the cut-off. */
+  /** The virtual time at which the run ended, either with its last request or because it was cut off. */
   readonly endedAtUs: number;
-  /** Time of all instances, each from when it was asked for until it was given back or the run ended. */
+  /** The sum over all instances of the time from when the instance was asked for until it was released or the run ended. */
   readonly instanceUs: number;
-  /** Tokens that the replay confirmed; `null` where nothing was replayed. */
+  /** The number of tokens that the replay confirmed; `null` where nothing was replayed. */
   readonly verifiedTokens: number | null;
-  /** What the policies say about themselves: `policy.figure`; `null` where one is undefined. */
+  /**
+   * Figures that the policies report about themselves, under keys of the form `policy.figure`; `null` where a figure is
+   * undefined.
+   */
   readonly policyStats: Readonly<Record<string, number | null>>;
 }
 
-/** What the recorder added up. */
+/** The tallies that the recorder keeps while the run goes on. */
 export interface Tallies {
   readonly requests: RequestTally;
   readonly cluster: ClusterTally;
@@ -67,7 +70,7 @@ export interface Tallies {
   readonly numDecisionsRejected: number;
 }
 
-/** The end of a run, as its metrics read it. */
+/** Puts together what metrics of a whole run are computed from. */
 export function talliedRun(tallies: Tallies, totals: RunTotals): TalliedRun {
   const { requests, cluster, tokenGaps, numDecisionsRejected } = tallies;
   const all = talliedClasses(requests.classes);
@@ -85,7 +88,7 @@ export function talliedRun(tallies: Tallies, totals: RunTotals): TalliedRun {
   };
 }
 
-/** The requests of some classes together. Each latency is sorted when it is first asked for. */
+/** Puts the requests of several classes together. Each latency is sorted when it is first asked for. */
 export function talliedClasses(classes: readonly ClassTally[]): TalliedClass {
   const endedAs = (status: EndStatus) => sum(classes, (tally) => tally.ended[status]);
   return {
@@ -104,13 +107,13 @@ export function talliedClasses(classes: readonly ClassTally[]): TalliedClass {
   };
 }
 
-/** A request that is still open ends, for the duration, with the run. */
+/** Returns when the last request ended. For the duration of the run, a request that is still open ends with the run. */
 function lastEndUs(requests: RequestTally, { ended }: TalliedClass, totals: RunTotals): number {
   const { lastEndUs: knownEndUs, firstArrivalUs } = requests;
   return Math.max(knownEndUs, ended.unfinished > 0 ? totals.endedAtUs : firstArrivalUs);
 }
 
-/** `null` over zero. */
+/** Returns the quotient, or `null` when the denominator is zero. */
 export function ratio(numerator: number, denominator: number): number | null {
   return denominator === 0 ? null : numerator / denominator;
 }

@@ -13,10 +13,10 @@ import { downtimeUs } from './rows/migration-row.ts';
 import type { Sink } from './sinks.ts';
 import { clusterPid, clusterTid, instanceTid, TraceWriter } from './trace-writer.ts';
 
-/** About 20 MB of JSON, which Perfetto opens in seconds. */
+/** Events in a trace by default: about 20 MB of JSON, which Perfetto opens in seconds. */
 const defaultMaxEvents = 150_000;
 
-/** What an instance is after an event that names it. */
+/** The state of an instance after an event that names it. */
 const stateAfter: Readonly<Partial<Record<ClusterEventKind, InstanceState>>> = {
   instanceRequested: 'provisioning',
   loadStarted: 'loading',
@@ -48,7 +48,7 @@ export class TraceEvents {
     if (!this.#writer.reserve(1, record.endedAtUs)) return;
     const { startedAtUs, numRequests, prefillTokens, decodeTokens } = record;
     this.#writer.event(
-      `{"ph":"X","name":"${stepName(record)}","cat":"step","pid":${this.#writer.pidOf(record.instance)},"tid":${instanceTid.steps},` +
+      `{"ph":"X","name":"${stepName(record)}","cat":"step","pid":${this.#writer.pidOf(record.instanceId)},"tid":${instanceTid.steps},` +
         `"ts":${startedAtUs},"dur":${record.endedAtUs - startedAtUs},"args":{"group":${record.groupId},` +
         `"stage":${record.stageIndex},"requests":${numRequests},"prefill_tokens":${prefillTokens},` +
         `"decode_tokens":${decodeTokens},"bubble_us":${record.bubbleUs}}}`,
@@ -92,7 +92,7 @@ export class TraceEvents {
     this.#numMigrations += 1;
     const id = this.#numMigrations;
     const { requestId, startedAtUs, stoppedAtUs, endedAtUs, abortReason } = record;
-    const pid = this.#writer.pidOf(record.fromInstance);
+    const pid = this.#writer.pidOf(record.fromInstanceId);
     const phase = (ph: 'b' | 'e', name: string, timeUs: number, args = '') =>
       this.#writer.event(
         `{"ph":"${ph}","name":"${name}","cat":"migration","id":${id},"pid":${pid},"tid":${instanceTid.migrations},"ts":${timeUs}${args}}`,
@@ -103,7 +103,7 @@ export class TraceEvents {
       'b',
       name,
       startedAtUs,
-      `,"args":{"protocol":"${record.protocol}","from_group":${record.fromGroup},"to_group":${record.toGroup},` +
+      `,"args":{"protocol":"${record.protocol}","from_group":${record.fromGroupId},"to_group":${record.toGroupId},` +
         `"tokens":${record.tokens},"stages":${record.numStages},"bytes":${record.bytes},` +
         `"downtime_us":${downtimeUs(record) ?? null}${reason}}`,
     );
@@ -113,7 +113,7 @@ export class TraceEvents {
     }
     phase('e', name, endedAtUs);
     if (abortReason !== undefined) return;
-    const target = this.#writer.pidOf(record.toInstance);
+    const target = this.#writer.pidOf(record.toInstanceId);
     const from = { pid, tid: instanceTid.migrations, timeUs: startedAtUs, mark: `${name} leaves` };
     const to = { pid: target, tid: instanceTid.migrations, timeUs: endedAtUs, mark: `${name} arrives` };
     this.#writer.flow('migration', id, from, to);
@@ -132,23 +132,23 @@ export class TraceEvents {
   }
 
   clusterEvent(record: ClusterEventRecord): void {
-    const { instance, kind, timeUs } = record;
+    const { instanceId, kind, timeUs } = record;
     if (!this.#writer.reserve(1, timeUs)) return;
     this.#writer.event(
       `{"ph":"i","name":${JSON.stringify(kind)},"cat":"cluster","s":"g","pid":${clusterPid},"tid":${clusterTid.events},"ts":${timeUs},` +
-        `"args":{"instance":${instance ?? null},"group":${record.groupId ?? null},"detail":${JSON.stringify(record.detail)}}}`,
+        `"args":{"instance":${instanceId ?? null},"group":${record.groupId ?? null},"detail":${JSON.stringify(record.detail)}}}`,
     );
-    if (instance === undefined) return;
-    const hasLoaded = kind === 'weightsLoaded' && this.#states.get(instance)?.state === 'loading';
+    if (instanceId === undefined) return;
+    const hasLoaded = kind === 'weightsLoaded' && this.#states.get(instanceId)?.state === 'loading';
     const state = hasLoaded ? 'warming-up' : stateAfter[kind];
-    if (state !== undefined) this.#enter(instance, state, timeUs);
+    if (state !== undefined) this.#enter(instanceId, state, timeUs);
   }
 
   /** Events tell most changes of state when they happen, samples the others: of members of a pipeline, of survivors of a fault. */
   sample(sample: InstanceSample): void {
-    this.#enter(sample.instance, sample.state, sample.timeUs);
+    this.#enter(sample.instanceId, sample.state, sample.timeUs);
     if (!this.#writer.reserve(3, sample.timeUs)) return;
-    const counter = `{"ph":"C","pid":${this.#writer.pidOf(sample.instance)},"tid":0,"ts":${sample.timeUs}`;
+    const counter = `{"ph":"C","pid":${this.#writer.pidOf(sample.instanceId)},"tid":0,"ts":${sample.timeUs}`;
     this.#writer.event(
       `${counter},"name":"kv bytes","args":{"used":${sample.kvUsedBytes},"free":${sample.kvFreeBytes}}}`,
     );
@@ -158,7 +158,7 @@ export class TraceEvents {
     );
     this.#writer.event(
       `${counter},"name":"requests","args":{"waiting":${sample.numWaiting},"running":${sample.numRunning},` +
-        `"swapped":${sample.numSwapped},"exchanging":${sample.numStalled}}}`,
+        `"swapped":${sample.numSwapped},"stalled":${sample.numStalled}}}`,
     );
   }
 
@@ -166,31 +166,31 @@ export class TraceEvents {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const [instance, { state, sinceUs }] of this.#states) {
-      this.#stateSlice(instance, state, { sinceUs, untilUs: this.#writer.lastTimeUs });
+    for (const [instanceId, { state, sinceUs }] of this.#states) {
+      this.#stateSlice(instanceId, state, { sinceUs, untilUs: this.#writer.lastTimeUs });
     }
     this.#writer.end();
   }
 
   /** The slice of the state before is written now. A trace that is full keeps the states of its end, for `close`. */
-  #enter(instance: number, state: InstanceState, timeUs: number): void {
-    const last = this.#states.get(instance);
+  #enter(instanceId: number, state: InstanceState, timeUs: number): void {
+    const last = this.#states.get(instanceId);
     if (last?.state === state) return;
     if (last !== undefined) {
       if (!this.#writer.reserve(1, timeUs)) return;
-      this.#stateSlice(instance, last.state, { sinceUs: last.sinceUs, untilUs: timeUs });
+      this.#stateSlice(instanceId, last.state, { sinceUs: last.sinceUs, untilUs: timeUs });
     }
-    if (state === 'stopped' || state === 'failed') this.#states.delete(instance);
-    else this.#states.set(instance, { state, sinceUs: timeUs });
+    if (state === 'stopped' || state === 'failed') this.#states.delete(instanceId);
+    else this.#states.set(instanceId, { state, sinceUs: timeUs });
   }
 
   #stateSlice(
-    instance: number,
+    instanceId: number,
     state: InstanceState,
     { sinceUs, untilUs }: { readonly sinceUs: number; readonly untilUs: number },
   ): void {
     if (untilUs <= sinceUs) return;
-    const where = `"pid":${this.#writer.pidOf(instance)},"tid":${instanceTid.state},"ts":${sinceUs},"dur":${untilUs - sinceUs}`;
+    const where = `"pid":${this.#writer.pidOf(instanceId)},"tid":${instanceTid.state},"ts":${sinceUs},"dur":${untilUs - sinceUs}`;
     this.#writer.event(`{"ph":"X","name":"${state}","cat":"state",${where}}`);
   }
 }

@@ -33,12 +33,15 @@ export class TraceWriter {
     this.#nameProcess(clusterPid, 'cluster', clusterTid);
   }
 
-  /** The latest time for which room was found. */
+  /** Returns the latest time for which there was room for an event. */
   get lastTimeUs(): number {
     return this.#lastTimeUs;
   }
 
-  /** Room for all events of a record or for none; once it is full it stays full, so that the trace has no holes before its end. */
+  /**
+   * Asks for room for all events of a record. Returns false when there is not enough, and from then on always, so that
+   * the trace has no holes before its end.
+   */
   reserve(numEvents: number, timeUs: number): boolean {
     if (this.#numLeftOut > 0 || this.#numEvents + numEvents > this.#maxEvents) {
       this.#numLeftOut += numEvents;
@@ -49,12 +52,12 @@ export class TraceWriter {
     return true;
   }
 
-  /** `json` is one object. */
+  /** Writes an event; `json` is one JSON object. */
   event(json: string): void {
     this.#sink.write(`${json},\n`);
   }
 
-  /** An arrow; it must start and end on slices of a thread, so each end has a mark of 1 us. */
+  /** Draws an arrow. It must start and end on slices of a thread, so each end gets a mark of 1 us. */
   flow(category: 'transfer' | 'migration', id: number, from: FlowEnd, to: FlowEnd): void {
     this.#flowEnd('s', category, id, from);
     this.#flowEnd('f', category, id, to);

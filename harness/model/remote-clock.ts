@@ -1,5 +1,5 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
-import { wallClockUs } from '../base/clock.ts';
+import type { WorkTimer } from '../base/work-timer.ts';
 import type { PagedKv } from './paged-kv.ts';
 import type { TensorOps } from './tensor-ops.ts';
 
@@ -9,12 +9,14 @@ import type { TensorOps } from './tensor-ops.ts';
  */
 export class RemoteClock {
   readonly #ops: TensorOps;
+  readonly #timer: WorkTimer;
   readonly #local: PagedKv;
   readonly #us = new Map<PagedKv, number>();
 
   /** `local` is the KV of the instance that runs the stage. */
-  constructor(ops: TensorOps, local: PagedKv) {
+  constructor(ops: TensorOps, timer: WorkTimer, local: PagedKv) {
     this.#ops = ops;
+    this.#timer = timer;
     this.#local = local;
   }
 
@@ -36,10 +38,10 @@ export class RemoteClock {
   time(kv: PagedKv, queries: DeviceTensor, attend: () => DeviceTensor): DeviceTensor {
     if (kv === this.#local) return attend();
     this.#ops.waitFor(queries);
-    const startUs = wallClockUs();
+    const elapsed = this.#timer();
     const attended = attend();
     this.#ops.waitFor(attended);
-    this.#us.set(kv, this.usOf(kv) + wallClockUs() - startUs);
+    this.#us.set(kv, this.usOf(kv) + elapsed());
     return attended;
   }
 }

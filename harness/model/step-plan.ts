@@ -3,12 +3,16 @@ import { must } from '../base/assert.ts';
 import type { LayerRange } from '../domain/model-shape.ts';
 import type { PagedKv } from './paged-kv.ts';
 import type { TensorOps } from './tensor-ops.ts';
+import {
+  attentionGroups,
+  byLayout,
+  contextBlocksOf,
+  contextBlocksOfGroup,
+  type Span,
+} from './attention-groups.ts';
 
 /** One request's part of a ragged batch: `numTokens` new tokens after `pastTokens` whose KV exists. */
-export interface BatchEntry {
-  readonly requestId: number;
-  readonly numTokens: number;
-  readonly pastTokens: number;
+export interface BatchEntry extends Span {
   /**
    * The slabs that hold the entry's KV if it is on other instances (remote attention); undefined if it is all
    * on the instance that computes.
@@ -38,7 +42,7 @@ export interface AttentionGroup {
   readonly kv: PagedKv;
   /** Row of the group's first token in the step's `[totalTokens, ...]` tensors. */
   readonly firstRow: number;
-  readonly pieces: readonly BatchEntry[];
+  readonly pieces: readonly Span[];
   /** Number of new tokens of each piece. */
   readonly numTokens: number;
   readonly numBlocks: number;
@@ -48,25 +52,6 @@ export interface AttentionGroup {
    */
   readonly mask: DeviceTensor;
 }
-
-/**
- * Amount of padding, in bytes of K and V of one layer, that costs as much as another group: a group costs a
- * layer about ten ops of 5 us, and padding is read at about 12 GB/s.
- */
-const paddingBytesPerGroup = 512 * 1024;
-
-/**
- * Upper bound on the gathered K, or V, of a group, so that it is still in the last-level cache when it is
- * used. Measured with a cache of 32 MiB: a step of 32 sequences of 1024 tokens takes 42 ms in groups of 8
- * MiB, and 61 ms in one group.
- */
-const maxGatheredBytes = 8 * 1024 * 1024;
-
-/**
- * Longer prefill chunks are divided into pieces of this many tokens. K and V of all are stored first, and
- * earlier pieces do not read the context of later ones. 256 rows still fill the matrix units.
- */
-const maxPieceTokens = 256;
 
 /** Far below any score, but finite, so that no NaN arises. */
 const maskedScore = -1e30;
@@ -86,19 +71,14 @@ export class StepPlan {
 
   /** `kv` is the slab of entries without a placement; `layer` is any of the layers that the plan is for. */
   constructor(ops: TensorOps, batch: readonly BatchEntry[], { kv, layer }: { kv: PagedKv; layer: number }) {
-    const { blockSizeTokens, numKvHeads, headDim } = kv.shape;
+    const { blockSizeTokens } = kv.shape;
     this.#ops = ops;
     this.entries = layoutOrder(batch).map((index) => must(batch[index], 'batch entry'));
     this.slabs = slabRows(this.entries, (entry) => slabOf(entry, layer, kv));
-    const bytesPerToken = 4 * numKvHeads * headDim;
-    const limits = {
-      padding: paddingBytesPerGroup / (2 * bytesPerToken),
-      contextTokens: maxGatheredBytes / bytesPerToken,
-    };
     const groups: AttentionGroup[] = [];
     let firstRow = 0;
     for (const slab of this.slabs) {
-      for (const pieces of groupPieces(slab.entries.flatMap(piecesOf), limits)) {
+      for (const pieces of attentionGroups(slab.entries, slab.kv.shape)) {
         const group = describeGroup(ops, pieces, { firstRow, blockSizeTokens, kv: slab.kv });
         groups.push(group);
         firstRow += pieces.length * group.numTokens;
@@ -216,17 +196,17 @@ export function firstRows(batch: readonly BatchEntry[]): Int32Array {
  * pipeline.
  */
 function layoutOrder(batch: readonly BatchEntry[]): number[] {
-  const contextOf = (index: number): number => {
-    const { numTokens, pastTokens } = batch[index] as BatchEntry;
-    return numTokens + pastTokens;
-  };
   const tokensOf = (index: number): number => (batch[index] as BatchEntry).numTokens;
   const places = [...new Set(batch.map(({ placedKv }) => placedKv))];
   const placeOf = (index: number): number => places.indexOf(batch[index]?.placedKv);
   return batch
     .map((_, index) => index)
     .toSorted(
-      (a, b) => tokensOf(b) - tokensOf(a) || placeOf(a) - placeOf(b) || contextOf(b) - contextOf(a) || a - b,
+      (a, b) =>
+        tokensOf(b) - tokensOf(a) ||
+        placeOf(a) - placeOf(b) ||
+        byLayout(batch[a] as BatchEntry, batch[b] as BatchEntry) ||
+        a - b,
     );
 }
 
@@ -245,53 +225,13 @@ function slabRows(entries: readonly BatchEntry[], slabOfEntry: (entry: BatchEntr
   return slabs;
 }
 
-function piecesOf(entry: BatchEntry): BatchEntry[] {
-  const pieces: BatchEntry[] = [];
-  for (let done = 0; done < entry.numTokens; done += maxPieceTokens) {
-    const numTokens = Math.min(maxPieceTokens, entry.numTokens - done);
-    pieces.push({ requestId: entry.requestId, numTokens, pastTokens: entry.pastTokens + done });
-  }
-  return pieces;
-}
-
-/**
- * Divides the pieces into groups. A new group starts if the number of new tokens changes, if padding all
- * contexts to the longest would cost more than another group, or if the gathered context would exceed the
- * cache. Padding counts once per new token, since each attends to it.
- */
-function groupPieces(
-  pieces: readonly BatchEntry[],
-  limits: { padding: number; contextTokens: number },
-): BatchEntry[][] {
-  const groups: BatchEntry[][] = [];
-  let longest = 0;
-  let context = 0;
-  for (const piece of pieces) {
-    const current = groups.at(-1);
-    const numTokens = current?.[0]?.numTokens;
-    const size = current?.length ?? 0;
-    const newLongest = Math.max(longest, piece.pastTokens);
-    const padding = (newLongest * (size + 1) - context - piece.pastTokens) * piece.numTokens;
-    const isSmall = (newLongest + piece.numTokens) * (size + 1) <= limits.contextTokens;
-    if (current !== undefined && numTokens === piece.numTokens && padding <= limits.padding && isSmall) {
-      current.push(piece);
-      longest = newLongest;
-      context += piece.pastTokens;
-    } else {
-      groups.push([piece]);
-      longest = context = piece.pastTokens;
-    }
-  }
-  return groups;
-}
-
 function describeGroup(
   ops: TensorOps,
-  pieces: readonly BatchEntry[],
+  pieces: readonly Span[],
   at: { firstRow: number; blockSizeTokens: number; kv: PagedKv },
 ): AttentionGroup {
   const { numTokens } = must(pieces[0], 'first piece');
-  const numBlocks = Math.max(...pieces.map((piece) => contextBlocksOf(piece, at.blockSizeTokens)));
+  const numBlocks = contextBlocksOfGroup(pieces, at.blockSizeTokens);
   const contextTokens = numBlocks * at.blockSizeTokens;
   const mask = new Float32Array(pieces.length * numTokens * contextTokens);
   let row = 0;
@@ -303,8 +243,4 @@ function describeGroup(
   }
   const shape = [pieces.length, 1, 1, numTokens, contextTokens];
   return { kv: at.kv, firstRow: at.firstRow, pieces, numTokens, numBlocks, mask: ops.tensor(mask, shape) };
-}
-
-function contextBlocksOf(piece: BatchEntry, blockSizeTokens: number): number {
-  return Math.ceil((piece.pastTokens + piece.numTokens) / blockSizeTokens);
 }

@@ -79,7 +79,7 @@ export interface StageTiming {
   /** How many of `totalTokens` are decoded. */
   readonly decodeTokens: number;
   readonly attentionPairs: number;
-  /** Sum of p + c. */
+  /** The sum of p + c over the entries: the KV rows that one layer reads. */
   readonly contextTokens: number;
   readonly durationUs: number;
 }

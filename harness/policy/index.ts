@@ -1,4 +1,5 @@
 /** The whole of what a policy author imports. */
+export { coldStartUs } from '../domain/cold-start.ts';
 export { heldWeightBytes, kvCellBytes, layerWeightBytes } from '../domain/model-shape.ts';
 export type { Hardware } from '../domain/hardware.ts';
 export type { GroupId, InstanceId, RequestId } from '../domain/ids.ts';

@@ -5,8 +5,8 @@ export interface CellExecutor {
   readonly executor: Executor;
   /** Wall time that the executor has used, microseconds; 0 where nothing is executed. */
   executorUs(): number;
-  /** What makes the measured times doubtful, in sentences; asked right after the run. */
-  doubts(): readonly string[];
+  /** What other work on the machine did to the measured times, where it was too much; asked right after the run. */
+  disturbance(): string | undefined;
   /** Tokens that the check confirmed, `null` where nothing was executed; throws when one is wrong. */
   verify(): number | null;
 }

@@ -1,3 +1,4 @@
+import type { RunClock } from './run-clock.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 
@@ -7,13 +8,15 @@ export interface CellJob {
   readonly config: ResolvedConfig;
   readonly stackName: string;
   readonly seed: number;
+  /** Of a measured run. */
+  readonly clock?: RunClock | undefined;
   /** An existing, empty folder that the cell's files are written into. */
   readonly dir: string;
 }
 
 export interface CellProgress {
-  readonly phase: 'prepare' | 'run' | 'verify';
-  /** How many of the `planned` requests have ended. */
+  readonly phase: 'calibrate' | 'prepare' | 'run' | 'verify';
+  /** How many of the `planned` requests have ended, or batches been timed. */
   readonly ended: number;
   readonly planned: number;
   readonly virtualUs: number;
@@ -23,6 +26,8 @@ export interface CellOutcome {
   readonly summary: CellSummary;
   readonly wall: WallFigures;
   readonly warnings: readonly string[];
+  /** What other work on the machine did to a measured cell, where it was too much for its figures to count. */
+  readonly disturbance: string | undefined;
 }
 
 /** Wall-clock figures for the manifest, in milliseconds; never part of the results that must repeat to the byte. */

@@ -3,14 +3,14 @@ import { wallClockUs } from '../base/clock.ts';
 import { messageOf, PolicyError } from '../base/errors.ts';
 import { createRng } from '../base/rng.ts';
 import type { RequestId } from '../domain/ids.ts';
-import { runCluster } from '../core/run.ts';
+import { runCluster, type RunOptions } from '../core/run.ts';
 import type { RequestSpec, Workload } from '../domain/workload.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks } from '../metrics/sinks.ts';
 import type { Limits, Policy } from '../policy/index.ts';
 import { PolicyStack, type StackMember } from '../policy/stack.ts';
-import type { EngineSpec } from '../config/index.ts';
+import type { EngineSpec, ResolvedConfig } from '../config/index.ts';
 import { buildWorkload } from '../../workloads/index.ts';
 import type { CallGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
 import type { CellExecutor } from './cell-executor.ts';
@@ -41,14 +41,14 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
   const cellExecutor = await createExecutor(job);
   const recorder = new CellRecorder({ classes: config.classes, openSink: fileSinks(job.dir) });
   try {
-    const { summary, wall, warnings } = execute(job, io, {
+    const { wall, ...outcome } = execute(job, io, {
       workload: built.workload,
       stack,
       cellExecutor,
       recorder,
     });
     const wallMs = (wallClockUs() - startUs) / 1000;
-    return { summary, wall: { wall_ms: wallMs, ...wall }, warnings };
+    return { ...outcome, wall: { wall_ms: wallMs, ...wall } };
   } finally {
     recorder.close();
     cellExecutor.executor.close();
@@ -72,29 +72,16 @@ function execute(
   const startUs = wallClockUs();
   const planned = workload.numRequests;
   const totals = runCluster({
-    model: config.model,
-    hardware: config.cluster.hardware,
-    numInstances: config.cluster.numInstances,
-    maxInstances: config.cluster.maxInstances,
-    startRng: createRng(seed, 'cold-start'),
-    stagesPerGroup: config.cluster.stagesPerGroup,
-    blockSizeTokens: config.engine.blockSizeTokens,
-    engine: config.engine.rules,
-    limits: limitsOf(config.engine),
+    ...runOptionsOf(config, seed),
     workload,
     stack,
-    loadReports: config.cluster.loadReports,
     executor: cellExecutor.executor,
     observer: recorder,
-    sampleIntervalUs: config.execution.sampleIntervalUs,
-    faults: config.cluster.faults,
-    maxDurationUs: config.execution.maxDurationUs,
-    checkEvery: 0,
     onProgress: ({ ended, nowUs }) => io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs }),
   });
   const runUs = wallClockUs() - startUs;
   const executorUs = cellExecutor.executorUs();
-  const doubts = cellExecutor.doubts();
+  const disturbance = cellExecutor.disturbance();
   io.onProgress({ phase: 'verify', ended: planned, planned, virtualUs: totals.durationUs });
   const verifiedTokens = cellExecutor.verify();
   assert(
@@ -119,7 +106,31 @@ function execute(
       overhead_wall_ms: (runUs - executorUs) / 1000,
       verify_wall_ms: verifyUs / 1000,
     },
-    warnings: totals.wasCutOff ? [...doubts, cutOffWarning(summary, planned)] : doubts,
+    warnings: totals.wasCutOff ? [cutOffWarning(summary, planned)] : [],
+    disturbance,
+  };
+}
+
+/** What a configuration and a seed say about a run. */
+export function runOptionsOf(
+  { model, cluster, engine, execution }: ResolvedConfig,
+  seed: number,
+): Omit<RunOptions, 'workload' | 'stack' | 'executor' | 'observer'> {
+  return {
+    model,
+    hardware: cluster.hardware,
+    numInstances: cluster.numInstances,
+    maxInstances: cluster.maxInstances,
+    startRng: createRng(seed, 'cold-start'),
+    stagesPerGroup: cluster.stagesPerGroup,
+    blockSizeTokens: engine.blockSizeTokens,
+    engine: engine.rules,
+    limits: limitsOf(engine),
+    loadReporting: cluster.loadReports,
+    sampleIntervalUs: execution.sampleIntervalUs,
+    faults: cluster.faults,
+    maxDurationUs: execution.maxDurationUs,
+    checkEvery: 0,
   };
 }
 
@@ -136,7 +147,11 @@ function cutOffWarning({ offered, unfinished }: CellSummary, planned: number): s
 }
 
 /** Makes the policies of the job's stack for this run, each with a random stream of its own. */
-async function createStack(job: CellJob, workload: Workload, guard: CallGuard): Promise<PolicyStack> {
+export async function createStack(
+  job: Pick<CellJob, 'config' | 'stackName' | 'seed'>,
+  workload: Workload,
+  guard: CallGuard,
+): Promise<PolicyStack> {
   const { config } = job;
   const spec = must(
     config.stacks.find((each) => each.name === job.stackName),

@@ -13,13 +13,13 @@ export async function createExecutor(job: CellJob): Promise<CellExecutor> {
       return {
         executor: new SimulatedExecutor(model),
         executorUs: () => 0,
-        doubts: () => [],
+        disturbance: () => undefined,
         verify: () => null,
       };
     case 'replay': {
       const dir = must(execution.replayDir, 'folder to replay');
       const executor = new ReplayExecutor(join(dir, 'cells', job.id, recordingFile));
-      return { executor, executorUs: () => 0, doubts: () => [], verify: () => executor.finish() };
+      return { executor, executorUs: () => 0, disturbance: () => undefined, verify: () => executor.finish() };
     }
     case 'measure': {
       const { createMeasuredExecutor } = await import('./create-measured.ts');

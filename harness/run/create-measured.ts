@@ -1,4 +1,8 @@
+import { must } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
+import { chargeMeasured, chargeReference } from '../executors/charge.ts';
+import { Metronome } from '../executors/metronome.ts';
+import { speedRows } from '../metrics/rows/speed-row.ts';
 import { loadBackend } from '../backend/load.ts';
 import { closingLine, recordExecutor, recordingFile } from '../executors/recorded.ts';
 import { MeasuredExecutor } from '../executors/measured.ts';
@@ -28,8 +32,19 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
   const backend = await loadBackend({ numThreads: config.execution.threads });
   const model = { backend, shape: config.model, seed };
   const measured = new MeasuredExecutor({ ...model, blockSizeTokens: config.engine.blockSizeTokens });
-  const recording = fileSinks(job.dir)(recordingFile);
-  const recorded = recordExecutor(measured, recording);
+  const openSink = fileSinks(job.dir);
+  const recording = openSink(recordingFile);
+  const speeds = openSink(speedRows.file);
+  const { kind, scale, profile } = must(job.clock, 'clock of a measured run');
+  const metronome = new Metronome(
+    () => measured.beatUs(),
+    profile.beatUs,
+    (record) => speedRows.write(record, speeds),
+  );
+  const recorded = recordExecutor(measured, recording, {
+    charge: kind === 'device' ? chargeMeasured : chargeReference(scale, metronome),
+    beforeStage: () => metronome.tick(),
+  });
   const checkTokens = (): number | null => {
     if (!config.execution.verifyTokens) return null;
     const check = verifyTokens(measured.ended(), model);
@@ -41,23 +56,46 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
     recording.write(closingLine(verifiedTokens));
     return verifiedTokens;
   };
-  const doubts = backend.device.kind === 'cpu' ? watchLoad() : () => [];
-  return { executor: recorded.executor, executorUs: () => recorded.executorUs, doubts, verify };
+  const lostShare = backend.device.kind === 'cpu' ? watchLoad() : () => 0;
+  return {
+    executor: {
+      ...recorded.executor,
+      close: () => {
+        recorded.executor.close();
+        speeds.close();
+      },
+    },
+    executorUs: () => recorded.executorUs,
+    disturbance: () => disturbanceOf({ lostShare: lostShare(), speedSpread: metronome.spread }),
+    verify,
+  };
 }
 
-/** A run that took so much longer than the CPU time it used was kept from running by something else. */
-const busyRatio = 1.15;
+/** More of a cell's time than this taken by other processes, or its speed changing by more, and its figures do not count. */
+const maxLostShare = 0.1;
+const maxSpeedSpread = 1.25;
 
-/** On a CPU steps compute all the time, so wall time beyond CPU time is time that other processes took. */
-function watchLoad(): () => readonly string[] {
+/** Returns what was wrong with the machine while a cell ran, in a sentence, or `undefined` where it was quiet enough. */
+export function disturbanceOf(seen: {
+  readonly lostShare: number;
+  readonly speedSpread: number;
+}): string | undefined {
+  const { lostShare, speedSpread } = seen;
+  if (lostShare > maxLostShare) {
+    return `other processes took ${Math.round(lostShare * 100)} % of its time (limit ${maxLostShare * 100} %)`;
+  }
+  if (speedSpread > maxSpeedSpread) {
+    return `the machine's speed changed by a factor of ${speedSpread.toFixed(2)} (limit ${maxSpeedSpread})`;
+  }
+  return undefined;
+}
+
+/** On a CPU steps compute all the time: wall time beyond CPU time is time that other processes took. */
+function watchLoad(): () => number {
   const startUs = wallClockUs();
   const startCpu = process.cpuUsage();
   return () => {
-    const cpu = process.cpuUsage(startCpu);
-    const ratio = (wallClockUs() - startUs) / (cpu.user + cpu.system);
-    if (ratio < busyRatio) return [];
-    return [
-      `the machine was busy: the run took ${ratio.toFixed(2)} times its CPU time, so steps were measured too long`,
-    ];
+    const { user, system } = process.cpuUsage(startCpu);
+    return Math.max(0, 1 - (user + system) / (wallClockUs() - startUs));
   };
 }

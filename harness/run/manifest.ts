@@ -5,6 +5,7 @@ import { isoNow } from '../base/clock.ts';
 import { schemaVersion } from '../metrics/results.ts';
 import type { Manifest, ManifestCell } from '../metrics/results.ts';
 import type { PlannedCell } from './matrix.ts';
+import type { RunClock } from './run-clock.ts';
 import type { RunPlan } from './plan.ts';
 
 /** What runs the steps of this run. */
@@ -19,6 +20,8 @@ export interface BackendInfo {
 export interface ManifestFacts {
   readonly plan: RunPlan;
   readonly backend: BackendInfo;
+  /** Of a measured run. */
+  readonly clock?: RunClock | undefined;
   readonly commit: string | undefined;
   /** The command line as the user typed it. */
   readonly command: string;
@@ -26,7 +29,7 @@ export interface ManifestFacts {
 
 /** The manifest of a run of which nothing has run yet. */
 export function createManifest(facts: ManifestFacts, cells: readonly PlannedCell[]): Manifest {
-  const { plan, backend, commit, command } = facts;
+  const { plan, backend, clock, commit, command } = facts;
   const { config } = plan;
   return {
     schema_version: schemaVersion,
@@ -45,6 +48,7 @@ export function createManifest(facts: ManifestFacts, cells: readonly PlannedCell
     },
     commit: commit ?? null,
     backend: { name: backend.name, mode: config.execution.mode, device: backend.device },
+    ...(clock !== undefined && { clock }),
     machine: {
       cpu: cpus()[0]?.model.trim() ?? 'unknown',
       cores: availableParallelism(),

@@ -4,6 +4,7 @@ import type { ResolvedConfig } from '../config/resolved.ts';
 import type { CellOutcome, CellProgress } from './cell-job.ts';
 import { explainDiskError } from './disk.ts';
 import type { ResultsFolder } from './results-folder.ts';
+import type { RunClock } from './run-clock.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface PlannedCell {
@@ -24,6 +25,8 @@ export interface MatrixObserver {
 
 export interface MatrixOptions {
   readonly config: ResolvedConfig;
+  /** Of a measured run. */
+  readonly clock?: RunClock | undefined;
   readonly folder: ResultsFolder;
   readonly pool: WorkerPool;
   readonly concurrency: number;
@@ -71,7 +74,10 @@ export async function runMatrix(cells: readonly PlannedCell[], options: MatrixOp
 async function runOne(cell: PlannedCell, options: MatrixOptions): Promise<void> {
   const { folder, signal, observer } = options;
   observer.cellStarted(cell);
-  const result = await attempt(cell, options);
+  const first = await attempt(cell, options);
+  // What has disturbed a measurement may have passed.
+  const isDisturbed = 'outcome' in first && first.outcome.disturbance !== undefined;
+  const result = isDisturbed && !signal.aborted ? await attempt(cell, options) : first;
   if ('outcome' in result) {
     await folder.commitCell(result.outcome.summary);
     await observer.cellDone(cell, result.outcome);
@@ -86,12 +92,12 @@ async function runOne(cell: PlannedCell, options: MatrixOptions): Promise<void> 
 
 async function attempt(
   cell: PlannedCell,
-  { config, folder, pool, observer }: MatrixOptions,
+  { config, clock, folder, pool, observer }: MatrixOptions,
 ): Promise<{ readonly outcome: CellOutcome } | { readonly error: unknown }> {
   try {
     const dir = await folder.beginCell(cell.id);
     const onProgress = (progress: CellProgress) => observer.cellProgress(cell, progress);
-    return { outcome: await pool.run('cell', { ...cell, config, dir }, onProgress) };
+    return { outcome: await pool.run('cell', { ...cell, config, clock, dir }, onProgress) };
   } catch (error) {
     return { error };
   }

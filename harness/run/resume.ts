@@ -30,7 +30,7 @@ export function requireSameRun(earlier: Manifest, now: Manifest): void {
 /** Summaries of the cells that an earlier run finished, by id. */
 export async function finishedCells(
   dir: string,
-  cells: readonly PlannedCell[],
+  cells: readonly Pick<PlannedCell, 'id'>[],
 ): Promise<ReadonlyMap<string, CellSummary>> {
   const finished = new Map<string, CellSummary>();
   for (const { id } of cells) {

@@ -1,3 +1,7 @@
+import { availableParallelism } from 'node:os';
+import { fidelityOf } from '../metrics/fidelity.ts';
+import { twinsFolder } from '../metrics/twins.ts';
+import { runTwins } from './run-twins.ts';
 import { schemaVersion } from '../metrics/results.ts';
 import type { CellSummary, Manifest, ManifestCell, Summary } from '../metrics/results.ts';
 import { compareCells } from '../metrics/compare.ts';
@@ -29,6 +33,8 @@ export interface RunProgress {
   cellProgress(cell: PlannedCell, progress: CellProgress): void;
   cellDone(cell: PlannedCell, outcome: CellOutcome): void;
   cellFailed(cell: PlannedCell, error: string): void;
+  /** Tells how many of the simulations beside measured cells have ended. */
+  twinsDone(done: number, planned: number): void;
   /** Tells that nothing more comes; also called when the run ends early. */
   end(): void;
 }
@@ -50,8 +56,12 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
   const earlier = await inspectFolder(dir, intent);
   const manifest = createManifest(facts, cells);
   if (earlier !== undefined) requireSameRun(earlier, manifest);
-  // A resumed run keeps saying how and when it was asked for at first.
-  const origin = earlier && { command: earlier.command, created_at: earlier.created_at };
+  // A resumed run keeps saying how and when it was asked for at first, and keeps its clock.
+  const origin = earlier && {
+    command: earlier.command,
+    created_at: earlier.created_at,
+    ...(earlier.clock !== undefined && { clock: earlier.clock }),
+  };
   const ledger = new CellLedger({ ...manifest, ...origin });
   const folder = await openFolder(dir, intent);
   pool.logTo(folder.logFile);
@@ -61,12 +71,47 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
   try {
     const observer = { ...forward(progress), ...record(ledger, folder, progress) };
     const missing = cells.filter(({ id }) => !ledger.summaries.has(id));
-    await runMatrix(missing, { config, folder, pool, concurrency: request.concurrency, signal, observer });
+    const { clock } = ledger.manifest;
+    await runMatrix(missing, {
+      config,
+      clock,
+      folder,
+      pool,
+      concurrency: request.concurrency,
+      signal,
+      observer,
+    });
   } finally {
     progress.end();
   }
+  if (!signal.aborted) await simulateBeside(request, folder, ledger);
   if (signal.aborted) return { manifest: ledger.manifest, summary: undefined };
   return { manifest: ledger.manifest, summary: await summarizeRun(folder, ledger, config) };
+}
+
+/** Simulates what has been measured. Earlier twins of a resumed run are made again: that takes seconds. */
+async function simulateBeside(
+  { facts, dir, pool, signal, progress }: RunRequest,
+  folder: ResultsFolder,
+  ledger: CellLedger,
+): Promise<void> {
+  const { config } = facts.plan;
+  const { clock } = ledger.manifest;
+  const { seedsSimulated } = config.execution;
+  if (clock === undefined || seedsSimulated === 0) return;
+  const problems = await runTwins({
+    config,
+    clock,
+    dir,
+    pool,
+    concurrency: availableParallelism(),
+    signal,
+    onProgress: (done, planned) => progress.twinsDone(done, planned),
+  });
+  progress.end();
+  if (signal.aborted) return;
+  ledger.twinned({ further_seeds: seedsSimulated, problems: [...problems] });
+  await folder.writeManifest(ledger.manifest);
 }
 
 function forward(progress: RunProgress): Pick<RunProgress, 'cellStarted' | 'cellProgress'> {
@@ -98,19 +143,27 @@ async function summarizeRun(
 ): Promise<Summary> {
   const { manifest, summaries } = ledger;
   const cells = manifest.cells.flatMap(({ id }) => summaries.get(id) ?? []);
+  const twins =
+    manifest.twins === undefined ? [] : await finishedCells(twinsFolder(folder.dir), manifest.cells);
   const summary: Summary = {
     schema_version: schemaVersion,
     name: manifest.name,
     cells,
     comparisons: await compareCells({
       dir: folder.dir,
-      summaries: cells,
+      summaries: cells.filter(({ id }) => !isDisturbed(manifest, id)),
       classes: config.classes,
       baseline: config.baseline,
     }),
+    ...(manifest.twins !== undefined && { fidelity: fidelityOf(cells, [...twins.values()]) }),
   };
   await folder.writeSummary(summary);
   return summary;
+}
+
+/** No verdict rests on a cell that other work on the machine has disturbed. */
+function isDisturbed({ cells }: Manifest, cellId: string): boolean {
+  return cells.some(({ id, disturbed }) => id === cellId && disturbed !== undefined);
 }
 
 /** The manifest as cells end, and the summaries of those that finished. */
@@ -137,9 +190,18 @@ class CellLedger {
     }
   }
 
-  done(id: string, { summary, wall, warnings }: CellOutcome): void {
+  done(id: string, { summary, wall, warnings, disturbance }: CellOutcome): void {
     this.summaries.set(id, summary);
-    this.#update(id, { status: 'done', ...wall, ...(warnings.length > 0 && { warnings: [...warnings] }) });
+    this.#update(id, {
+      status: 'done',
+      ...wall,
+      ...(warnings.length > 0 && { warnings: [...warnings] }),
+      ...(disturbance !== undefined && { disturbed: disturbance }),
+    });
+  }
+
+  twinned(twins: Manifest['twins']): void {
+    this.#manifest = { ...this.#manifest, twins };
   }
 
   failed(id: string, error: string): void {

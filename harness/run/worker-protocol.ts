@@ -2,11 +2,16 @@ import { EnvironmentError, InputError, messageOf, PolicyError } from '../base/er
 import type { InputIssue } from '../base/errors.ts';
 import type { Check } from '../conformance/index.ts';
 import type { CellJob, CellOutcome, CellProgress } from './cell-job.ts';
+import type { ClockRequest } from './make-clock.ts';
+import type { RunClock } from './run-clock.ts';
+import type { TwinJob, TwinOutcome } from './twin.ts';
 import type { PlanRequest, RunPlan } from './plan.ts';
 
 /** What a worker process can be asked to do: everything that runs code of a plug-in. */
 export interface WorkerTasks {
   readonly cell: { readonly input: CellJob; readonly output: CellOutcome };
+  readonly twin: { readonly input: TwinJob; readonly output: TwinOutcome };
+  readonly clock: { readonly input: ClockRequest; readonly output: RunClock };
   readonly plan: { readonly input: PlanRequest; readonly output: RunPlan };
   readonly conformance: {
     readonly input: { readonly file: string; readonly cwd: string };

@@ -33,6 +33,18 @@ async function perform(request: WorkerRequest): Promise<unknown> {
         guard: watchdog,
       });
     }
+    case 'twin': {
+      watchdog.setTimeoutMs(request.input.config.execution.policyTimeoutMs);
+      const { runTwin } = await import('./twin.ts');
+      return runTwin(request.input, watchdog);
+    }
+    case 'clock': {
+      watchdog.setTimeoutMs(request.input.config.execution.policyTimeoutMs);
+      const { makeClock } = await import('./make-clock.ts');
+      return makeClock(request.input, watchdog, (ended, planned) =>
+        reply({ kind: 'progress', progress: { phase: 'calibrate', ended, planned, virtualUs: 0 } }),
+      );
+    }
     case 'plan': {
       const { planRun } = await import('./plan.ts');
       return planRun(request.input, watchdog);

@@ -1,5 +1,4 @@
-import type { ClusterView, Decision, PolicyDeps } from '../../harness/policy/index.ts';
-import { coldStartUs } from '../autoscaling/cold-start.ts';
+import { type ClusterView, coldStartUs, type Decision, type PolicyDeps } from '../../harness/policy/index.ts';
 import { fleetOf } from '../autoscaling/fleet.ts';
 import { BatchPressure, type BatchWish } from './batch-pressure.ts';
 import type { Census } from './census.ts';
@@ -39,7 +38,7 @@ export class GlobalAutoscaler {
   #maxBatch = 0;
 
   constructor(params: Params, learned: Learned, deps: PolicyDeps) {
-    const startUs = coldStartUs(deps);
+    const startUs = coldStartUs(deps.model, deps.startHardware);
     this.intervalUs = Math.max(
       1,
       Math.round(params.intervalS === undefined ? startUs : params.intervalS * 1e6),

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type ClusterView, type Decision, definePolicy } from '../../harness/policy/index.ts';
-import { coldStartUs } from '../autoscaling/cold-start.ts';
+import { type ClusterView, coldStartUs, type Decision, definePolicy } from '../../harness/policy/index.ts';
 import { fleetOf, scaleTo } from '../autoscaling/fleet.ts';
 import { instanceLoads } from '../autoscaling/instance-loads.ts';
 
@@ -90,7 +89,8 @@ export const memoryUtilisation = definePolicy({
   capabilities: { scales: true },
   create: (settings, deps) => {
     const { cooldownS } = settings;
-    const cooldownUs = cooldownS === undefined ? coldStartUs(deps) : cooldownS * 1e6;
+    const cooldownUs =
+      cooldownS === undefined ? coldStartUs(deps.model, deps.startHardware) : cooldownS * 1e6;
     const scaler = new MemoryUtilisation(settings, cooldownUs);
     return {
       tickUs: Math.max(1, Math.round(settings.checkS * 1e6)),

@@ -94,7 +94,7 @@ function arrivalPanel(bins: readonly ArrivalBin[]): Panel {
 const countTitles = {
   waiting: 'Waiting requests',
   running: 'Running requests',
-  exchanging: 'Requests stalled by a KV exchange',
+  exchanging: 'Requests stalled while their KV moves',
 } satisfies Partial<Record<keyof Sample, string>>;
 
 function countPanels(results: Results, series: readonly Series[], maxSamples: number): Panel[] {

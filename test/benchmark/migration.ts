@@ -98,7 +98,7 @@ runCluster({
   stagesPerGroup: 1,
   blockSizeTokens: 16,
   engine: enginePresets['vllm-v1'].rules,
-  loadReports: { kind: 'live' },
+  loadReporting: { kind: 'live' },
   limits: { maxRunning: 64, maxBatchTokens: 512, watermarkRatio: 0, admits: true },
   workload: workloadOf(specs),
   stack: new PolicyStack([member], { enter() {}, leave() {} }),

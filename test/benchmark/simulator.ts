@@ -134,7 +134,7 @@ function runCase(benchmarkCase: BenchmarkCase): CaseResult {
     stagesPerGroup: 1,
     blockSizeTokens: 16,
     engine: enginePresets['vllm-v1'].rules,
-    loadReports: { kind: 'live' },
+    loadReporting: { kind: 'live' },
     limits: { maxRunning: 256, maxBatchTokens: 2048, watermarkRatio: 0, admits: true },
     workload: poisson(benchmarkCase),
     stack,

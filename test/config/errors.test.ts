@@ -153,6 +153,12 @@ describe('one mistake', () => {
       '8:10 workload.class: the class "chat" is not declared in classes (there are none)',
     ],
     [
+      'unknown class among the others',
+      'rate: 5',
+      'otherClasses: { defualt: 0.1 }\n  rate: 5',
+      '8:28 workload.otherClasses.defualt: the class "defualt" is not declared in classes (did you mean "default"?)',
+    ],
+    [
       'duplicate class',
       'seed: 7',
       'classes: [{ name: a }, { name: a }]',

@@ -66,18 +66,18 @@ describe('scale model', () => {
       const hardware = {
         ...config.cluster.hardware,
         diskBytesPerSecond: 1e9,
-        hostLink: { bytesPerSecond: 4e9, latencyUs: 0 },
-        network: { bytesPerSecond: 2e9, latencyUs: 0 },
+        hostLink: { bytesPerSecond: 4e9, latencyUs: 1e6 },
+        network: { bytesPerSecond: 2e9, latencyUs: 2e6 },
       };
       const start = { ...hardware.start, provisioning: { meanUs: 5e6, cv: 1 }, warmUpUs: 1e6, weightsFrom };
       const cluster = { ...config.cluster, stagesPerGroup: 2, hardware: { ...hardware, start } };
       const rows = scaleModel({ ...config, cluster }, workloadAt([0, 1]));
       return (rows.find(({ key }) => key === 'cold_start_over_burst')?.value ?? Number.NaN) - 6;
     };
-    // The whole model, 29.54 GB.
-    expect(loadS('disk')).toBeCloseTo(29.54, 2);
-    expect(loadS('peer')).toBeCloseTo(29.54 / 2, 2);
-    expect(loadS('host')).toBeCloseTo(29.54 / 4, 2);
+    // The whole model, 29.54 GB, and the latency of the link.
+    expect(loadS('disk')).toBeCloseTo(29.54 + 1, 2);
+    expect(loadS('peer')).toBeCloseTo(29.54 / 2 + 2, 2);
+    expect(loadS('host')).toBeCloseTo(29.54 / 4 + 1, 2);
   });
 
   it('leaves undefined what has no value', async () => {

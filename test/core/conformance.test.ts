@@ -175,7 +175,7 @@ describe('the suite finds', () => {
     }));
     const failures = failuresOf(scaling);
     expect(failures['serves with room for more instances']).toBe(
-      '"scaleUp" is decided and not among the capabilities',
+      'policy "under-test" failed in onTick: decides "scaleUp" without declaring the capability "scales"',
     );
     expect(failuresOf({ ...scaling, capabilities: { dispatches: true, scales: true } })).toEqual({});
   });

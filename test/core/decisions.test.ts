@@ -8,14 +8,23 @@ import {
   decisions,
   mayDecide,
 } from '../../harness/policy/decisions.ts';
-import type { Decision } from '../../harness/policy/index.ts';
+import type { Capabilities, Decision, PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
+import type { Plain } from '../plain-ids.ts';
 import { policyOf } from './policy-of.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
 
+const everything: Capabilities = {
+  dispatches: true,
+  preempts: ['recompute', 'swap'],
+  dropsParameters: true,
+  migrates: true,
+  scales: true,
+};
+
 /** One request, and a policy that decides this once, at a tick. */
-function decideAtTick(decision: unknown): Collector {
+function decideAtTick(decision: unknown, about: Partial<PolicyDefinition> = {}): Collector {
   let isDone = false;
   const once = policyOf({
     tickUs: 100,
@@ -25,7 +34,8 @@ function decideAtTick(decision: unknown): Collector {
       return [decision as Decision];
     },
   });
-  return runTiny({ specs: [request(0, 0, 40, 30)], policies: [once, leastLoaded, recompute] }).seen;
+  const policy: PolicyDefinition = { ...once, capabilities: everything, ...about };
+  return runTiny({ specs: [request(0, 0, 40, 30)], policies: [policy, leastLoaded, recompute] }).seen;
 }
 
 /** What became of the decision. */
@@ -106,6 +116,43 @@ describe('the table of decisions', () => {
     const run = () => runTiny({ specs: [request(0, 0, 40, 30)], policies: [wrong, recompute] });
     expect(run).toThrow(/expected { kind: 'dispatch' \| 'hold' \| 'reject', reason }, got {"kind":"drain"/);
   });
+
+  const undeclared: readonly (readonly [Plain<Decision>, string])[] = [
+    [
+      { kind: 'drop', groupIds: [0, 1], transition: { kind: 'remote-attention' }, reason: 'test' },
+      'dropsParameters',
+    ],
+    [{ kind: 'restore', groupId: 0, running: 'finish', reason: 'test' }, 'dropsParameters'],
+    [{ kind: 'cancelRestore', groupId: 0, reason: 'test' }, 'dropsParameters'],
+    [{ kind: 'migrate', requestId: 0, groupId: 1, reason: 'test' }, 'migrates'],
+    [{ kind: 'scaleUp', numInstances: 1, reason: 'test' }, 'scales'],
+    [{ kind: 'drain', groupId: 0, reason: 'test' }, 'scales'],
+    [{ kind: 'cancelDrain', groupId: 0, reason: 'test' }, 'scales'],
+  ];
+
+  it.each(undeclared)(
+    'fails the cell of a policy that decides without declaring it: $kind',
+    (decision, capability) => {
+      const run = (capabilities: Capabilities) => () =>
+        decideAtTick(decision, { name: 'secretive', capabilities });
+      const message = `policy "secretive" failed in onTick: decides "${decision.kind}" without declaring the capability "${capability}"`;
+      expect(run({})).toThrow(PolicyError);
+      expect(run({})).toThrow(message);
+      expect(run({ [capability]: true })).not.toThrow();
+    },
+  );
+
+  it.each(['dispatch', 'hold', 'reject'] as const)(
+    'fails the cell of a policy that answers dispatch without declaring it: %s',
+    (kind) => {
+      const answer = { kind, ...(kind === 'dispatch' ? { groupId: 0 } : {}), reason: 'test' } as never;
+      const wrong = { ...policyOf({ dispatch: () => answer }), capabilities: {} };
+      const run = () => runTiny({ specs: [request(0, 0, 40, 30)], policies: [wrong, recompute] });
+      expect(run).toThrow(
+        `failed in dispatch: decides "${kind}" without declaring the capability "dispatches"`,
+      );
+    },
+  );
 
   it('knows what a policy has to declare', () => {
     expect(mayDecide({ scales: true }, 'drain')).toBe(true);

@@ -169,7 +169,7 @@ describe('a member of a pipeline that fails', () => {
       faults: [{ instance: 1, atUs: 10_000 }],
     });
     const told = seen.events.filter(({ timeUs }) => timeUs >= 10_000);
-    expect(told.map(({ kind, instance }) => [kind, instance])).toEqual([
+    expect(told.map(({ kind, instanceId }) => [kind, instanceId])).toEqual([
       ['instanceFailed', 1],
       ['loadStarted', 0],
       ['weightsLoaded', 0],
@@ -185,7 +185,7 @@ describe('a member of a pipeline that fails', () => {
       policies: [leastLoaded, recompute],
       faults: [{ instance: 1, atUs: 10_200 }],
     });
-    const samples = seen.samples.filter(({ instance }) => instance === 1);
+    const samples = seen.samples.filter(({ instanceId }) => instanceId === 1);
     expect(samples.filter(({ state }) => state === 'failed')).toEqual([samples.at(-1)]);
     expect(samples.at(-1)?.timeUs).toBe(10_500);
     expect(seen.samples.at(-1)?.timeUs).toBeGreaterThan(15_000);

@@ -79,7 +79,7 @@ describe('any interleaving of merges, restores, migrations, starts, drains, faul
           expect(['finished', 'failed', 'aborted']).toContain(record.status);
           if (record.status === 'finished') expect(record.generatedTokens).toBe(record.outputTokens);
         }
-        const last = new Map(seen.samples.map((sample) => [sample.instance, sample]));
+        const last = new Map(seen.samples.map((sample) => [sample.instanceId, sample]));
         for (const sample of last.values()) {
           const empty = { kvUsedBytes: 0, hostKvBytes: 0, numWaiting: 0, numRunning: 0, numStalled: 0 };
           expect(sample).toMatchObject(empty);

@@ -84,7 +84,7 @@ describe('load as policies see it', () => {
     let numBusy = 0;
     for (const { nowUs, groups } of seen.slice(1)) {
       groups.forEach(({ observedAtUs }, instance) => {
-        const own = stages.filter((stage) => stage.instance === instance);
+        const own = stages.filter((stage) => stage.instanceId === instance);
         const finished = own.filter(({ endedAtUs }) => endedAtUs <= nowUs).at(-1);
         const isBusy = own.some(({ startedAtUs, endedAtUs }) => startedAtUs <= nowUs && nowUs < endedAtUs);
         // The first look is at 200 us; steps that began before carry nothing.

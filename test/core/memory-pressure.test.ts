@@ -18,7 +18,7 @@ function askedToMove(answer: (requestId: RequestId, largeGroupId: GroupId) => re
         return large === undefined || large === group ? undefined : answer(requestId, large.id);
       },
     }),
-    capabilities: { dropsParameters: true, migrates: true },
+    capabilities: { dispatches: true, dropsParameters: true, migrates: true },
   };
   const { seen } = runTiny({
     specs: [request(0, 10_000, 200, 30)],

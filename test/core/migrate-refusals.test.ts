@@ -65,7 +65,7 @@ describe('a request that is larger than a group is not migrated there', () => {
       numInstances: 2,
       blocks: 12,
     });
-    expect(seen.migrations).toMatchObject([{ abortReason: undefined, toGroup: 1 }]);
+    expect(seen.migrations).toMatchObject([{ abortReason: undefined, toGroupId: 1 }]);
     expect(seen.requests.find(({ id }) => id === 0)).toMatchObject({ status: 'finished', groupId: 1 });
   });
 

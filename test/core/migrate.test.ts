@@ -67,7 +67,7 @@ describe('a live migration', () => {
   it('copies while the request runs, stops it for the last blocks only, and it goes on at its target', () => {
     const { seen } = run([begin()]);
     const [migration] = seen.migrations;
-    expect(migration).toMatchObject({ requestId: 0, fromGroup: 0, toGroup: 1, abortReason: undefined });
+    expect(migration).toMatchObject({ requestId: 0, fromGroupId: 0, toGroupId: 1, abortReason: undefined });
     expect(migration?.numStages).toBeGreaterThanOrEqual(2);
     expect(migration?.bytes).toBe(
       seen.transfers.filter(({ kind }) => kind === 'migration').reduce((sum, { bytes }) => sum + bytes, 0),
@@ -77,8 +77,8 @@ describe('a live migration', () => {
     expect(record?.stalledUs).toBe(downtimeUs(migration as MigrationRecord));
     // It computed at its source while the first stage was on its way.
     const copying = seen.stages.filter(
-      ({ instance, startedAtUs }) =>
-        instance === 0 &&
+      ({ instanceId, startedAtUs }) =>
+        instanceId === 0 &&
         startedAtUs > (migration?.startedAtUs ?? 0) &&
         startedAtUs < (migration?.stoppedAtUs ?? 0),
     );
@@ -264,7 +264,7 @@ describe('a migration in whose way something comes, at any of its stages', () =>
         { id: 1, status: 'finished', generatedTokens: 60 },
         { id: 2, status: 'finished', generatedTokens: 60 },
       ]);
-      const last = new Map(seen.samples.map((sample) => [sample.instance, sample]));
+      const last = new Map(seen.samples.map((sample) => [sample.instanceId, sample]));
       for (const sample of last.values()) expect(sample).toMatchObject({ kvUsedBytes: 0, hostKvBytes: 0 });
     });
   });
@@ -339,9 +339,9 @@ describe('a migration from a pipeline that is split meanwhile', () => {
     expect(numLeaving).toBeGreaterThan(10);
     expect(leaving.filter((each) => each.numLeaving !== each.counted)).toEqual([]);
     const split = seen.events.find(({ kind }) => kind === 'groupSplit');
-    for (const { startedAtUs, endedAtUs, fromGroup } of seen.migrations) {
+    for (const { startedAtUs, endedAtUs, fromGroupId } of seen.migrations) {
       expect(startedAtUs < (split?.timeUs ?? 0) && endedAtUs > (split?.timeUs ?? Infinity)).toBe(true);
-      expect(fromGroup).toBeGreaterThan(split?.groupId ?? Infinity);
+      expect(fromGroupId).toBeGreaterThan(split?.groupId ?? Infinity);
     }
   });
 });

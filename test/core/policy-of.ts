@@ -9,7 +9,12 @@ export function policyOf(policy: Policy) {
     family: 'other',
     summary: 'test',
     params: z.strictObject({}),
-    capabilities: { preempts: ['recompute', 'swap'] },
+    capabilities: {
+      dispatches: policy.dispatch !== undefined,
+      preempts: ['recompute', 'swap'],
+      migrates: true,
+      scales: true,
+    },
     create: () => policy,
   });
 }

@@ -36,7 +36,7 @@ class PlainExecutor extends MemorylessExecutor {
   }
 
   override attentionUs(_batch: MicroBatch, stage: Stage, remote: RemoteAttention): number {
-    this.attended.push({ asker: stage.instance, remote });
+    this.attended.push({ asker: stage.instanceId, remote });
     return attentionUs;
   }
 }
@@ -64,7 +64,7 @@ describe('attention where the KV is', () => {
     const { executor } = run();
     expect(executor.attended.length).toBeGreaterThan(20);
     for (const { asker, remote } of executor.attended) {
-      expect(remote.owner).toBe(1 - asker);
+      expect(remote.ownerId).toBe(1 - asker);
       expect(remote.numLayers).toBe(2);
       expect([2, 4]).toContain(remote.tokenLayers);
       expect(remote.pairLayers).toBe(remote.contextLayers);
@@ -116,7 +116,7 @@ describe('attention where the KV is', () => {
     expect(new Set(owners.keys())).toEqual(new Set([0, 1, 2]));
     const durationUs = Math.max(...seen.stages.map(({ endedAtUs }) => endedAtUs));
     for (const instance of [0, 1, 2]) {
-      const used = seen.samples.filter((sample) => sample.instance === instance);
+      const used = seen.samples.filter((sample) => sample.instanceId === instance);
       // One thing at a time.
       expect(used.reduce((sum, sample) => sum + sample.busyUs, 0)).toBeLessThanOrEqual(durationUs);
     }
@@ -124,7 +124,7 @@ describe('attention where the KV is', () => {
 });
 
 const layers = { first: 0, count: tinyModel.numLayers };
-const stage: Stage = { instance: asInstanceId(0), stageIndex: 0, layers, isFirst: true, isLast: false };
+const stage: Stage = { instanceId: asInstanceId(0), stageIndex: 0, layers, isFirst: true, isLast: false };
 
 /** Sixteen requests decode after so many tokens each; `numRemote` of them have their KV on instance 1. */
 function batchOf(pastTokens: number, numRemote: number): MicroBatch {
@@ -133,14 +133,14 @@ function batchOf(pastTokens: number, numRemote: number): MicroBatch {
   const contextTokens = pastTokens + 1;
   const numLayers = layers.count;
   const remote = {
-    owner: asInstanceId(1),
+    ownerId: asInstanceId(1),
     numLayers,
     tokenLayers: numRemote * numLayers,
     pairLayers: numRemote * contextTokens * numLayers,
     contextLayers: numRemote * contextTokens * numLayers,
     decodeContextLayers: numRemote * contextTokens * numLayers,
   };
-  const placement = [{ instance: asInstanceId(1), layers }];
+  const placement = [{ instanceId: asInstanceId(1), layers }];
   return {
     id: 0,
     size,
@@ -192,7 +192,7 @@ it('attention that is all elsewhere leaves exactly nothing to the stage, however
     batch.decodeContextTokens = 1000;
     batch.contextTokens = 1000 + pairs;
     batch.remote = [1, 2, 4].map((count, owner) => ({
-      owner: asInstanceId(owner),
+      ownerId: asInstanceId(owner),
       numLayers: count,
       tokenLayers: count,
       pairLayers: pairs * count,

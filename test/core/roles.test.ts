@@ -25,7 +25,7 @@ function run(acts: readonly Act[]) {
   });
   const answers = seen.decisions.filter(({ kind }) => kind === 'setRole');
   const told = seen.events.filter(({ kind }) => kind === 'roleChanged');
-  return { ...shown, answers, told: told.map(({ instance, groupId }) => [instance, groupId]) };
+  return { ...shown, answers, told: told.map(({ instanceId, groupId }) => [instanceId, groupId]) };
 }
 
 describe('the role of a group', () => {

@@ -86,7 +86,7 @@ export function applied(seen: Collector, ...kinds: readonly string[]) {
 /** Times of the events of one kind, of all instances or of one. */
 export function timesOf(seen: Collector, kind: ClusterEventKind, instance?: number): number[] {
   return seen.events
-    .filter((event) => event.kind === kind && (instance === undefined || event.instance === instance))
+    .filter((event) => event.kind === kind && (instance === undefined || event.instanceId === instance))
     .map(({ timeUs }) => timeUs);
 }
 

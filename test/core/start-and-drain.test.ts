@@ -40,7 +40,7 @@ describe('an instance serves when it is ready, and not before', () => {
       expect(timesOf(seen, 'loadStarted', instance)).toEqual([requestedUs + start.provisioning.meanUs]);
       expect(loadedUs - requestedUs - start.provisioning.meanUs).toBe(weightsUs);
       expect(readyUs - requestedUs).toBe(coldUs);
-      const stages = seen.stages.filter((stage) => stage.instance === instance);
+      const stages = seen.stages.filter((stage) => stage.instanceId === instance);
       expect(stages.length).toBeGreaterThan(0);
       expect(Math.min(...stages.map(({ startedAtUs }) => startedAtUs))).toBeGreaterThanOrEqual(readyUs);
     }
@@ -150,9 +150,9 @@ describe('a drain', () => {
       expect(arrivedAtUs).toBeLessThan(drainedUs);
       expect(endedAtUs).toBeLessThanOrEqual(stoppedUs);
     }
-    expect(seen.stages.filter(({ instance, endedAtUs }) => instance === 0 && endedAtUs > stoppedUs)).toEqual(
-      [],
-    );
+    expect(
+      seen.stages.filter(({ instanceId, endedAtUs }) => instanceId === 0 && endedAtUs > stoppedUs),
+    ).toEqual([]);
     expectAllFinished(seen);
   });
 

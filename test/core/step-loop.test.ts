@@ -155,7 +155,7 @@ describe('pipelines', () => {
     });
     expect(seen.requests.every(({ status }) => status === 'finished')).toBe(true);
     for (const instance of [0, 1]) {
-      const stages = seen.stages.filter((stage) => stage.instance === instance);
+      const stages = seen.stages.filter((stage) => stage.instanceId === instance);
       for (const [index, stage] of stages.entries()) {
         expect(stage.startedAtUs).toBeGreaterThanOrEqual(stages[index - 1]?.endedAtUs ?? 0);
       }

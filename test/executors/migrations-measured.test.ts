@@ -190,7 +190,7 @@ describe.each(moments)('a migration on TensorFlow, $name', ({ stage, request: do
     const outcome = outcomeOf(seen);
     expect(outcome).toMatchObject({ isDone: isStopped, stages: stage, numPreemptions: 0 });
     expect(outcome.groupId).toBe(isStopped ? 1 : 0);
-    const stop = seen.events.find(({ kind, instance }) => kind === 'instanceStopped' && instance === 1)!;
+    const stop = seen.events.find(({ kind, instanceId }) => kind === 'instanceStopped' && instanceId === 1)!;
     const last = seen.requests.filter(({ groupId }) => groupId === 1).map(({ endedAtUs }) => endedAtUs!);
     expect(stop.timeUs).toBe(Math.max(timeUs, ...last));
   });
@@ -205,7 +205,9 @@ describe.each(moments)('a migration on TensorFlow, $name', ({ stage, request: do
   it('comes to its end when its source drains, which then is released', () => {
     const seen = play(decide(timeUs, { kind: 'drain', groupId: asGroupId(0), reason: 'script' }));
     expect(outcomeOf(seen)).toEqual({ isDone: true, stages: 4, groupId: 1, numPreemptions: 0 });
-    expect(seen.events.some(({ kind, instance }) => kind === 'instanceStopped' && instance === 0)).toBe(true);
+    expect(seen.events.some(({ kind, instanceId }) => kind === 'instanceStopped' && instanceId === 0)).toBe(
+      true,
+    );
   });
 
   it.each([

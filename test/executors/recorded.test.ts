@@ -15,7 +15,7 @@ const dir = mkdtempSync(join(tmpdir(), 'servebench-recorded-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const stage: Stage = {
-  instance: asInstanceId(2),
+  instanceId: asInstanceId(2),
   stageIndex: 0,
   layers: { first: 0, count: 4 },
   isFirst: true,
@@ -136,7 +136,7 @@ describe('a recording', () => {
 
   it('says what attention on other instances took', () => {
     const remote = {
-      owner: asInstanceId(3),
+      ownerId: asInstanceId(3),
       numLayers: 4,
       tokenLayers: 20,
       pairLayers: 60,
@@ -156,7 +156,7 @@ describe('a recording', () => {
     expect(replay.finish()).toBe(7);
     const other = replayOf('other-owner', text + closingLine(7));
     other.runStage(batch, stage);
-    expect(() => other.attentionUs(batch, stage, { ...remote, owner: asInstanceId(4) })).toThrow(
+    expect(() => other.attentionUs(batch, stage, { ...remote, ownerId: asInstanceId(4) })).toThrow(
       /other-owner:2:.*expected \["attention",2,0,4,20,40\]/,
     );
     expect(() => other.runStage(batchOf(5), stage)).toThrow(/the recording has \["attention"/);

@@ -60,11 +60,12 @@ function moveAll(timeUs: number, from: number, to: number): PolicyDefinition {
 }
 
 function eventsOf({ events }: Collector, instanceId: number): string[] {
-  return events.filter(({ instance }) => instance === instanceId).map(({ kind }) => kind);
+  return events.filter(({ instanceId: instance }) => instance === instanceId).map(({ kind }) => kind);
 }
 
 function timeOf({ events }: Collector, eventKind: string, instanceId: number): number {
-  return events.find(({ kind, instance }) => kind === eventKind && instance === instanceId)!.timeUs;
+  return events.find(({ kind, instanceId: instance }) => kind === eventKind && instance === instanceId)!
+    .timeUs;
 }
 
 function servedBy({ requests }: Collector, group: number) {
@@ -219,7 +220,7 @@ it('a new instance takes over, the old one goes, the rest merge and split again:
     ],
   });
   expectAllFinished(seen);
-  const changes = seen.events.map(({ kind, instance, groupId }) => `${kind} ${instance ?? groupId}`);
+  const changes = seen.events.map(({ kind, instanceId, groupId }) => `${kind} ${instanceId ?? groupId}`);
   expect(changes.slice(2)).toEqual([
     'instanceRequested 2',
     'loadStarted 2',
@@ -236,7 +237,7 @@ it('a new instance takes over, the old one goes, the rest merge and split again:
     'groupSplit 3',
     'groupRetired 3',
   ]);
-  const migrations = seen.migrations.map(({ toInstance, abortReason }) => [toInstance, abortReason]);
+  const migrations = seen.migrations.map(({ toInstanceId, abortReason }) => [toInstanceId, abortReason]);
   expect(migrations).toEqual([0, 1, 2, 3].map(() => [2, undefined]));
   expect(seen.transfers.some(({ kind }) => kind === 'exchange')).toBe(true);
 });

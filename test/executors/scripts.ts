@@ -14,7 +14,7 @@ export function at(timeUs: number, decide: (view: ClusterView) => readonly Decis
     family: 'other',
     summary: 'test',
     params: z.strictObject({}),
-    capabilities: {},
+    capabilities: { dropsParameters: true, migrates: true, scales: true },
     create: () => ({
       tickUs: timeUs,
       onTick: (view) => (view.nowUs === timeUs ? decide(view) : []),

@@ -1,4 +1,4 @@
-import type { StepShape } from '../../harness/executors/step-cost.ts';
+import type { StepShape } from '../../harness/executors/roofline-cost.ts';
 
 /** `size` requests decode with `context` tokens of KV each, the new one among them. */
 export function decoding(size: number, context: number): StepShape {

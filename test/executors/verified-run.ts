@@ -77,13 +77,13 @@ export function runVerified(run: Omit<TinyRun, 'executor'>): VerifiedRun {
 }
 
 function expectNothingKept(seen: Collector, executor: RepeatableExecutor): void {
-  const last = new Map(seen.samples.map((sample) => [sample.instance, sample]));
-  for (const { instance, state } of last.values()) {
+  const last = new Map(seen.samples.map((sample) => [sample.instanceId, sample]));
+  for (const { instanceId, state } of last.values()) {
     if (['provisioning', 'stopped', 'failed'].includes(state)) {
-      expect(() => executor.instance(instance)).toThrow(`instance ${instance}`);
+      expect(() => executor.instance(instanceId)).toThrow(`instance ${instanceId}`);
     } else {
-      const { model: held, hostKv } = executor.instance(instance);
-      expect([instance, held.kv.usedCells, hostKv.bytes]).toEqual([instance, 0, 0]);
+      const { model: held, hostKv } = executor.instance(instanceId);
+      expect([instanceId, held.kv.usedCells, hostKv.bytes]).toEqual([instanceId, 0, 0]);
     }
   }
 }

@@ -2,6 +2,12 @@ import { expect, test } from 'vitest';
 import * as fc from '../fast-check.ts';
 import { TextSink } from './text-sink.ts';
 
+function quoted(text: string): string {
+  const sink = new TextSink();
+  sink.writeQuoted(text);
+  return sink.text;
+}
+
 test('numbers are printed as JavaScript prints them', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.integer(), fc.double(), fc.maxSafeInteger())), (numbers) => {
@@ -17,11 +23,6 @@ test('numbers are printed as JavaScript prints them', () => {
 });
 
 test('quoting is that of JSON, lone surrogates and control characters included', () => {
-  const quoted = (text: string): string => {
-    const sink = new TextSink();
-    sink.writeQuoted(text);
-    return sink.text;
-  };
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       expect(quoted(text)).toBe(JSON.stringify(text));

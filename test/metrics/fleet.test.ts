@@ -24,7 +24,7 @@ function summaryAfter(happenings: readonly Happening[]): CellSummary {
       recorder.clusterEvent({
         timeUs: atS * second,
         kind,
-        instance: asInstanceId(instance),
+        instanceId: asInstanceId(instance),
         groupId: asGroupId(instance),
         detail: '',
       });
@@ -105,7 +105,7 @@ function fragmentationOf(moments: readonly (readonly Partial<InstanceSample>[])[
         recorder.sample({
           ...sample,
           timeUs: index * second,
-          instance: asInstanceId(instance),
+          instanceId: asInstanceId(instance),
           headKvBytes: 0,
           ...changes,
         });

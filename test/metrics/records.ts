@@ -53,7 +53,7 @@ export const rejectedRequest = withIds<RequestRecord>({
 });
 
 export const stage = withIds<StageRecord>({
-  instance: 2,
+  instanceId: 2,
   groupId: 1,
   stageIndex: 0,
   numStages: 2,
@@ -87,7 +87,7 @@ export const dispatch: DecisionRecord = {
 
 export const sample = withIds<InstanceSample>({
   timeUs: 0,
-  instance: 2,
+  instanceId: 2,
   groupId: 1,
   role: 'serve',
   state: 'ready',
@@ -123,10 +123,10 @@ export const transfer = withIds<TransferRecord>({
 /** Two copies in 300 us, the request stopped for the last 40. */
 export const migration = withIds<MigrationRecord>({
   requestId: 4,
-  fromGroup: 1,
-  toGroup: 5,
-  fromInstance: 2,
-  toInstance: 3,
+  fromGroupId: 1,
+  toGroupId: 5,
+  fromInstanceId: 2,
+  toInstanceId: 3,
   protocol: 'live',
   tokens: 90,
   numStages: 2,
@@ -140,7 +140,7 @@ export const migration = withIds<MigrationRecord>({
 export const clusterEvent = withIds<ClusterEventRecord>({
   timeUs: 77,
   kind: 'instanceReady',
-  instance: 2,
+  instanceId: 2,
   groupId: undefined,
   detail: 'after a cold start',
 });

@@ -80,7 +80,7 @@ function statesOf({ traceEvents }: Trace): unknown[] {
 }
 
 test('the states of an instance are slices without gaps, until it is released', () => {
-  const about = { instance: asInstanceId(2), groupId: asGroupId(2), detail: '' };
+  const about = { instanceId: asInstanceId(2), groupId: asGroupId(2), detail: '' };
   const trace = traceOf((events) => {
     events.clusterEvent({ ...about, timeUs: 10, kind: 'instanceRequested' });
     events.sample({ ...sample, timeUs: 15, state: 'provisioning' });
@@ -161,7 +161,7 @@ test('every kind of transfer and the counters of a sample are there', () => {
   expect(Object.fromEntries(named('C').map(({ name, args }) => [name, args]))).toEqual({
     'kv bytes': { used: 100, free: 300 },
     'weight bytes': { held: 1000, loading: 40, dropped: 50 },
-    requests: { waiting: 5, running: 6, swapped: 7, exchanging: 2 },
+    requests: { waiting: 5, running: 6, swapped: 7, stalled: 2 },
   });
 });
 

@@ -17,7 +17,7 @@ function start(): Driver {
 function finishAfterFault(driver: Driver): void {
   for (const id of [0, 1]) {
     for (const instance of [0, 1])
-      driver.executor.releaseKv(asRequestId(id), all, { instance: asInstanceId(instance), tier: 'device' });
+      driver.executor.releaseKv(asRequestId(id), all, { instanceId: asInstanceId(instance), tier: 'device' });
     driver.computed.set(id, 0);
   }
   driver.executor.stopInstance(asInstanceId(1));

@@ -46,7 +46,7 @@ describe('an instance that starts during a run', () => {
       driver.moveKv(0, all, { from: 0, to: 7 });
       driver.run([0], whole(7), 3);
       driver.moveKv(0, all, { from: 7, to: 0 });
-      driver.executor.releaseKv(asRequestId(1), all, { instance: asInstanceId(7), tier: 'device' });
+      driver.executor.releaseKv(asRequestId(1), all, { instanceId: asInstanceId(7), tier: 'device' });
       expect(driver.executor.audit(asInstanceId(7)).usedCells).toBe(0);
       driver.executor.stopInstance(asInstanceId(7));
 

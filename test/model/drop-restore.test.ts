@@ -40,8 +40,8 @@ function cellsOf(driver: Driver, ids: readonly number[], numLayers: number): num
 /** Copies without giving the source's cells back. */
 function copy(driver: Driver, id: number, layers: LayerRange, ends: { from: number; to: number }): void {
   driver.executor.copyKv(asRequestId(id), layers, {
-    from: { instance: asInstanceId(ends.from), tier: 'device' },
-    to: { instance: asInstanceId(ends.to), tier: 'device' },
+    from: { instanceId: asInstanceId(ends.from), tier: 'device' },
+    to: { instanceId: asInstanceId(ends.to), tier: 'device' },
     numTokens: driver.computed.get(id)!,
   });
 }
@@ -87,8 +87,8 @@ describe('drop, exchange, restore', () => {
     const driver = start();
     driver.executor.reshapeInstance(asInstanceId(0), front, 500);
     driver.executor.reshapeInstance(asInstanceId(1), back, 500);
-    for (const id of [0, 1]) driver.placements.set(id, [{ instance: asInstanceId(0), layers: all }]);
-    driver.placements.set(2, [{ instance: asInstanceId(1), layers: all }]);
+    for (const id of [0, 1]) driver.placements.set(id, [{ instanceId: asInstanceId(0), layers: all }]);
+    driver.placements.set(2, [{ instanceId: asInstanceId(1), layers: all }]);
     driver.run([0, 1, 2], pipeline, 3);
     expectHeld(driver, 0, { layers: 2, cells: cellsOf(driver, [0, 1], 4) });
     driver.moveKv(0, back, { from: 0, to: 1 });
@@ -109,7 +109,7 @@ describe('drop, exchange, restore', () => {
     copy(driver, 0, back, { from: 0, to: 1 });
     driver.run([0], pipeline, 4);
     copy(driver, 0, front, { from: 0, to: 1 });
-    driver.executor.releaseKv(asRequestId(0), all, { instance: asInstanceId(0), tier: 'device' });
+    driver.executor.releaseKv(asRequestId(0), all, { instanceId: asInstanceId(0), tier: 'device' });
     driver.run([0], whole(1));
     driver.run([1], whole(0));
     driver.run([2], whole(1));
@@ -134,7 +134,7 @@ describe('drop, exchange, restore', () => {
       [1, [2]],
     ] as const) {
       for (const id of ids)
-        executor.releaseKv(asRequestId(id), all, { instance: asInstanceId(instance), tier: 'device' });
+        executor.releaseKv(asRequestId(id), all, { instanceId: asInstanceId(instance), tier: 'device' });
       executor.reshapeInstance(
         asInstanceId(instance),
         all,
@@ -152,16 +152,16 @@ describe('drop, exchange, restore', () => {
   it('swaps in from the host memory of another instance', () => {
     const driver = start();
     const numTokens = driver.computed.get(0)!;
-    const host = { instance: asInstanceId(0), tier: 'host' } as const;
+    const host = { instanceId: asInstanceId(0), tier: 'host' } as const;
     driver.executor.copyKv(asRequestId(0), all, {
-      from: { instance: asInstanceId(0), tier: 'device' },
+      from: { instanceId: asInstanceId(0), tier: 'device' },
       to: host,
       numTokens,
     });
-    driver.executor.releaseKv(asRequestId(0), all, { instance: asInstanceId(0), tier: 'device' });
+    driver.executor.releaseKv(asRequestId(0), all, { instanceId: asInstanceId(0), tier: 'device' });
     driver.executor.copyKv(asRequestId(0), all, {
       from: host,
-      to: { instance: asInstanceId(1), tier: 'device' },
+      to: { instanceId: asInstanceId(1), tier: 'device' },
       numTokens,
     });
     driver.executor.releaseKv(asRequestId(0), all, host);
@@ -173,7 +173,7 @@ describe('drop, exchange, restore', () => {
 
   it('refuses to copy KV that the source does not have', () => {
     const driver = start();
-    driver.executor.releaseKv(asRequestId(1), all, { instance: asInstanceId(0), tier: 'device' });
+    driver.executor.releaseKv(asRequestId(1), all, { instanceId: asInstanceId(0), tier: 'device' });
     driver.executor.instance(asInstanceId(0)).model.kv.reserve(1, all, 4);
     expect(() => copy(driver, 1, back, { from: 0, to: 1 })).toThrow('request 1, layer 2: 1 of');
     driver.executor.close();

@@ -57,7 +57,7 @@ export class Driver {
   runStage(batch: MicroBatch, stages: readonly StageOf[], stageIndex: number): number {
     const { instance, layers } = stages[stageIndex]!;
     return this.executor.runStage(batch, {
-      instance: asInstanceId(instance),
+      instanceId: asInstanceId(instance),
       layers,
       stageIndex,
       isFirst: stageIndex === 0,
@@ -75,8 +75,8 @@ export class Driver {
 
   /** Moves KV of a request from device to device, as an exchange or a migration does. */
   moveKv(requestId: number, layers: LayerRange, ends: { from: number; to: number }): void {
-    const from = { instance: asInstanceId(ends.from), tier: 'device' } as const;
-    const to = { instance: asInstanceId(ends.to), tier: 'device' } as const;
+    const from = { instanceId: asInstanceId(ends.from), tier: 'device' } as const;
+    const to = { instanceId: asInstanceId(ends.to), tier: 'device' } as const;
     this.executor.copyKv(asRequestId(requestId), layers, {
       from,
       to,

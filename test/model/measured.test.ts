@@ -25,7 +25,7 @@ describe('token check on sound runs', () => {
   it('passes recompute: KV released, then prefill over prompt and output', () => {
     const driver = start([14, 20], [9, 20]);
     driver.run([0, 1], whole(0), 8);
-    driver.executor.releaseKv(asRequestId(0), all, { instance: asInstanceId(0), tier: 'device' });
+    driver.executor.releaseKv(asRequestId(0), all, { instanceId: asInstanceId(0), tier: 'device' });
     driver.computed.set(0, 0);
     driver.step([1], whole(0));
     driver.step([0, 1], whole(0), 10);
@@ -36,8 +36,8 @@ describe('token check on sound runs', () => {
   it('passes swap out and in', () => {
     const driver = start([14, 20], [9, 30]);
     driver.run([0, 1], whole(0), 6);
-    const device = { instance: asInstanceId(0), tier: 'device' } as const;
-    const host = { instance: asInstanceId(0), tier: 'host' } as const;
+    const device = { instanceId: asInstanceId(0), tier: 'device' } as const;
+    const host = { instanceId: asInstanceId(0), tier: 'host' } as const;
     const numTokens = driver.computed.get(0)!;
     driver.executor.copyKv(asRequestId(0), all, { from: device, to: host, numTokens });
     driver.executor.releaseKv(asRequestId(0), all, device);
@@ -56,8 +56,8 @@ describe('token check on sound runs', () => {
     driver.admit(2, 10, 4);
     driver.run([2], whole(1), 2);
     driver.run([0, 1], whole(0), 6);
-    const from = { instance: asInstanceId(0), tier: 'device' } as const;
-    const to = { instance: asInstanceId(1), tier: 'device' } as const;
+    const from = { instanceId: asInstanceId(0), tier: 'device' } as const;
+    const to = { instanceId: asInstanceId(1), tier: 'device' } as const;
     driver.executor.copyKv(asRequestId(0), all, { from, to, numTokens: driver.computed.get(0)! });
     driver.executor.releaseKv(asRequestId(0), all, from);
     driver.run([1], whole(0), 4);
@@ -69,7 +69,7 @@ describe('token check on sound runs', () => {
   it('passes while the slab shrinks and grows under KV in use', () => {
     const driver = start([30, 12], [30, 30], [30, 12]);
     driver.run([0, 1, 2], whole(0), 3);
-    driver.executor.releaseKv(asRequestId(0), all, { instance: asInstanceId(0), tier: 'device' });
+    driver.executor.releaseKv(asRequestId(0), all, { instanceId: asInstanceId(0), tier: 'device' });
     driver.computed.set(0, 0);
     driver.executor.reshapeInstance(
       asInstanceId(0),
@@ -94,7 +94,7 @@ function checkAfter(fault: (driver: Driver) => void) {
 
 function expectBlamed(check: ReturnType<typeof checkAfter>, tokenIndex: number): void {
   expect(check.failures[0]).toMatchObject({ requestId: 0, tokenIndex });
-  expect(check.failures[0]!.owners).toEqual([{ instance: 0, layers: all }]);
+  expect(check.failures[0]!.owners).toEqual([{ instanceId: 0, layers: all }]);
   expect(check.failures.every(({ requestId }) => requestId === 0)).toBe(true);
   expect(describeFailure(check.failures[0]!)).toContain('request 0, output token');
 }
@@ -141,8 +141,8 @@ describe('token check on faults', () => {
 
   it('finds one lost swap page', () => {
     const check = checkAfter(({ executor, computed }) => {
-      const device = { instance: asInstanceId(0), tier: 'device' } as const;
-      const host = { instance: asInstanceId(0), tier: 'host' } as const;
+      const device = { instanceId: asInstanceId(0), tier: 'device' } as const;
+      const host = { instanceId: asInstanceId(0), tier: 'host' } as const;
       const numTokens = computed.get(0)!;
       executor.copyKv(asRequestId(0), all, { from: device, to: host, numTokens });
       executor.releaseKv(asRequestId(0), all, device);

@@ -8,7 +8,7 @@ import { backend } from './support.ts';
 /** KV of layer `i` on instance `owners[i]`. */
 function placement(...owners: readonly number[]): KvPlacement {
   return owners.map((owner, layer) => ({
-    instance: asInstanceId(owner),
+    instanceId: asInstanceId(owner),
     layers: { first: layer, count: 1 },
   }));
 }
@@ -29,7 +29,7 @@ function expectedCells(driver: Driver, ids: readonly number[]): number[] {
   for (const id of ids) {
     const numBlocks = Math.ceil(driver.computed.get(id)! / blockSizeTokens);
     for (let layer = 0; layer < all.count; layer += 1) {
-      cells[driver.placements.get(id)?.[layer]?.instance ?? (layer < 2 ? 0 : 1)]! += numBlocks;
+      cells[driver.placements.get(id)?.[layer]?.instanceId ?? (layer < 2 ? 0 : 1)]! += numBlocks;
     }
   }
   return cells;
@@ -107,10 +107,10 @@ describe('remote attention', () => {
     for (const instance of [0, 1, 2]) driver.start(instance);
     driver.admit(0, 300, 40);
     driver.placements.set(0, placement(1, 1, 2, 0));
-    const attentionUs = (owner: InstanceId): number => {
-      const stage = { instance: asInstanceId(0), layers: all, stageIndex: 0, isFirst: true, isLast: true };
+    const attentionUs = (ownerId: InstanceId): number => {
+      const stage = { instanceId: asInstanceId(0), layers: all, stageIndex: 0, isFirst: true, isLast: true };
       const remote = {
-        owner,
+        ownerId,
         numLayers: 1,
         tokenLayers: 1,
         pairLayers: 1,

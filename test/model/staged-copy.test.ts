@@ -12,8 +12,8 @@ function start(): Driver {
   return driver;
 }
 
-const source = { instance: asInstanceId(0), tier: 'device' } as const;
-const target = { instance: asInstanceId(1), tier: 'device' } as const;
+const source = { instanceId: asInstanceId(0), tier: 'device' } as const;
+const target = { instanceId: asInstanceId(1), tier: 'device' } as const;
 
 /** Copies what the target lacks: full blocks, or all of them in the last stage. Returns the tokens that are there then. */
 function copyStage(driver: Driver, firstToken: number, isLast = false): number {
@@ -54,7 +54,7 @@ describe('KV that is copied in stages', () => {
 
     driver.executor.copyKv(asRequestId(0), all, {
       from: source,
-      to: { instance: asInstanceId(2), tier: 'device' },
+      to: { instanceId: asInstanceId(2), tier: 'device' },
       numTokens: 31,
     });
     expect(contentOf(driver, 1)).toEqual(contentOf(driver, 2));
@@ -120,7 +120,7 @@ describe('KV that is copied in stages', () => {
     driver.executor.copyKv(asRequestId(0), all, { from: source, to: target, numTokens: 8 });
     expect(() => copyStage(driver, 12)).toThrow('request 0, layer 0: from token 12, 2 blocks are there');
     expect(() => copyStage(driver, 6)).toThrow('from token 6');
-    const host = { instance: asInstanceId(0), tier: 'host' } as const;
+    const host = { instanceId: asInstanceId(0), tier: 'host' } as const;
     const move = { from: source, to: host, firstToken: 8, numTokens: 12 };
     expect(() => driver.executor.copyKv(asRequestId(0), all, move)).toThrow('whole KV only');
     driver.executor.close();

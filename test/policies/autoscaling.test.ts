@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Decision, GroupPhase, GroupView } from '../../harness/policy/index.ts';
-import { coldStartUs } from '../../policies/autoscaling/cold-start.ts';
+import { coldStartUs, type Decision, type GroupPhase, type GroupView } from '../../harness/policy/index.ts';
 import { fleetOf, scaleTo } from '../../policies/autoscaling/fleet.ts';
 import { countWaiting, instanceLoads } from '../../policies/autoscaling/instance-loads.ts';
 import * as fc from '../fast-check.ts';
@@ -200,7 +199,7 @@ it('countWaiting counts the queues and what is held at the cluster', () => {
 it('a cold start takes provisioning, the weights over the slowest link on their way, and the warm-up', () => {
   const { model, startHardware: hardware } = deps;
   const timeOf = (start: Partial<typeof hardware.start>, about: Partial<typeof hardware> = {}) =>
-    coldStartUs({ model, startHardware: { ...hardware, ...about, start: { ...hardware.start, ...start } } });
+    coldStartUs(model, { ...hardware, ...about, start: { ...hardware.start, ...start } });
   // 4 layers of 37,120 B and 16,512 B beside them: 100 MB/s on disk and network, 50 MB/s through the host, 10 us latency.
   expect(timeOf({})).toBe(2000 + 3310 + 500);
   expect(timeOf({ weightsFrom: 'host' })).toBe(2000 + 3310 + 500);

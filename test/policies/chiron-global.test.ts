@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asGroupId } from '../../harness/domain/ids.ts';
 import type { ClusterView, Decision, GroupView } from '../../harness/policy/index.ts';
-import { coldStartUs } from '../../policies/autoscaling/cold-start.ts';
+import { coldStartUs } from '../../harness/domain/cold-start.ts';
 import { fleetOf } from '../../policies/autoscaling/fleet.ts';
 import { Census } from '../../policies/chiron/census.ts';
 import { GlobalAutoscaler } from '../../policies/chiron/global-autoscaler.ts';
@@ -248,7 +248,7 @@ describe('the global autoscaler', () => {
   it('decides once in the time that an instance takes to start', () => {
     const view = clusterView(groupsOf([['mixed', 1]]), { maxInstances: 16 });
     const { global } = created({}, view);
-    const startUs = coldStartUs(deps);
+    const startUs = coldStartUs(deps.model, deps.startHardware);
     expect(startUs).toBeGreaterThan(0);
     expect(global.intervalUs).toBe(startUs);
     expect(global.poll({ ...view, nowUs: startUs - 1 })).toEqual([]);

@@ -89,7 +89,7 @@ describe('any dispatcher with any memory policy and any autoscaler', () => {
         generatedTokens: outputTokens,
       });
     }
-    const last = new Map(seen.samples.map((sample) => [sample.instance, sample]));
+    const last = new Map(seen.samples.map((sample) => [sample.instanceId, sample]));
     for (const sample of last.values()) expect(sample).toMatchObject({ kvUsedBytes: 0, hostKvBytes: 0 });
   });
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Policy } from '../../harness/policy/index.ts';
-import { coldStartUs } from '../../policies/autoscaling/cold-start.ts';
+import { coldStartUs } from '../../harness/domain/cold-start.ts';
 import { memoryUtilisation } from '../../policies/memory-utilisation/memory-utilisation.ts';
 import * as fc from '../fast-check.ts';
 import { ToyFleet } from './toy-fleet.ts';
@@ -52,7 +52,7 @@ it('waits a cooldown between two changes: the mean cold start unless told otherw
       return fleet.size;
     });
   };
-  const coldUs = coldStartUs(deps);
+  const coldUs = coldStartUs(deps.model, deps.startHardware);
   expect(changesAt({}, [0, coldUs - 1, coldUs, 2 * coldUs])).toEqual([2, 2, 3, 4]);
   expect(changesAt({ cooldownS: 40 }, [0, 40 * second - 1, 40 * second])).toEqual([2, 2, 3]);
 });

@@ -26,7 +26,7 @@ it('serves in them from the start', () => {
     policies: [staticPipeline, leastLoaded, recompute],
     numInstances: 4,
   });
-  expect(new Set(seen.stages.map(({ instance, stageIndex }) => `${instance}:${stageIndex}`))).toEqual(
+  expect(new Set(seen.stages.map(({ instanceId, stageIndex }) => `${instanceId}:${stageIndex}`))).toEqual(
     new Set(['0:0', '1:1', '2:0', '3:1']),
   );
 });

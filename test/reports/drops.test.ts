@@ -4,7 +4,6 @@ import { faultWords } from '../../reports/faults.ts';
 import { membersOf, segmentsOf } from '../../reports/segments.ts';
 import { doneCells } from '../../reports/load.ts';
 import type { Results } from '../../reports/load.ts';
-import { formatPercent } from '../../reports/format.ts';
 import { cellOf, resultsOf, valuesIn } from './fixtures.ts';
 
 let results: Results;
@@ -26,24 +25,12 @@ describe('memory over time', () => {
     for (const row of valuesIn(panel)) {
       if (row['kind'] !== undefined) tops.set(row['s'], (tops.get(row['s']) ?? 0) + Number(row['size']));
     }
-    const { timeseries, events } = cellOf(results, 'drop-exchange');
-    const [first] = timeseries;
-    const faultUs = events.find(({ kind }) => kind === 'instanceFailed')!.time_us;
-    const {
-      weight_bytes: weights,
-      kv_used_bytes: used,
-      kv_free_bytes: free,
-      reserve_bytes: reserve,
-    } = first!;
     expect(tops.size).toBeGreaterThan(50);
-    const numThere = (s: unknown) => (Number(s) * 1e6 < faultUs ? 4 : 3);
-    for (const [s, top] of tops) {
-      expect(top / (((weights + used + free + reserve) * numThere(s)) / 2 ** 20)).toBeCloseTo(1, 2);
-    }
+    // Devices of 8 MiB.
+    for (const [s, top] of tops) expect(top / (8 * numThere(s))).toBeCloseTo(1, 2);
     const lines = valuesIn(panel).filter((row) => row['amount'] !== undefined);
-    for (const { s, amount } of lines) {
-      expect(Number(amount) / ((weights * numThere(s)) / 2 ** 20)).toBeCloseTo(1, 2);
-    }
+    // What they would hold without a drop: 2,888,192 B of weights each.
+    for (const { s, amount } of lines) expect(Number(amount) / (2.754 * numThere(s))).toBeCloseTo(1, 2);
     expect(lines.some((row) => Number(row['low']) < Number(row['amount']) * 0.6)).toBe(true);
   });
 
@@ -84,16 +71,13 @@ describe('who serves with whom', () => {
     expect(marked('fault')).toEqual(names.map(() => 'instance 3'));
     const panel = panelsOf(spec).find(({ title }) => (title as unknown) === 'kunserve');
     const begun = valuesIn(panel).filter((row) => row['what'] === 'restore begins');
-    const cell = cellOf(results, 'kunserve');
-    const { group, time_us: beginsUs } = cell.events.find(({ kind }) => kind === 'restoreStarted')!;
-    const members = membersOf(segmentsOf(cell, 10_000)).get(group!)!;
-    expect(begun.map((row) => row['lane'])).toEqual(members.map((id) => `instance ${id}`));
-    for (const row of begun) expect(row['s']).toBeCloseTo(beginsUs / 1e6, 2);
+    expect(begun.map((row) => row['lane'])).toEqual(['instance 1', 'instance 2']);
+    for (const row of begun) expect(row['s']).toBeCloseTo(2.24, 2);
   });
 
   it('names the fault in words and beside the memory', () => {
     const cells = doneCells(results);
-    expect(faultWords(cells)).toMatch(/^instance 3 at [\d.]+( to [\d.]+)? s$/);
+    expect(faultWords(cells)).toBe('instance 3 at 0.75 s');
     expect(faultWords([])).toBe('');
     const names = drawn('burst-timeline').values.flatMap(({ fault }) => fault ?? []);
     expect(new Set(names)).toEqual(new Set(['fault: instance 3']));
@@ -108,9 +92,8 @@ describe('traffic', () => {
       (sum, row) => sum + Number(row['rate']) * (Number(row['end']) - Number(row['start'])) * 2 ** 20,
       0,
     );
-    const cells = results.manifest.stacks.map(({ name }) => cellOf(results, name));
-    const sent = cells.flatMap((cell) => cell.traffic.byLink.flatMap(({ bytes }) => [...bytes]));
-    expect(shown / sent.reduce((sum, bytes) => sum + bytes, 0)).toBeCloseTo(1, 2);
+    // Of the cells of the first seed, once for each end of a transfer that has a link there.
+    expect(shown / 2 ** 20).toBeCloseTo(324.6, 1);
   });
 });
 
@@ -124,11 +107,10 @@ describe('the ladder', () => {
       'drop-only: kunserve.transition = "remote-attention", kunserve.lookahead = false',
     );
     expect(caption).not.toContain('minDwellMs');
-    for (const stack of rungs.slice(1)) {
-      const own = doneCells(results).filter(({ policy }) => policy === stack);
-      const bubbles = own.reduce((sum, { summary }) => sum + summary.bubble_ratio!, 0) / own.length;
+    const bubbles = { recompute: '–', 'drop-only': '37.6 %', 'drop-exchange': '33.8 %', kunserve: '39.3 %' };
+    for (const [stack, share] of Object.entries(bubbles)) {
       const labels = values.filter((row) => row['stack'] === stack).map((row) => row['label']);
-      expect(labels).toContain(formatPercent(bubbles));
+      expect(labels).toContain(share);
     }
   });
 
@@ -141,15 +123,23 @@ describe('the ladder', () => {
 describe('stalls', () => {
   it('is about stalled requests only, and counts them', () => {
     const { answer, values } = drawn('stall-distribution');
-    const cells = doneCells(results).filter((cell) => cell.policy === 'kunserve');
-    const rows = cells.flatMap((cell) => cell.requests);
-    const numStalled = rows.filter((row) => row.stalled_us > 0).length;
-    expect(answer).toMatch(new RegExp(`kunserve [^()]*\\(${numStalled} of ${rows.length} requests\\)`));
+    // Of both seeds together, and of these the median and the 99th percentile.
+    for (const words of [
+      'drop-only 7.84 and 11.4 ms (27 of 596 requests)',
+      'drop-exchange 64.2 and 230 ms (282 of 596 requests)',
+      'kunserve 60.1 and 217 ms (299 of 596 requests)',
+    ])
+      expect(answer).toContain(words);
     const shares = values.filter((row) => row['stack'] === 'kunserve').map((row) => Number(row['share']));
     expect(Math.max(...shares)).toBe(1);
     expect(values.some((row) => row['stack'] === 'recompute')).toBe(false);
   });
 });
+
+/** Four devices, of which one fails at 0.75 s. */
+function numThere(s: unknown): number {
+  return Number(s) < 0.75 ? 4 : 3;
+}
 
 function panelsOf(spec: object): { title?: { text?: string } | undefined }[] {
   return 'vconcat' in spec ? (spec.vconcat as { title?: { text?: string } }[]) : [];

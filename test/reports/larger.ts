@@ -13,8 +13,10 @@ export interface Size {
 export function larger(results: Results, { numStacks, numSeeds, times = 1 }: Size): Results {
   const { manifest } = results;
   const stacks = Array.from({ length: numStacks ?? manifest.stacks.length }, (_, index): StackInfo => {
-    const stack = manifest.stacks[index % manifest.stacks.length]!;
-    return index < manifest.stacks.length ? stack : { ...stack, name: `${stack.name}-with-a-longer-name` };
+    const { length } = manifest.stacks;
+    const stack = manifest.stacks[index % length]!;
+    if (index < length) return stack;
+    return { ...stack, name: `${stack.name}-with-a-longer-name-${Math.floor(index / length)}` };
   });
   const seeds = Array.from({ length: numSeeds ?? manifest.seeds.length }, (_, index) => index + 1);
   const longer = doneCells(results).map((cell) => repeated(cell, times));

@@ -1,16 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { mean } from '../../harness/base/stats.ts';
 import { metrics } from '../../harness/metrics/metrics.ts';
-import type { CellSummary } from '../../harness/metrics/results.ts';
 import { charts } from '../../reports/charts/index.ts';
 import { readPageAssets, renderPage } from '../../reports/html.ts';
 import { drawCharts, writeReport } from '../../reports/index.ts';
 import { doneCells } from '../../reports/load.ts';
 import type { DoneCell, Results } from '../../reports/load.ts';
-import { formatNumber } from '../../reports/format.ts';
-import { cellOf, folderOf, hostileName, resultsOf } from './fixtures.ts';
+import { folderOf, hostileName, resultsOf } from './fixtures.ts';
 import type { SituationName } from './fixtures.ts';
 import { larger } from './larger.ts';
 
@@ -72,9 +69,9 @@ describe('the page', () => {
     ['three stacks and seeds', 'three stacks, three seeds', {}],
     ['weights dropped', 'weights dropped, a fault', {}],
     [
-      'fifteen stacks of all kinds, three seeds',
+      'fifteen stacks of all kinds, five seeds',
       'everything that a stack can do',
-      { numStacks: 15, numSeeds: 3 },
+      { numStacks: 15, numSeeds: 5 },
     ],
     [
       'fourteen stacks of three families, five seeds, twice as long',
@@ -89,6 +86,13 @@ describe('the page', () => {
     },
     60_000,
   );
+
+  // It has 3.9 MB: the charts draw every stack as finely as they would draw a few.
+  it.fails('stays under 3 MB with 24 stacks of all kinds, five seeds', async () => {
+    const size = { numStacks: 24, numSeeds: 5 };
+    const results = larger(await resultsOf('everything that a stack can do'), size);
+    expect(Buffer.byteLength(await render(results))).toBeLessThan(maxBytes);
+  }, 60_000);
 
   it('refers to nothing outside its folder', async () => {
     const markup = await ownMarkup(page);
@@ -167,11 +171,8 @@ describe('the page', () => {
     });
     const reported = await render({ ...results, cells });
     expect(reported).toContain('What the policies report about themselves');
-    const errors = means(results, ['drop-exchange', 'kunserve'], (summary) => {
-      return summary.policy_stats['kunserve.fit_error'];
-    });
-    expect(rowOf(reported, 'kunserve: fit error')).toEqual(['–', ...errors.map(formatNumber)]);
-    expect(errors[1]).toBeGreaterThan(0);
+    // Mean over the seeds, of the stacks that fit a cost model: 0.0243 and 0.0252, 0.0185 and 0.0285.
+    expect(rowOf(reported, 'kunserve: fit error')).toEqual(['–', '0.0248', '0.0235']);
     expect(page).not.toContain('What the policies report about themselves');
   });
 
@@ -185,23 +186,19 @@ describe('the page', () => {
     expect(page).not.toContain('Classes of requests');
   });
 
-  it('has a table of scaling and migration where there is any', async () => {
+  it('has a table of scaling and migration where there is any', () => {
     expect(fullPage).toContain('Scaling and migration');
-    const results = await resultsOf('everything that a stack can do');
-    const stacks = ['recompute', 'llumnix', 'llumnix-blocking', 'chiron', 'hpa', 'llumnix-hpa'];
-    const failures = means(results, stacks, (summary) => summary.start_failures);
-    expect(rowOf(fullPage, 'Failed starts')).toEqual(failures.map(formatNumber));
-    expect(failures[3]).toBeGreaterThan(0);
+    // Of recompute, which stands for what nobody scales, llumnix, llumnix-blocking, chiron, hpa and llumnix-hpa.
+    expect(rowOf(fullPage, 'Failed starts')).toEqual(['0', '0', '0', '3.50', '3', '3']);
     const downtimes = rowOf(fullPage, 'Migration downtime max');
     expect(downtimes.map((text) => text.endsWith(' ms'))).toEqual([false, true, true, false, false, true]);
     expect(downtimes[0]).toBe('–');
     expect(page).not.toContain('Scaling and migration');
   });
 
-  it('gives the reasons of scale events as text', async () => {
+  it('gives the reasons of scale events as text', () => {
     expect(fullPage).toContain('<summary>Scale events: the first 6 of each stack</summary>');
-    const { decisions } = cellOf(await resultsOf('everything that a stack can do'), 'hpa');
-    const { reason } = decisions.find(({ kind }) => kind === 'scaleUp')!;
+    const reason = 'kv-usage 0.97 on 4 instances, target 0.7: 4 to 6 replicas';
     expect(fullPage).toContain(`<td class="text">hpa</td><td class="text">${reason}</td>`);
   });
 
@@ -222,16 +219,4 @@ describe('the page', () => {
 function rowOf(page: string, head: string): string[] {
   const [, cells = ''] = new RegExp(`${head}</th>((?:<td>[^<]*</td>)+)`).exec(page) ?? [];
   return [...cells.matchAll(/<td>([^<]*)<\/td>/g)].map(([, text]) => text!);
-}
-
-/** Mean over the seeds of a figure, for each stack. */
-function means(
-  results: Results,
-  stacks: readonly string[],
-  figure: (summary: CellSummary) => number | null | undefined,
-): (number | undefined)[] {
-  return stacks.map((stack) => {
-    const own = doneCells(results).filter(({ policy }) => policy === stack);
-    return mean(own.flatMap(({ summary }) => figure(summary) ?? []));
-  });
 }

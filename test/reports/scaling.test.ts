@@ -1,6 +1,5 @@
 import { rollup, sum } from 'd3-array';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { quantileOfSorted, sorted } from '../../harness/base/stats.ts';
 import type { ResolvedConfig } from '../../harness/config/index.ts';
 import { asGroupId, asInstanceId } from '../../harness/domain/ids.ts';
 import { Fragmentation } from '../../harness/metrics/fragmentation.ts';
@@ -10,7 +9,6 @@ import { charts } from '../../reports/charts/index.ts';
 import { phaseSegments } from '../../reports/segments.ts';
 import { openRequests } from '../../reports/open-requests.ts';
 import { byTime, fleetSteps, Phases } from '../../reports/fleet.ts';
-import { formatNumber } from '../../reports/format.ts';
 import { fragmentationOf, freeMemoryOf, kvBytesPerToken } from '../../reports/free-memory.ts';
 import { doneCells } from '../../reports/load.ts';
 import type { DoneCell, Results } from '../../reports/load.ts';
@@ -112,30 +110,26 @@ describe('instances over time', () => {
     ]);
     const own = table!.rows.filter(([stack]) => stack === 'hpa');
     expect(own).toHaveLength(6);
-    const { decisions, events } = cellOf('hpa');
-    const asked = decisions.find(({ kind }) => kind === 'scaleUp')!;
-    const [, , what, who, why] = own.find((row) => row[2]!.startsWith('asked for'))!;
-    expect([what, who, why]).toEqual(['asked for: 2 instances', 'hpa', asked.reason]);
-    const failed = events.find(({ kind }) => kind === 'startFailed')!;
-    expect(own.map((row) => row.slice(2))).toContainEqual([
-      `start failed: instance ${failed.instance}`,
-      'the cluster',
-      failed.detail,
+    const firstReason = 'kv-usage 0.97 on 4 instances, target 0.7: 4 to 6 replicas';
+    expect(own.slice(0, 2)).toEqual([
+      ['hpa', '0.340', 'asked for: 2 instances', 'hpa', firstReason],
+      ['hpa', '0.552', 'start failed: instance 4', 'the cluster', 'attempt 1 failed, the next in 0.05 s'],
     ]);
     const roles = table!.rows.filter(([stack]) => stack === 'chiron').map((row) => row[2]);
     expect(roles).toContain('asked for: 3 instances, role mixed');
-    const numLeft = scaleEventsOf(cellOf('hpa')).length - 6;
-    expect(table!.rest).toContain(`${numLeft} of hpa`);
+    expect(table!.rest).toContain('Not listed: 2 of hpa, 1 of llumnix-hpa');
   });
 
   it('gives marks their reason and keeps the most instances', () => {
     const { spec, values } = drawn('fleet');
     const marks = values.filter((row) => row['kind'] === 'asked for');
-    const asked = ['chiron', 'hpa', 'llumnix-hpa'].flatMap((stack) =>
-      cellOf(stack).decisions.filter(({ kind }) => kind === 'scaleUp'),
-    );
-    expect(asked.length).toBeGreaterThan(2);
-    expect(marks.map((mark) => mark['why'])).toEqual(asked.map(({ reason }) => reason));
+    expect(marks.map((mark) => mark['why'])).toEqual([
+      '4 of 4 interactive and mixed instances busy; 0 groups of batch requests late',
+      'kv-usage 0.97 on 4 instances, target 0.7: 4 to 6 replicas',
+      'kv-usage 0.79 on 6 instances, target 0.7: 6 to 7 replicas',
+      'kv-usage 0.96 on 4 instances, target 0.7: 4 to 6 replicas',
+      'kv-usage 0.80 on 6 instances, target 0.7: 6 to 7 replicas',
+    ]);
     const tops = partsOf(spec).map((part) => {
       const rows = valuesIn(part).filter((row) => row['phase'] !== undefined);
       const totals = rollup(
@@ -145,8 +139,7 @@ describe('instances over time', () => {
       );
       return Math.max(0, ...totals.values());
     });
-    const peaks = doneCells(results).map(({ summary }) => summary.peak_instances);
-    expect(Math.max(...tops)).toBe(Math.max(...peaks));
+    expect(Math.max(...tops)).toBe(7);
   });
 
   it('counts open requests from their arrivals and ends, wherever they wait', () => {
@@ -172,17 +165,28 @@ describe('instances over time', () => {
 
   it('divides the instance-seconds of every stack without a rest', () => {
     const { values, answer } = drawn('instance-time');
-    for (const { name } of results.manifest.stacks) {
-      const cells = doneCells(results).filter(({ policy }) => policy === name);
-      const total =
-        cells.reduce((seconds, { summary }) => seconds + summary.instance_seconds, 0) / cells.length;
+    // Mean over the two seeds.
+    const totals = {
+      recompute: 8.2714,
+      swap: 8.2714,
+      llumnix: 8.2714,
+      'llumnix-blocking': 8.2714,
+      kunserve: 8.8918,
+      'kunserve-even': 8.5346,
+      chiron: 13.2845,
+      hpa: 10.0606,
+      'llumnix-hpa': 9.9027,
+      unlimited: 8.2714,
+    };
+    expect(results.manifest.stacks.map(({ name }) => name)).toEqual(Object.keys(totals));
+    for (const [name, total] of Object.entries(totals)) {
       const bars = values.filter((row) => row['stack'] === name && row['kind'] !== undefined);
       const shown = sum(bars, (row) => Number(row['seconds']));
       expect(shown / total).toBeCloseTo(1, 2);
       const cold = bars.filter(({ kind }) => kind === 'provisioning' || kind === 'loading weights');
       expect(cold.length).toBe(name.includes('hpa') || name === 'chiron' ? 2 : 0);
     }
-    expect(answer).toMatch(/cold starts: chiron [\d.]+ of/);
+    expect(answer).toContain('cold starts: chiron 2.11 of 13.3 (15.9 %), hpa 1.55 of 10.1 (15.4 %)');
   });
 });
 
@@ -191,13 +195,14 @@ describe('migrations', () => {
     const { values, spec } = drawn('migrations');
     const stacks = ['llumnix', 'llumnix-blocking', 'llumnix-hpa'];
     expect(titlesOf(spec)).toEqual(stacks.map((stack) => `${stack}: instances`));
-    const rows = stacks.flatMap((stack) => cellOf(stack).migrations);
     const arcs = values.filter((row) => row['from'] !== undefined && row['way'] !== undefined);
-    expect(arcs.length).toBe(rows.length);
+    expect(arcs.length).toBe(22 + 27 + 52);
     const aborted = arcs.filter((row) => row['outcome'] === 'aborted');
-    const reasons = rows.flatMap(({ outcome, reason }) => (outcome === 'aborted' ? [`none: ${reason}`] : []));
-    expect(reasons.length).toBeGreaterThan(0);
-    expect(aborted.map((arc) => arc['downtime'])).toEqual(reasons);
+    expect(aborted.map((arc) => arc['downtime'])).toEqual([
+      'none: the request ended or was given up',
+      'none: no room for its last 4 blocks at its target',
+      'none: the request ended or was given up',
+    ]);
   });
 
   it('has lanes without a gap while an instance is there', () => {
@@ -216,22 +221,8 @@ describe('migrations', () => {
 
   it('shows whether downtime grows with length', () => {
     const { answer } = drawn('migration-downtime');
-    const moves = doneCells(results).flatMap(({ migrations }) => migrations);
-    const growth = ['live', 'blocking'].map((protocol) => {
-      const done = moves.filter((move) => move.protocol === protocol && move.outcome === 'done');
-      const middle = median(done.map(({ tokens }) => tokens));
-      const isShort = done.map(({ tokens }) => tokens <= middle);
-      const [short, long] = [true, false].map((side) =>
-        median(done.filter((_, index) => isShort[index] === side).map((move) => move.downtime_us! / 1000)),
-      );
-      const [upTo, above] = [formatNumber(short), formatNumber(long)];
-      expect(answer).toContain(
-        `${protocol} ${upTo} ms up to ${formatNumber(middle)} tokens and ${above} ms above`,
-      );
-      return long! / short!;
-    });
-    expect(growth[1]).toBeGreaterThan(1.5);
-    expect(growth[0]).toBeLessThan(growth[1]!);
+    expect(answer).toContain('live 1.50 ms up to 72.5 tokens and 0.569 ms above');
+    expect(answer).toContain('blocking 1.50 ms up to 61.5 tokens and 2.44 ms above');
   });
 
   it('is left out, like all that comes with scaling, where nobody scales or migrates', async () => {
@@ -326,7 +317,7 @@ describe('cost against attainment', () => {
 function sampleOf(row: Pick<TimeseriesRow, 'kv_used_bytes' | 'kv_free_bytes' | 'head_kv_bytes'>) {
   return {
     timeUs: 1,
-    instance: asInstanceId(0),
+    instanceId: asInstanceId(0),
     groupId: asGroupId(0),
     role: 'mixed',
     state: 'ready' as const,
@@ -353,10 +344,6 @@ function sampleOf(row: Pick<TimeseriesRow, 'kv_used_bytes' | 'kv_free_bytes' | '
 function rowsOf(rows: readonly Partial<TimeseriesRow>[]): TimeseriesRow[] {
   const [row] = cellOf('llumnix').timeseries;
   return rows.map((own, instance) => ({ ...row!, instance, group: instance, ...own }));
-}
-
-function median(values: readonly number[]): number {
-  return quantileOfSorted(sorted(values), 0.5)!;
 }
 
 function point(stack: string, cost: number, value: number) {

@@ -6,7 +6,15 @@ import { WorkerPool } from '../../harness/run/worker-pool.ts';
 import type { TaskKind, WorkerTasks } from '../../harness/run/worker-protocol.ts';
 
 const guard = { enter() {}, leave() {} };
-const silent = { begin() {}, cellStarted() {}, cellProgress() {}, cellDone() {}, cellFailed() {}, end() {} };
+const silent = {
+  begin() {},
+  cellStarted() {},
+  cellProgress() {},
+  cellDone() {},
+  twinsDone() {},
+  cellFailed() {},
+  end() {},
+};
 
 /** Runs cells in this process, which takes tens of milliseconds where starting a worker takes a second. */
 class OwnProcess extends WorkerPool {

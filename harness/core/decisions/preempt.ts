@@ -55,6 +55,10 @@ function preemptBySwap(
   return undefined;
 }
 
+/**
+ * Counts every time that a request gives up blocks on a device, as vLLM does (`num_cumulative_preemption` of V0,
+ * `num_preemptions` of V1), also where it has been in no step since it came back from host memory.
+ */
 function countPreemption(group: InstanceGroup, request: Request): void {
   group.forming?.remove(request);
   request.numPreemptions += 1;

@@ -25,13 +25,13 @@ export function drain(cluster: Cluster, { groupId }: DecisionOf<'drain'>): Refus
   for (const request of queued) {
     redispatch(cluster, request);
   }
-  const detail = `${queued.length} requests placed anew, ${group.numRequests} have KV here`;
+  const detail = `${queued.length} requests dispatched again, ${group.numRequests} have KV here`;
   recordEach(cluster.effects, group, 'drainStarted', detail);
   cluster.effects.wake(group);
   return undefined;
 }
 
-/** The group takes requests again. */
+/** Ends a drain: the group takes requests again. Returns why it is refused, having changed nothing, or `undefined`. */
 export function cancelDrain(
   cluster: Cluster,
   { groupId }: DecisionOf<'cancelDrain'>,
@@ -56,7 +56,10 @@ export function releaseIfEmpty(cluster: Cluster, group: InstanceGroup): void {
   if (isEmpty(cluster, group)) release(cluster, group, 'drained');
 }
 
-/** No request, no step, and nobody's KV on its members or beside them. */
+/**
+ * Whether the group has no request and no step under way, and nobody's KV is on its members or in the host memory beside
+ * them.
+ */
 function isEmpty({ topology }: Cluster, group: InstanceGroup): boolean {
   const { pipeline, numRequests, isIdle } = group;
   const isUnused = pipeline.every(
@@ -73,7 +76,7 @@ function release(cluster: Cluster, group: InstanceGroup, detail: string): void {
     if (member.hasDevice) cluster.effects.executor.stopInstance(member.id);
     member.state = 'stopped';
     member.releasedAtUs = cluster.nowUs;
-    cluster.effects.recordEvent('instanceStopped', { instance: member.id, groupId: group.id, detail });
+    cluster.effects.recordEvent('instanceStopped', { instanceId: member.id, groupId: group.id, detail });
     cluster.effects.notifyPoliciesLater({ kind: 'instanceStopped', instanceId: member.id });
   }
   redirectLoads(cluster);

@@ -57,7 +57,7 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   for (const group of before) cluster.removeGroup(group);
   for (const { instance, layers } of parts) {
     const detail = reshape(cluster, instance, layers);
-    cluster.effects.recordEvent('weightsDropped', { instance: instance.id, detail });
+    cluster.effects.recordEvent('weightsDropped', { instanceId: instance.id, detail });
   }
   redirectLoads(cluster);
   const group = cluster.topology.addGroup(parts, 'serving');
@@ -79,7 +79,10 @@ function merge(cluster: Cluster, parts: readonly LayoutPart[], transition: KvTra
   cluster.effects.notifyPolicies({ kind: 'groupsMerged', groupId: group.id, from });
 }
 
-/** Those that have been scheduled first, in that order, then by arrival. */
+/**
+ * Orders requests that have been scheduled before those that have not: the first by when they first were, the others by
+ * their arrival.
+ */
 function byAdmission(a: Request, b: Request): number {
   const scheduled = (a.firstScheduledAtUs ?? Infinity) - (b.firstScheduledAtUs ?? Infinity);
   if (scheduled !== 0 && !Number.isNaN(scheduled)) return scheduled;

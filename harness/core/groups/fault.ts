@@ -11,6 +11,7 @@ import { recomputeElsewhere, endIfAborted, redispatch } from '../lifecycle.ts';
 import { modelWeightBytes } from '../../domain/model-shape.ts';
 import { abortMigrationsTo, cancelKvMove } from '../kv/request-memory.ts';
 import type { Request } from '../state/request.ts';
+import { isSwap } from '../state/request-state.ts';
 import { loadAlone, serve } from './start.ts';
 import type { StepBatch } from '../state/step-batch.ts';
 import { freeStageAndStartNext } from '../step/stages.ts';
@@ -93,7 +94,7 @@ function shutDown(cluster: Cluster, instance: Instance, detail: string): void {
   if (instance.hasDevice) cluster.effects.executor.stopInstance(instance.id);
   instance.state = 'failed';
   instance.releasedAtUs = cluster.nowUs;
-  cluster.effects.recordEvent('instanceFailed', { instance: instance.id, detail });
+  cluster.effects.recordEvent('instanceFailed', { instanceId: instance.id, detail });
 }
 
 /** Stops all that the group has under way: transitions, loads of weights, deferred decisions (refused) and steps. */
@@ -119,7 +120,7 @@ function stopSteps(cluster: Cluster, group: InstanceGroup | undefined): void {
   cluster.effects.wake(group);
 }
 
-/** Takes a micro-batch out of its pipeline; the member that it occupied, if any. */
+/** Takes a micro-batch out of its pipeline. Returns the member that it occupied, if there was one. */
 function abandon(cluster: Cluster, group: InstanceGroup, batch: StepBatch): Instance | undefined {
   batch.isAbandoned = true;
   for (const transfer of batch.transfers) cluster.effects.fabric.cancel(transfer);
@@ -145,9 +146,12 @@ function hasKvOn({ layout, hostLayout }: Request, instance: Instance): boolean {
   return layout?.includes(instance) === true || hostLayout?.includes(instance) === true;
 }
 
-/** Has a request whose KV is lost computed again, which counts as a preemption unless it is preempted already. */
+/**
+ * Has a request whose KV is lost computed again. This counts as a preemption, unless it is one already that has taken its KV to
+ * host memory, from where the KV has not come back.
+ */
 function recomputeLostKv(cluster: Cluster, request: Request): void {
-  if (request.preemptedAtUs === undefined) request.numPreemptions += 1;
+  if (!isSwap(request.state)) request.numPreemptions += 1;
   recomputeElsewhere(cluster, request);
 }
 
@@ -175,14 +179,14 @@ function regroupSurvivor(cluster: Cluster, survivor: Instance, survivingRequests
   const group = cluster.topology.addGroup([{ instance: survivor, layers: cluster.allLayers }], 'loading');
   if (survivor.state === 'draining') {
     cluster.effects.recordEvent('drainCancelled', {
-      instance: survivor.id,
+      instanceId: survivor.id,
       groupId: group.id,
       detail: 'its group has failed',
     });
   }
   survivor.state = 'loading';
   cluster.effects.recordEvent('loadStarted', {
-    instance: survivor.id,
+    instanceId: survivor.id,
     groupId: group.id,
     detail: 'what it lacks of the model',
   });

@@ -26,7 +26,7 @@ function startGroup(cluster: Cluster, ids: readonly InstanceId[]): void {
   const group = cluster.topology.addGroup(parts, 'serving');
   for (const { instance, layers } of parts) {
     const detail = `layers ${layers.first} to ${layers.first + layers.count - 1}, ${instance.totalCells} KV cells`;
-    cluster.effects.recordEvent('instanceReady', { instance: instance.id, groupId: group.id, detail });
+    cluster.effects.recordEvent('instanceReady', { instanceId: instance.id, groupId: group.id, detail });
   }
 }
 

@@ -37,7 +37,7 @@ export function finishLoad(cluster: Cluster, load: WeightLoad): void {
   cluster.topology.weightLoads.delete(load);
   // A peer that gave its layers up after they had travelled cannot be copied from; host and disk hold the same bytes.
   const detail = reshape(cluster, instance, layers, sourcesOf(cluster, load));
-  cluster.effects.recordEvent('weightsLoaded', { instance: instance.id, detail });
+  cluster.effects.recordEvent('weightsLoaded', { instanceId: instance.id, detail });
 }
 
 /** Cancels every load of the group's members. */

@@ -9,6 +9,6 @@ export function recordEach(
   kind: ClusterEventKind,
   detail: string,
 ): void {
-  for (const { instance } of group.pipeline)
-    effects.recordEvent(kind, { instance, groupId: group.id, detail });
+  for (const { instanceId } of group.pipeline)
+    effects.recordEvent(kind, { instanceId, groupId: group.id, detail });
 }

@@ -4,7 +4,7 @@ import type { InstanceGroup } from '../state/group.ts';
 import type { Request } from '../state/request.ts';
 import { isRunning, isStalled } from '../state/request-state.ts';
 
-/** All requests of the group: waiting, running, stalled and swapped ones, each queue in its order. */
+/** Returns all requests of the group: waiting, running, stalled and swapped ones, each queue in its order. */
 export function requestsOf(group: InstanceGroup): Request[] {
   return [...group.waiting, ...group.running, ...group.stalled, ...group.swapped];
 }

@@ -42,7 +42,7 @@ function restoreProblem(model: ModelShape, group: InstanceGroup): Refusal<'resto
   const full = group.pipeline.find(({ member }) => !member.ledger.hasRoomForWeights(bytes));
   return full === undefined
     ? undefined
-    : `KV in use on instance ${full.instance} leaves no room for the weights`;
+    : `KV in use on instance ${full.instanceId} leaves no room for the weights`;
 }
 
 /** Stops a restore that has not split the group yet. */
@@ -95,7 +95,7 @@ function settle(cluster: Cluster, group: InstanceGroup, into: readonly InstanceG
     request.layout = target.layout;
     const { migration } = request;
     if (migration !== undefined) {
-      migration.fromGroup = target.id;
+      migration.fromGroupId = target.id;
       group.numMigratingOut -= 1;
       target.numMigratingOut += 1;
     }

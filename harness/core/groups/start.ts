@@ -24,7 +24,7 @@ export function scaleUp(
     const group = addComingInstance(cluster, role);
     const instance = group.leader;
     cluster.effects.recordEvent('instanceRequested', {
-      instance: instance.id,
+      instanceId: instance.id,
       groupId: group.id,
       detail: `as ${role}`,
     });
@@ -55,7 +55,7 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
   const readyAtUs = cluster.nowUs + drawLogNormal(cluster, provisioning);
   const fails = cluster.supply.rng.uniform() < failureRatio;
   const { id } = group.leader;
-  at(cluster.effects, group, readyAtUs, () => {
+  continueAt(cluster.effects, group, readyAtUs, () => {
     if (!fails) {
       loadAndWarmUp(cluster, group);
       return;
@@ -63,9 +63,9 @@ function provision(cluster: Cluster, group: InstanceGroup, attempt: number): voi
     const waitUs = Math.min(maxBackoffUs, backoffUs * 2 ** (attempt - 1));
     const retryAtUs = cluster.nowUs + waitUs;
     const detail = `attempt ${attempt} failed, the next in ${waitUs / usPerSecond} s`;
-    cluster.effects.recordEvent('startFailed', { instance: id, groupId: group.id, detail });
+    cluster.effects.recordEvent('startFailed', { instanceId: id, groupId: group.id, detail });
     cluster.effects.notifyPoliciesLater({ kind: 'startFailed', instanceId: id, retryAtUs });
-    at(cluster.effects, group, retryAtUs, () => provision(cluster, group, attempt + 1));
+    continueAt(cluster.effects, group, retryAtUs, () => provision(cluster, group, attempt + 1));
   });
 }
 
@@ -80,7 +80,7 @@ function drawLogNormal(
 }
 
 /** Does the next thing of a start, unless the group has been released or has failed meanwhile. */
-function at(effects: Effects, group: InstanceGroup, timeUs: number, next: () => void): void {
+function continueAt(effects: Effects, group: InstanceGroup, timeUs: number, next: () => void): void {
   effects.events.scheduleCall(timeUs, eventPriority.completion, () => {
     if (!group.isGone) next();
   });
@@ -97,13 +97,13 @@ function loadAndWarmUp(cluster: Cluster, group: InstanceGroup): void {
     instance.hardware,
   );
   cluster.effects.recordEvent('loadStarted', {
-    instance: instance.id,
+    instanceId: instance.id,
     groupId: group.id,
     detail: `weights from ${weightsFrom}`,
   });
   loadAlone(cluster, group, weightsFrom, () => {
     instance.state = 'warming-up';
-    at(cluster.effects, group, cluster.nowUs + warmUpUs, () => {
+    continueAt(cluster.effects, group, cluster.nowUs + warmUpUs, () => {
       const seconds = (cluster.nowUs - instance.requestedAtUs) / usPerSecond;
       serve(cluster.effects, group, `after a cold start of ${seconds} s`);
     });
@@ -130,7 +130,7 @@ export function serve(effects: Effects, group: InstanceGroup, detail: string): v
   const instance = group.leader;
   group.phase = 'serving';
   instance.state = 'ready';
-  effects.recordEvent('instanceReady', { instance: instance.id, groupId: group.id, detail });
+  effects.recordEvent('instanceReady', { instanceId: instance.id, groupId: group.id, detail });
   effects.wake(group);
   effects.notifyPoliciesLater({ kind: 'instanceReady', instanceId: instance.id, groupId: group.id });
 }

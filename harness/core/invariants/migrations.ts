@@ -12,8 +12,8 @@ export function checkMigrations({ topology: { groups }, requests: { live } }: Cl
     checkMigration(request);
     if (request.migration !== undefined) migrations.push(request.migration);
   }
-  const numOut = countBy(migrations, ({ fromGroup }) => fromGroup);
-  const numIn = countBy(migrations, ({ toGroup }) => toGroup);
+  const numOut = countBy(migrations, ({ fromGroupId }) => fromGroupId);
+  const numIn = countBy(migrations, ({ toGroupId }) => toGroupId);
   for (const { id, numMigratingOut, numMigratingIn } of groups) {
     assert(
       numMigratingOut === (numOut.get(id) ?? 0) && numMigratingIn === (numIn.get(id) ?? 0),
@@ -27,7 +27,7 @@ export function checkMigrations({ topology: { groups }, requests: { live } }: Cl
 /** INV-migration: a request is its source's until it is stopped, then the target's; it is stopped once no step holds it. */
 function checkMigration({ id, status, migration, groupId, isStopping, isInFlight }: Request): void {
   const isStopped = migration?.stoppedAtUs !== undefined;
-  const owner = isStopped ? migration.toGroup : migration?.fromGroup;
+  const owner = isStopped ? migration.toGroupId : migration?.fromGroupId;
   assert(
     isStopped === (status.kind === 'migrating') && (migration === undefined || groupId === owner),
     'INV-migration',
@@ -44,7 +44,9 @@ function checkMigration({ id, status, migration, groupId, isStopping, isInFlight
 function checkDrains(groups: Iterable<InstanceGroup>, migrations: readonly Migration[]): void {
   for (const { id, phase, waiting } of groups) {
     if (phase !== 'draining') continue;
-    const isOpen = migrations.some(({ toGroup, stoppedAtUs }) => toGroup === id && stoppedAtUs === undefined);
+    const isOpen = migrations.some(
+      ({ toGroupId, stoppedAtUs }) => toGroupId === id && stoppedAtUs === undefined,
+    );
     assert(
       waiting.length === 0 && !isOpen,
       'INV-drain',

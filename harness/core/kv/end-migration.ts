@@ -12,17 +12,17 @@ export function endMigration(
   migration: Migration,
   abortReason?: string,
 ): void {
-  const { fromGroup: from, toGroup: to, protocol, ...rest } = migration;
+  const { fromGroupId: from, toGroupId: to, protocol, ...rest } = migration;
   const source = cluster.topology.group(from);
   const target = cluster.topology.group(to);
   if (source !== undefined) source.numMigratingOut -= 1;
   if (target !== undefined) target.numMigratingIn -= 1;
   cluster.effects.observer.migrationEnded({
     requestId: request.id,
-    fromGroup: from,
-    toGroup: to,
-    fromInstance: rest.fromInstance,
-    toInstance: rest.toInstance,
+    fromGroupId: from,
+    toGroupId: to,
+    fromInstanceId: rest.fromInstanceId,
+    toInstanceId: rest.toInstanceId,
     protocol: protocol.kind,
     tokens: request.tokens,
     numStages: rest.numStages,

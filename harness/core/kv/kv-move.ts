@@ -8,13 +8,18 @@ import { send } from '../transfers.ts';
 import type { LayoutMove } from '../state/kv-layout.ts';
 import { wakeGroupsOn } from './wake-groups.ts';
 
-/** Layers whose KV changes instance; those that stay are not listed. */
+/**
+ * Returns the layers whose KV has to change instance to be where the group's layers are. Layers that stay are not listed.
+ */
 export function movesOf(group: InstanceGroup, request: Request): LayoutMove[] {
   const layout = must(request.layout, `KV layout of request ${request.id}`);
   return layout.movesTo(group.layout).filter(({ from, to }) => from !== to);
 }
 
-/** How many of `numBlocks` do not fit the free cells at the moves' targets, at the fullest one; 0 if all fit. */
+/**
+ * Returns how many of `numBlocks` do not fit the free cells at the moves' targets, counted at the fullest target; 0 if
+ * all fit.
+ */
 export function blocksMissingFor(moves: readonly LayoutMove[], numBlocks: number): number {
   let missing = 0;
   for (const { to } of moves) {
@@ -25,7 +30,7 @@ export function blocksMissingFor(moves: readonly LayoutMove[], numBlocks: number
   return missing;
 }
 
-/** The next blocks of KV on its way. */
+/** The blocks of a KV move that are sent next. */
 export interface BlockPiece {
   readonly kind: 'exchange' | 'migration';
   readonly numBlocks: number;
@@ -49,8 +54,8 @@ export function sendBlocks(cluster: Cluster, request: Request, piece: BlockPiece
   takeAtTargets(kvMove, numBlocks);
   for (const { from, to, layers } of kvMove.moves) {
     cluster.effects.executor.copyKv(request.id, layers, {
-      from: { instance: from.id, tier: 'device' },
-      to: { instance: to.id, tier: 'device' },
+      from: { instanceId: from.id, tier: 'device' },
+      to: { instanceId: to.id, tier: 'device' },
       firstToken,
       numTokens,
     });
@@ -106,7 +111,7 @@ export function completeKvMove(cluster: Cluster, request: Request): InstanceGrou
   request.layout = layout;
   for (const { from, layers } of moves) {
     from.ledger.giveBack(request.kvBlocks * layers.count);
-    cluster.effects.executor.releaseKv(request.id, layers, { instance: from.id, tier: 'device' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instanceId: from.id, tier: 'device' });
   }
   request.resume();
   wakeGroupsOn(cluster, before);

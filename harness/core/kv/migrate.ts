@@ -94,10 +94,10 @@ function begin(cluster: Cluster, request: Request, route: Route): Refusal<'migra
     return `group ${target.id} has no room for ${request.kvBlocks} blocks`;
   request.beginMigration({
     kvMove: { layout: target.layout, moves, numBlocks: 0, transfers: [] },
-    fromGroup: source.id,
-    toGroup: target.id,
-    fromInstance: source.leader.id,
-    toInstance: target.leader.id,
+    fromGroupId: source.id,
+    toGroupId: target.id,
+    fromInstanceId: source.leader.id,
+    toInstanceId: target.leader.id,
     protocol,
     startedAtUs: cluster.nowUs,
     numStages: 0,
@@ -149,7 +149,7 @@ function stop(cluster: Cluster, request: Request): void {
   const migration = migrationOf(request);
   const { kvMove } = migration;
   const source = must(cluster.topology.groupOf(request), `group of request ${request.id}`);
-  const target = must(cluster.topology.group(migration.toGroup), `group ${migration.toGroup}`);
+  const target = must(cluster.topology.group(migration.toGroupId), `group ${migration.toGroupId}`);
   const numBlocks = request.kvBlocks - kvMove.numBlocks;
   if (!makeRoomAt(cluster, kvMove, numBlocks)) {
     cancelKvMove(cluster, request, `no room for its last ${numBlocks} blocks at its target`);
@@ -201,9 +201,9 @@ function sendStage(
   sendBlocks(cluster, request, { kind: 'migration', numBlocks, numTokens, chunkUs, handshakeUs }, onDone);
 }
 
-/** The two sides agree at the pace of the slower. */
-function handshakeOf({ instances }: Topology, { fromInstance, toInstance }: Migration): number {
-  const sides = [instances[fromInstance], instances[toInstance]];
+/** Returns the time that source and target spend agreeing on a piece, in microseconds: that of the slower of the two. */
+function handshakeOf({ instances }: Topology, { fromInstanceId, toInstanceId }: Migration): number {
+  const sides = [instances[fromInstanceId], instances[toInstanceId]];
   return Math.max(...sides.map((instance) => instance?.hardware.migrationHandshakeUs ?? 0));
 }
 

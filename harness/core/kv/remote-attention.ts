@@ -42,7 +42,7 @@ function sendThereAndBack(
   onDone: () => void,
 ): void {
   const { model } = cluster;
-  const owner = must(cluster.topology.instances[remote.owner], `instance ${remote.owner}`);
+  const owner = must(cluster.topology.instances[remote.ownerId], `instance ${remote.ownerId}`);
   const elementBytes = remote.tokenLayers * model.headDim * model.bytesPerWeight;
   const there = {
     kind: 'attention',
@@ -107,12 +107,12 @@ function addEntry(
   const pastTokens = batch.pastTokens[index] as number;
   const decodes = isDecode(batch.requests[index] as Request, pastTokens);
   const end = stage.layers.first + stage.layers.count;
-  for (const { instance: owner, layers } of placement) {
+  for (const { instanceId: ownerId, layers } of placement) {
     const first = Math.max(layers.first, stage.layers.first);
     const numLayers = Math.min(layers.first + layers.count, end) - first;
-    if (owner === stage.instance || numLayers <= 0) continue;
-    const sums = byOwner.get(owner) ?? {
-      owner,
+    if (ownerId === stage.instanceId || numLayers <= 0) continue;
+    const sums = byOwner.get(ownerId) ?? {
+      ownerId,
       numLayers: 0,
       tokenLayers: 0,
       pairLayers: 0,
@@ -124,7 +124,7 @@ function addEntry(
     sums.pairLayers += (numTokens * pastTokens + (numTokens * (numTokens + 1)) / 2) * numLayers;
     sums.contextLayers += (pastTokens + numTokens) * numLayers;
     if (decodes) sums.decodeContextLayers += (pastTokens + 1) * numLayers;
-    byOwner.set(owner, sums);
+    byOwner.set(ownerId, sums);
   }
 }
 

@@ -15,7 +15,7 @@ export function freeKv(cluster: Cluster, request: Request): void {
   if (layout === undefined) return;
   request.giveBackBlocks();
   for (const { instance, layers } of layout.parts) {
-    cluster.effects.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'device' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instanceId: instance.id, tier: 'device' });
   }
   wakeGroupsOn(cluster, layout);
 }
@@ -31,7 +31,7 @@ export function cancelKvMove(cluster: Cluster, request: Request, reason: string)
   for (const transfer of kvMove.transfers) cluster.effects.fabric.cancel(transfer);
   for (const { to, layers } of kvMove.moves) {
     to.ledger.giveBack(kvMove.numBlocks * layers.count);
-    cluster.effects.executor.releaseKv(request.id, layers, { instance: to.id, tier: 'device' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instanceId: to.id, tier: 'device' });
   }
   wakeGroupsOn(cluster, kvMove.layout);
   if (migration !== undefined) endMigration(cluster, request, migration, reason);

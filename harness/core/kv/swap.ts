@@ -68,7 +68,7 @@ function dropHostCopy(cluster: Cluster, request: Request, hostLayout: KvLayout):
   for (const part of hostLayout.parts) {
     const { instance, layers } = part;
     instance.hostKvBytes -= hostBytes(cluster, request, part);
-    cluster.effects.executor.releaseKv(request.id, layers, { instance: instance.id, tier: 'host' });
+    cluster.effects.executor.releaseKv(request.id, layers, { instanceId: instance.id, tier: 'host' });
   }
   // An instance that drains may wait for this.
   wakeGroupsOn(cluster, hostLayout);
@@ -138,8 +138,8 @@ function copy(
   kind: Swap['kind'],
   { from, to, layers }: LayoutMove,
 ): void {
-  const device = { instance: to.id, tier: 'device' } as const;
-  const host = { instance: from.id, tier: 'host' } as const;
+  const device = { instanceId: to.id, tier: 'device' } as const;
+  const host = { instanceId: from.id, tier: 'host' } as const;
   const numTokens = request.computedTokens;
   const move =
     kind === 'swap-out' ? { from: device, to: host, numTokens } : { from: host, to: device, numTokens };

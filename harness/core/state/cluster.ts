@@ -33,8 +33,8 @@ export interface ClusterOptions {
   readonly stack: PolicyStack;
   readonly executor: Executor;
   readonly observer: Observer;
-  /** How old the load is that policies see. */
-  readonly loadReports: LoadReporting;
+  /** When groups report their load: how old the load is that policies see. */
+  readonly loadReporting: LoadReporting;
 }
 
 /** Where new instances come from. */
@@ -74,7 +74,7 @@ export class Cluster {
     const clock = this.effects.events;
     this.topology = new Topology({ clock, blockSizeTokens, limits: options.limits });
     this.requests = new OpenRequests(options.workload);
-    this.loadReports = new LoadReports(this, options.loadReports);
+    this.loadReports = new LoadReports(this, options.loadReporting);
   }
 
   get nowUs(): number {

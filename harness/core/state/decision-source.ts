@@ -1,7 +1,7 @@
 import type { RequestId } from '../../domain/ids.ts';
 import type { DecidingMoment } from '../../policy/moments.ts';
 
-/** Who answered, at which moment. */
+/** Which policy answered, and at which moment. */
 export interface DecisionSource {
   readonly policy: string;
   readonly moment: DecidingMoment;

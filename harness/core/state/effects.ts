@@ -8,9 +8,9 @@ import type { InstanceGroup } from './group.ts';
 
 /** The state calls these back at their time. `run.ts` gives them, so that the state does not import the loop that drives it. */
 export interface ClusterHooks {
-  /** A group looks for work. */
+  /** Called when a group may have work: it tries to form a step. */
   step(group: InstanceGroup): void;
-  /** The policies hear of an event, and may answer. */
+  /** Called to tell the policies of an event; what they answer is carried out. */
   notify(event: PolicyEvent): void;
 }
 
@@ -61,9 +61,9 @@ export class Effects {
   /** Tells whoever records the run of a moment that matters to a reader. */
   recordEvent(
     kind: ClusterEventKind,
-    about: { instance?: InstanceId; groupId?: GroupId; detail: string },
+    about: { instanceId?: InstanceId; groupId?: GroupId; detail: string },
   ): void {
-    const { instance, groupId, detail } = about;
-    this.observer.clusterEvent({ timeUs: this.events.nowUs, kind, instance, groupId, detail });
+    const { instanceId, groupId, detail } = about;
+    this.observer.clusterEvent({ timeUs: this.events.nowUs, kind, instanceId, groupId, detail });
   }
 }

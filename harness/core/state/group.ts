@@ -66,7 +66,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
   };
   /** Duration of the stage that ended most recently, on any member, in microseconds; 0 before the first. */
   lastStageUs = 0;
-  /** Micro-batches under way. */
+  /** The micro-batches that are on their way through the stages. */
   readonly inFlight: StepBatch[] = [];
   /** Start of the busy period under way; before it stages stood idle for want of work, which is no bubble. */
   busySinceUs = 0;
@@ -83,7 +83,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
   readonly transitions: Transition[] = [];
   /** How the KV of stalled requests travels. */
   exchange: Extract<KvTransition, { kind: 'exchange' }> = defaultExchange;
-  /** Weights on their way to members. */
+  /** The loads of weights that are under way to members of the group. */
   readonly weightLoads: WeightLoad[] = [];
   retirement: Retirement | undefined;
   /** Decisions about requests that were in a step; carried out when that has come back. */
@@ -105,7 +105,7 @@ export class InstanceGroup implements GroupView, RequestQueueOwner {
     this.layout = new KvLayout(init.parts);
     const last = init.parts.length - 1;
     this.pipeline = init.parts.map((part, stageIndex) => ({
-      instance: part.instance.id,
+      instanceId: part.instance.id,
       member: part.instance,
       stageIndex,
       layers: part.layers,

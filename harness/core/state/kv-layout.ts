@@ -21,12 +21,12 @@ export interface LayoutMove {
  */
 export class KvLayout {
   readonly parts: readonly LayoutPart[];
-  /** The same for the executor. */
+  /** The parts as the executor reads them, with ids in place of instances. */
   readonly placement: KvPlacement;
 
   constructor(parts: readonly LayoutPart[]) {
     this.parts = parts;
-    this.placement = parts.map(({ instance, layers }) => ({ instance: instance.id, layers }));
+    this.placement = parts.map(({ instance, layers }) => ({ instanceId: instance.id, layers }));
   }
 
   get totalBlocks(): number {

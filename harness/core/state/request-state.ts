@@ -17,11 +17,11 @@ export interface KvMove {
 /** A migration under way; see `kv/migrate.ts`. */
 export interface Migration {
   readonly kvMove: KvMove;
-  fromGroup: GroupId;
-  readonly toGroup: GroupId;
+  fromGroupId: GroupId;
+  readonly toGroupId: GroupId;
   /** The instances that run the groups' first stages. */
-  readonly fromInstance: InstanceId;
-  readonly toInstance: InstanceId;
+  readonly fromInstanceId: InstanceId;
+  readonly toInstanceId: InstanceId;
   readonly protocol: MigrationProtocol;
   readonly startedAtUs: number;
   numStages: number;

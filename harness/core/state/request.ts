@@ -114,7 +114,7 @@ export class Request implements RequestView {
   }
 
   get migratesTo(): GroupId | undefined {
-    return this.migration?.toGroup;
+    return this.migration?.toGroupId;
   }
 
   /** Left out of further steps: it is stopped for its migration once the last one has come back. */

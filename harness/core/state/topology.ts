@@ -29,9 +29,9 @@ export class Topology {
   hasRemoteKv = false;
   readonly #defaults: GroupDefaults;
   readonly #groupById = new Map<GroupId, InstanceGroup>();
-  /** By instance id. */
+  /** The groups that each instance is a member of, by instance id. */
   readonly #groupsOn: InstanceGroup[][] = [];
-  /** By instance id. */
+  /** The compute slot of each instance, by instance id. */
   readonly #slots: ComputeSlot[] = [];
   #nextGroupId = 0;
 
@@ -93,6 +93,6 @@ export class Topology {
     group.isGone = true;
     removeFrom(this.groups, group);
     this.#groupById.delete(group.id);
-    for (const { instance } of group.pipeline) removeFrom(this.#groupsOn[instance] ?? [], group);
+    for (const { instanceId } of group.pipeline) removeFrom(this.#groupsOn[instanceId] ?? [], group);
   }
 }

@@ -85,7 +85,7 @@ function recordStage(cluster: Cluster, group: InstanceGroup, batch: StepBatch): 
   member.prefillTokens += prefillTokens;
   member.decodeTokens += batch.decodeTokens;
   cluster.effects.observer.stageEnded({
-    instance: member.id,
+    instanceId: member.id,
     groupId: group.id,
     stageIndex: batch.stageIndex,
     numStages: group.pipeline.length,
@@ -121,8 +121,8 @@ function sendActivations(cluster: Cluster, group: InstanceGroup, batch: StepBatc
   const to = group.pipeline[batch.stageIndex + 1] as GroupStage;
   const movement = {
     kind: 'activations',
-    source: from.instance,
-    target: to.instance,
+    source: from.instanceId,
+    target: to.instanceId,
     bytes: batch.totalTokens * model.hiddenSize * model.bytesPerWeight,
     links: [from.member.links.send, to.member.links.receive],
   } as const;

@@ -7,7 +7,7 @@ import { count, timeUs } from './scalars.ts';
 export const clusterEventRows = jsonRows<ClusterEventRecord>()('events.jsonl', {
   time_us: column(timeUs, (record) => record.timeUs),
   kind: column(z.string(), ({ kind }) => kind),
-  instance: column(count.nullable(), ({ instance }) => instance ?? null),
+  instance: column(count.nullable(), ({ instanceId }) => instanceId ?? null),
   group: column(count.nullable(), ({ groupId }) => groupId ?? null),
   detail: column(z.string(), ({ detail }) => detail),
 });

@@ -6,11 +6,11 @@ import { count, timeUs } from './scalars.ts';
 /** Running requests that moved to another group, or tried to, in order of ending. */
 export const migrationRows = jsonRows<MigrationRecord>()('migrations.jsonl', {
   request: column(count, ({ requestId }) => requestId),
-  from_group: column(count, ({ fromGroup }) => fromGroup),
-  to_group: column(count, ({ toGroup }) => toGroup),
+  from_group: column(count, ({ fromGroupId }) => fromGroupId),
+  to_group: column(count, ({ toGroupId }) => toGroupId),
   /** First members of the groups. */
-  from_instance: column(count, ({ fromInstance }) => fromInstance),
-  to_instance: column(count, ({ toInstance }) => toInstance),
+  from_instance: column(count, ({ fromInstanceId }) => fromInstanceId),
+  to_instance: column(count, ({ toInstanceId }) => toInstanceId),
   protocol: column(z.enum(['live', 'blocking', 'recompute']), ({ protocol }) => protocol),
   /** Tokens of the request at the end. */
   tokens: column(count, ({ tokens }) => tokens),

@@ -11,7 +11,7 @@ const number = z.number();
  */
 export const timeseriesRows = csvRows<InstanceSample>()('timeseries.csv', {
   time_us: column(number, ({ timeUs }) => timeUs),
-  instance: column(number, ({ instance }) => instance),
+  instance: column(number, ({ instanceId }) => instanceId),
   group: column(number, ({ groupId }) => groupId),
   role: column(z.string(), ({ role }) => role),
   state: column(

@@ -9,8 +9,7 @@ import { RequestOutcomes } from '../../../harness/metrics/outcomes.ts';
 import type { ComparedCell } from '../../../harness/metrics/paired-run.ts';
 import { CellRecorder } from '../../../harness/metrics/recorder.ts';
 import { nullSinks } from '../../../harness/metrics/sinks.ts';
-import { PolicyStack } from '../../../harness/policy/stack.ts';
-import { loadPolicy } from '../../../harness/run/load-policy.ts';
+import { createStack, runOptionsOf } from '../../../harness/run/cell.ts';
 import { buildWorkload } from '../../../workloads/index.ts';
 import { rowOf } from '../../metrics/records.ts';
 import { type Machine, MeasuredLike } from './measured-like.ts';
@@ -27,54 +26,33 @@ export class CellRunner {
   }
 
   /** The cell as the simulator has it. */
-  simulated(stack: string, seed: number): Promise<ComparedCell> {
-    return this.#run(stack, seed, new SimulatedExecutor(this.#config.model));
+  simulated(stackName: string, seed: number): Promise<ComparedCell> {
+    return this.#run(stackName, seed, new SimulatedExecutor(this.#config.model));
   }
 
-  /** The cell as it would be on that machine; `draw` tells apart cells whose noise is their own. */
-  measured(stack: string, seed: number, machine: Machine, draw: string): Promise<ComparedCell> {
-    const rng = createRng(seed, `study/noise/${draw}`);
-    return this.#run(stack, seed, new MeasuredLike(this.#config.model, machine, rng));
+  /** The cell as it would be on that machine; every stack and seed meets noise of its own. */
+  measured(stackName: string, seed: number, machine: Machine): Promise<ComparedCell> {
+    const rng = createRng(seed, `study/noise/${stackName}`);
+    return this.#run(stackName, seed, new MeasuredLike(this.#config.model, machine, rng));
   }
 
   async #run(stackName: string, seed: number, executor: Executor): Promise<ComparedCell> {
-    const { cluster, engine, execution, model, classes } = this.#config;
+    const config = this.#config;
+    const { classes } = config;
     const recorder = new CellRecorder({ classes, openSink: nullSinks, maxTraceEvents: 0 });
     const observer = new RequestCollector(recorder);
-    const totals = runCluster({
-      model,
-      hardware: cluster.hardware,
-      numInstances: cluster.numInstances,
-      maxInstances: cluster.maxInstances,
-      startRng: createRng(seed, 'cold-start'),
-      stagesPerGroup: cluster.stagesPerGroup,
-      blockSizeTokens: engine.blockSizeTokens,
-      engine: engine.rules,
-      limits: {
-        maxRunning: engine.maxRunning,
-        maxBatchTokens: engine.maxBatchTokens,
-        watermarkRatio: engine.watermarkRatio,
-        admits: true,
-      },
-      workload: await this.#workload(seed),
-      stack: await this.#stack(stackName, seed),
-      loadReports: cluster.loadReports,
+    const workload = await this.#workload(seed);
+    const stack = await createStack({ config, stackName, seed }, workload, guard);
+    const { durationUs: endedAtUs, instanceUs } = runCluster({
+      ...runOptionsOf(config, seed),
+      sampleIntervalUs: 1e12,
+      workload,
+      stack,
       executor,
       observer,
-      sampleIntervalUs: 1e12,
-      faults: cluster.faults,
-      maxDurationUs: execution.maxDurationUs,
-      checkEvery: 0,
     });
-    const summary = recorder.finish({
-      id: `${stackName}-s${seed}`,
-      policy: stackName,
-      seed,
-      endedAtUs: totals.durationUs,
-      instanceUs: totals.instanceUs,
-      verifiedTokens: null,
-      policyStats: {},
-    });
+    const about = { id: `${stackName}-s${seed}`, policy: stackName, seed, verifiedTokens: null };
+    const summary = recorder.finish({ ...about, endedAtUs, instanceUs, policyStats: {} });
     return { summary, outcomes: RequestOutcomes.from(observer.requests.map(rowOf), classes) };
   }
 
@@ -85,24 +63,6 @@ export class CellRunner {
     const { workload } = await buildWorkload({ sources, classes, seed, baseDir });
     this.#workloads.set(seed, workload);
     return workload;
-  }
-
-  async #stack(stackName: string, seed: number): Promise<PolicyStack> {
-    const { stacks, baseDir, model, cluster, engine, classes } = this.#config;
-    const members = [];
-    for (const use of stacks.find(({ name }) => name === stackName)?.policies ?? []) {
-      const { definition, params } = await loadPolicy(use, baseDir, guard);
-      const { name, capabilities } = definition;
-      const policy = definition.create(params, {
-        rng: createRng(seed, `policy/${name}`),
-        model,
-        startHardware: cluster.hardware,
-        blockSizeTokens: engine.blockSizeTokens,
-        classes,
-      });
-      members.push({ name, capabilities, policy });
-    }
-    return new PolicyStack(members, guard);
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Rng } from '../../../harness/base/rng.ts';
 import type { MicroBatch, Stage } from '../../../harness/core/executor.ts';
 import type { ComputeProfile, Hardware } from '../../../harness/domain/hardware.ts';
-import type { InstanceId } from '../../../harness/domain/ids.ts';
+import { asInstanceId, type InstanceId } from '../../../harness/domain/ids.ts';
 import type { LayerRange, ModelShape } from '../../../harness/domain/model-shape.ts';
 import { SimulatedExecutor } from '../../../harness/executors/simulated.ts';
-import { StepCost } from '../../../harness/executors/step-cost.ts';
+import { costModelOf } from '../../../harness/executors/cost-model.ts';
+import { madeBatch } from '../../../harness/executors/made-batch.ts';
 
 /** How a made-up machine differs from the cost model that the simulator has of it. */
 export interface Machine {
@@ -42,12 +43,12 @@ export class MeasuredLike extends SimulatedExecutor {
   }
 
   override startInstance(
-    instance: InstanceId,
+    instanceId: InstanceId,
     layers: LayerRange,
     numCells: number,
     hardware: Hardware,
   ): void {
-    super.startInstance(instance, layers, numCells, this.#real(hardware));
+    super.startInstance(instanceId, layers, numCells, this.#real(hardware));
   }
 
   /** Of all instances, which are of one kind. */
@@ -56,16 +57,16 @@ export class MeasuredLike extends SimulatedExecutor {
     if (known !== undefined) return known;
     const real = { ...hardware, compute: realCompute(hardware, this.#machine) };
     this.#hardware.set(hardware, real);
-    this.#cellFactor /= speedOf(this.#model, hardware, this.#machine);
+    this.#cellFactor /= slownessOf(this.#model, hardware, this.#machine);
     return real;
   }
 
   override runStage(batch: MicroBatch, stage: Stage): number {
     const us = super.runStage(batch, stage);
-    const { curvature, stepNoise, drift, driftUs } = this.#machine;
+    const { stepNoise, drift, driftUs } = this.#machine;
     const kept = Math.exp(-us / driftUs);
     this.#drift = kept * this.#drift + drift * Math.sqrt(1 - kept * kept) * this.#rng.normal();
-    const shape = 1 + curvature * (batch.size / 16) ** 1.5;
+    const shape = shapeOf(this.#machine, batch.size);
     const noise = Math.exp(this.#drift + stepNoise * this.#rng.normal());
     return Math.max(1, Math.round(us * shape * noise * this.#cellFactor));
   }
@@ -96,27 +97,25 @@ const standardMix = [
 ] as const;
 
 /** How much longer the standard mix takes on the machine than in the cost model, noise apart: a measured run divides by it. */
-export function speedOf(model: ModelShape, hardware: Hardware, machine: Machine): number {
-  const stage = { layers: { first: 0, count: model.numLayers }, isLast: true };
-  const costs = [hardware, { ...hardware, compute: realCompute(hardware, machine) }].map(
-    (kind) => new StepCost(model, kind),
-  );
-  const [assumedUs = 1, realUs = 1] = costs.map((cost, index) =>
-    standardMix
-      .map(({ size, tokens, past }) => {
-        const pairs = size * (tokens * past + (tokens * (tokens + 1)) / 2);
-        const contextTokens = size * (past + tokens);
-        const decodeContextTokens = tokens === 1 ? contextTokens : 0;
-        const shape = {
-          size,
-          totalTokens: size * tokens,
-          attentionPairs: pairs,
-          contextTokens,
-          decodeContextTokens,
-        };
-        return cost.stageUs(shape, stage) * (index === 0 ? 1 : 1 + machine.curvature * (size / 16) ** 1.5);
-      })
-      .reduce((sum, us) => sum + us, 0),
-  );
+function slownessOf(model: ModelShape, hardware: Hardware, machine: Machine): number {
+  const assumed = costModelOf(model, hardware);
+  const real = costModelOf(model, { ...hardware, compute: realCompute(hardware, machine) });
+  let assumedUs = 0;
+  let realUs = 0;
+  for (const { size, tokens, past } of standardMix) {
+    const batch = madeBatch(Array.from({ length: size }, () => ({ numTokens: tokens, pastTokens: past })));
+    assumedUs += assumed.stageUs(batch, wholeModel(model));
+    realUs += real.stageUs(batch, wholeModel(model)) * shapeOf(machine, size);
+  }
   return realUs / assumedUs;
+}
+
+function wholeModel({ numLayers }: ModelShape): Stage {
+  const layers = { first: 0, count: numLayers };
+  return { instanceId: asInstanceId(0), stageIndex: 0, layers, isFirst: true, isLast: true };
+}
+
+/** What the cost model has no term for. */
+function shapeOf({ curvature }: Machine, size: number): number {
+  return 1 + curvature * (size / 16) ** 1.5;
 }

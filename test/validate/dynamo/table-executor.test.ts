@@ -5,7 +5,7 @@ import { TableExecutor } from './table-executor.ts';
 import type { TimingTable } from './timing-table.ts';
 
 const stage: Stage = {
-  instance: asInstanceId(0),
+  instanceId: asInstanceId(0),
   stageIndex: 0,
   layers: { first: 0, count: 4 },
   isFirst: true,

@@ -31,7 +31,7 @@ export class TableExecutor extends MemorylessExecutor {
     this.#promptTokens = promptTokens;
   }
 
-  override runStage(batch: MicroBatch, { instance }: Stage): number {
+  override runStage(batch: MicroBatch, { instanceId: instance }: Stage): number {
     const prefillUs = usPerMs * this.#prefillMs(batch);
     const decodeUs = usPerMs * this.#decodeMs(batch);
     this.prefillUs += prefillUs;

@@ -1,5 +1,5 @@
 import { mean } from '../../../harness/base/stats.ts';
-import { StepCost } from '../../../harness/executors/step-cost.ts';
+import { RooflineCost } from '../../../harness/executors/roofline-cost.ts';
 import { toHardware } from '../../../harness/config/hardware-schema.ts';
 import { type MeasuredRun, readHardwareFile, readModel, readRun } from './measured-runs.ts';
 import { measuredLatency, replay } from './replay.ts';
@@ -86,9 +86,9 @@ function misfitFunction(run: MeasuredRun, end: number): (efficiencies: Efficienc
     const attention = { ...file.compute.attention, peakEfficiency: attentionPeakEfficiency };
     const compute = { ...file.compute, peakEfficiency, memoryEfficiency, attention };
     const hardware = toHardware({ ...file, compute }, run.hardware);
-    const cost = new StepCost(model, hardware);
+    const cost = new RooflineCost(model, hardware);
     const ofWindows = windows.map(({ steps, seconds }) => {
-      const predictedUs = steps.reduce((sum, step) => sum + cost.stageUs(step, stage), 0);
+      const predictedUs = steps.reduce((sum, step) => sum + cost.stepUs(step, stage), 0);
       return Math.abs(Math.log(predictedUs / 1e6 / seconds));
     });
     const simulated = replay({ run, rows, model, hardware });

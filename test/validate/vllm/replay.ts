@@ -69,7 +69,7 @@ export function replay({ run, rows, model, hardware }: Replay): readonly Latency
     stagesPerGroup: 1,
     blockSizeTokens,
     engine: enginePresets['vllm-v1'].rules,
-    loadReports: { kind: 'live' },
+    loadReporting: { kind: 'live' },
     limits: { maxRunning: run.maxRunning, maxBatchTokens: 2048, watermarkRatio: 0, admits: true },
     workload: workloadOf(specs, classes),
     stack,

@@ -1,4 +1,4 @@
-import type { StepShape } from '../../../harness/executors/step-cost.ts';
+import type { StepShape } from '../../../harness/executors/roofline-cost.ts';
 import type { MeasuredRow } from './measured-runs.ts';
 
 /** Two steps, or one, that vLLM took a known time for, with what they computed. */

@@ -1,6 +1,8 @@
 import type { Hardware } from '../domain/hardware.ts';
 import { layerWeightBytes, type ModelShape } from '../domain/model-shape.ts';
+import { ownAttention } from '../core/kv/remote-attention.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
+import type { StageCost } from './stage-cost.ts';
 
 /** The properties of a step on which its cost depends. */
 export type StepShape = Pick<MicroBatch, 'size' | 'totalTokens'> & AttentionShape;
@@ -28,7 +30,7 @@ type AttentionShape = Pick<MicroBatch, 'attentionPairs' | 'contextTokens' | 'dec
  * Attention on the KV of another instance is charged to that instance and not to the stage; the core accounts
  * for the network.
  */
-export class StepCost {
+export class RooflineCost implements StageCost {
   /** Time per layer that does not depend on the step. */
   readonly #layerUs: number;
   /** Time per layer and token: activations and all-reduces. */
@@ -70,8 +72,14 @@ export class StepCost {
     this.#overlapsDevice = engineCpu.overlapsDevice;
   }
 
-  /** Returns the time of a stage in whole microseconds, at least 1. */
-  stageUs(step: StepShape, stage: Pick<Stage, 'layers' | 'isLast'>): number {
+  stageUs(batch: MicroBatch, stage: Stage): number {
+    if (batch.remote.length === 0) return this.stepUs(batch, stage);
+    const { size, totalTokens } = batch;
+    return this.stepUs({ size, totalTokens, ...ownAttention(batch, stage) }, stage);
+  }
+
+  /** Returns the time of a stage of such a step in whole microseconds, at least 1. */
+  stepUs(step: StepShape, stage: Pick<Stage, 'layers' | 'isLast'>): number {
     const headUs = stage.isLast ? overlapped(this.#headProductUs * step.size, this.#headWeightsUs) : 0;
     const deviceUs = this.#stepUs + stage.layers.count * this.#layerOf(step) + headUs;
     const cpuUs = this.#cpuStepUs + this.#cpuSequenceUs * step.size;

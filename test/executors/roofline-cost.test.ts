@@ -4,7 +4,7 @@ import { runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { MicroBatch } from '../../harness/core/executor.ts';
 import type { ComputeProfile, Hardware, TensorParallelProfile } from '../../harness/domain/hardware.ts';
 import { MemorylessExecutor } from '../../harness/executors/memoryless.ts';
-import { type StepShape, StepCost } from '../../harness/executors/step-cost.ts';
+import { type StepShape, RooflineCost } from '../../harness/executors/roofline-cost.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from '../core/policy-of.ts';
 import { readHardware, readModel } from '../validate/vllm/measured-runs.ts';
@@ -13,7 +13,7 @@ import { decoding, prefilling, together } from './steps.ts';
 function stepMs(modelName: string, hardware: Hardware, step: StepShape): number {
   const model = readModel(modelName);
   const stage = { layers: { first: 0, count: model.numLayers }, isLast: true };
-  return new StepCost(model, hardware).stageUs(step, stage) / 1000;
+  return new RooflineCost(model, hardware).stepUs(step, stage) / 1000;
 }
 
 describe('a step on the hardware of the catalog takes what was measured, within 10 %:', () => {

@@ -1,0 +1,63 @@
+import { wallClockUs } from '../base/clock.ts';
+import type { SpeedRecord } from '../domain/stage-profile.ts';
+import { quantileOfSorted, sorted } from '../base/stats.ts';
+
+/** Beats at the start, and those whose median tells the speed. */
+const window = 9;
+
+/** Wall time from one beat to the next: at least this, and so long that beats, each of them done twice, take under 2 % of it. */
+const leastIntervalUs = 50_000;
+const intervalPerBeat = 110;
+
+/**
+ * Tells how fast the machine is now: a fixed piece of work is timed again and again between the steps of a run, and its
+ * running median compared with what it took when the device was calibrated. Beats are no part of the run's time.
+ */
+export class Metronome {
+  readonly #beat: () => number;
+  readonly #calibratedUs: number;
+  readonly #onBeat: (record: SpeedRecord) => void;
+  readonly #startUs = wallClockUs();
+  readonly #recent: number[] = [];
+  #nextUs = 0;
+  #speed = 1;
+  #slowest = Number.POSITIVE_INFINITY;
+  #fastest = 0;
+
+  /** `beat` does the work and returns its time in microseconds; `calibratedUs` is what it took at the calibration. */
+  constructor(beat: () => number, calibratedUs: number, onBeat: (record: SpeedRecord) => void) {
+    this.#beat = beat;
+    this.#calibratedUs = calibratedUs;
+    this.#onBeat = onBeat;
+    for (let count = 0; count < window; count += 1) this.#take();
+  }
+
+  get speed(): number {
+    return this.#speed;
+  }
+
+  /** Largest over smallest speed so far. */
+  get spread(): number {
+    return this.#fastest / this.#slowest;
+  }
+
+  /** Beats if it is time. */
+  tick(): void {
+    if (wallClockUs() >= this.#nextUs) this.#take();
+  }
+
+  #take(): void {
+    const beatUs = this.#beat();
+    this.#recent.push(beatUs);
+    if (this.#recent.length > window) this.#recent.shift();
+    const medianUs = quantileOfSorted(sorted(this.#recent), 0.5) ?? beatUs;
+    const nowUs = wallClockUs();
+    this.#nextUs = nowUs + Math.max(leastIntervalUs, intervalPerBeat * medianUs);
+    this.#speed = this.#calibratedUs / medianUs;
+    if (this.#recent.length === window) {
+      this.#slowest = Math.min(this.#slowest, this.#speed);
+      this.#fastest = Math.max(this.#fastest, this.#speed);
+    }
+    this.#onBeat({ wallUs: Math.round(nowUs - this.#startUs), beatUs, speed: this.#speed });
+  }
+}

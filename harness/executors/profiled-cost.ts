@@ -1,0 +1,31 @@
+import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
+import { costOfCounts, type StageProfile } from '../domain/stage-profile.ts';
+import type { KvGeometry } from '../model/attention-groups.ts';
+import { stageCounts } from './stage-counts.ts';
+import type { StageCost } from './stage-cost.ts';
+
+/** The cost of stages on a device that has been calibrated: the sum of a profile's terms. */
+export class ProfiledCost implements StageCost {
+  readonly #profile: StageProfile;
+  readonly #geometry: KvGeometry;
+
+  constructor(profile: StageProfile) {
+    this.#profile = profile;
+    const { numKvHeads, headDim } = profile.model;
+    this.#geometry = { numKvHeads, headDim, blockSizeTokens: profile.blockSizeTokens };
+  }
+
+  stageUs(batch: MicroBatch, stage: Stage): number {
+    return wholeUs(costOfCounts(this.#profile.costsUs, stageCounts(batch, stage, this.#geometry)));
+  }
+
+  /** Each layer is one group; its context is not padded. */
+  attentionUs({ numLayers, contextLayers, pairLayers }: RemoteAttention): number {
+    const { layerGroup, layerGathered, layerPair } = this.#profile.costsUs;
+    return wholeUs(numLayers * layerGroup + contextLayers * layerGathered + pairLayers * layerPair);
+  }
+}
+
+function wholeUs(us: number): number {
+  return Math.max(1, Math.round(us));
+}

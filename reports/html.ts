@@ -9,6 +9,7 @@ import { appendix } from './page/appendix.ts';
 import { chartSection } from './page/chart-section.ts';
 import type { NamedDrawing } from './page/chart-section.ts';
 import { classTables } from './page/class-tables.ts';
+import { fidelityTable } from './page/fidelity-table.ts';
 import { firstScreen } from './page/first-screen.ts';
 import { fleetTable } from './page/fleet-table.ts';
 import { policyFigures } from './page/policy-figures.ts';
@@ -59,6 +60,7 @@ ${firstScreen(results)}
 ${classTables(results)}
 ${fleetTable(results)}
 ${chartSection(drawings)}
+${fidelityTable(results)}
 ${policyFigures(results)}
 ${appendix(results)}
 </main>

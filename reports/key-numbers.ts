@@ -7,6 +7,7 @@ import type { Figure } from './figures.ts';
 import { formatNumber } from './format.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
+import { isDisturbed } from './trust.ts';
 import { headlineMetrics } from './verdict.ts';
 
 /** A column of a table. */
@@ -87,7 +88,8 @@ export function verdictMetric(results: Results): string | undefined {
 
 function verdictOf(results: Results, stack: StackInfo): string {
   if (stack.name === results.manifest.baseline) return 'baseline';
-  return comparisonWith(results, stack)?.verdict ?? 'not compared';
+  const verdict = comparisonWith(results, stack)?.verdict;
+  return verdict ?? (isDisturbed(results, stack.name) ? 'disturbed' : 'not compared');
 }
 
 function comparisonWith(results: Results, stack: StackInfo): Comparison | undefined {

@@ -14,6 +14,8 @@ import type { ClusterEventRow } from '../harness/metrics/rows/cluster-event-row.
 import { decisionRows } from '../harness/metrics/rows/decision-row.ts';
 import { migrationRows } from '../harness/metrics/rows/migration-row.ts';
 import { requestRows } from '../harness/metrics/rows/request-row.ts';
+import { speedRows } from '../harness/metrics/rows/speed-row.ts';
+import type { SpeedRow } from '../harness/metrics/rows/speed-row.ts';
 import { timeseriesRows } from '../harness/metrics/rows/timeseries-row.ts';
 import { transferRows } from '../harness/metrics/rows/transfer-row.ts';
 import { hasTarget } from '../harness/metrics/slo.ts';
@@ -63,6 +65,8 @@ export interface DoneCell {
   readonly events: readonly ClusterEventRow[];
   readonly migrations: readonly MigrationRow[];
   readonly traffic: Traffic;
+  /** The machine's speed, beat by beat; empty where nothing was measured. */
+  readonly speed: readonly SpeedRow[];
 }
 
 export type { ClusterEventRow } from '../harness/metrics/rows/cluster-event-row.ts';
@@ -80,7 +84,8 @@ export async function loadResults(dir: string, definitions: MetricDefinitions): 
   const manifest = await readManifest(dir);
   const summary = await readSummary(dir);
   const cells: Cell[] = [];
-  for (const cell of manifest.cells) cells.push(await loadCell(dir, cell, summary));
+  const isMeasured = manifest.clock !== undefined;
+  for (const cell of manifest.cells) cells.push(await loadCell(dir, cell, { summary, isMeasured }));
   const classes = classesOf(manifest.config);
   return { dir, manifest, summary, definitions, cells, classes, slo: sloOf(classes) };
 }
@@ -94,7 +99,11 @@ export function cellsOf(results: Results, stack: StackInfo): readonly DoneCell[]
   return doneCells(results).filter((cell) => cell.policy === stack.name);
 }
 
-async function loadCell(dir: string, cell: ManifestCell, summary: Summary): Promise<Cell> {
+async function loadCell(
+  dir: string,
+  cell: ManifestCell,
+  { summary, isMeasured }: { readonly summary: Summary; readonly isMeasured: boolean },
+): Promise<Cell> {
   const { id, policy, seed, status } = cell;
   if (status !== 'done') return { id, policy, seed, status, error: cell.error ?? 'not run' };
   const figures = summary.cells.find((candidate) => candidate.id === id);
@@ -102,15 +111,16 @@ async function loadCell(dir: string, cell: ManifestCell, summary: Summary): Prom
     return { id, policy, seed, status: 'missing', error: 'summary.json has no figures for this cell' };
   }
   try {
-    const [requests, decisions, events, migrations, timeseries, traffic] = await Promise.all([
+    const [requests, decisions, events, migrations, timeseries, traffic, speed] = await Promise.all([
       readRows(dir, id, requestRows),
       readRows(dir, id, decisionRows),
       readRows(dir, id, clusterEventRows),
       readRows(dir, id, migrationRows),
       readTable(dir, id, timeseriesRows),
       readTraffic(dir, id),
+      isMeasured ? readRows(dir, id, speedRows) : [],
     ]);
-    const rows = { requests, timeseries, decisions, events, migrations, traffic };
+    const rows = { requests, timeseries, decisions, events, migrations, traffic, speed };
     return { id, policy, seed, status: 'done', summary: figures, ...rows };
   } catch (error) {
     if (!(error instanceof MissingRowsError)) throw error;

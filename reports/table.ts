@@ -6,6 +6,7 @@ import { keyColumns, keyRows, notFinishedNote, tailColumns, verdictMetric } from
 import type { Column, KeyRow } from './key-numbers.ts';
 import type { Results } from './load.ts';
 import { setUpOf } from './set-up.ts';
+import { trustNotes } from './trust.ts';
 
 const maxNameLength = 18;
 
@@ -44,6 +45,8 @@ interface TableJson {
   readonly baseline: string;
   readonly seeds: readonly number[];
   readonly verdict_metric: string | null;
+  /** What a reader must know to believe a measured run, in sentences. */
+  readonly notes: readonly string[];
   /** Every figure is the mean of the finished seeds' values; `null` where undefined. */
   readonly policies: readonly ({
     readonly policy: string;
@@ -73,7 +76,8 @@ export function tableJson(results: Results): TableJson {
       ...Object.fromEntries(columns.map(({ key }) => [key, figures[key]?.mean ?? null])),
     };
   });
-  return { name, baseline, seeds, verdict_metric: verdictMetric(results) ?? null, policies };
+  const notes = trustNotes(results);
+  return { name, baseline, seeds, verdict_metric: verdictMetric(results) ?? null, notes, policies };
 }
 
 function notes(results: Results, rows: readonly KeyRow[]): string[] {
@@ -92,6 +96,7 @@ function notes(results: Results, rows: readonly KeyRow[]): string[] {
   }
   const setUp = setUpOf(results.manifest.config);
   if (setUp !== undefined) lines.push(`Engine: ${setUp.engine}. Load reports: ${setUp.loadReports}.`);
+  lines.push(...trustNotes(results));
   if (results.manifest.backend.mode === 'simulate') lines.push('SIMULATED: nothing was executed.');
   return lines;
 }

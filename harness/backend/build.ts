@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Host } from './host.ts';
-import { bindingFolderIn, bindingName, quietName } from './library.ts';
+import { bindingFolderIn, bindingName, libraryName, quietName } from './library.ts';
 import { compile, type Toolchain } from './toolchain.ts';
 
 /**
@@ -29,7 +29,7 @@ export async function buildBinding(host: Host, toolchain: Toolchain, libraryFold
   await mkdir(bindingFolder);
   await buildAddon(host, toolchain, join(bindingFolder, quietName), [quietSource]);
   const against = [
-    '-l:libtensorflow_cc.so.2',
+    `-l:${libraryName}`,
     '-l:libtensorflow_framework.so.2',
     '-Wl,-rpath,$ORIGIN/../tensorflow',
   ];

@@ -38,6 +38,8 @@ const partialMark = '.partial-';
  */
 const maxPartialAgeMs = 86_400_000;
 
+/** TensorFlow's shared library in the folder `tensorflow`. */
+export const libraryName = 'libtensorflow_cc.so.2';
 export const bindingName = 'tfjs_binding.node';
 /** Name of the addon of quiet.cc, in the same folder as every binding built here. */
 export const quietName = 'quiet.node';

@@ -45,10 +45,13 @@ export interface TensorflowBinding {
 }
 
 /** TensorFlow's own type numbers (`tensorflow/c/tf_datatype.h`), part of its stable C interface. */
-const dtypeCodes = { float32: 1, int32: 3, complex64: 8, bool: 10, resource: 20 } as const satisfies Record<
-  DType,
-  number
->;
+export const dtypeCodes = {
+  float32: 1,
+  int32: 3,
+  complex64: 8,
+  bool: 10,
+  resource: 20,
+} as const satisfies Record<DType, number>;
 
 const dtypeByCode: Readonly<Record<number, DType>> = {
   1: 'float32',

@@ -16,7 +16,7 @@ export interface CalibrationRequest {
 
 /** The same load every time. */
 const seed = 1;
-const numSteps = 1500;
+const numSteps = 2400;
 
 /** Stages whose cost together is predicted, as that of a request is: single ones differ by more than any model knows. */
 const windowStages = 25;

@@ -8,8 +8,8 @@ export const maxContextTokens = 4096;
 const maxRequests = 28;
 const maxPromptTokens = 512;
 const meanPromptTokens = 90;
-const meanOutputTokens = 48;
-const maxOutputTokens = 192;
+const meanOutputTokens = 24;
+const maxOutputTokens = 128;
 
 /** Steps in which the number of requests that an instance is to serve goes up to the largest and down again. */
 const stepsPerWave = 125;
@@ -47,7 +47,7 @@ export class CalibrationLoad {
   /** Returns the entries of the next step, those of new requests included. Never empty. */
   nextStep(): readonly LoadEntry[] {
     const wave = Math.abs(((this.#numSteps / stepsPerWave) % 1) * 2 - 1);
-    const wanted = Math.max(1, Math.round(wave * maxRequests));
+    const wanted = Math.max(1, Math.round(wave ** 2 * maxRequests));
     this.#numSteps += 1;
     while (this.#running.length < wanted && this.#hasRoom) this.#running.push(this.#newRequest());
     return this.#running.map(({ spec, computedTokens }) => ({

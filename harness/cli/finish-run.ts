@@ -36,6 +36,7 @@ export async function finishRun(run: FinishedRun): Promise<ExitCode> {
   for (const { id, warnings = [] } of manifest.cells) {
     for (const warning of warnings) console.error(`warning: ${id}: ${warning}`);
   }
+  for (const problem of manifest.twins?.problems ?? []) console.error(`warning: ${problem}`);
   for (const { id, error } of failed) console.error(`failed: ${id}: ${error}`);
   if (failed.length > 0) return 1;
   return thresholds.every(({ outcome }) => outcome === 'met') ? 0 : 99;

@@ -1,5 +1,6 @@
 import { attr, type DeviceTensor, type OpAttr, type TensorValues } from '../backend/tensorflow-backend.ts';
 import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
+import type { ModelOp } from './model-ops.ts';
 
 /**
  * TensorFlow infers an op's types from its inputs and knows its defaults; only the other attributes are
@@ -169,12 +170,8 @@ export class TensorOps {
   /** Splits dimension 1 into two parts of the given sizes. */
   splitColumns(x: DeviceTensor, sizes: readonly [number, number]): readonly [DeviceTensor, DeviceTensor] {
     const lengths = this.tensor(Int32Array.from(sizes), [2]);
-    const parts = this.backend.executeMultipleOutputs(
-      'SplitV',
-      attrs.splitInTwo,
-      [x, lengths, this.#axis1],
-      2,
-    );
+    const splitV: ModelOp = 'SplitV';
+    const parts = this.backend.executeMultipleOutputs(splitV, attrs.splitInTwo, [x, lengths, this.#axis1], 2);
     this.free(lengths);
     return parts as [DeviceTensor, DeviceTensor];
   }
@@ -227,7 +224,7 @@ export class TensorOps {
   }
 
   #withShape(
-    op: string,
+    op: ModelOp,
     attributes: readonly OpAttr[],
     x: DeviceTensor,
     dims: readonly number[],
@@ -236,7 +233,7 @@ export class TensorOps {
     return this.freeing(this.#run(op, attributes, x, shape), shape);
   }
 
-  #run(op: string, attributes: readonly OpAttr[], ...inputs: readonly DeviceTensor[]): DeviceTensor {
+  #run(op: ModelOp, attributes: readonly OpAttr[], ...inputs: readonly DeviceTensor[]): DeviceTensor {
     return this.backend.executeSingleOutput(op, attributes, inputs);
   }
 }

@@ -61,7 +61,7 @@ export async function profileOf(
  * same steps take here, both as calibrated, in a simulation of the first seed. One number: how the device's cost grows
  * with batch and context stays its own.
  */
-async function referenceScale(
+export async function referenceScale(
   config: ResolvedConfig,
   profile: StageProfile,
   guard: CallGuard,

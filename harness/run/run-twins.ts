@@ -78,7 +78,12 @@ async function runCell(
   const { request, simulated: config, folder, isKept } = run;
   if (!isKept) return request.pool.run('twin', { ...cell, config, dir: undefined });
   const dir = await folder.beginCell(cell.id);
-  const outcome = await request.pool.run('twin', { ...cell, config, dir });
-  await folder.commitCell(outcome.summary);
-  return outcome;
+  try {
+    const outcome = await request.pool.run('twin', { ...cell, config, dir });
+    await folder.commitCell(outcome.summary);
+    return outcome;
+  } catch (error) {
+    await folder.abandonCell(cell.id);
+    throw error;
+  }
 }

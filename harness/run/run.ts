@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { fidelityOf } from '../metrics/fidelity.ts';
+import { compareTwinnedCells } from '../metrics/compare-twinned.ts';
 import { twinsFolder } from '../metrics/twins.ts';
 import { runTwins } from './run-twins.ts';
 import { schemaVersion } from '../metrics/results.ts';
@@ -141,21 +142,23 @@ async function summarizeRun(
   ledger: CellLedger,
   config: ResolvedConfig,
 ): Promise<Summary> {
+  const { dir } = folder;
   const { manifest, summaries } = ledger;
   const cells = manifest.cells.flatMap(({ id }) => summaries.get(id) ?? []);
-  const twins =
-    manifest.twins === undefined ? [] : await finishedCells(twinsFolder(folder.dir), manifest.cells);
+  const compared = {
+    dir,
+    summaries: cells.filter(({ id }) => !isDisturbed(manifest, id)),
+    classes: config.classes,
+    baseline: config.baseline,
+  };
+  const twins = manifest.twins && [...(await finishedCells(twinsFolder(dir), manifest.cells)).values()];
   const summary: Summary = {
     schema_version: schemaVersion,
     name: manifest.name,
     cells,
-    comparisons: await compareCells({
-      dir: folder.dir,
-      summaries: cells.filter(({ id }) => !isDisturbed(manifest, id)),
-      classes: config.classes,
-      baseline: config.baseline,
-    }),
-    ...(manifest.twins !== undefined && { fidelity: fidelityOf(cells, [...twins.values()]) }),
+    comparisons:
+      twins === undefined ? await compareCells(compared) : await compareTwinnedCells({ ...compared, twins }),
+    ...(twins !== undefined && { fidelity: fidelityOf(cells, twins) }),
   };
   await folder.writeSummary(summary);
   return summary;

@@ -9,6 +9,7 @@ import { freeMemory } from './free-memory.ts';
 import { groups } from './groups.ts';
 import { instanceTime } from './instance-time.ts';
 import { ladder } from './ladder.ts';
+import { machineSpeed } from './machine-speed.ts';
 import { migrationDowntime } from './migration-downtime.ts';
 import { migrations } from './migrations.ts';
 import { overview } from './overview.ts';
@@ -42,4 +43,5 @@ export const charts: Readonly<Record<string, Chart>> = {
   preemptions,
   bubbles,
   decisions,
+  'machine-speed': machineSpeed,
 };

@@ -13,6 +13,7 @@ import type { Markup } from '../markup.ts';
 import { setUpOf } from '../set-up.ts';
 import { familyLabels, styleOf } from '../stacks.ts';
 import { variableByColour } from '../theme.ts';
+import { clockNote, disturbedNotes, fidelityNote, seedsNote } from '../trust.ts';
 import { familyNote, headline, headroomNote, verdictsOf } from '../verdict.ts';
 
 /** What a reader sees first: who wins on what, by how much, how sure, and how the figures were made. */
@@ -25,6 +26,7 @@ export function firstScreen(results: Results): Markup {
 ${modeBadge(results)}
 <p class="lead">${headline(results, verdicts)} ${headroomNote(results)}</p>
 <p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where the 95 % interval of the ratio leaves out 1. A bound is no rival: it shows what memory that never runs out would give, and can itself be beaten, for instance where a pipeline shares out the chunks of a prompt.${faultSentence(results)}</p>
+${trustNote(results)}
 ${troubleNote(results)}
 </header>
 <main>
@@ -53,6 +55,14 @@ function modeBadge({ manifest }: Results): Markup {
   return html`<p class="mode">${how} ${name}, ${device}</p>`;
 }
 
+/** In whose time, on how many seeds, and whether the simulator agrees: of measured runs. */
+function trustNote(results: Results): Markup {
+  const notes = [clockNote(results), seedsNote(results), fidelityNote(results)].filter((note) => note !== '');
+  if (notes.length === 0) return html``;
+  const link = results.summary.fidelity === undefined ? '' : html` <a href="#fidelity">Stack by stack.</a>`;
+  return html`<p class="note wide"><strong>Trust</strong> ${notes.join(' ')}${link}</p>`;
+}
+
 /** Below this number of seeds about one tie in four is called a difference (see harness/metrics/compare.ts). */
 const enoughSeeds = 3;
 
@@ -61,15 +71,22 @@ function troubleNote(results: Results): Markup {
   return html`${lostCells(results)}${doubts(results)}${fewSeeds(results)}`;
 }
 
-function doubts({ manifest }: Results): Markup {
+function doubts(results: Results): Markup {
+  const { manifest } = results;
   const doubtful = manifest.cells.filter(({ warnings = [] }) => warnings.length > 0);
-  if (doubtful.length === 0) return html``;
-  return html`<ul class="alarm">${doubtful.map(({ id, warnings = [] }) => html`<li>${id}: ${warnings.join('; ')}</li>`)}</ul>`;
+  const items = [
+    ...doubtful.map(({ id, warnings = [] }) => `${id}: ${warnings.join('; ')}`),
+    ...disturbedNotes(results),
+    ...(manifest.twins?.problems ?? []),
+  ];
+  if (items.length === 0) return html``;
+  return html`<ul class="alarm">${items.map((item) => html`<li>${item}</li>`)}</ul>`;
 }
 
 function fewSeeds({ manifest }: Results): Markup {
   const numSeeds = manifest.seeds.length;
-  if (numSeeds >= enoughSeeds || manifest.stacks.length < 2) return html``;
+  // With simulated seeds beside them, few measured ones are enough.
+  if (numSeeds >= enoughSeeds || manifest.stacks.length < 2 || manifest.twins !== undefined) return html``;
   return html`<p class="alarm">Only ${plural(numSeeds, 'seed')}: verdicts are unsure below ${enoughSeeds}, where about one tie in four is called a difference.</p>`;
 }
 

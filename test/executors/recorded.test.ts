@@ -96,6 +96,20 @@ describe('a recording', () => {
     expect(replay.finish()).toBe(7);
   });
 
+  it('keeps what a stage took beside what it was charged, and replays the latter', () => {
+    let text = '';
+    let numBeats = 0;
+    const { executor } = recordExecutor(
+      new FixedExecutor(),
+      { write: (line) => (text += line), close: () => {} },
+      { charge: (us) => 3 * us, beforeStage: () => (numBeats += 1) },
+    );
+    expect(executor.runStage(batchOf(5), stage)).toBe(315);
+    expect(numBeats).toBe(1);
+    expect(JSON.parse(text)).toEqual([2, 0, 1, 5, 5, 105, 315]);
+    expect(replayOf('charged', text + closingLine(7)).runStage(batchOf(5), stage)).toBe(315);
+  });
+
   it('is replayed in the same way when micro-batches are abandoned, which it does not mention', () => {
     const abandoned: number[] = [];
     const executor = new FixedExecutor();

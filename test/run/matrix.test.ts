@@ -28,19 +28,20 @@ describe('planCells', () => {
 });
 
 /** Runs the cells with a worker that writes a file and then does what `perform` says. */
-async function run(perform: (id: string) => void, signal = new AbortController().signal) {
+async function run(perform: (id: string) => string | void, signal = new AbortController().signal) {
   const told: string[] = [];
   const observer: MatrixObserver = {
     cellStarted: () => {},
     cellProgress: () => {},
-    cellDone: async ({ id }) => void told.push(`${id} done`),
+    cellDone: async ({ id }, { disturbance }) =>
+      void told.push(disturbance === undefined ? `${id} done` : `${id} ${disturbance}`),
     cellFailed: async ({ id }, error) => void told.push(`${id} failed: ${error}`),
   };
   const pool = {
     run: async (_: string, job: PlannedCell & { dir: string }) => {
       writeFileSync(join(job.dir, 'requests.jsonl'), job.id);
-      perform(job.id);
-      return { summary: { id: job.id } as CellSummary, wall: {}, warnings: [] };
+      const disturbance = perform(job.id);
+      return { summary: { id: job.id } as CellSummary, wall: {}, warnings: [], disturbance };
     },
     close: () => void told.push('closed'),
   } as unknown as WorkerPool;
@@ -60,6 +61,17 @@ describe('runMatrix', () => {
     expect(told.toSorted()).toEqual(['a-s4 done', 'a-s5 done', 'b-s4 failed: no luck', 'b-s5 done']);
     expect(cellsOnDisk()).toEqual(['a-s4', 'a-s5', 'b-s5']);
     expect(JSON.parse(readFileSync(join(dir, 'cells/a-s4/summary.json'), 'utf8'))).toEqual({ id: 'a-s4' });
+  });
+
+  it('repeats a cell that was disturbed once, and keeps what disturbs it again', async () => {
+    const tries: string[] = [];
+    const { told } = await run((id) => {
+      tries.push(id);
+      if (id === 'a-s4' && tries.filter((tried) => tried === id).length === 1) return 'disturbed';
+      return id === 'b-s5' ? 'disturbed' : undefined;
+    });
+    expect(tries.toSorted()).toEqual(['a-s4', 'a-s4', 'a-s5', 'b-s4', 'b-s5', 'b-s5']);
+    expect(told.toSorted()).toEqual(['a-s4 done', 'a-s5 done', 'b-s4 done', 'b-s5 disturbed']);
   });
 
   it('stops at what the machine has against it, and keeps what is finished', async () => {

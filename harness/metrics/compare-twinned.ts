@@ -1,0 +1,37 @@
+import type { ComparedFolder } from './compare.ts';
+import { readOutcomes } from './outcomes.ts';
+import type { ComparedCell } from './paired-run.ts';
+import type { CellSummary, Comparison } from './results.ts';
+import { readTwinValues, twinsFolder } from './twins.ts';
+import { compareTwoFidelity } from './two-fidelity.ts';
+
+/** The cells of a measured run, and the simulated twins of those of its seeds. */
+export interface TwinnedFolder extends ComparedFolder {
+  readonly twins: readonly CellSummary[];
+}
+
+/** Compares the stacks of a measured run by its files, as `compareTwoFidelity` does. Throws as `compareCells` does. */
+export async function compareTwinnedCells(folder: TwinnedFolder): Promise<Comparison[]> {
+  const { dir, summaries, twins, classes, baseline } = folder;
+  const measured = await cellsIn(dir, summaries, classes);
+  const measuredSeeds = new Set(summaries.map(({ seed }) => seed));
+  const values = (await readTwinValues(dir)) ?? [];
+  const input = {
+    measured,
+    twins: await cellsIn(twinsFolder(dir), twins, classes),
+    further: values.filter(({ seed }) => !measuredSeeds.has(seed)),
+  };
+  return compareTwoFidelity(input, baseline);
+}
+
+async function cellsIn(
+  dir: string,
+  summaries: readonly CellSummary[],
+  classes: ComparedFolder['classes'],
+): Promise<ComparedCell[]> {
+  const cells: ComparedCell[] = [];
+  for (const summary of summaries) {
+    cells.push({ summary, outcomes: await readOutcomes(dir, summary.id, classes) });
+  }
+  return cells;
+}

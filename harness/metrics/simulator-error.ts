@@ -21,7 +21,7 @@ const minSpreadDegrees = 2;
  * the stacks; otherwise from this pair alone.
  *
  * The spread, because one measured seed does not hold what d varies by: machine noise and drift reach all requests of a cell
- * at once, and block resamples of a cell do not see them (in the study, a quarter of the variance for TPOT). But each stack of
+ * at once, and block resamples of a cell do not see them: in the study they find a fifth of the variance for TPOT p50. But each stack of
  * the run has met such noise on its own.
  *
  * For counts of rare events (misses of targets, preemptions) nothing at all may differ on one seed, which does not mean that

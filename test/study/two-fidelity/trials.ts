@@ -78,7 +78,7 @@ async function runCells({ config, machine, baseline }: Truth, size: StudySize): 
   const measured: ComparedCell[][] = [];
   const twins: ComparedCell[][] = [];
   for (let seed = 1; seed <= size.numTrialSeeds; seed += 1) {
-    measured.push(await ofSeed((name) => runner.measured(name, seed, machine, name)));
+    measured.push(await ofSeed((name) => runner.measured(name, seed, machine)));
     twins.push(await ofSeed((name) => runner.simulated(name, seed)));
   }
   const further: ComparedValues[][] = [];
@@ -88,7 +88,7 @@ async function runCells({ config, machine, baseline }: Truth, size: StudySize): 
   const real: ComparedValues[][] = [];
   const others = names.filter((name) => !ties.includes(name));
   for (let k = 0; k < size.numTruthSeeds; k += 1) {
-    const cellsOfSeed = await ofSeed((name) => runner.measured(name, firstTruth + k, machine, name), others);
+    const cellsOfSeed = await ofSeed((name) => runner.measured(name, firstTruth + k, machine), others);
     real.push(cellsOfSeed.map(comparedValues));
   }
   return { measured, twins, further, truths: truthsOf(real, names, baseline) };
@@ -129,7 +129,7 @@ function trial(
     (_, k) => further[(start * 7 + k) % further.length] ?? [],
   ).flat();
   const input = { measured: own, twins: twins.slice(start, start + numMeasured).flat(), further: taken };
-  const comparedAlone = start % 3 === 0 ? compareStacks(own, baseline) : [];
+  const comparedAlone = start % 6 === 0 ? compareStacks(own, baseline) : [];
   const alone = new Map(comparedAlone.map((one) => [`${one.policy} ${one.metric}`, one]));
   return compareTwoFidelity(input, baseline).flatMap((comparison): Trial[] => {
     const metric = comparisonMetric(comparison);

@@ -40,7 +40,7 @@ export async function truthOf(index: number): Promise<Truth> {
   const { config } = await planRun(
     {
       kind: 'file',
-      file: join(import.meta.dirname, '../../../configs/burst.yaml'),
+      file: join(import.meta.dirname, 'burst.yaml'),
       cwd: '.',
       overrides: [...loadOf(rng), `policies={ ${listed.join(', ')} }`, `baseline=${baseline}`],
       flags: { policies: [] },
@@ -51,19 +51,15 @@ export async function truthOf(index: number): Promise<Truth> {
   return { config, machine: machineOf(rng, misfit), baseline };
 }
 
-/** About a hundred requests in two bursts, from a load that memory holds to one that it does not. */
+/** From a load that memory holds to one that it does not. */
 function loadOf(rng: Rng): string[] {
   const between = (low: number, high: number) => (low + (high - low) * rng.uniform()).toFixed(3);
   return [
-    'execution.mode=simulate',
-    'workload.durationS=0.45',
-    'workload.bursts.startsS=[0.06, 0.32]',
     `workload.bursts.durationS=${between(0.05, 0.1)}`,
     `workload.bursts.factor=${between(6, 14)}`,
     `workload.baseRate=${between(60, 100)}`,
     `workload.gaps.cv=${between(1, 2)}`,
     `cluster.instances=${3 + rng.integer(2)}`,
-    'cluster.maxInstances=6',
   ];
 }
 

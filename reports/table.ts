@@ -76,8 +76,8 @@ export function tableJson(results: Results): TableJson {
       ...Object.fromEntries(columns.map(({ key }) => [key, figures[key]?.mean ?? null])),
     };
   });
-  const notes = trustNotes(results);
-  return { name, baseline, seeds, verdict_metric: verdictMetric(results) ?? null, notes, policies };
+  const metric = verdictMetric(results) ?? null;
+  return { name, baseline, seeds, verdict_metric: metric, notes: trustNotes(results), policies };
 }
 
 function notes(results: Results, rows: readonly KeyRow[]): string[] {

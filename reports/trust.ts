@@ -53,13 +53,13 @@ export function isDisturbed({ manifest }: Results, stackName: string): boolean {
 }
 
 function namesOf(config: Readonly<Record<string, unknown>>): { model: string; hardware: string } {
-  const nameIn = (value: unknown): string => {
-    const name: unknown =
-      typeof value === 'object' && value !== null ? Reflect.get(value, 'name') : undefined;
-    return typeof name === 'string' ? name : 'the described device';
-  };
   const { model, cluster } = config;
   const hardware: unknown =
     typeof cluster === 'object' && cluster !== null ? Reflect.get(cluster, 'hardware') : undefined;
   return { model: nameIn(model), hardware: nameIn(hardware) };
+}
+
+function nameIn(value: unknown): string {
+  const name: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'name') : undefined;
+  return typeof name === 'string' ? name : 'the described device';
 }

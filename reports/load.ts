@@ -84,7 +84,7 @@ export async function loadResults(dir: string, definitions: MetricDefinitions): 
   const manifest = await readManifest(dir);
   const summary = await readSummary(dir);
   const cells: Cell[] = [];
-  const isMeasured = manifest.clock !== undefined;
+  const isMeasured = manifest.backend.mode === 'measure' && manifest.clock !== undefined;
   for (const cell of manifest.cells) cells.push(await loadCell(dir, cell, { summary, isMeasured }));
   const classes = classesOf(manifest.config);
   return { dir, manifest, summary, definitions, cells, classes, slo: sloOf(classes) };

@@ -25,7 +25,7 @@ export function seedsNote(results: Results): string {
     Math.max(0, ...comparisons.map((comparison) => comparison[key] ?? 0));
   const numSimulated = most('num_simulated_seeds');
   if (numSimulated === 0) return '';
-  return `Verdicts rest on ${plural(most('num_measured_seeds'), 'measured seed')} and ${formatNumber(numSimulated)} simulated ones.`;
+  return `Ratios and verdicts rest on ${plural(most('num_measured_seeds'), 'measured seed')} and ${formatNumber(numSimulated)} simulated ones; the figures beside them are the measured ones.`;
 }
 
 /** How far the simulator agrees with what was measured. */

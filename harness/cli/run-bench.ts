@@ -4,6 +4,7 @@ import type { InputIssue } from '../base/errors.ts';
 import type { PlanRequest, RunPlan } from '../run/plan.ts';
 import { readManifest } from '../metrics/read-results.ts';
 import type { FolderIntent } from '../run/results-folder.ts';
+import type { ManifestFacts } from '../run/manifest.ts';
 import { executeRun } from '../run/run.ts';
 import type { RunResult } from '../run/run.ts';
 import { WorkerPool } from '../run/worker-pool.ts';
@@ -122,6 +123,24 @@ interface Machinery {
   readonly concurrency: number;
 }
 
+/** In whose time the run is: calibrated for a measurement, as it was recorded for a replay. */
+async function timingOf(
+  plan: RunPlan,
+  { quiet }: RunFlags,
+  pool: WorkerPool,
+): Promise<Pick<ManifestFacts, 'clock' | 'disturbances'>> {
+  const { mode, replayDir } = plan.config.execution;
+  if (mode === 'measure') {
+    return { clock: await calibrateFor(plan, pool, { isFresh: false, isQuiet: quiet }) };
+  }
+  if (replayDir === undefined) return {};
+  const { clock, cells } = await readManifest(replayDir);
+  const disturbances = new Map(
+    cells.flatMap(({ id, disturbed }) => (disturbed === undefined ? [] : [[id, disturbed] as const])),
+  );
+  return { clock, disturbances };
+}
+
 async function runPlan(plan: RunPlan, flags: RunFlags, { pool, concurrency }: Machinery): Promise<ExitCode> {
   const dir = resultsPath(plan.config.name, flags.outputDir);
   const backend = await prepareBackend({
@@ -129,12 +148,9 @@ async function runPlan(plan: RunPlan, flags: RunFlags, { pool, concurrency }: Ma
     device: flags.device,
     isQuiet: flags.quiet,
   });
-  const isMeasured = plan.config.execution.mode === 'measure';
-  const calibration = { isFresh: false, isQuiet: flags.quiet };
-  const clock = isMeasured ? await calibrateFor(plan, pool, calibration) : undefined;
   const facts = {
     plan,
-    clock,
+    ...(await timingOf(plan, flags, pool)),
     backend,
     commit: await currentCommit(),
     command: commandLine(process.argv.slice(2)),

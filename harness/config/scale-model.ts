@@ -3,6 +3,7 @@ import { mean } from '../base/stats.ts';
 import { usPerSecond } from '../base/units.ts';
 import { coldStartUs } from '../domain/cold-start.ts';
 import { modelWeightBytes } from '../domain/model-shape.ts';
+import { costOfCounts, type StageCounts } from '../domain/stage-profile.ts';
 import type { Workload } from '../domain/workload.ts';
 import { RooflineCost } from '../executors/roofline-cost.ts';
 import type { Manifest } from '../metrics/results.ts';
@@ -118,6 +119,11 @@ function decodeStepUs({ plan, maxRunning, load: { meanTokens } }: Scale): number
   if (fitting === undefined || meanTokens === undefined) return undefined;
   const size = Math.min(maxRunning, fitting);
   const contextTokens = size * meanTokens;
+  const numLayers = Math.ceil(model.numLayers / stagesPerGroup);
+  if (hardware.profile !== undefined) {
+    const counts = decodeCounts({ size, contextTokens, numLayers });
+    return costOfCounts(hardware.profile.costsUs, counts);
+  }
   const step = {
     size,
     totalTokens: size,
@@ -125,8 +131,31 @@ function decodeStepUs({ plan, maxRunning, load: { meanTokens } }: Scale): number
     contextTokens,
     decodeContextTokens: contextTokens,
   };
-  const layers = { first: 0, count: Math.ceil(model.numLayers / stagesPerGroup) };
+  const layers = { first: 0, count: numLayers };
   return new RooflineCost(model, hardware).stepUs(step, { layers, isLast: true });
+}
+
+/** How often each term of a profile occurs in a step that decodes a token for each request, in one group without padding. */
+function decodeCounts(step: {
+  readonly size: number;
+  readonly contextTokens: number;
+  readonly numLayers: number;
+}): StageCounts {
+  const { size, contextTokens, numLayers } = step;
+  return {
+    stage: 1,
+    entry: size,
+    token: size,
+    pair: contextTokens,
+    head: 1,
+    sample: size,
+    layer: numLayers,
+    layerToken: numLayers * size,
+    layerGroup: numLayers,
+    layerPromptGroup: 0,
+    layerGathered: numLayers * contextTokens,
+    layerPair: numLayers * contextTokens,
+  };
 }
 
 function over(numerator: number, denominator: number | undefined): number | undefined {

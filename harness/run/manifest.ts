@@ -20,8 +20,10 @@ export interface BackendInfo {
 export interface ManifestFacts {
   readonly plan: RunPlan;
   readonly backend: BackendInfo;
-  /** Of a measured run. */
+  /** Of a measured run, and of one that replays it. */
   readonly clock?: RunClock | undefined;
+  /** Of a replay: what disturbed the recorded cells, by id. */
+  readonly disturbances?: ReadonlyMap<string, string>;
   readonly commit: string | undefined;
   /** The command line as the user typed it. */
   readonly command: string;

@@ -70,7 +70,7 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
   await folder.writeManifest(ledger.manifest);
   progress.begin(cells, ledger.summaries.size);
   try {
-    const observer = { ...forward(progress), ...record(ledger, folder, progress) };
+    const observer = { ...forward(progress), ...record(ledger, { folder, progress, facts }) };
     const missing = cells.filter(({ id }) => !ledger.summaries.has(id));
     const { clock } = ledger.manifest;
     await runMatrix(missing, {
@@ -122,10 +122,14 @@ function forward(progress: RunProgress): Pick<RunProgress, 'cellStarted' | 'cell
   };
 }
 
-function record(ledger: CellLedger, folder: ResultsFolder, progress: RunProgress) {
+function record(
+  ledger: CellLedger,
+  { folder, progress, facts }: Pick<RunRequest, 'progress' | 'facts'> & { readonly folder: ResultsFolder },
+) {
   return {
     async cellDone(cell: PlannedCell, outcome: CellOutcome): Promise<void> {
-      ledger.done(cell.id, outcome);
+      const disturbance = outcome.disturbance ?? facts.disturbances?.get(cell.id);
+      ledger.done(cell.id, { ...outcome, disturbance });
       progress.cellDone(cell, outcome);
       await folder.writeManifest(ledger.manifest);
     },

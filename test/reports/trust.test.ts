@@ -57,7 +57,7 @@ describe('what a reader must know to believe a measured run', () => {
     const text = closingTable(measured);
     const { name = '' } = measured.manifest.stacks[1] ?? {};
     expect(text).toMatch(/This device runs [-.\w]+ at 0\.430 times the speed of/);
-    expect(text).toContain('Verdicts rest on 1 measured seed and 31 simulated ones.');
+    expect(text).toContain('Ratios and verdicts rest on 1 measured seed and 31 simulated ones; the figures');
     expect(text).toMatch(/median error over all stacks: \d\.\d % of p50 figures, 25\.0 % of p99 figures\./);
     expect(text).toContain(
       `${name}-s1 was disturbed twice, and no verdict rests on it: other processes took 24 %`,

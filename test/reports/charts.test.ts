@@ -7,7 +7,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { charts } from '../../reports/charts/index.ts';
 import { doneCells, type Results } from '../../reports/load.ts';
-import { resultsOf, situationNames, valuesIn } from './fixtures.ts';
+import { resultsOf, simulatedCharts, situationNames, valuesIn } from './fixtures.ts';
 import type { SituationName } from './fixtures.ts';
 
 const schemaPath = createRequire(import.meta.url).resolve('vega-lite/vega-lite-schema.json');
@@ -49,8 +49,8 @@ describe.each(drawnAlone)('charts of %s', (situation) => {
 describe('the registry', () => {
   it('draws every chart of a run in which stacks drop, scale and migrate', async () => {
     const results = await resultsOf('everything that a stack can do');
-    const kinds = Object.values(charts).map((chart) => chart.draw(results).kind);
-    expect(kinds).toEqual(kinds.map(() => 'drawn'));
+    const drawn = Object.entries(charts).filter(([, chart]) => chart.draw(results).kind === 'drawn');
+    expect(drawn.map(([name]) => name)).toEqual(simulatedCharts);
   });
 
   it('names charts so that they can be files, and gives each its own title', () => {

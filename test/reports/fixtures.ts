@@ -13,6 +13,7 @@ import { inject, vi } from 'vitest';
 import { defaultLockTiming, withLock } from '../../harness/backend/lock.ts';
 import { metrics } from '../../harness/metrics/metrics.ts';
 import { manifestSchema, summarySchema } from '../../harness/metrics/results.ts';
+import { charts } from '../../reports/charts/index.ts';
 import { doneCells, loadResults } from '../../reports/load.ts';
 import type { DoneCell, Results } from '../../reports/load.ts';
 import { failing, measured, only, renamed } from './edits.ts';
@@ -74,6 +75,9 @@ export const situations = {
 export type SituationName = keyof typeof situations;
 
 export const situationNames = Object.keys(situations) as readonly SituationName[];
+
+/** The charts of a simulated run: the speed of the machine is drawn of measured ones alone (trust.test.ts). */
+export const simulatedCharts = Object.keys(charts).filter((name) => name !== 'machine-speed');
 
 /** A folder of its own with the results of a situation, for a test that writes into it. */
 export async function folderOf(name: SituationName): Promise<string> {

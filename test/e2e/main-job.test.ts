@@ -178,12 +178,10 @@ describe('simulated runs', () => {
     expect(of('recompute').preemption_count).toBeGreaterThan(0);
     expect(of('swap').swapped_bytes).toBeGreaterThan(0);
     expect(of('unlimited').preemption_count).toBe(0);
-    const { migration_count, migrated_bytes, drain_count } = of('llumnix');
+    const { migration_count, migrated_bytes, scale_up_count } = of('llumnix');
     const { drop_count, restore_count, exchanged_bytes } = of('kunserve');
-    for (const count of [migration_count, migrated_bytes, drain_count]) expect(count).toBeGreaterThan(0);
+    for (const count of [migration_count, migrated_bytes, scale_up_count]) expect(count).toBeGreaterThan(0);
     for (const count of [drop_count, restore_count, exchanged_bytes]) expect(count).toBeGreaterThan(0);
-    const kinds = eventsOf(join(dir, 'burst-first'), 'llumnix-s1').map(({ kind }) => kind);
-    expect(kinds).toContain('instanceStopped');
     for (const policy of ['chiron', 'hpa']) {
       expect(of(policy).scale_up_count, policy).toBeGreaterThan(0);
       expect(of(policy).mean_instances, policy).toBeGreaterThan(4);

@@ -4,7 +4,6 @@ import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metrics } from '../../harness/metrics/metrics.ts';
-import { charts } from '../../reports/charts/index.ts';
 import { writeReport } from '../../reports/index.ts';
 import { folderOf, simulatedCharts } from './fixtures.ts';
 import type { SituationName } from './fixtures.ts';

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { metrics } from '../../harness/metrics/metrics.ts';
-import { charts } from '../../reports/charts/index.ts';
 import { readPageAssets, renderPage } from '../../reports/html.ts';
 import { drawCharts, writeReport } from '../../reports/index.ts';
 import { doneCells } from '../../reports/load.ts';

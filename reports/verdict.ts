@@ -9,6 +9,7 @@ import {
   formatRatio,
   joinWords,
   listOrExtremes,
+  plural,
 } from './format.ts';
 import type { Scored } from './format.ts';
 import type { Results } from './load.ts';
@@ -222,9 +223,15 @@ function scored(comparison: Comparison): Scored {
   return { text: extent(comparison), score: comparison.ratio ?? 0 };
 }
 
-function values(results: Results, { metric, value, baseline_value: baselineValue }: Comparison): string {
+/** The figures themselves; where seeds were simulated as well, the mean of those beside the measured ones. */
+function values(results: Results, comparison: Comparison): string {
+  const { metric, value, baseline_value: baseline, simulated_value: simulated } = comparison;
   const { unit } = definitionOf(results, metric);
-  return `${formatMetric(value, unit)} against ${formatMetric(baselineValue, unit)}`;
+  const pair = (one: number | null | undefined, other: number | null | undefined) =>
+    `${formatMetric(one ?? null, unit)} against ${formatMetric(other ?? null, unit)}`;
+  if (simulated === undefined) return pair(value, baseline);
+  const seeds = plural(comparison.num_simulated_seeds ?? 0, 'simulated seed');
+  return `${pair(value, baseline)} measured, ${pair(simulated, comparison.simulated_baseline_value)} over ${seeds}`;
 }
 
 /**

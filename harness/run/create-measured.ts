@@ -1,12 +1,7 @@
 import { must } from '../base/assert.ts';
-import { wallClockUs } from '../base/clock.ts';
 import { chargeMeasured, chargeReference } from '../executors/charge.ts';
-import { Metronome } from '../executors/metronome.ts';
 import { speedRows } from '../metrics/rows/speed-row.ts';
-import { tunedBeatUs } from '../calibration/tune.ts';
-import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
-import type { ModelShape } from '../domain/model-shape.ts';
-import type { StageProfile } from '../domain/stage-profile.ts';
+import type { SpeedRecord } from '../domain/stage-profile.ts';
 import { loadBackend } from '../backend/load.ts';
 import { closingLine, recordExecutor, recordingFile } from '../executors/recorded.ts';
 import { MeasuredExecutor } from '../executors/measured.ts';
@@ -14,6 +9,8 @@ import { describeFailure, type TokenCheck, verifyTokens } from '../executors/ver
 import { fileSinks } from '../metrics/sinks.ts';
 import type { CellJob } from './cell-job.ts';
 import type { CellExecutor } from './cell-executor.ts';
+import { disturbanceOf, watchLoad } from './disturbance.ts';
+import { tunedMetronome } from './tuned-metronome.ts';
 
 /** A token that the run generated is not what the model says: some KV or weights were not what they should have been. */
 export class TokenCheckError extends Error {
@@ -40,23 +37,14 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
   const recording = openSink(recordingFile);
   const speeds = openSink(speedRows.file);
   const { kind, scale, profile } = must(job.clock, 'clock of a measured run');
-  const metronome = new Metronome(
-    () => measured.beatUs(),
-    tunedBeat(model, profile, config.model),
-    (record) => speedRows.write(record, speeds),
-  );
+  const onBeat = (record: SpeedRecord): void => speedRows.write(record, speeds);
+  const metronome = tunedMetronome(measured, model, { profile, onBeat });
   const recorded = recordExecutor(measured, recording, {
     charge: kind === 'device' ? chargeMeasured : chargeReference(scale, metronome),
     beforeStage: () => metronome.tick(),
   });
-  const checkTokens = (): number | null => {
-    if (!config.execution.verifyTokens) return null;
-    const check = verifyTokens(measured.ended(), model);
-    if (check.failures.length > 0) throw new TokenCheckError(check);
-    return check.verifiedTokens;
-  };
   const verify = (): number | null => {
-    const verifiedTokens = checkTokens();
+    const verifiedTokens = config.execution.verifyTokens ? checkedTokens(measured, model) : null;
     recording.write(closingLine(verifiedTokens));
     return verifiedTokens;
   };
@@ -75,53 +63,9 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
   };
 }
 
-/** By profile, as this process has found it. */
-const tunedBeats = new Map<string, number>();
-
-/** Tunes the metronome to the profile, once in a process. */
-function tunedBeat(
-  options: { readonly backend: TensorflowBackend; readonly shape: ModelShape; readonly seed: number },
-  profile: StageProfile,
-  model: ModelShape,
-): number {
-  const key = JSON.stringify(profile);
-  const known = tunedBeats.get(key);
-  if (known !== undefined) return known;
-  const executor = new MeasuredExecutor({ ...options, blockSizeTokens: profile.blockSizeTokens });
-  try {
-    const beatUs = tunedBeatUs(executor, profile, model);
-    tunedBeats.set(key, beatUs);
-    return beatUs;
-  } finally {
-    executor.close();
-  }
-}
-
-/** More of a cell's time than this taken by other processes, or its speed changing by more, and its figures do not count. */
-const maxLostShare = 0.1;
-const maxSpeedSpread = 1.25;
-
-/** Returns what was wrong with the machine while a cell ran, in a sentence, or `undefined` where it was quiet enough. */
-export function disturbanceOf(seen: {
-  readonly lostShare: number;
-  readonly speedSpread: number;
-}): string | undefined {
-  const { lostShare, speedSpread } = seen;
-  if (lostShare > maxLostShare) {
-    return `other processes took ${Math.round(lostShare * 100)} % of its time (limit ${maxLostShare * 100} %)`;
-  }
-  if (speedSpread > maxSpeedSpread) {
-    return `the machine's speed changed by a factor of ${speedSpread.toFixed(2)} (limit ${maxSpeedSpread})`;
-  }
-  return undefined;
-}
-
-/** On a CPU steps compute all the time: wall time beyond CPU time is time that other processes took. */
-function watchLoad(): () => number {
-  const startUs = wallClockUs();
-  const startCpu = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(startCpu);
-    return Math.max(0, 1 - (user + system) / (wallClockUs() - startUs));
-  };
+/** Returns how many tokens the check confirms; throws a `TokenCheckError` when one is wrong. */
+function checkedTokens(measured: MeasuredExecutor, model: Parameters<typeof verifyTokens>[1]): number {
+  const check = verifyTokens(measured.ended(), model);
+  if (check.failures.length > 0) throw new TokenCheckError(check);
+  return check.verifiedTokens;
 }

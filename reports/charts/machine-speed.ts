@@ -32,7 +32,7 @@ export const machineSpeed: Chart = {
       answer: answerOf(cells),
       caption:
         'A small fixed piece of work, timed again and again between steps: 1 is the speed at the calibration, 0.5 half of it (running median of nine beats). ' +
-        'Cells in the order in which they ran, waits between them left out. Steps are charged at the speed of the calibration, so a slow stretch costs no policy anything; a cell in which the speed moved too far is marked as disturbed.',
+        'Cells in the order in which they ran, waits between them left out. Steps are charged at the speed of the calibration, so a slow stretch costs no policy anything; a cell that was disturbed is dashed.',
     };
   },
 };
@@ -53,12 +53,16 @@ function placedOneAfterAnother(cells: readonly DoneCell[]): readonly Placed[] {
 }
 
 function specOf(results: Results, placed: readonly Placed[]) {
+  const disturbed = new Set(
+    results.manifest.cells.filter((cell) => cell.disturbed !== undefined).map(({ id }) => id),
+  );
   const rows = placed.flatMap(({ cell, startS }) =>
     lastOfEachStretch(cell).map((row) => ({
       s: roundForPicture(startS + seconds(row.wall_us)),
       speed: roundForPicture(row.speed),
       policy: cell.policy,
       cell: cell.id,
+      state: disturbed.has(cell.id) ? 'disturbed' : 'counts',
     })),
   );
   const { low, high } = extent([1, ...rows.map(({ speed }) => speed)]);
@@ -72,6 +76,9 @@ function specOf(results: Results, placed: readonly Placed[]) {
     },
   ]);
 }
+
+/** The caption names the dashes. */
+const states: readonly Look[] = [{ name: 'counts' }, { name: 'disturbed', dash: [3, 3] }];
 
 /** The speed is a running median already: a row of each stretch of the cell says enough. */
 function lastOfEachStretch({ speed }: DoneCell) {
@@ -87,6 +94,7 @@ function lines(results: Results, placed: readonly Placed[], rows: readonly objec
     x: { field: 's' },
     y: { field: 'speed' },
     color: byLook('policy', looks, legends.lines).color,
+    strokeDash: byLook('state', states, null).strokeDash,
     detail: { field: 'cell', type: 'nominal' },
   });
 }

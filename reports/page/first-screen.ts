@@ -25,7 +25,7 @@ export function firstScreen(results: Results): Markup {
 <h1>${manifest.name}</h1>
 ${modeBadge(results)}
 <p class="lead">${headline(results, verdicts)} ${headroomNote(results)}</p>
-<p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where the 95 % interval of the ratio leaves out 1. A bound is no rival: it shows what memory that never runs out would give, and can itself be beaten, for instance where a pipeline shares out the chunks of a prompt.${faultSentence(results)}</p>
+<p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where that is sure at 95 %, corrected for the number of policies compared (Holm). A bound is no rival: it shows what memory that never runs out would give, and can itself be beaten, for instance where a pipeline shares out the chunks of a prompt.${faultSentence(results)}</p>
 ${trustNote(results)}
 ${troubleNote(results)}
 </header>

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
 import { metrics } from '../../harness/metrics/metrics.ts';
 import { loadResults } from '../../reports/load.ts';
+import { profileWith } from '../calibration/profiles.ts';
 import { folderOf } from './fixtures.ts';
 
 describe('loadResults', () => {
@@ -48,6 +49,23 @@ describe('loadResults', () => {
     const dir = await folderOf('three stacks, one seed');
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, schema_version: 99 }));
     await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 4, got 99/);
+  });
+
+  it('refuses a damaged record of the speed of a measured cell, with file and line', async () => {
+    const dir = await folderOf('three stacks, one seed');
+    const clock = { kind: 'reference', scale: 1, profile: profileWith({}) };
+    edit(join(dir, 'manifest.json'), (value) => ({
+      ...value,
+      backend: { ...(value['backend'] as object), mode: 'measure' },
+      clock,
+    }));
+    const cells = ['recompute-s1', 'swap-s1', 'unlimited-s1'];
+    for (const id of cells)
+      writeFileSync(join(dir, 'cells', id, 'speed.jsonl'), '{"wall_us":1,"beat_us":2.5,"speed":1}\n');
+    const whole = await loadResults(dir, metrics);
+    expect(whole.cells[0]).toMatchObject({ speed: [{ wall_us: 1, beat_us: 2.5, speed: 1 }] });
+    appendFileSync(join(dir, 'cells', 'swap-s1', 'speed.jsonl'), '{"wall_us":"x","beat_us":2,"speed":1}\n');
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/swap-s1.speed\.jsonl:2:.*wall_us/);
   });
 
   it('refuses a broken document and names the key', async () => {

@@ -3,6 +3,7 @@ import { charts } from '../../reports/charts/index.ts';
 import { renderPage } from '../../reports/html.ts';
 import type { Results } from '../../reports/load.ts';
 import { closingTable, tableJson } from '../../reports/table.ts';
+import { verdictsOf } from '../../reports/verdict.ts';
 import { profileWith } from '../calibration/profiles.ts';
 import { resultsOf } from './fixtures.ts';
 
@@ -81,6 +82,28 @@ describe('what a reader must know to believe a measured run', () => {
     expect(markup).not.toContain('verdicts are unsure below');
   });
 
+  it('tells measured figures from simulated ones beside each ratio', () => {
+    const [row] = measured.summary.comparisons.filter(({ metric }) => metric === 'p99_ttft_ms');
+    const better = {
+      ...row!,
+      verdict: 'better' as const,
+      ratio: 0.3,
+      ratio_low: 0.2,
+      ratio_high: 0.4,
+      value: 30,
+    };
+    const both = { ...better, baseline_value: 100, simulated_value: 35, simulated_baseline_value: 110 };
+    const results = { ...measured, summary: { ...measured.summary, comparisons: [both] } };
+    const policy = { ...results.manifest.stacks.find(({ name }) => name === both.policy)! };
+    const stacks = results.manifest.stacks.map((stack) =>
+      stack.name === policy.name ? { ...stack, family: 'kv-centric' as const } : stack,
+    );
+    const [verdict] = verdictsOf({ ...results, manifest: { ...results.manifest, stacks } });
+    expect(verdict?.detail).toContain(
+      '30 ms against 100 ms measured, 35 ms against 110 ms over 31 simulated seeds',
+    );
+  });
+
   it('is left out where nothing was measured', () => {
     expect(closingTable(simulated)).not.toMatch(/This device|Simulator against/);
     expect(page(simulated)).not.toMatch(/Can the simulator be trusted|<strong>Trust/);
@@ -96,6 +119,7 @@ describe('the speed of the machine', () => {
       "Between its cells the machine's speed went from 0.950 to 0.950 times that of the calibration.",
     );
     const spec = JSON.stringify(drawing.spec);
+    expect(spec.match(/"state":"disturbed"/g)).toHaveLength(3 * measured.manifest.seeds.length);
     expect(spec.match(/"speed":0\.95/g)).toHaveLength(measured.cells.length);
     expect(spec).toContain(`"s":${0.2 * (measured.cells.length - 1)}`.slice(0, 7));
   });

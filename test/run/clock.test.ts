@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { must } from '../../harness/base/assert.ts';
 import { scaleProfile } from '../../harness/domain/stage-profile.ts';
-import { disturbanceOf } from '../../harness/run/create-measured.ts';
+import { disturbanceOf } from '../../harness/run/disturbance.ts';
 import { referenceScale } from '../../harness/run/make-clock.ts';
 import { simulatedOn } from '../../harness/run/run-clock.ts';
 import { guard, measuredConfig } from './measured-config.ts';

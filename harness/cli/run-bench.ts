@@ -26,6 +26,7 @@ export async function runBench(flags: RunFlags): Promise<ExitCode> {
   const pool = new WorkerPool();
   try {
     const plan = await makePlan(await planRequest(flags), pool);
+    requireMeasured(plan, flags);
     for (const warning of plan.warnings) console.error(`warning: ${warning}`);
     const concurrency = concurrencyOf(flags.concurrency, plan.config.execution.mode);
     if (flags.dryRun) {
@@ -89,6 +90,20 @@ function requireCompatible({ replay, resume, overwrite, set, policy, ...flags }:
     issues.push(...changing.map(([name]) => clash(`--${name}`, message)));
   }
   if (issues.length > 0) throw new InputError(issues);
+}
+
+/** Refuses flags that say how a measurement is made for a run that measures nothing. */
+function requireMeasured({ config }: RunPlan, { clock, seedsSimulated }: RunFlags): void {
+  const { mode } = config.execution;
+  if (mode !== 'simulate') return;
+  const given = Object.entries({ clock, 'seeds-simulated': seedsSimulated }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length === 0) return;
+  const message = 'has no effect: the run is simulated, and only measured runs have a clock and twins';
+  throw new InputError(
+    given.map(([name]) => ({ ...clash(`--${name}`, message), hint: 'leave it out, or use --mode measure' })),
+  );
 }
 
 function clash(source: string, message: string): InputIssue {

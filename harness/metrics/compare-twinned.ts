@@ -15,7 +15,7 @@ export async function compareTwinnedCells(folder: TwinnedFolder): Promise<Compar
   const { dir, summaries, twins, classes, baseline } = folder;
   const measured = await cellsIn(dir, summaries, classes);
   const measuredSeeds = new Set(summaries.map(({ seed }) => seed));
-  const values = (await readTwinValues(dir)) ?? [];
+  const values = await readTwinValues(dir);
   const input = {
     measured,
     twins: await cellsIn(twinsFolder(dir), twins, classes),

@@ -5,6 +5,11 @@ import { type ComparedCell, SharedRequests } from './paired-run.ts';
 /** What JSON has no number for: a request that never got its tokens is infinitely late. */
 const infinite = 'infinite';
 
+const comparedMetricKeys: readonly ComparedMetricKey[] = [...resampledMetricKeys, ...seedMetricKeys];
+
+const valueSchema = z.union([z.number(), z.literal(infinite), z.null()]);
+type ValuesShape = Record<ComparedMetricKey, typeof valueSchema>;
+
 /**
  * What a comparison needs of a cell of which no requests are kept: each compared metric as a comparison computes it, with
  * requests without an answer infinitely late, where the summary leaves them out of its latencies. `null` where undefined.
@@ -12,7 +17,10 @@ const infinite = 'infinite';
 export const comparedValuesSchema = z.strictObject({
   policy: z.string(),
   seed: z.int(),
-  values: z.record(z.string(), z.union([z.number(), z.literal(infinite), z.null()])),
+  /** By compared metric; every one of them is there. */
+  values: z.strictObject(
+    Object.fromEntries(comparedMetricKeys.map((key) => [key, valueSchema])) as ValuesShape,
+  ),
 });
 export type ComparedValues = z.infer<typeof comparedValuesSchema>;
 
@@ -23,9 +31,12 @@ export type ComparedValues = z.infer<typeof comparedValuesSchema>;
 export function comparedValues(cell: ComparedCell): ComparedValues {
   const { summary } = cell;
   const requests = new SharedRequests([cell]);
-  const values: ComparedValues['values'] = {};
-  for (const key of resampledMetricKeys) values[key] = written(requests.valuesOf(key)[0] ?? Number.NaN);
-  for (const key of seedMetricKeys) values[key] = summary[key];
+  const ofRequests = resampledMetricKeys.map((key) => [
+    key,
+    written(requests.valuesOf(key)[0] ?? Number.NaN),
+  ]);
+  const ofSeed = seedMetricKeys.map((key) => [key, summary[key]]);
+  const values = Object.fromEntries([...ofRequests, ...ofSeed]) as ComparedValues['values'];
   return { policy: summary.policy, seed: summary.seed, values };
 }
 
@@ -35,7 +46,7 @@ export function comparedValue({ values }: ComparedValues, metric: ComparedMetric
   return value === infinite ? Number.POSITIVE_INFINITY : value;
 }
 
-function written(value: number): ComparedValues['values'][string] {
+function written(value: number): z.infer<typeof valueSchema> {
   if (value === Number.POSITIVE_INFINITY) return infinite;
   return Number.isNaN(value) ? null : value;
 }

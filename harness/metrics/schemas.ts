@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { comparedValuesSchema } from './compared-values.ts';
 import { manifestSchema, schemaVersion, summarySchema } from './results.ts';
 import { clusterEventRows } from './rows/cluster-event-row.ts';
 import { decisionRows } from './rows/decision-row.ts';
@@ -16,6 +17,7 @@ const published = {
   'migration-row': lineOf(migrationRows),
   'cluster-event-row': lineOf(clusterEventRows),
   'speed-row': lineOf(speedRows),
+  'twin-values': { schema: comparedValuesSchema, title: 'A line of twins/values.jsonl of a measured run' },
 } as const;
 
 function lineOf({ file, schema }: { readonly file: string; readonly schema: z.ZodType }) {

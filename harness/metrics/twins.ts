@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { InputError } from '../base/errors.ts';
 import { type ComparedValues, comparedValuesSchema } from './compared-values.ts';
 import { readLines } from './read-results.ts';
 
@@ -10,7 +11,11 @@ export function twinsFolder(dir: string): string {
 /** The file in it with the compared figures of all twins. */
 export const twinValuesFile = 'values.jsonl';
 
-/** Reads the compared figures of all twins; `undefined` where the run has none. */
-export function readTwinValues(dir: string): Promise<ComparedValues[] | undefined> {
-  return readLines(join(twinsFolder(dir), twinValuesFile), comparedValuesSchema);
+/** Reads the compared figures of all twins. Throws an `InputError` where there are none, or something else. */
+export async function readTwinValues(dir: string): Promise<ComparedValues[]> {
+  const source = join(twinsFolder(dir), twinValuesFile);
+  const values = await readLines(source, comparedValuesSchema);
+  if (values !== undefined) return values;
+  const hint = 'run with --resume to simulate again what was measured';
+  throw new InputError({ source, path: '', message: 'is missing', hint });
 }

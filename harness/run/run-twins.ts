@@ -44,6 +44,8 @@ export async function runTwins(request: TwinRequest): Promise<readonly string[]>
   const problems: string[] = [];
   const lines: string[] = [];
   const queue = new PQueue({ concurrency: request.concurrency });
+  const stop = (): void => request.pool.close();
+  signal.addEventListener('abort', stop, { once: true });
   let numDone = 0;
   let fatal: unknown;
   const runOne = async (cell: PlannedCell, index: number): Promise<void> => {
@@ -61,6 +63,7 @@ export async function runTwins(request: TwinRequest): Promise<readonly string[]>
     request.onProgress(numDone, all.length);
   };
   await queue.addAll(all.map((cell, index) => () => runOne(cell, index)));
+  signal.removeEventListener('abort', stop);
   if (fatal !== undefined) throw fatal;
   if (!signal.aborted) await writeWhole(join(root, twinValuesFile), lines.join(''));
   return problems;

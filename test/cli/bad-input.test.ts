@@ -144,6 +144,11 @@ describe('bad input is told before anything runs, exit code 2', { timeout: 60_00
       ['--config', 'configs/burst.yaml', '--resume'],
       /--resume: needs --output-dir/,
     ],
+    [
+      'twins of a run that measures nothing',
+      ['--config', 'configs/burst.yaml', '--mode', 'simulate', '--seeds-simulated', '5', '--dry-run'],
+      /--seeds-simulated: has no effect/,
+    ],
     ['a name that is no name', ['new-policy', 'MyPolicy'], /lower-case words/],
     ['no configuration at all', [], /say what to run/],
   ] as const)('%s', async (_, args, says) => {

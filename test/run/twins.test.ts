@@ -40,7 +40,7 @@ test('every stack is simulated on the measured seed, whole, and on further ones,
   const { problems, told } = await twinsOf(config);
   expect(problems).toEqual([]);
   expect(told).toEqual(['1/8', '2/8', '3/8', '4/8', '5/8', '6/8', '7/8', '8/8']);
-  const values = must(await readTwinValues(dir), 'values');
+  const values = await readTwinValues(dir);
   expect(values.map(({ policy, seed }) => `${policy} ${seed}`)).toEqual(
     [1, 2, 3, 4].flatMap((seed) => [`recompute ${seed}`, `swap ${seed}`]),
   );
@@ -82,15 +82,23 @@ export default {
   );
   expect(problems).toHaveLength(4);
   expect(problems[0]).toMatch(/beside moody-s\d failed: .*not today/);
-  expect((await readTwinValues(dir))?.map(({ policy }) => policy)).not.toContain('moody');
+  expect((await readTwinValues(dir)).map(({ policy }) => policy)).not.toContain('moody');
   expect(readdirSync(join(twinsFolder(dir), 'cells')).toSorted()).toEqual(['recompute-s1', 'swap-s1']);
+});
+
+test('figures under names of no metric are refused, with file and line', async () => {
+  await twinsOf(await measuredConfig(dir));
+  const path = join(twinsFolder(dir), 'values.jsonl');
+  const [first = '', ...others] = readFileSync(path, 'utf8').split('\n');
+  writeFileSync(path, [...others.slice(0, 1), first.replace('p99_ttft_ms', 'p99_ttft_msX')].join('\n'));
+  await expect(readTwinValues(dir)).rejects.toThrow(/values\.jsonl:2:.*p99_ttft_ms/s);
 });
 
 test('stopped twins leave no values behind', async () => {
   const controller = new AbortController();
   controller.abort();
   await twinsOf(await measuredConfig(dir), controller.signal);
-  expect(await readTwinValues(dir)).toBeUndefined();
+  await expect(readTwinValues(dir)).rejects.toThrow(/values\.jsonl: is missing/);
 });
 
 test('fidelity is the error of the twins, stack by stack', async () => {

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { medianError } from '../harness/metrics/fidelity.ts';
 import { formatNumber, formatPercent, plural } from './format.ts';
 import type { Results } from './load.ts';
@@ -52,14 +53,12 @@ export function isDisturbed({ manifest }: Results, stackName: string): boolean {
   return cells.length > 0 && cells.every(({ disturbed }) => disturbed !== undefined);
 }
 
-function namesOf(config: Readonly<Record<string, unknown>>): { model: string; hardware: string } {
-  const { model, cluster } = config;
-  const hardware: unknown =
-    typeof cluster === 'object' && cluster !== null ? Reflect.get(cluster, 'hardware') : undefined;
-  return { model: nameIn(model), hardware: nameIn(hardware) };
-}
+const namedSchema = z.object({ name: z.string() });
+const configSchema = z.object({ model: namedSchema, cluster: z.object({ hardware: namedSchema }) });
 
-function nameIn(value: unknown): string {
-  const name: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'name') : undefined;
-  return typeof name === 'string' ? name : 'the described device';
+/** Names in a resolved configuration; in words where it is none. */
+function namesOf(config: unknown): { model: string; hardware: string } {
+  const { data } = configSchema.safeParse(config);
+  const unnamed = 'the described device';
+  return { model: data?.model.name ?? 'the model', hardware: data?.cluster.hardware.name ?? unnamed };
 }

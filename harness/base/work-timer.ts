@@ -13,7 +13,7 @@ export const wallTimer: WorkTimer = () => {
  * Time of work that this process's own thread does: wall time, less what other processes took from it. That is the
  * process's CPU time where that is the shorter; where several threads compute, it is longer than wall time.
  */
-const computeTimer: WorkTimer = () => {
+export const computeTimer: WorkTimer = () => {
   const startUs = wallClockUs();
   const start = process.cpuUsage();
   return () => {

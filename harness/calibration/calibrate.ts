@@ -1,7 +1,7 @@
 import type { TensorflowBackend } from '../backend/tensorflow-backend.ts';
 import { createRng } from '../base/rng.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
-import { type StageCounts, type StageProfile, stageTerms } from '../domain/stage-profile.ts';
+import { dimensionsOf, type StageCounts, type StageProfile, stageTerms } from '../domain/stage-profile.ts';
 import { MeasuredExecutor } from '../executors/measured.ts';
 import { fitCosts, relativeErrors, type TimedStage } from './fit.ts';
 import { timeStages } from './time-stages.ts';
@@ -10,7 +10,7 @@ export interface CalibrationRequest {
   readonly backend: TensorflowBackend;
   readonly model: ModelShape;
   readonly blockSizeTokens: number;
-  /** Told after each batch. */
+  /** Told after each step. */
   readonly onProgress: (done: number, planned: number) => void;
 }
 
@@ -25,7 +25,7 @@ const windowStages = 25;
 const heldOutEvery = 5;
 
 /**
- * Measures what stages of the model take on this device and fits their cost. Takes some hundred steps of the model; the
+ * Measures what stages of the model take on this device and fits their cost. Takes some thousand steps of the model; the
  * device should have nothing else to do.
  */
 export function calibrate({ backend, model, blockSizeTokens, onProgress }: CalibrationRequest): StageProfile {
@@ -36,9 +36,8 @@ export function calibrate({ backend, model, blockSizeTokens, onProgress }: Calib
     const isHeldOut = (index: number): boolean => Math.floor(index / windowStages) % heldOutEvery === 0;
     const costsUs = fitCosts(stages.filter((_, index) => !isHeldOut(index)));
     const windows = windowsOf(stages.filter((_, index) => isHeldOut(index)));
-    const { name: _name, ...dimensions } = model;
     return {
-      model: dimensions,
+      model: dimensionsOf(model),
       blockSizeTokens,
       device: backend.device.name,
       tensorflow: backend.tensorflowVersion,

@@ -1,7 +1,7 @@
 import { quantileOfSorted, sorted } from '../base/stats.ts';
 import { costOfCounts, type StageCosts, type StageCounts, stageTerms } from '../domain/stage-profile.ts';
 
-/** What a stage took on average, and how often each term of the cost occurs in it. */
+/** What a stage took, and how often each term of the cost occurs in it. */
 export interface TimedStage {
   readonly counts: StageCounts;
   readonly us: number;
@@ -27,8 +27,8 @@ export function fitCosts(stages: readonly TimedStage[]): StageCosts {
 const reweighings = 3;
 
 /**
- * The same with errors relative to a given size of each stage. Coordinate descent on the normal equations (Franc, Hlavac and Navara 2005, "Sequential
- * Coordinate-Wise Algorithm for the Non-negative Least Squares Problem").
+ * The same with errors relative to a given size of each stage. Coordinate descent on the normal equations (Franc, Hlavac
+ * and Navara 2005, "Sequential Coordinate-Wise Algorithm for the Non-negative Least Squares Problem").
  */
 function fitWeighted(stages: readonly TimedStage[], sizeOf: (stage: TimedStage) => number): StageCosts {
   const sizes = stages.map(sizeOf);

@@ -86,13 +86,13 @@ function runStep(
   { id, instance, load }: Step,
   { executor, model, blockSizeTokens }: StageTimer,
 ): TimedStage[] {
-  const geometry = { numKvHeads: model.numKvHeads, headDim: model.headDim, blockSizeTokens };
+  const kvShape = { numKvHeads: model.numKvHeads, headDim: model.headDim, blockSizeTokens };
   const entries = load.nextStep();
   for (const { spec, pastTokens } of entries) if (pastTokens === 0) executor.addRequest(spec);
   const batch: MicroBatch = { ...madeBatch(entries, id), requestIds: entries.map(({ spec }) => spec.id) };
   const timed = stagesOf(id, model.numLayers, instance).map((stage) => {
     const us = executor.runStage(batch, stage);
-    return { counts: stageCounts(batch, stage, geometry), us };
+    return { counts: stageCounts(batch, stage, kvShape), us };
   });
   for (const spec of load.endStep()) executor.endRequest(spec.id, spec.outputTokens);
   return timed;

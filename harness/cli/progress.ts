@@ -146,7 +146,7 @@ function shareOf({ phase, ended, planned }: CellProgress): number {
 function phaseText({ phase, ended, planned }: CellProgress): string {
   switch (phase) {
     case 'calibrate':
-      return `${ended} of ${planned} batches`;
+      return `${ended} of ${planned} steps`;
     case 'prepare':
       return 'preparing';
     case 'run':

@@ -62,7 +62,7 @@ export async function calibrateFor(
     const { medianError } = clock.profile.heldOut;
     if (medianError > largestError) {
       console.error(
-        `warning: the cost of steps is fitted badly on this device (median error ${percent(medianError)} on batches ` +
+        `warning: the cost of steps is fitted badly on this device (median error ${percent(medianError)} on stages ` +
           'that the fit has not seen); bench calibrate measures again',
       );
     }

@@ -23,6 +23,11 @@ export interface LayerRange {
   readonly count: number;
 }
 
+/** Whether the layer is one of them. */
+export function holdsLayer({ first, count }: LayerRange, layer: number): boolean {
+  return layer >= first && layer < first + count;
+}
+
 /** Bytes of the weights of one layer: Q, K, V, O projections, the three SwiGLU matrices, two norms. */
 export function layerWeightBytes(shape: ModelShape): number {
   const attention = shape.hiddenSize * shape.headDim * (2 * shape.numHeads + 2 * shape.numKvHeads);

@@ -75,12 +75,18 @@ export function scaleProfile(profile: StageProfile, factor: number): StageProfil
   return { ...profile, costsUs };
 }
 
+/** Returns what a profile depends on of a model: all of it but the name. */
+export function dimensionsOf({ name: _name, ...dimensions }: ModelShape): StageProfile['model'] {
+  return dimensions;
+}
+
 /** Whether the profile holds for this model and block size. */
 export function isProfileOf(
   { model: profiled, blockSizeTokens: profiledBlock }: StageProfile,
-  { name: _name, ...dimensions }: ModelShape,
+  model: ModelShape,
   blockSizeTokens: number,
 ): boolean {
+  const dimensions = dimensionsOf(model);
   const keys = Object.keys(dimensions) as (keyof typeof dimensions)[];
   return profiledBlock === blockSizeTokens && keys.every((key) => profiled[key] === dimensions[key]);
 }

@@ -2,7 +2,7 @@ import type { DeviceTensor, TensorflowBackend } from '../backend/tensorflow-back
 import { assert, must } from '../base/assert.ts';
 import { ownWorkTimer, type WorkTimer, wallTimer } from '../base/work-timer.ts';
 import type { InstanceId, RequestId } from '../domain/ids.ts';
-import type { LayerRange, ModelShape } from '../domain/model-shape.ts';
+import { holdsLayer, type LayerRange, type ModelShape } from '../domain/model-shape.ts';
 import type { RequestSpec } from '../domain/workload.ts';
 import { Beat } from '../model/beat.ts';
 import { ModelInstance } from '../model/model-instance.ts';
@@ -222,7 +222,7 @@ export class MeasuredExecutor implements Executor {
   }
 
   #loadLayer(layer: number, sources: readonly WeightSource[]): LayerWeights {
-    const source = sources.find(({ layers }) => layer >= layers.first && layer < layers.first + layers.count);
+    const source = sources.find(({ layers }) => holdsLayer(layers, layer));
     const from = must(source, `a source of weights of layer ${layer}`).from;
     if (from === 'disk') return this.weights.loadLayer(layer);
     if (from === 'host') return this.weights.loadLayerFromHost(layer);

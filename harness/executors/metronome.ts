@@ -11,7 +11,7 @@ const intervalPerBeat = 110;
 
 /**
  * Tells how fast the machine is now: a fixed piece of work is timed again and again between the steps of a run, and its
- * running median compared with what it took when the device was calibrated. Beats are no part of the run's time.
+ * running median compared with what it takes when stages take what the device's profile says. Beats are no part of the run's time.
  */
 export class Metronome {
   readonly #beat: () => number;
@@ -24,7 +24,7 @@ export class Metronome {
   #slowest = Number.POSITIVE_INFINITY;
   #fastest = 0;
 
-  /** `beat` does the work and returns its time in microseconds; `calibratedUs` is what it took at the calibration. */
+  /** `beat` does the work and returns its time in microseconds; `calibratedUs` is what it takes at the speed of the profile. */
   constructor(beat: () => number, calibratedUs: number, onBeat: (record: SpeedRecord) => void) {
     this.#beat = beat;
     this.#calibratedUs = calibratedUs;

@@ -1,22 +1,22 @@
 import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 import { costOfCounts, type StageProfile } from '../domain/stage-profile.ts';
-import type { KvGeometry } from '../model/attention-groups.ts';
+import type { KvCellShape } from '../model/paged-kv.ts';
 import { stageCounts } from './stage-counts.ts';
 import type { StageCost } from './stage-cost.ts';
 
 /** The cost of stages on a device that has been calibrated: the sum of a profile's terms. */
 export class ProfiledCost implements StageCost {
   readonly #profile: StageProfile;
-  readonly #geometry: KvGeometry;
+  readonly #kvShape: KvCellShape;
 
   constructor(profile: StageProfile) {
     this.#profile = profile;
     const { numKvHeads, headDim } = profile.model;
-    this.#geometry = { numKvHeads, headDim, blockSizeTokens: profile.blockSizeTokens };
+    this.#kvShape = { numKvHeads, headDim, blockSizeTokens: profile.blockSizeTokens };
   }
 
   stageUs(batch: MicroBatch, stage: Stage): number {
-    return wholeUs(costOfCounts(this.#profile.costsUs, stageCounts(batch, stage, this.#geometry)));
+    return wholeUs(costOfCounts(this.#profile.costsUs, stageCounts(batch, stage, this.#kvShape)));
   }
 
   /** Each layer is one group; its context is not padded. */

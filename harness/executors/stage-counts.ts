@@ -1,7 +1,8 @@
 import type { MicroBatch, Stage } from '../core/executor.ts';
-import type { LayerRange } from '../domain/model-shape.ts';
+import { holdsLayer } from '../domain/model-shape.ts';
 import type { StageCounts } from '../domain/stage-profile.ts';
-import { attentionShapeOf, type KvGeometry, type Span } from '../model/attention-groups.ts';
+import { attentionShapeOf, type Span } from '../model/attention-groups.ts';
+import type { KvCellShape } from '../model/paged-kv.ts';
 
 /** What of a micro-batch the counts of a stage's terms depend on. */
 export type CountedBatch = Pick<
@@ -13,13 +14,13 @@ export type CountedBatch = Pick<
 export function stageCounts(
   batch: CountedBatch,
   stage: Pick<Stage, 'instanceId' | 'layers' | 'isLast'>,
-  geometry: KvGeometry,
+  kvShape: KvCellShape,
 ): StageCounts {
   const numLayers = stage.layers.count;
   const { totalTokens, size } = batch;
   const attention = { pair: 0, layerGroup: 0, layerPromptGroup: 0, layerGathered: 0, layerPair: 0 };
   for (const { layers, entries } of ownAttention(batch, stage)) {
-    const { numGroups, numPromptGroups, gatheredTokens, pairs } = attentionShapeOf(entries, geometry);
+    const { numGroups, numPromptGroups, gatheredTokens, pairs } = attentionShapeOf(entries, kvShape);
     attention.pair += pairs;
     attention.layerGroup += layers * numGroups;
     attention.layerPromptGroup += layers * numPromptGroups;
@@ -59,16 +60,13 @@ function ownAttention(
   );
   if (batch.numRemote === 0) return [{ layers: layers.count, entries: all }];
   const isOwn = (index: number, layer: number): boolean =>
-    batch.placements[index]?.every((part) => part.instanceId === instanceId || !holds(part.layers, layer)) ??
-    true;
+    batch.placements[index]?.every(
+      (part) => part.instanceId === instanceId || !holdsLayer(part.layers, layer),
+    ) ?? true;
   return Array.from({ length: layers.count }, (_, offset) => ({
     layers: 1,
     entries: all.filter((_entry, index) => isOwn(index, layers.first + offset)),
   }));
-}
-
-function holds({ first, count }: LayerRange, layer: number): boolean {
-  return layer >= first && layer < first + count;
 }
 
 function numSamples({ size, samples }: CountedBatch): number {

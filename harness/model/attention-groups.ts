@@ -1,15 +1,10 @@
+import type { KvCellShape } from './paged-kv.ts';
+
 /** New tokens of one request, after `pastTokens` whose KV exists. */
 export interface Span {
   readonly requestId: number;
   readonly numTokens: number;
   readonly pastTokens: number;
-}
-
-/** Dimensions of the KV of one layer, on which the best grouping depends. */
-export interface KvGeometry {
-  readonly numKvHeads: number;
-  readonly headDim: number;
-  readonly blockSizeTokens: number;
 }
 
 /**
@@ -43,14 +38,14 @@ export interface AttentionShape {
 }
 
 /** Returns the shape of attention for entries in any order. */
-export function attentionShapeOf(entries: readonly Span[], geometry: KvGeometry): AttentionShape {
+export function attentionShapeOf(entries: readonly Span[], shape: KvCellShape): AttentionShape {
   let gatheredTokens = 0;
   let pairs = 0;
   let numPromptGroups = 0;
-  const groups = attentionGroups(entries.toSorted(byLayout), geometry);
+  const groups = attentionGroups(entries.toSorted(byLayout), shape);
   for (const pieces of groups) {
     const gathered =
-      pieces.length * contextBlocksOfGroup(pieces, geometry.blockSizeTokens) * geometry.blockSizeTokens;
+      pieces.length * contextBlocksOfGroup(pieces, shape.blockSizeTokens) * shape.blockSizeTokens;
     const numTokens = pieces[0]?.numTokens ?? 0;
     if (numTokens > 1) numPromptGroups += 1;
     gatheredTokens += gathered;
@@ -70,8 +65,8 @@ export function byLayout(a: Omit<Span, 'requestId'>, b: Omit<Span, 'requestId'>)
  * another group, or if the gathered context would exceed the cache. Padding counts once per new token, since
  * each attends to it.
  */
-export function attentionGroups(entries: readonly Span[], geometry: KvGeometry): Span[][] {
-  const bytesPerToken = 4 * geometry.numKvHeads * geometry.headDim;
+export function attentionGroups(entries: readonly Span[], shape: KvCellShape): Span[][] {
+  const bytesPerToken = 4 * shape.numKvHeads * shape.headDim;
   const maxPadding = paddingBytesPerGroup / (2 * bytesPerToken);
   const maxContextTokens = maxGatheredBytes / bytesPerToken;
   const groups: Span[][] = [];

@@ -1,6 +1,6 @@
 import type { DeviceTensor } from '../backend/tensorflow-backend.ts';
 import { must } from '../base/assert.ts';
-import type { LayerRange } from '../domain/model-shape.ts';
+import { holdsLayer, type LayerRange } from '../domain/model-shape.ts';
 import type { PagedKv } from './paged-kv.ts';
 import type { TensorOps } from './tensor-ops.ts';
 import {
@@ -155,7 +155,7 @@ export class StepPlan {
  */
 export function slabOf({ requestId, placedKv }: BatchEntry, layer: number, local: PagedKv): PagedKv {
   if (placedKv === undefined) return local;
-  const part = placedKv.find(({ layers }) => layer >= layers.first && layer < layers.first + layers.count);
+  const part = placedKv.find(({ layers }) => holdsLayer(layers, layer));
   return must(part, `the place of KV of request ${requestId}, layer ${layer},`).kv;
 }
 

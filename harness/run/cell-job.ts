@@ -16,7 +16,7 @@ export interface CellJob {
 
 export interface CellProgress {
   readonly phase: 'calibrate' | 'prepare' | 'run' | 'verify';
-  /** How many of the `planned` requests have ended, or batches been timed. */
+  /** How many of the `planned` requests have ended, or steps been timed. */
   readonly ended: number;
   readonly planned: number;
   readonly virtualUs: number;

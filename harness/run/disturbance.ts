@@ -1,4 +1,4 @@
-import { wallClockUs } from '../base/clock.ts';
+import { computeTimer, wallTimer } from '../base/work-timer.ts';
 
 /** More of a cell's time than this taken by other processes, or its speed changing by more, and its figures do not count. */
 const maxLostShare = 0.1;
@@ -21,10 +21,7 @@ export function disturbanceOf(seen: {
 
 /** On a CPU steps compute all the time: wall time beyond CPU time is time that other processes took. */
 export function watchLoad(): () => number {
-  const startUs = wallClockUs();
-  const startCpu = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(startCpu);
-    return Math.max(0, 1 - (user + system) / (wallClockUs() - startUs));
-  };
+  const computedUs = computeTimer();
+  const wallUs = wallTimer();
+  return () => 1 - computedUs() / wallUs();
 }

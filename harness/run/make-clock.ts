@@ -5,7 +5,7 @@ import { loadBackend } from '../backend/load.ts';
 import type { ResolvedConfig } from '../config/index.ts';
 import { runCluster } from '../core/run.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
-import type { StageProfile } from '../domain/stage-profile.ts';
+import { dimensionsOf, type StageProfile } from '../domain/stage-profile.ts';
 import { ProfiledCost } from '../executors/profiled-cost.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
@@ -42,9 +42,8 @@ export async function profileOf(
   const { blockSizeTokens } = engine;
   const backend = await loadBackend({ numThreads: execution.threads });
   const cache = new ProfileCache(currentHost().cacheFolder);
-  const { name: _name, ...dimensions } = model;
   const kept = await cache.find({
-    model: dimensions,
+    model: dimensionsOf(model),
     blockSizeTokens,
     device: backend.device.name,
     tensorflow: backend.tensorflowVersion,

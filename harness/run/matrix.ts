@@ -43,7 +43,7 @@ export function planCells(config: Pick<ResolvedConfig, 'stacks' | 'seeds'>): rea
 }
 
 /**
- * Runs the cells in order, as many at once as the options say. A cell that fails is told to the observer and the others go on. Rejects,
+ * Runs the cells in order, as many at once as the options say. A measured cell that was disturbed runs once more. A cell that fails is told to the observer and the others go on. Rejects,
  * with all workers stopped, only where going on is of no use: when the machine itself is in the way (full disk,
  * TensorFlow that does not load).
  */

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatKernels } from '../../harness/backend/format-kernels.ts';
+import { formatKernels } from '../../harness/cli/format-kernels.ts';
 import { currentHost } from '../../harness/backend/host.ts';
 import { decodeKernelList } from '../../harness/backend/kernel-list.ts';
 import { findOpKernels } from '../../harness/backend/op-kernels.ts';

@@ -36,7 +36,7 @@ export const doctor: Command<FlagsOf<typeof flags>> = {
 async function listKernels(device: LibraryDevice) {
   const { currentHost } = await import('../../backend/host.ts');
   const { findOpKernels } = await import('../../backend/op-kernels.ts');
-  const { formatKernels, opsWithout } = await import('../../backend/format-kernels.ts');
+  const { formatKernels, opsWithout } = await import('../format-kernels.ts');
   const { modelOps } = await import('../../model/model-ops.ts');
   try {
     const found = await findOpKernels(currentHost(), device, modelOps);

@@ -3,7 +3,7 @@ import { Link } from './fabric.ts';
 import type { Hardware } from '../../domain/hardware.ts';
 import type { InstanceId } from '../../domain/ids.ts';
 import type { MemoryLedger } from './ledger.ts';
-import type { LayerRange } from '../../domain/model-shape.ts';
+import { holdsLayer, type LayerRange } from '../../domain/model-shape.ts';
 
 /** The links of an instance, each direction on its own. */
 export interface InstanceLinks {
@@ -83,6 +83,6 @@ export class Instance implements InstanceView {
   }
 
   holds(layer: number): boolean {
-    return layer >= this.layers.first && layer < this.layers.first + this.layers.count;
+    return holdsLayer(this.layers, layer);
   }
 }

@@ -1,10 +1,11 @@
-import type { OpKernel, OpKernels } from './op-kernels.ts';
+import type { OpKernel, OpKernels } from '../backend/op-kernels.ts';
+import { columns } from './columns.ts';
 
 /** Lists every op with its types and whether there is a kernel, and closes with how many ops have all they need. */
 export function formatKernels({ device, tensorflowVersion, kernels }: OpKernels): string {
   const deviceName = device === 'cuda' ? 'GPU' : 'CPU';
   const rows = kernels.map((kernel) => [kernel.op, typesText(kernel), kernel.hasKernel ? 'yes' : 'NO']);
-  const lines = columns([['op', 'type', `${deviceName} kernel`], ...rows]);
+  const lines = [columns([['op', 'type', `${deviceName} kernel`], ...rows])];
   const ops = new Set(kernels.map(({ op }) => op));
   const numLacking = new Set(opsWithout(kernels)).size;
   lines.push('', `TensorFlow ${tensorflowVersion} for ${device}, by its own registry of kernels:`);
@@ -23,9 +24,4 @@ function typesText({ types }: OpKernel): string {
   const [[, only] = []] = entries;
   if (only !== undefined && entries.length === 1) return only;
   return entries.map(([attribute, type]) => `${attribute} ${type}`).join(', ');
-}
-
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
 }

@@ -32,7 +32,7 @@ async function hashPlugin(use: string, file: string): Promise<Omit<HashedPlugin,
   try {
     return { sha256: await hashFiles(file, await importedFiles(file)), warning: undefined };
   } catch (error) {
-    const [reason = ''] = messageOf(error).split('\n');
+    const reason = messageOf(error).replaceAll('\n', ' ').slice(0, 300);
     const warning = `${use}: its imports cannot be followed, so that changes in them go unnoticed (${reason})`;
     return { sha256: await hashFiles(file, []), warning };
   }

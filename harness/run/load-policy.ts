@@ -43,13 +43,11 @@ export async function findPolicy(
   const file = pluginFile(use, baseDir);
   if (file === undefined) return undefined;
   const { default: exported } = await importGuarded(use, file, guard);
-  if (exported === undefined) {
-    const remedy = 'write `export default definePolicy({ ... })`, or start from "bench new-policy NAME"';
-    throw new PolicyError(use, 'import', `there is no default export; ${remedy}`);
-  }
-  const problems = definitionProblems(exported);
+  const problems = exported === undefined ? ['there is none'] : definitionProblems(exported);
   if (problems.length === 0) return exported as PolicyDefinition;
-  throw new PolicyError(use, 'import', `the default export is not a policy: ${problems.join('; ')}`);
+  const remedy = 'write `export default definePolicy({ ... })`, or start from "bench new-policy NAME"';
+  const message = `the default export is not a policy: ${problems.join('; ')} (${remedy})`;
+  throw new PolicyError(use, 'import', message);
 }
 
 export function createPolicyResolver(guard: CellGuard): PolicyResolver {

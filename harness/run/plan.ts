@@ -1,6 +1,7 @@
 import { buildWorkload } from '../../workloads/index.ts';
 import type { TraceReport } from '../../workloads/index.ts';
 import { must } from '../base/assert.ts';
+import { InputError } from '../base/errors.ts';
 import type { Manifest, StackInfo } from '../metrics/results.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import { loadConfig, scaleModel } from '../config/index.ts';
@@ -51,6 +52,7 @@ export async function planRun(request: PlanRequest, guard: CellGuard): Promise<R
   });
   const stacks: LoadedStack[] = [];
   for (const stack of config.stacks) stacks.push(await loadStack(stack, config, guard));
+  requireDistinctNames(stacks);
   const plugins = await hashPlugins(config);
   const { numRequests } = workload;
   return {
@@ -86,6 +88,17 @@ async function loadStack(
   const loaded: LoadedPolicy[] = [];
   for (const use of policies) loaded.push(await loadPolicy(use, baseDir, guard));
   return { name, policies: loaded };
+}
+
+/** Refuses a stack with two policies of one name: decisions, figures and random streams are told apart by it. */
+function requireDistinctNames(stacks: readonly LoadedStack[]): void {
+  const issues = stacks.flatMap(({ name, policies }) => {
+    const names = policies.map(({ definition }) => definition.name);
+    const twice = names.find((each, index) => names.indexOf(each) !== index);
+    if (twice === undefined) return [];
+    return [{ source: 'policies', path: name, message: `two policies of the stack are called "${twice}"` }];
+  });
+  if (issues.length > 0) throw new InputError(issues);
 }
 
 function describeStack({ name, policies }: LoadedStack): StackInfo {

@@ -121,7 +121,7 @@ export class WorkerProcess {
     const message =
       `nothing went on for ${silenceMs / 1000} s: its process was stopped, or stuck in native code or in a loop outside of ` +
       'any policy, and has been ended';
-    this.#settle((task) => task.reject(new TaskError({ message, stack: undefined })));
+    this.#settle((task) => task.reject(this.#blame(message)));
     this.kill();
   }
 
@@ -167,14 +167,13 @@ export class WorkerProcess {
     }
     const tail = this.#tail.trim();
     const said = tail === '' ? 'it printed nothing' : `the last that it printed:\n${tail}`;
-    if (this.isSpent) {
-      const message = `the process that it had to itself ended unexpectedly (${how}); ${said}`;
-      return new PolicyError(this.#plugins.join(' or '), 'code that is not a moment', message);
-    }
-    return new TaskError({
-      message: `the worker process ended unexpectedly (${how}); ${said}`,
-      stack: undefined,
-    });
+    return this.#blame(`the worker process ended unexpectedly (${how}); ${said}`);
+  }
+
+  /** What befalls a process with a plug-in is put down to the plug-in. */
+  #blame(message: string): Error {
+    if (!this.isSpent) return new TaskError({ message, stack: undefined });
+    return new PolicyError(this.#plugins.join(' or '), 'code that the core has not called', message);
   }
 
   #settle(how: (task: PendingTask) => void): void {

@@ -41,13 +41,14 @@ export async function createMeasuredExecutor(job: CellJob, onStage: () => void):
   const speeds = openSink(speedRows.file);
   const { kind, scale, profile } = must(job.clock, 'clock of a measured run');
   const onBeat = (record: SpeedRecord): void => speedRows.write(record, speeds);
-  const metronome = tunedMetronome(measured, model, { profile, onBeat });
+  const { metronome, learn } = tunedMetronome(measured, model, { profile, onBeat });
   const recorded = recordExecutor(measured, recording, {
     charge: kind === 'device' ? chargeMeasured : chargeReference(scale, metronome),
     beforeStage: () => {
       onStage();
       metronome.tick();
     },
+    afterStage: learn,
   });
   const verify = (): number | null => {
     const verifiedTokens = config.execution.verifyTokens

@@ -1,3 +1,4 @@
+import { createRng } from '../base/rng.ts';
 import { runCluster } from '../core/run.ts';
 import type { RequestRecord } from '../core/observer.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
@@ -36,7 +37,7 @@ export async function runTwin(job: TwinJob, guard: CellGuard): Promise<TwinOutco
       ...runOptionsOf(config, seed),
       workload,
       stack,
-      executor: new SimulatedExecutor(config.model),
+      executor: new SimulatedExecutor(config.model, createRng(seed, 'stage times')),
       observer: recorder,
       onProgress: () => guard.advance(),
     });

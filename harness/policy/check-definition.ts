@@ -51,6 +51,7 @@ function nameProblem(name: unknown): string | undefined {
 const capabilities: Readonly<Record<keyof Capabilities, 'flag' | readonly string[]>> = {
   dispatches: 'flag',
   preempts: ['recompute', 'swap'],
+  leavesPressure: 'flag',
   dropsParameters: 'flag',
   unlimitedMemory: 'flag',
   migrates: 'flag',

@@ -2,9 +2,9 @@ import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { errorCode } from '../base/errors.ts';
+import { isProcessAlive } from '../base/process-record.ts';
 import { folderFiles } from './progress.ts';
-import { isProcessAlive } from './lock.ts';
-import { errorCode } from './remedies.ts';
 
 /** The versions from which a library was made; if any differs, the library is built again. */
 export interface LibraryVersions {

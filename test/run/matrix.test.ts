@@ -7,7 +7,8 @@ import { writeWhole } from '../../harness/base/write-whole.ts';
 import { readCellSummary } from '../../harness/metrics/read-results.ts';
 import type { CellSummary } from '../../harness/metrics/results.ts';
 import { type MatrixObserver, type PlannedCell, planCells, runMatrix } from '../../harness/run/matrix.ts';
-import { inspectFolder, openFolder, type ResultsFolder } from '../../harness/run/results-folder.ts';
+import { inspectFolder } from '../../harness/run/inspect-folder.ts';
+import { openFolder, type ResultsFolder } from '../../harness/run/results-folder.ts';
 import type { WorkerPool } from '../../harness/run/worker-pool.ts';
 import type { ResolvedConfig } from '../../harness/config/index.ts';
 
@@ -17,7 +18,7 @@ let folder: ResultsFolder;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'servebench-run-'));
-  folder = await openFolder(dir, 'fresh');
+  folder = await openFolder(dir);
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 

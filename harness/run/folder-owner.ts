@@ -74,9 +74,12 @@ export class FolderOwner {
   }
 }
 
-/** Throws an `InputError` where a process that has not gone owns the folder. Changes nothing. */
+/** Throws an `InputError` where a process that has not gone owns the folder. Changes nothing. A folder that cannot be read has no owner. */
 export async function requireUnowned(dir: string, timing: OwnerTiming = defaultTiming): Promise<void> {
-  const owner = await readOwner(join(dir, ownerFile));
+  const owner = await readOwner(join(dir, ownerFile)).catch((error: unknown) => {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  });
   if (owner !== undefined && !(await isAbandoned(dir, owner, timing))) throw inUse(dir, owner);
 }
 

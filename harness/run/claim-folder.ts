@@ -33,8 +33,10 @@ export interface FolderClaim {
  * process owns it, and an `EnvironmentError` where it cannot be made; nothing is changed then.
  */
 export async function claimFolder({ intent, command, ...asked }: ClaimRequest): Promise<FolderClaim> {
-  await requireUnowned(asked.dir);
-  if (!asked.isDefault) await inspectFolder(asked.dir, intent);
+  if (!asked.isDefault) {
+    await requireUnowned(asked.dir);
+    await inspectFolder(asked.dir, intent);
+  }
   const made = await explained(asked.dir, () => makeFolder(asked));
   const dir = asked.isDefault ? (made[0] ?? asked.dir) : asked.dir;
   const owner = await explained(dir, () => FolderOwner.take(dir, command));

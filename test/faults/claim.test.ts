@@ -54,7 +54,9 @@ describe('claimFolder', () => {
       ),
     );
     expect(claims.map((each) => each.dir).toSorted()).toEqual([dir, `${dir}-2`, `${dir}-3`, `${dir}-4`]);
-    for (const { release } of claims) await release();
+    const later = await claimFolder({ dir, intent: 'fresh', isDefault: true, command: 'bench' });
+    expect(later.dir).toBe(`${dir}-5`);
+    for (const { release } of [...claims, later]) await release();
   });
 
   it.each([

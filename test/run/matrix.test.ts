@@ -86,6 +86,14 @@ describe('runMatrix', () => {
     expect(cellsOnDisk()).not.toContain('a-s5');
   });
 
+  it('starts nothing when it was stopped before its first cell', async () => {
+    const { told } = await run(() => {
+      throw new Error('started');
+    }, AbortSignal.abort());
+    expect(told).toEqual([]);
+    expect(cellsOnDisk()).toEqual([]);
+  });
+
   it('is stopped by its signal without calling anything failed', async () => {
     const controller = new AbortController();
     const { told } = await run((id) => {

@@ -1,10 +1,10 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
 import { EnvironmentError, messageOf } from '../base/errors.ts';
 import { writeWhole } from '../base/write-whole.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
 import { twinsFolder, twinValuesFile } from '../metrics/twins.ts';
+import { clearTwins } from './clear-folder.ts';
 import { explainDiskError } from './disk.ts';
 import { planCells, type PlannedCell } from './matrix.ts';
 import { openFolder, type ResultsFolder } from './results-folder.ts';
@@ -53,8 +53,8 @@ export async function runTwins(request: TwinRequest): Promise<readonly string[]>
     ...planCells({ ...simulated, seeds: furtherSeeds }).map((cell) => ({ ...cell, draw: 0 })),
   ];
   const root = twinsFolder(dir);
-  await rm(root, { recursive: true, force: true });
-  const folder = await openFolder(root, 'fresh');
+  await clearTwins(dir, new Set(measured.map(({ id }) => id)));
+  const folder = await openFolder(root);
   const problems = new Set<string>();
   const lines: string[] = [];
   const queue = new PQueue({ concurrency: request.concurrency });

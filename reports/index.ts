@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeWhole } from '../harness/base/write-whole.ts';
+import { writeAllWhole } from '../harness/base/write-whole.ts';
 import { charts } from './charts/index.ts';
 import { readPageAssets, renderPage } from './html.ts';
 import { loadResults } from './load.ts';
@@ -14,7 +14,7 @@ interface ReportOptions {
   readonly metricDefinitions: MetricDefinitions;
 }
 
-interface Report {
+export interface Report {
   /** What the report shows, for the closing table. */
   readonly results: Results;
   readonly htmlPath: string;
@@ -24,8 +24,8 @@ interface Report {
 }
 
 /**
- * Writes `report.html` and `charts/*.vl.json` into a results folder, each whole or not at all. The same results give the
- * same bytes. `InputError` when the folder holds no results.
+ * Writes `report.html` and `charts/*.vl.json` into a results folder, all of them or, where the disk does not take them, none. The same
+ * results give the same bytes. `InputError` when the folder holds no results, or damaged ones.
  */
 export async function writeReport({ resultsDir, metricDefinitions }: ReportOptions): Promise<Report> {
   const results = await loadResults(resultsDir, metricDefinitions);
@@ -33,19 +33,16 @@ export async function writeReport({ resultsDir, metricDefinitions }: ReportOptio
   const page = renderPage(results, drawings, await readPageAssets());
   const chartDir = join(resultsDir, 'charts');
   await mkdir(chartDir, { recursive: true });
-  const chartPaths: string[] = [];
-  for (const { name, drawing } of drawings) {
-    const path = join(chartDir, `${name}.vl.json`);
-    if (drawing.kind === 'absent') {
-      await rm(path, { force: true });
-      continue;
-    }
-    await writeWhole(path, `${JSON.stringify(drawing.spec)}\n`);
-    chartPaths.push(path);
-  }
+  const pathOf = (name: string): string => join(chartDir, `${name}.vl.json`);
+  const files = drawings.flatMap(({ name, drawing }) =>
+    drawing.kind === 'absent' ? [] : [{ path: pathOf(name), text: `${JSON.stringify(drawing.spec)}\n` }],
+  );
   const htmlPath = join(resultsDir, 'report.html');
-  await writeWhole(htmlPath, page);
-  return { results, htmlPath, chartPaths, bytes: Buffer.byteLength(page) };
+  await writeAllWhole([...files, { path: htmlPath, text: page }]);
+  for (const { name, drawing } of drawings) {
+    if (drawing.kind === 'absent') await rm(pathOf(name), { force: true });
+  }
+  return { results, htmlPath, chartPaths: files.map(({ path }) => path), bytes: Buffer.byteLength(page) };
 }
 
 /** Every registered chart of the results, in the order of the page. */

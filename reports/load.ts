@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { messageOf } from '../harness/base/errors.ts';
+import { InputError, type InputIssue, messageOf } from '../harness/base/errors.ts';
 import type { RequestClass, SloTarget } from '../harness/domain/workload.ts';
+import { damageOf } from '../harness/metrics/checksums.ts';
 import {
+  cellFolder,
   forEachRow,
   MissingRowsError,
   readManifest,
@@ -79,15 +82,31 @@ interface UnfinishedCell {
   readonly error: string;
 }
 
-/** Reads a results folder whole; `InputError` when it is none, or was written in another schema version. */
+/**
+ * Reads a results folder whole; `InputError` when it is none, was written in another schema version, or holds files of finished cells
+ * that are not as they were written.
+ */
 export async function loadResults(dir: string, definitions: MetricDefinitions): Promise<Results> {
   const manifest = await readManifest(dir);
-  const summary = await readSummary(dir);
+  await requireUndamaged(dir, manifest);
+  const summary = await readSummary(dir, manifest);
   const cells: Cell[] = [];
   const isMeasured = manifest.backend.mode === 'measure' && manifest.clock !== undefined;
   for (const cell of manifest.cells) cells.push(await loadCell(dir, cell, { summary, isMeasured }));
   const classes = classesOf(manifest.config);
   return { dir, manifest, summary, definitions, cells, classes, slo: sloOf(classes) };
+}
+
+/** A figure is only as good as the rows that it comes from: a report on damaged ones would not say so. */
+async function requireUndamaged(dir: string, { cells }: Manifest): Promise<void> {
+  const issues: InputIssue[] = [];
+  for (const { id } of cells.filter(({ status }) => status === 'done')) {
+    const source = cellFolder(dir, id);
+    const damage = existsSync(source) ? await damageOf(source) : undefined;
+    if (damage === undefined) continue;
+    issues.push({ source, path: '', message: `is damaged: ${damage}`, hint: '--resume runs the cell again' });
+  }
+  if (issues.length > 0) throw new InputError(issues);
 }
 
 export function doneCells(results: Results): readonly DoneCell[] {

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 
 /**
  * All properties of the machine on which provisioning depends, in one place so that tests can invent
@@ -52,9 +52,11 @@ const require = createRequire(import.meta.url);
 /** Returns `SERVEBENCH_CACHE_DIR`, or else a folder in the user's cache by the XDG base directory rules. */
 function cacheFolderOf(env: NodeJS.ProcessEnv): string {
   const own = env['SERVEBENCH_CACHE_DIR'];
-  if (own !== undefined && own !== '') return own;
+  // The links to the library have to lead there from anywhere.
+  if (own !== undefined && own !== '') return resolve(own);
   const xdg = env['XDG_CACHE_HOME'];
-  return join(xdg !== undefined && xdg !== '' ? xdg : join(homedir(), '.cache'), 'servebench');
+  // The specification has relative paths ignored.
+  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'servebench');
 }
 
 function glibcVersion(): string | undefined {

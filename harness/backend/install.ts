@@ -1,10 +1,10 @@
 import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { EnvironmentError, messageOf } from '../base/errors.ts';
+import { EnvironmentError, errorCode, messageOf } from '../base/errors.ts';
 import { napiVersion } from './build.ts';
 import type { Host } from './host.ts';
 import { bindingFolderIn, discard } from './library.ts';
-import { errorCode, simulateRemedy } from './remedies.ts';
+import { simulateRemedy } from './remedies.ts';
 
 /** Returns the folder in which tfjs-node-gpu looks for its binding. */
 export function bindingFolderOf(host: Host): string {

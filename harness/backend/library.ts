@@ -2,9 +2,10 @@ import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { errorCode } from '../base/errors.ts';
+import { isProcessAlive } from '../base/process-record.ts';
+import { writeWhole } from '../base/write-whole.ts';
 import { folderFiles } from './progress.ts';
-import { isProcessAlive } from './lock.ts';
-import { errorCode } from './remedies.ts';
 
 /** The versions from which a library was made; if any differs, the library is built again. */
 export interface LibraryVersions {
@@ -22,6 +23,7 @@ export interface LibraryVersions {
  *     binding/tfjs_binding.node   finds TensorFlow as ../tensorflow
  *     binding/quiet.node          see quiet.cc
  *     complete.json               this manifest, written last: all files with their sizes
+ *     checked.json                written whenever the library has been seen to compute
  *
  * The folder is filled under another name and then renamed, so it always exists completely or not at all.
  */
@@ -31,6 +33,8 @@ interface LibraryManifest extends LibraryVersions {
 }
 
 const manifestName = 'complete.json';
+/** When each file was last changed, by the file system's clock, at a time at which the library computed. */
+const checkedName = 'checked.json';
 const partialMark = '.partial-';
 /**
  * Age in milliseconds (one day) after which a partial folder of another machine counts as abandoned; far
@@ -44,6 +48,13 @@ export const bindingName = 'tfjs_binding.node';
 /** Name of the addon of quiet.cc, in the same folder as every binding built here. */
 export const quietName = 'quiet.node';
 
+/** A manifest that has lost these is damaged itself. */
+const essentialFiles = [
+  join('tensorflow', libraryName),
+  join('binding', bindingName),
+  join('binding', quietName),
+];
+
 export function bindingFolderIn(libraryFolder: string): string {
   return join(libraryFolder, 'binding');
 }
@@ -54,6 +65,7 @@ export async function isWholeLibrary(folder: string, versions: LibraryVersions):
     const manifest: LibraryManifest = JSON.parse(await readFile(join(folder, manifestName), 'utf8'));
     const { files, ...madeFrom } = manifest;
     if (!isDeepStrictEqual(madeFrom, versions)) return false;
+    if (!essentialFiles.every((path) => Object.hasOwn(files, path))) return false;
     for (const [path, bytes] of Object.entries(files)) {
       if ((await stat(join(folder, path))).size !== bytes) return false;
     }
@@ -62,6 +74,31 @@ export async function isWholeLibrary(folder: string, versions: LibraryVersions):
     // A missing or unreadable manifest, or a missing file, is an expected reason for "no".
     return false;
   }
+}
+
+/** Notes that the library, as it is now, computes. Where the cache is read-only, it is checked again next time. */
+export async function markChecked(folder: string): Promise<void> {
+  const text = JSON.stringify(await changeTimes(folder), undefined, 2);
+  await writeWhole(join(folder, checkedName), text).catch(() => undefined);
+}
+
+/** Tells whether the library has computed and nothing has been written to it since. */
+export async function isUnchangedSinceCheck(folder: string): Promise<boolean> {
+  try {
+    const checked: unknown = JSON.parse(await readFile(join(folder, checkedName), 'utf8'));
+    return isDeepStrictEqual(checked, await changeTimes(folder));
+  } catch {
+    return false;
+  }
+}
+
+/** The time of each file's last change, which no program can set, in milliseconds by path. */
+async function changeTimes(folder: string): Promise<Readonly<Record<string, number>>> {
+  const times: Record<string, number> = {};
+  for (const [path] of await folderFiles(folder)) {
+    if (path !== checkedName) times[path] = (await stat(join(folder, path))).ctimeMs;
+  }
+  return times;
 }
 
 /** Creates an empty folder next to the library's; its name identifies the process that fills it. */

@@ -2,8 +2,9 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { wallClockUs } from '../base/clock.ts';
+import { EnvironmentError, errorCode, messageOf } from '../base/errors.ts';
+import { isProcessAlive } from '../base/process-record.ts';
 import { usPerMs } from '../base/units.ts';
-import { errorCode } from './remedies.ts';
 
 interface LockOwner {
   readonly host: string;
@@ -53,15 +54,6 @@ export async function withLock<T>(path: string, options: LockOptions, action: ()
   }
 }
 
-export function isProcessAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
-  }
-}
-
 /**
  * Measures how long a file has kept its modification time, with our own clock, because the clocks of two
  * machines may differ.
@@ -101,8 +93,13 @@ async function readOwner(path: string): Promise<LockOwner | undefined> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw new EnvironmentError(
+      `the lock file ${path} cannot be read (${errorCode(error) ?? messageOf(error)})`,
+      'if nobody is setting TensorFlow up, remove it and try again',
+      { cause: error },
+    );
   }
   try {
     const owner: LockOwner = JSON.parse(text);

@@ -14,7 +14,9 @@ import {
   cleanPartials,
   createPartial,
   discard,
+  isUnchangedSinceCheck,
   isWholeLibrary,
+  markChecked,
   publishLibrary,
 } from './library.ts';
 import { defaultLockTiming, withLock } from './lock.ts';
@@ -31,6 +33,8 @@ export type RequestedDevice = 'auto' | LibraryDevice;
 
 export interface EnsureOptions {
   readonly device: RequestedDevice;
+  /** Whether a library that is there is seen to compute even where nothing has changed since it last was; a disk may lose what nobody has written. */
+  readonly isChecked?: boolean;
   readonly onProgress?: OnSetupProgress;
 }
 
@@ -69,7 +73,8 @@ export async function ensureBackend(
     return own;
   }
   const folder = libraryFolderOf(host, device);
-  const isNew = await ensureLibrary(host, { device, folder, onProgress });
+  const { isChecked = false } = options;
+  const isNew = await ensureLibrary(host, { device, folder, onProgress, isChecked });
   await installLibrary(host, folder);
   onProgress({
     phase: 'install',
@@ -124,23 +129,29 @@ interface LibraryTask {
   readonly onProgress: OnSetupProgress;
 }
 
-/** Builds the library unless it is complete. Returns whether it had to be built. */
-async function ensureLibrary(host: Host, task: LibraryTask): Promise<boolean> {
+/** Builds the library unless it is complete and computes. Returns whether it had to be built. */
+async function ensureLibrary(
+  host: Host,
+  task: LibraryTask & { readonly isChecked: boolean },
+): Promise<boolean> {
   const { folder, onProgress } = task;
   const versions = { recipe, tensorflowVersion, tfjsVersion: await tfjsVersionOf(host) };
-  if (await isWholeLibrary(folder, versions)) return false;
+  const isReady = async (): Promise<boolean> =>
+    (await isWholeLibrary(folder, versions)) && (await stillComputes(host, task));
+  if (await isReady()) return false;
   try {
     await mkdir(host.cacheFolder, { recursive: true });
     const onWait = (owner: string): void => {
       onProgress({ phase: 'wait', text: `waiting for ${owner}, which is setting up the same library` });
     };
     return await withLock(`${folder}.lock`, { timing: defaultLockTiming, onWait }, async () => {
-      if (await isWholeLibrary(folder, versions)) return false;
+      if (await isReady()) return false;
       await cleanPartials(folder);
       const partial = await createPartial(folder);
       try {
         await makeLibrary(host, { ...task, folder: partial });
         await publishLibrary(partial, folder, versions);
+        await markChecked(folder);
       } finally {
         await discard(partial);
       }
@@ -149,6 +160,24 @@ async function ensureLibrary(host: Host, task: LibraryTask): Promise<boolean> {
   } catch (error) {
     throw fileSystemError(error, host.cacheFolder);
   }
+}
+
+/** Tells whether a whole library computes; it is run where that is not known of the files as they are. */
+async function stillComputes(
+  host: Host,
+  { folder, onProgress, isChecked }: LibraryTask & { readonly isChecked: boolean },
+): Promise<boolean> {
+  if (!isChecked && (await isUnchangedSinceCheck(folder))) return true;
+  const check = await checkBinding(host, join(bindingFolderIn(folder), bindingName));
+  if (check.kind === 'computes') {
+    await markChecked(folder);
+    return true;
+  }
+  onProgress({
+    phase: 'inspect',
+    text: `TensorFlow does not compute any more, it is set up again: ${check.cause}`,
+  });
+  return false;
 }
 
 /** Fills an empty folder with a library and checks that it computes. */

@@ -1,4 +1,4 @@
-import { EnvironmentError } from '../base/errors.ts';
+import { EnvironmentError, errorCode } from '../base/errors.ts';
 
 /** The remedy that always works, included in every message about the library. */
 export const simulateRemedy = 'or use --mode simulate, which needs no TensorFlow';
@@ -28,10 +28,4 @@ export function fileSystemError(error: unknown, folder: string): unknown {
     );
   }
   return error;
-}
-
-/** Returns the code of a failed system call, such as `ENOENT`; undefined for other errors. */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }

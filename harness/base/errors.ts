@@ -74,6 +74,12 @@ export function formatIssue(issue: InputIssue): string {
   return `${issue.source}${position}:${path} ${issue.message}${hint}`;
 }
 
+/** Returns the code of a failed system call, such as `ENOENT`; `undefined` for other errors. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
 /** Returns the message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fileSystemError } from '../backend/remedies.ts';
 import { writeWhole } from '../base/write-whole.ts';
 import type { StageProfile } from '../domain/stage-profile.ts';
 import { profileSchema } from '../domain/profile-schema.ts';
@@ -32,10 +33,15 @@ export class ProfileCache {
     }
   }
 
+  /** Throws an `EnvironmentError` with a remedy where the cache takes no file. */
   async keep(profile: StageProfile): Promise<void> {
     const file = await this.#fileOf(profile);
-    await mkdir(this.#folder, { recursive: true });
-    await writeWhole(file, `${JSON.stringify(profile, undefined, 2)}\n`);
+    try {
+      await mkdir(this.#folder, { recursive: true });
+      await writeWhole(file, `${JSON.stringify(profile, undefined, 2)}\n`);
+    } catch (error) {
+      throw fileSystemError(error, this.#folder);
+    }
   }
 
   async #fileOf({ model, blockSizeTokens, device, tensorflow, threads }: ProfileKey): Promise<string> {

@@ -1,10 +1,10 @@
 import { join, relative } from 'node:path';
 import { assert, must } from '../base/assert.ts';
-import { metrics } from '../metrics/metrics.ts';
 import type { Manifest, Summary } from '../metrics/results.ts';
 import { evaluateThreshold, parseThreshold } from '../config/index.ts';
 import type { ThresholdResult } from '../config/index.ts';
 import type { ExitCode } from './command.ts';
+import { writeReportOf } from './write-report.ts';
 
 export interface FinishedRun {
   readonly dir: string;
@@ -19,8 +19,8 @@ export interface FinishedRun {
  */
 export async function finishRun(run: FinishedRun): Promise<ExitCode> {
   const { dir, manifest, summary, format } = run;
-  const { closingTable, tableJson, writeReport } = await import('../../reports/index.ts');
-  const { results } = await writeReport({ resultsDir: dir, metricDefinitions: metrics });
+  const { closingTable, tableJson } = await import('../../reports/index.ts');
+  const { results } = await writeReportOf(dir);
   const thresholds = checkThresholds(manifest, summary);
   const failed = manifest.cells.filter(({ status }) => status === 'failed');
   if (format === 'json') {

@@ -15,7 +15,10 @@ import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { setup } from './commands/setup.ts';
 import { trace } from './commands/trace.ts';
+import { flagValueIssues } from './flag-values.ts';
+import type { KnownOptions } from './flag-values.ts';
 import { reportError } from './report-error.ts';
+import { watchOutput } from './watch-output.ts';
 
 const commandNames = [
   'run',
@@ -34,10 +37,7 @@ const commandNames = [
  * ends.
  */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
-  // A reader that closes the pipe early (`bench list | head`) is not an error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  const output = watchOutput();
   let exitCode: ExitCode = 0;
   try {
     await createParser(argv, (code) => {
@@ -46,7 +46,8 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     exitCode = reportError(error);
   }
-  return exitCode;
+  const failure = await output.failure();
+  return failure === undefined || exitCode !== 0 ? exitCode : reportError(failure);
 }
 
 function createParser(argv: readonly string[], onExit: (code: ExitCode) => void) {
@@ -67,14 +68,25 @@ function createParser(argv: readonly string[], onExit: (code: ExitCode) => void)
     .parserConfiguration({ 'greedy-arrays': false, 'dot-notation': false, 'boolean-negation': false })
     .strict()
     .check((given) => requireSingle(given, optionsOf(parser).array))
+    .check(() => requireValues(argv, parser))
     .help()
     .alias('help', 'h')
     .exitProcess(false)
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .epilogue('Exit codes: 0 ok, 1 a run failed, 2 bad input, 99 a threshold was crossed, 130 interrupted.');
   return parser.fail((message, error) => {
-    throw error ?? new InputError(usageIssues(message, optionsOf(parser)));
+    requireValues(argv, parser);
+    // yargs has errors of its own for some mistakes of the user.
+    if (error !== undefined && error.name !== 'YError') throw error;
+    throw new InputError(usageIssues(message ?? error?.message, optionsOf(parser)));
   });
+}
+
+/** Throws `InputError` where a flag lacks its value, or has one that it cannot have. */
+function requireValues(argv: readonly string[], parser: Argv): true {
+  const issues = flagValueIssues(argv, optionsOf(parser));
+  if (issues.length > 0) throw new InputError(issues);
+  return true;
 }
 
 /**
@@ -111,13 +123,6 @@ function usageIssues(message: string, options: KnownOptions): InputIssue[] {
         }
       : { source: name, path: '', message: 'there is no such command', hint: suggest(name, commandNames) };
   });
-}
-
-interface KnownOptions {
-  /** Names of the flags that take a list. */
-  readonly array: readonly string[];
-  /** All flags of the commands that yargs has parsed so far. */
-  readonly key: Readonly<Record<string, unknown>>;
 }
 
 /** yargs has this method, but its types omit it. */

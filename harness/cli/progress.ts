@@ -31,6 +31,10 @@ class ProgressLines implements RunProgress {
     if (numFinished > 0) this.#write(`${numFinished} of ${cells.length} cells were finished before`);
   }
 
+  cellDamaged(cell: PlannedCell, damage: string): void {
+    this.#write(damagedLine(cell, damage));
+  }
+
   cellStarted(): void {}
   cellProgress(): void {}
 
@@ -72,6 +76,11 @@ class ProgressBars implements RunProgress {
     this.#numFinishedBefore = numFinished;
     this.#startedUs = wallClockUs();
     this.#timer = setInterval(() => this.#draw(), redrawMs);
+  }
+
+  cellDamaged(cell: PlannedCell, damage: string): void {
+    this.#erase();
+    this.#out.write(`${damagedLine(cell, damage)}\n`);
   }
 
   cellStarted({ id }: PlannedCell): void {
@@ -164,6 +173,10 @@ function bar(share: number): string {
 function doneLine({ id }: PlannedCell, { summary, wall }: CellOutcome): string {
   const { completed, offered } = summary;
   return `${id}: ${completed} of ${offered} requests in ${formatDuration(wall.wall_ms * usPerMs)}`;
+}
+
+function damagedLine({ id }: PlannedCell, damage: string): string {
+  return `${id}: DAMAGED, runs again: ${damage}`;
 }
 
 function failedLine({ id }: PlannedCell, error: string): string {

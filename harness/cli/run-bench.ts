@@ -3,7 +3,8 @@ import { InputError, PolicyError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { PlanRequest, RunPlan } from '../run/plan.ts';
 import { readManifest } from '../metrics/read-results.ts';
-import type { FolderIntent } from '../run/results-folder.ts';
+import { claimFolder, type FolderClaim } from '../run/claim-folder.ts';
+import type { FolderIntent } from '../run/inspect-folder.ts';
 import type { ManifestFacts } from '../run/manifest.ts';
 import { executeRun } from '../run/run.ts';
 import type { RunResult } from '../run/run.ts';
@@ -18,7 +19,7 @@ import { describePlan } from './describe-plan.ts';
 import { catchInterrupts } from './interrupt.ts';
 import { calibrateFor } from './run-calibration.ts';
 import { createProgress } from './progress.ts';
-import { resultsPath } from './results-path.ts';
+import { defaultResultsPath } from './results-path.ts';
 import type { RunFlags } from './run-flags.ts';
 
 /** The main command: runs a configuration and writes a results folder with its report. */
@@ -156,8 +157,29 @@ async function timingOf(
   return { clock, disturbances };
 }
 
-async function runPlan(plan: RunPlan, flags: RunFlags, { pool, concurrency }: Machinery): Promise<ExitCode> {
-  const dir = resultsPath(plan.config.name, flags.outputDir);
+/** Runs the plan in a results folder that nobody else writes into meanwhile, the report included. */
+async function runPlan(plan: RunPlan, flags: RunFlags, machinery: Machinery): Promise<ExitCode> {
+  const { outputDir } = flags;
+  const claim = await claimFolder({
+    dir: outputDir === undefined ? defaultResultsPath(plan.config.name) : resolve(outputDir),
+    intent: intentOf(flags),
+    isDefault: outputDir === undefined,
+    command: commandLine(process.argv.slice(2)),
+  });
+  try {
+    return await runIn(claim, plan, flags, machinery);
+  } finally {
+    await claim.release();
+  }
+}
+
+async function runIn(
+  claim: FolderClaim,
+  plan: RunPlan,
+  flags: RunFlags,
+  { pool, concurrency }: Machinery,
+): Promise<ExitCode> {
+  const { dir } = claim;
   const backend = await prepareBackend({
     mode: plan.config.execution.mode,
     device: flags.device,
@@ -175,8 +197,7 @@ async function runPlan(plan: RunPlan, flags: RunFlags, { pool, concurrency }: Ma
   try {
     result = await executeRun({
       facts,
-      dir,
-      intent: intentOf(flags),
+      claim,
       concurrency,
       pool,
       signal: interrupts.signal,

@@ -1,5 +1,7 @@
 import { stringify } from 'yaml';
+import { simulateRemedy } from '../backend/remedies.ts';
 import { isoNow } from '../base/clock.ts';
+import { EnvironmentError, messageOf } from '../base/errors.ts';
 import { writeWhole } from '../base/write-whole.ts';
 import { type StageProfile, stageTerms } from '../domain/stage-profile.ts';
 import type { RunPlan } from '../run/plan.ts';
@@ -67,9 +69,19 @@ export async function calibrateFor(
       );
     }
     return clock;
+  } catch (error) {
+    throw explainCrash(error);
   } finally {
     line.end();
   }
+}
+
+/** The first that a measured run does in a worker is to load TensorFlow: a file of it that a disk has damaged shows there as a crash. */
+export function explainCrash(error: unknown): unknown {
+  if (!/ended unexpectedly \(SIG(SEGV|BUS|ILL|FPE|ABRT|TRAP)\)/.test(messageOf(error))) return error;
+  const message = `TensorFlow crashed: ${messageOf(error)}`;
+  const remedy = `run "bench setup", which checks the library and sets a damaged one up again, ${simulateRemedy}`;
+  return new EnvironmentError(message, remedy, { cause: error });
 }
 
 async function writeProfile(path: string, profile: StageProfile, config: string): Promise<void> {

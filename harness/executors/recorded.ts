@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
 import { wallClockUs } from '../base/clock.ts';
-import { InputError, messageOf } from '../base/errors.ts';
+import { InputError, type InputIssue, messageOf } from '../base/errors.ts';
 import type { Executor, MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 import { type Charge, chargeMeasured } from './charge.ts';
 import { MemorylessExecutor } from './memoryless.ts';
@@ -169,8 +170,11 @@ export class ReplayExecutor extends MemorylessExecutor {
     super();
     this.#file = file;
     let verifiedTokens: number | null | undefined;
-    for (const line of readLines(file)) {
-      const entry = parseLine(line, file);
+    for (const [index, text] of readLines(file).entries()) {
+      if (text === '') continue;
+      const place = { source: file, path: '', line: index + 1 };
+      if (verifiedTokens !== undefined) throw damaged(text, place);
+      const entry = parseEntry(text, place);
       if ('verified_tokens' in entry) verifiedTokens = entry.verified_tokens;
       else this.#times.push(entry);
     }
@@ -227,19 +231,35 @@ export class ReplayExecutor extends MemorylessExecutor {
   }
 }
 
-function parseLine(line: string, file: string): RecordedTime | { verified_tokens: number | null } {
+const count = z.int().nonnegative();
+/** Durations are whole microseconds, of which a stage takes at least one. */
+const durationUs = z.int().positive();
+const entrySchema = z.union([
+  z.tuple([count, count, count, count, count, durationUs, durationUs]),
+  z.tuple([z.literal('attention'), count, count, count, count, count, durationUs, durationUs]),
+  z.strictObject({ verified_tokens: count.nullable() }),
+]);
+
+type Entry = RecordedTime | { readonly verified_tokens: number | null };
+
+type Place = Pick<InputIssue, 'source' | 'path' | 'line'>;
+
+/** Throws `InputError` with the line where it is not one of a recording. */
+function parseEntry(text: string, place: Place): Entry {
   try {
-    return JSON.parse(line) as RecordedTime | { verified_tokens: number | null };
-  } catch (error) {
-    throw new InputError({ source: file, path: '', message: 'the recording is damaged' }, { cause: error });
+    return entrySchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw damaged(text, place, cause);
   }
 }
 
-function readLines(file: string): string[] {
+function damaged(text: string, place: Place, cause?: unknown): InputError {
+  return new InputError({ ...place, message: `the recording is damaged: ${text.slice(0, 80)}` }, { cause });
+}
+
+function readLines(file: string): readonly string[] {
   try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '');
+    return readFileSync(file, 'utf8').split('\n');
   } catch (error) {
     throw new InputError(
       { source: file, path: '', message: `cannot read the recording: ${messageOf(error)}` },

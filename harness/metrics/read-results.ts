@@ -2,6 +2,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError, messageOf } from '../base/errors.ts';
+import { checksumOfText } from './checksums.ts';
 import {
   type CellSummary,
   cellSummarySchema,
@@ -43,9 +44,23 @@ export function readManifest(dir: string): Promise<Manifest> {
   return readDocument(dir, { name: 'manifest.json', writer: 'a run', schema: manifestSchema });
 }
 
-/** Reads the summary. Throws an `InputError` also where there is none, because then the run has not ended. */
-export function readSummary(dir: string): Promise<Summary> {
-  return readDocument(dir, { name: 'summary.json', writer: 'a finished run', schema: summarySchema });
+/**
+ * Reads the summary of the run that has written the manifest. Throws an `InputError` also where there is none, or one of an earlier state,
+ * because then the run has not ended.
+ */
+export async function readSummary(
+  dir: string,
+  { summary_sha256 }: Pick<Manifest, 'summary_sha256'>,
+): Promise<Summary> {
+  const name = 'summary.json';
+  const summary = await readDocument(dir, { name, writer: 'a finished run', schema: summarySchema });
+  const source = join(dir, name);
+  if (summary_sha256 === checksumOfText(await readFile(source, 'utf8'))) return summary;
+  const message =
+    summary_sha256 === undefined
+      ? 'is of an earlier state of this folder: the run that changed it has not ended'
+      : 'is damaged: it is not as it was written';
+  throw new InputError({ source, path: '', message, hint: '--resume writes it again' });
 }
 
 /** Reads the summary of a finished cell; `undefined` where there is none. */

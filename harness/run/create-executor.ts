@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { must } from '../base/assert.ts';
+import { InputError } from '../base/errors.ts';
 import { recordingFile, ReplayExecutor } from '../executors/recorded.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
+import { isAsWritten } from '../metrics/checksums.ts';
+import { cellFolder } from '../metrics/read-results.ts';
 import type { CellExecutor } from './cell-executor.ts';
 import type { CellJob } from './cell-job.ts';
 
@@ -20,8 +23,9 @@ export async function createExecutor(job: CellJob, onStage: () => void): Promise
         verify: () => null,
       };
     case 'replay': {
-      const dir = must(execution.replayDir, 'folder to replay');
-      const executor = new ReplayExecutor(join(dir, 'cells', job.id, recordingFile));
+      const cell = cellFolder(must(execution.replayDir, 'folder to replay'), job.id);
+      const executor = new ReplayExecutor(join(cell, recordingFile));
+      await requireAsWritten(cell);
       return { executor, executorUs: () => 0, disturbance: () => undefined, verify: () => executor.finish() };
     }
     case 'measure': {
@@ -29,4 +33,11 @@ export async function createExecutor(job: CellJob, onStage: () => void): Promise
       return createMeasuredExecutor(job, onStage);
     }
   }
+}
+
+/** A changed digit can leave a duration that may well have been measured. */
+async function requireAsWritten(cell: string): Promise<void> {
+  if (await isAsWritten(cell, recordingFile)) return;
+  const message = 'the recording is damaged: it is not as it was written';
+  throw new InputError({ source: join(cell, recordingFile), path: '', message });
 }

@@ -92,10 +92,12 @@ async function runOne(cell: PlannedCell, options: MatrixOptions): Promise<void> 
 
 async function attempt(
   cell: PlannedCell,
-  { config, clock, folder, pool, observer }: MatrixOptions,
+  { config, clock, folder, pool, observer, signal }: MatrixOptions,
 ): Promise<{ readonly outcome: CellOutcome } | { readonly error: unknown }> {
   try {
     const dir = await folder.beginCell(cell.id);
+    // A worker that is started now would not be stopped any more.
+    signal.throwIfAborted();
     const onProgress = (progress: CellProgress) => observer.cellProgress(cell, progress);
     return { outcome: await pool.run('cell', { ...cell, config, clock, dir }, onProgress) };
   } catch (error) {

@@ -1,21 +1,21 @@
-import { constants, existsSync } from 'node:fs';
-import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { InputError } from '../base/errors.ts';
-import { cellFolder, readManifest } from '../metrics/read-results.ts';
-import type { CellSummary, Manifest, Summary } from '../metrics/results.ts';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeChecksums } from '../metrics/checksums.ts';
+import { cellFolder } from '../metrics/read-results.ts';
+import type { CellSummary, Manifest } from '../metrics/results.ts';
+import { makeFolders } from './claim-folder.ts';
 import { explainDiskError, writeJson } from './disk.ts';
-
-/** What to do about a folder that is already there. */
-export type FolderIntent = 'fresh' | 'overwrite' | 'resume';
+import { writeWhole } from '../base/write-whole.ts';
 
 /** A results folder on disk. A cell's folder appears whole or not at all, and so does every file. */
 export class ResultsFolder {
   readonly dir: string;
+  readonly #requireHeld: () => Promise<void>;
   #manifestWritten: Promise<void> = Promise.resolve();
 
-  constructor(dir: string) {
+  constructor(dir: string, requireHeld: () => Promise<void>) {
     this.dir = dir;
+    this.#requireHeld = requireHeld;
   }
 
   get logFile(): string {
@@ -35,8 +35,10 @@ export class ResultsFolder {
   async commitCell(summary: CellSummary): Promise<void> {
     const partial = this.#partialDir(summary.id);
     const final = cellFolder(this.dir, summary.id);
+    await this.#requireHeld();
     await this.#explained(async () => {
       await writeJson(join(partial, 'summary.json'), summary);
+      await writeChecksums(partial);
       await rm(final, { recursive: true, force: true });
       await rename(partial, final);
     });
@@ -48,13 +50,17 @@ export class ResultsFolder {
 
   /** Writes the manifest after all earlier writes of it: cells may end at the same time, and the last word stands. */
   writeManifest(manifest: Manifest): Promise<void> {
-    const write = () => this.#explained(() => writeJson(join(this.dir, 'manifest.json'), manifest));
+    const write = async (): Promise<void> => {
+      await this.#requireHeld();
+      await this.#explained(() => writeJson(join(this.dir, 'manifest.json'), manifest));
+    };
     this.#manifestWritten = this.#manifestWritten.then(write, write);
     return this.#manifestWritten;
   }
 
-  async writeSummary(summary: Summary): Promise<void> {
-    await this.#explained(() => writeJson(join(this.dir, 'summary.json'), summary));
+  /** Writes the text of the summary. */
+  async writeSummary(text: string): Promise<void> {
+    await this.#explained(() => writeWhole(join(this.dir, 'summary.json'), text));
   }
 
   #partialDir(id: string): string {
@@ -71,67 +77,20 @@ export class ResultsFolder {
 }
 
 /**
- * Looks at what is in the folder and changes nothing. Throws an `InputError` where that contradicts the intent. Returns the
- * manifest of the run to resume, or `undefined` for any other intent.
+ * Makes what a results folder consists of, and checks that it can be written to. `requireHeld` is asked before anything of consequence
+ * is written.
  */
-export async function inspectFolder(dir: string, intent: FolderIntent): Promise<Manifest | undefined> {
-  const entries = await entriesOf(dir);
-  if (intent === 'resume') return readManifest(dir);
-  if (entries.length === 0) return undefined;
-  if (intent === 'overwrite') {
-    await readManifest(dir);
-    return undefined;
-  }
-  throw folderIssue(
-    dir,
-    'the results folder exists and is not empty',
-    '--resume continues it, --overwrite replaces it',
-  );
-}
-
-/** Makes the folder, empties it when it is to be overwritten, and checks that it can be written to. */
-export async function openFolder(dir: string, intent: FolderIntent): Promise<ResultsFolder> {
+export async function openFolder(
+  dir: string,
+  requireHeld: () => Promise<void> = async () => {},
+): Promise<ResultsFolder> {
   const probe = join(dir, '.partial-probe');
   try {
-    await access(nearestExisting(dir), constants.W_OK);
     await makeFolders(join(dir, 'cells'));
     await makeFolders(probe);
     await rm(probe, { recursive: true });
-    if (intent === 'overwrite') await empty(dir);
   } catch (error) {
     throw explainDiskError(error, dir);
   }
-  return new ResultsFolder(dir);
-}
-
-/** Makes the folder level by level: Node's recursive `mkdir` never returns where folders cannot be made at all, as below `/proc`. */
-async function makeFolders(path: string): Promise<void> {
-  if (existsSync(path)) return;
-  await makeFolders(dirname(path));
-  await mkdir(path);
-}
-
-/** Returns the nearest folder above (or the folder itself) that exists: `mkdir` gives no reason when it cannot be written to. */
-function nearestExisting(path: string): string {
-  return existsSync(path) ? path : nearestExisting(dirname(path));
-}
-
-async function entriesOf(dir: string): Promise<readonly string[]> {
-  const stats = await stat(dir).catch(() => undefined);
-  if (stats === undefined) return [];
-  if (!stats.isDirectory())
-    throw folderIssue(dir, 'this is a file, and results go to a folder', 'choose another --output-dir');
-  return readdir(dir);
-}
-
-async function empty(dir: string): Promise<void> {
-  // The manifest goes last, so that an interrupted removal can be repeated.
-  const entries = (await readdir(dir)).filter((entry) => entry !== 'manifest.json');
-  for (const entry of [...entries, 'manifest.json'])
-    await rm(join(dir, entry), { recursive: true, force: true });
-  await mkdir(join(dir, 'cells'));
-}
-
-function folderIssue(dir: string, message: string, hint: string): InputError {
-  return new InputError({ source: dir, path: '', message, hint });
+  return new ResultsFolder(dir, requireHeld);
 }

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
-import { readCellSummary } from '../metrics/read-results.ts';
+import { damageOf } from '../metrics/checksums.ts';
+import { cellFolder, readCellSummary } from '../metrics/read-results.ts';
 import type { CellSummary, Manifest } from '../metrics/results.ts';
 import { pluginsOf } from './manifest.ts';
 import type { PlannedCell } from './matrix.ts';
@@ -9,35 +11,60 @@ import type { PlannedCell } from './matrix.ts';
 /** Keys of the configuration that may differ from machine to machine without making it another experiment. */
 const irrelevant = new Set(['baseDir']);
 
-/** Refuses to continue a run that asked for something else: cells of two experiments must not be compared. */
+/**
+ * Refuses to continue a run that asked for something else, or whose cells were made by something else: cells of two experiments must not
+ * be compared.
+ */
 export function requireSameRun(earlier: Manifest, now: Manifest): void {
-  const issues = [
+  const asked = [
     ...differences(earlier.config, now.config).filter(({ path }) => !irrelevant.has(path)),
     ...differences(earlier.traces, now.traces, 'traces'),
     ...differences(pluginsOf(earlier), pluginsOf(now)),
-  ].map(({ path, was, is }): InputIssue => {
-    const message = `cannot be resumed: ${path} was ${show(was)} and is now ${show(is)}`;
-    return {
-      source: '--resume',
-      path: '',
-      message,
-      hint: 'restore the configuration, or write to another --output-dir',
-    };
-  });
+  ];
+  const made = differences(makerOf(earlier), makerOf(now));
+  const issues = [
+    ...asked.map((each) => issueOf(each, 'restore the configuration')),
+    ...made.map((each) => issueOf(each, 'go on with what made the finished cells')),
+  ];
   if (issues.length > 0) throw new InputError(issues);
 }
 
-/** Summaries of the cells that an earlier run finished, by id. */
-export async function finishedCells(
+/** What a cell's figures depend on besides its configuration: the code, and where steps are measured, all that runs them. */
+function makerOf({ commit, versions, backend, machine }: Manifest): Readonly<Record<string, unknown>> {
+  const code = { commit, servebench: versions['servebench'] };
+  if (backend.mode !== 'measure') return code;
+  const { cpu, cores, platform } = machine;
+  const { node, tensorflow, 'tfjs-node-gpu': tfjs } = versions;
+  return { ...code, cpu, cores, platform, device: backend.device, node, tensorflow, 'tfjs-node-gpu': tfjs };
+}
+
+function issueOf({ path, was, is }: Difference, remedy: string): InputIssue {
+  const message = `cannot be resumed: ${path} was ${show(was)} and is now ${show(is)}`;
+  return { source: '--resume', path: '', message, hint: `${remedy}, or write to another --output-dir` };
+}
+
+export interface EarlierCells {
+  /** Summaries of the cells that are as they were written, by id. */
+  readonly finished: ReadonlyMap<string, CellSummary>;
+  /** What is wrong with the others that are there, by id. */
+  readonly damaged: ReadonlyMap<string, string>;
+}
+
+/** Looks for the cells that an earlier run has finished, and compares their files with their checksums. */
+export async function examineCells(
   dir: string,
   cells: readonly Pick<PlannedCell, 'id'>[],
-): Promise<ReadonlyMap<string, CellSummary>> {
+): Promise<EarlierCells> {
   const finished = new Map<string, CellSummary>();
+  const damaged = new Map<string, string>();
   for (const { id } of cells) {
-    const summary = await readCellSummary(dir, id);
+    if (!existsSync(cellFolder(dir, id))) continue;
+    const damage = await damageOf(cellFolder(dir, id));
+    const summary = damage === undefined ? await readCellSummary(dir, id) : undefined;
     if (summary !== undefined) finished.set(id, summary);
+    else damaged.set(id, damage ?? 'it has no summary');
   }
-  return finished;
+  return { finished, damaged };
 }
 
 interface Difference {

@@ -1,26 +1,30 @@
 import { availableParallelism } from 'node:os';
+import { checksumOfText } from '../metrics/checksums.ts';
 import { fidelityOf } from '../metrics/fidelity.ts';
 import { compareTwinnedCells } from '../metrics/compare-twinned.ts';
 import { twinsFolder } from '../metrics/twins.ts';
 import { runTwins } from './run-twins.ts';
 import { schemaVersion } from '../metrics/results.ts';
-import type { CellSummary, Manifest, ManifestCell, Summary } from '../metrics/results.ts';
+import type { Manifest, Summary } from '../metrics/results.ts';
 import { compareCells } from '../metrics/compare.ts';
 import type { ResolvedConfig } from '../config/index.ts';
 import type { CellOutcome, CellProgress } from './cell-job.ts';
+import { CellLedger } from './cell-ledger.ts';
+import type { FolderClaim } from './claim-folder.ts';
+import { clearFolder, requireOwnCells } from './clear-folder.ts';
+import { jsonText } from './disk.ts';
 import { createManifest } from './manifest.ts';
 import type { ManifestFacts } from './manifest.ts';
 import { planCells, runMatrix } from './matrix.ts';
 import type { PlannedCell } from './matrix.ts';
-import { inspectFolder, openFolder } from './results-folder.ts';
-import type { FolderIntent, ResultsFolder } from './results-folder.ts';
-import { finishedCells, requireSameRun } from './resume.ts';
+import { openFolder } from './results-folder.ts';
+import type { ResultsFolder } from './results-folder.ts';
+import { examineCells, requireSameRun } from './resume.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface RunRequest {
   readonly facts: ManifestFacts;
-  readonly dir: string;
-  readonly intent: FolderIntent;
+  readonly claim: FolderClaim;
   readonly concurrency: number;
   readonly pool: WorkerPool;
   readonly signal: AbortSignal;
@@ -30,6 +34,8 @@ export interface RunRequest {
 /** What a run tells of its progress, for a person to watch. */
 export interface RunProgress {
   begin(cells: readonly PlannedCell[], numFinished: number): void;
+  /** A cell of an earlier run is not as it was written, and runs again. */
+  cellDamaged(cell: PlannedCell, damage: string): void;
   cellStarted(cell: PlannedCell): void;
   cellProgress(cell: PlannedCell, progress: CellProgress): void;
   cellDone(cell: PlannedCell, outcome: CellOutcome): void;
@@ -51,10 +57,29 @@ export interface RunResult {
  * one, each cell's folder when it is complete, the summary at the end.
  */
 export async function executeRun(request: RunRequest): Promise<RunResult> {
-  const { facts, dir, intent, pool, signal, progress } = request;
+  const { facts, pool, signal, progress, concurrency } = request;
   const { config } = facts.plan;
   const cells = planCells(config);
-  const earlier = await inspectFolder(dir, intent);
+  const { ledger, folder } = await beginRun(request, cells);
+  try {
+    const observer = { ...forward(progress), ...record(ledger, { folder, progress, facts }) };
+    const missing = cells.filter(({ id }) => !ledger.summaries.has(id));
+    const { clock } = ledger.manifest;
+    await runMatrix(missing, { config, clock, folder, pool, concurrency, signal, observer });
+  } finally {
+    progress.end();
+  }
+  if (!signal.aborted) await simulateBeside(request, folder, ledger);
+  if (signal.aborted) return { manifest: ledger.manifest, summary: undefined };
+  return { manifest: ledger.manifest, summary: await summarizeRun(folder, ledger, config) };
+}
+
+/** Takes over what an earlier run has finished, or removes it, and writes the first manifest. Nothing is changed before all is known to fit. */
+async function beginRun(
+  { facts, claim, pool, progress }: RunRequest,
+  cells: readonly PlannedCell[],
+): Promise<{ readonly ledger: CellLedger; readonly folder: ResultsFolder }> {
+  const { dir, earlier } = claim;
   const manifest = createManifest(facts, cells);
   if (earlier !== undefined) requireSameRun(earlier, manifest);
   // A resumed run keeps saying how and when it was asked for at first, and keeps its clock.
@@ -64,35 +89,24 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
     ...(earlier.clock !== undefined && { clock: earlier.clock }),
   };
   const ledger = new CellLedger({ ...manifest, ...origin });
-  const folder = await openFolder(dir, intent);
+  const { finished, damaged } = await examineCells(dir, earlier === undefined ? [] : cells);
+  await requireOwnCells(dir, damaged.keys());
+  if (claim.intent === 'overwrite') await clearFolder(dir);
+  const folder = await openFolder(dir, () => claim.requireHeld());
   pool.logTo(folder.logFile);
-  ledger.adopt(await finishedCells(dir, cells), earlier?.cells ?? []);
+  ledger.adopt(finished, earlier?.cells ?? []);
   await folder.writeManifest(ledger.manifest);
   progress.begin(cells, ledger.summaries.size);
-  try {
-    const observer = { ...forward(progress), ...record(ledger, { folder, progress, facts }) };
-    const missing = cells.filter(({ id }) => !ledger.summaries.has(id));
-    const { clock } = ledger.manifest;
-    await runMatrix(missing, {
-      config,
-      clock,
-      folder,
-      pool,
-      concurrency: request.concurrency,
-      signal,
-      observer,
-    });
-  } finally {
-    progress.end();
+  for (const cell of cells) {
+    const damage = damaged.get(cell.id);
+    if (damage !== undefined) progress.cellDamaged(cell, damage);
   }
-  if (!signal.aborted) await simulateBeside(request, folder, ledger);
-  if (signal.aborted) return { manifest: ledger.manifest, summary: undefined };
-  return { manifest: ledger.manifest, summary: await summarizeRun(folder, ledger, config) };
+  return { ledger, folder };
 }
 
 /** Simulates what has been measured. Earlier twins of a resumed run are made again: that takes seconds. */
 async function simulateBeside(
-  { facts, dir, pool, signal, progress }: RunRequest,
+  { facts, claim: { dir }, pool, signal, progress }: RunRequest,
   folder: ResultsFolder,
   ledger: CellLedger,
 ): Promise<void> {
@@ -155,7 +169,9 @@ async function summarizeRun(
     classes: config.classes,
     baseline: config.baseline,
   };
-  const twins = manifest.twins && [...(await finishedCells(twinsFolder(dir), manifest.cells)).values()];
+  const twins = manifest.twins && [
+    ...(await examineCells(twinsFolder(dir), manifest.cells)).finished.values(),
+  ];
   const summary: Summary = {
     schema_version: schemaVersion,
     name: manifest.name,
@@ -164,59 +180,15 @@ async function summarizeRun(
       twins === undefined ? await compareCells(compared) : await compareTwinnedCells({ ...compared, twins }),
     ...(twins !== undefined && { fidelity: fidelityOf(cells, twins) }),
   };
-  await folder.writeSummary(summary);
+  const text = jsonText(summary);
+  // Before the summary: one of an earlier state does not match.
+  ledger.summarized(checksumOfText(text));
+  await folder.writeManifest(ledger.manifest);
+  await folder.writeSummary(text);
   return summary;
 }
 
 /** No verdict rests on a cell that other work on the machine has disturbed. */
 function isDisturbed({ cells }: Manifest, cellId: string): boolean {
   return cells.some(({ id, disturbed }) => id === cellId && disturbed !== undefined);
-}
-
-/** The manifest as cells end, and the summaries of those that finished. */
-class CellLedger {
-  readonly summaries = new Map<string, CellSummary>();
-  #manifest: Manifest;
-
-  constructor(manifest: Manifest) {
-    this.#manifest = manifest;
-  }
-
-  get manifest(): Manifest {
-    return this.#manifest;
-  }
-
-  /** Takes over cells that an earlier run finished, with its wall-clock figures where it had still written them. */
-  adopt(finished: ReadonlyMap<string, CellSummary>, earlier: readonly ManifestCell[]): void {
-    for (const [id, summary] of finished) {
-      this.summaries.set(id, summary);
-      this.#update(id, {
-        ...earlier.find((cell) => cell.id === id && cell.status === 'done'),
-        status: 'done',
-      });
-    }
-  }
-
-  done(id: string, { summary, wall, warnings, disturbance }: CellOutcome): void {
-    this.summaries.set(id, summary);
-    this.#update(id, {
-      status: 'done',
-      ...wall,
-      ...(warnings.length > 0 && { warnings: [...warnings] }),
-      ...(disturbance !== undefined && { disturbed: disturbance }),
-    });
-  }
-
-  twinned(twins: Manifest['twins']): void {
-    this.#manifest = { ...this.#manifest, twins };
-  }
-
-  failed(id: string, error: string): void {
-    this.#update(id, { status: 'failed', error });
-  }
-
-  #update(id: string, change: Partial<ManifestCell>): void {
-    const cells = this.#manifest.cells.map((cell) => (cell.id === id ? { ...cell, ...change } : cell));
-    this.#manifest = { ...this.#manifest, cells };
-  }
 }

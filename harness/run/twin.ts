@@ -16,6 +16,8 @@ import { createStack } from './create-stack.ts';
 export interface TwinJob extends Pick<CellJob, 'id' | 'config' | 'stackName' | 'seed'> {
   /** An existing, empty folder for its files; `undefined` where its figures are enough. */
   readonly dir: string | undefined;
+  /** Which draw of the times of its stages, from 0 on. */
+  readonly draw: number;
 }
 
 export interface TwinOutcome {
@@ -25,7 +27,7 @@ export interface TwinOutcome {
 
 /** Simulates a cell and returns its figures. Rejects as `runCell` does. */
 export async function runTwin(job: TwinJob, guard: CellGuard): Promise<TwinOutcome> {
-  const { config, seed, stackName: policy, id, dir } = job;
+  const { config, seed, stackName: policy, id, dir, draw } = job;
   const { classes, workload: sources, baseDir } = config;
   const { workload } = await buildWorkload({ sources, classes, seed, baseDir });
   const stack = await createStack(job, workload, guard);
@@ -37,7 +39,7 @@ export async function runTwin(job: TwinJob, guard: CellGuard): Promise<TwinOutco
       ...runOptionsOf(config, seed),
       workload,
       stack,
-      executor: new SimulatedExecutor(config.model, createRng(seed, 'stage times')),
+      executor: new SimulatedExecutor(config.model, createRng(seed, `stage times ${draw}`)),
       observer: recorder,
       onProgress: () => guard.advance(),
     });

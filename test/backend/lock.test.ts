@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -55,6 +55,13 @@ it('takes over from another machine only after its silence', async () => {
   writeFileSync(path, JSON.stringify({ host: 'elsewhere', pid: 7 }));
   const owners = await waitedFor();
   expect(new Set(owners)).toEqual(new Set(['process 7 on elsewhere']));
+});
+
+it('tells of a lock file that cannot be read', async () => {
+  mkdirSync(path);
+  const waiting = waitedFor();
+  await expect(waiting).rejects.toThrow(/the lock file .*lock cannot be read \(EISDIR\)/);
+  await expect(waiting).rejects.toMatchObject({ remedy: expect.stringContaining('remove it') });
 });
 
 it('takes over a lock whose owner died before writing its name', async () => {

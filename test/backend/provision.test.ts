@@ -30,6 +30,11 @@ const libraryFolder = () => libraryFolderOf(machine.host, 'cpu');
 const bindingLink = () => join(machine.host.packageFolder, 'lib/napi-v8');
 const numDownloads = () => machine.calls().filter((call) => call.includes('pip download')).length;
 
+function editRecord(edit: (text: string) => string): void {
+  const path = join(libraryFolder(), 'complete.json');
+  writeFileSync(path, edit(readFileSync(path, 'utf8')));
+}
+
 /** What is in the cache besides whole libraries. */
 function leftovers(): string[] {
   return existsSync(machine.host.cacheFolder)
@@ -136,6 +141,64 @@ describe('ensureBackend', () => {
     damage();
     expect(await ensure()).toMatchObject({ isNew: true });
     expect(await ensure()).toMatchObject({ isNew: false });
+  });
+
+  const library = 'tensorflow/libtensorflow_cc.so.2';
+  /** A Node in which the library crashes unless it has its own bytes. */
+  const crashing = `case "$(cat "$(dirname "$2")/../${library}")" in library) ${goodCheck} ;; *) kill -SEGV $$ ;; esac`;
+
+  it.each([
+    ['a flipped byte', () => writeFileSync(join(libraryFolder(), library), 'librarz\n')],
+    ['a hole', () => writeFileSync(join(libraryFolder(), library), Buffer.alloc(8))],
+    ['a wrong path in its record', () => editRecord((text) => text.replace('libtensorflow_cc', 'libother'))],
+    [
+      'a record without its files',
+      () => editRecord((text) => text.replace(/"files": \{[^}]*\}/, '"files": {}')),
+    ],
+    [
+      'a file in place of its folder',
+      () => (rmSync(libraryFolder(), { recursive: true }), writeFileSync(libraryFolder(), '')),
+    ],
+    [
+      'a folder in place of the library',
+      () => (rmSync(join(libraryFolder(), library)), mkdirSync(join(libraryFolder(), library))),
+    ],
+  ])('mends a library with %s, and then leaves it alone', async (_, damage) => {
+    machine.setProgram('node', crashing);
+    await ensure();
+    damage();
+    expect(await ensure()).toMatchObject({ isNew: true });
+    expect(readFileSync(join(libraryFolder(), library), 'utf8')).toBe('library\n');
+    const numCalls = machine.calls().length;
+    expect(await ensure()).toMatchObject({ isNew: false });
+    expect(machine.calls().slice(numCalls)).toEqual([]);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('runs a library whose files were touched once more, and keeps it', async () => {
+    await ensure();
+    writeFileSync(join(libraryFolder(), library), 'library\n');
+    const numCalls = machine.calls().length;
+    expect(await ensure()).toMatchObject({ isNew: false });
+    expect(machine.calls()).toHaveLength(numCalls + 1);
+    expect(await ensure()).toMatchObject({ isNew: false });
+    expect(machine.calls()).toHaveLength(numCalls + 1);
+  });
+
+  it('runs a library that nobody has touched when it is asked to, and mends it', async () => {
+    await ensure();
+    // A disk has lost a sector: only a library that is made anew computes.
+    const mended = join(machine.root, 'mended');
+    machine.setProgram(
+      'node',
+      `case "$2" in *partial*) touch '${mended}' ;; esac; [ -e '${mended}' ] || kill -SEGV $$; ${goodCheck}`,
+    );
+    expect(await ensure()).toMatchObject({ isNew: false });
+    const seen: string[] = [];
+    const onProgress = ({ text }: SetupProgress) => void seen.push(text);
+    const checked = await ensureBackend({ device: 'cpu', isChecked: true, onProgress }, machine.host);
+    expect(checked).toMatchObject({ isNew: true });
+    expect(seen[0]).toMatch(/does not compute any more, it is set up again: it crashed with SIGSEGV/);
   });
 
   it('makes another library when tfjs-node-gpu changes', async () => {

@@ -38,3 +38,10 @@ test('a damaged profile is as good as none, and is replaced', async () => {
   await cache.keep(profile);
   expect(await cache.find(profile)).toEqual(profile);
 });
+
+test('a file in place of the folder of profiles is told of', async () => {
+  writeFileSync(join(dir, 'profiles'), '');
+  const cache = new ProfileCache(dir);
+  expect(await cache.find(profile)).toBeUndefined();
+  await expect(cache.keep(profile)).rejects.toThrow(/cannot write to .*profiles \((EEXIST|ENOTDIR)\)/);
+});

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bench, readResults, repeatableBytes } from '../e2e/bench.ts';
@@ -73,10 +73,11 @@ describe('a results folder', { timeout: 60_000 }, () => {
   it('is replaced with --overwrite', async () => {
     const other = workspace.path('overwritten');
     await bench(['--config', config, '--output-dir', other]);
-    writeFileSync(join(other, 'stale.txt'), 'of the first run');
+    writeFileSync(join(other, 'mine.txt'), 'not of the run');
     const result = await bench(['--config', workspace.config(), '--output-dir', other, '--overwrite']);
     expect(result.exitCode, result.stderr).toBe(0);
-    expect(existsSync(join(other, 'stale.txt'))).toBe(false);
+    expect(readFileSync(join(other, 'mine.txt'), 'utf8')).toBe('not of the run');
+    expect(readdirSync(join(other, 'cells'))).toEqual(['recompute-s1']);
     expect(readResults(other).manifest.cells.map(({ id }) => id)).toEqual(['recompute-s1']);
   });
 });

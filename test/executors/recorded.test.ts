@@ -195,6 +195,24 @@ describe('a recording', () => {
     expect(() => replayOf(name, text)).toThrow(message);
   });
 
+  it.each([
+    ['a duration of 0', (line: string) => line.replace(/,\d+\]/, ',0]')],
+    ['a negative duration', (line: string) => line.replace(/,\d+\]/, ',-5]')],
+    ['half a microsecond', (line: string) => line.replace(/,\d+\]/, ',1.5]')],
+    ['a duration that is text', (line: string) => line.replace(/,\d+\]/, ',"105"]')],
+    ['a duration that is missing', (line: string) => line.replace(/,\d+\]/, ']')],
+    ['a line that is no list', () => '7'],
+    ['a line that is nothing', () => 'null'],
+    ['a line that is an object', () => '{}'],
+    ['its end in the middle', () => closingLine(7).trim()],
+  ])('is refused with file and line when it has %s', (name, damage) => {
+    const lines = record([5, 9, 11]).split('\n');
+    lines[1] = damage(lines[1] ?? '');
+    expect(() => replayOf(name, lines.join('\n'))).toThrow(
+      new RegExp(`${name}:${name.startsWith('its end') ? 3 : 2}:.*the recording is damaged`),
+    );
+  });
+
   it('does not count its own writing as time of the executor', () => {
     const slow = {
       write: () => {

@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path';
 import { inject, vi } from 'vitest';
 import { defaultLockTiming, withLock } from '../../harness/backend/lock.ts';
+import { checksumOfText } from '../../harness/metrics/checksums.ts';
 import { metrics } from '../../harness/metrics/metrics.ts';
 import { manifestSchema, summarySchema } from '../../harness/metrics/results.ts';
 import { charts } from '../../reports/charts/index.ts';
@@ -90,8 +91,10 @@ export async function folderOf(name: SituationName): Promise<string> {
   for (const { id, status } of documents.manifest.cells) {
     if (status === 'done') cpSync(join(source, 'cells', id), join(dir, 'cells', id), { recursive: true });
   }
-  writeFileSync(join(dir, 'manifest.json'), JSON.stringify(documents.manifest));
-  writeFileSync(join(dir, 'summary.json'), JSON.stringify(documents.summary));
+  const summary = JSON.stringify(documents.summary);
+  const manifest = { ...documents.manifest, summary_sha256: checksumOfText(summary) };
+  writeFileSync(join(dir, 'manifest.json'), JSON.stringify(manifest));
+  writeFileSync(join(dir, 'summary.json'), summary);
   return dir;
 }
 

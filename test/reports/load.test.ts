@@ -2,7 +2,9 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
+import { writeChecksums } from '../../harness/metrics/checksums.ts';
 import { metrics } from '../../harness/metrics/metrics.ts';
+import { schemaVersion } from '../../harness/metrics/results.ts';
 import { loadResults } from '../../reports/load.ts';
 import { profileWith } from '../calibration/profiles.ts';
 import { folderOf } from './fixtures.ts';
@@ -48,7 +50,9 @@ describe('loadResults', () => {
   it('refuses another schema version and names both', async () => {
     const dir = await folderOf('three stacks, one seed');
     edit(join(dir, 'manifest.json'), (value) => ({ ...value, schema_version: 99 }));
-    await expect(loadResults(dir, metrics)).rejects.toThrow(/schema_version: expected 4, got 99/);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(
+      `schema_version: expected ${schemaVersion}, got 99`,
+    );
   });
 
   it('refuses a damaged record of the speed of a measured cell, with file and line', async () => {
@@ -65,6 +69,7 @@ describe('loadResults', () => {
     const whole = await loadResults(dir, metrics);
     expect(whole.cells[0]).toMatchObject({ speed: [{ wall_us: 1, beat_us: 2.5, speed: 1 }] });
     appendFileSync(join(dir, 'cells', 'swap-s1', 'speed.jsonl'), '{"wall_us":"x","beat_us":2,"speed":1}\n');
+    await writeChecksums(join(dir, 'cells', 'swap-s1'));
     await expect(loadResults(dir, metrics)).rejects.toThrow(/swap-s1.speed\.jsonl:2:.*wall_us/);
   });
 
@@ -89,6 +94,7 @@ describe('loadResults', () => {
   ])('names file and line of a bad row in %s', async (file, row, message) => {
     const dir = await folderOf('three stacks, one seed');
     appendFileSync(join(dir, 'cells', 'swap-s1', file), row);
+    await writeChecksums(join(dir, 'cells', 'swap-s1'));
     await expect(loadResults(dir, metrics)).rejects.toThrow(message);
     await expect(loadResults(dir, metrics)).rejects.toBeInstanceOf(InputError);
   });
@@ -100,16 +106,56 @@ it('says which columns samples of an older version lack', async () => {
   const [header = '', ...rows] = readFileSync(path, 'utf8').split('\n');
   const older = header.replace(',loading_bytes,dropped_bytes', ',a,b');
   writeFileSync(path, [older, ...rows].join('\n'));
+  await writeChecksums(join(dir, 'cells', 'swap-s1'));
   await expect(loadResults(dir, metrics)).rejects.toThrow(
     /timeseries\.csv:1:1: has no column loading_bytes, dropped_bytes \(written by another version/,
   );
 });
 
-it('takes a cell without its transfers for missing', async () => {
-  const dir = await folderOf('three stacks, one seed');
-  rmSync(join(dir, 'cells', 'swap-s1', 'transfers.jsonl'));
-  const { cells } = await loadResults(dir, metrics);
-  expect(cells[1]).toMatchObject({ status: 'missing', error: expect.stringContaining('transfers.jsonl') });
+/** What a disk, or a person, may do to a file of a finished cell. */
+const damages: readonly [string, (text: string) => string | undefined][] = [
+  ['a digit changed', (text) => text.replace(/\d/, (digit) => String((Number(digit) + 1) % 10))],
+  ['a line lost', (text) => text.slice(text.indexOf('\n') + 1)],
+  ['a line doubled', (text) => text.slice(0, text.indexOf('\n') + 1) + text],
+  ['everything lost', () => ''],
+  ['the file gone', () => undefined],
+];
+const cellFiles = ['requests.jsonl', 'timeseries.csv', 'decisions.jsonl', 'transfers.jsonl', 'summary.json'];
+
+describe('refuses damage, and names the cell and the file', () => {
+  for (const file of [...cellFiles, 'checksums.json']) {
+    it.each(damages)(`%s in ${file}`, async (_, damage) => {
+      const dir = await folderOf('three stacks, one seed');
+      const path = join(dir, 'cells', 'swap-s1', file);
+      const text = readFileSync(path, 'utf8');
+      const damaged = damage(text);
+      if (damaged === text) return;
+      if (damaged === undefined) rmSync(path);
+      else writeFileSync(path, damaged);
+      const loading = loadResults(dir, metrics);
+      await expect(loading).rejects.toThrow(
+        new RegExp(`cells/swap-s1: is damaged: ${file} is .*--resume runs the cell again`),
+      );
+      await expect(loading).rejects.toBeInstanceOf(InputError);
+    });
+  }
+
+  it('in every cell that has some', async () => {
+    const dir = await folderOf('three stacks, one seed');
+    for (const id of ['swap-s1', 'unlimited-s1'])
+      appendFileSync(join(dir, 'cells', id, 'requests.jsonl'), '\n');
+    await expect(loadResults(dir, metrics)).rejects.toThrow(
+      /swap-s1: is damaged.*\n.*unlimited-s1: is damaged/,
+    );
+  });
+
+  it('in the summary of the run, and one of an earlier state', async () => {
+    const dir = await folderOf('three stacks, one seed');
+    edit(join(dir, 'summary.json'), (value) => ({ ...value, name: 'another' }));
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/summary\.json: is damaged.*--resume/);
+    edit(join(dir, 'manifest.json'), ({ summary_sha256: _, ...value }) => value);
+    await expect(loadResults(dir, metrics)).rejects.toThrow(/summary\.json: is of an earlier state/);
+  });
 });
 
 function edit(path: string, change: (value: Record<string, unknown>) => Record<string, unknown>): void {

@@ -8,6 +8,7 @@ import type { TaskKind, WorkerTasks } from '../../harness/run/worker-protocol.ts
 const guard = { enter() {}, leave() {}, advance() {}, beforeImport() {} };
 const silent = {
   begin() {},
+  cellDamaged() {},
   cellStarted() {},
   cellProgress() {},
   cellDone() {},
@@ -37,8 +38,7 @@ export async function simulate(name: string, overrides: readonly string[], dir: 
       commit: '0123456789abcdef0123456789abcdef01234567',
       command: `bench --config runs/${name}.yaml`,
     },
-    dir,
-    intent: 'fresh',
+    claim: { dir, intent: 'fresh', earlier: undefined, requireHeld: async () => {}, release: async () => {} },
     concurrency: 1,
     pool: new OwnProcess(),
     signal: new AbortController().signal,

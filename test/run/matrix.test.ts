@@ -7,7 +7,8 @@ import { writeWhole } from '../../harness/base/write-whole.ts';
 import { readCellSummary } from '../../harness/metrics/read-results.ts';
 import type { CellSummary } from '../../harness/metrics/results.ts';
 import { type MatrixObserver, type PlannedCell, planCells, runMatrix } from '../../harness/run/matrix.ts';
-import { inspectFolder, openFolder, type ResultsFolder } from '../../harness/run/results-folder.ts';
+import { inspectFolder } from '../../harness/run/inspect-folder.ts';
+import { openFolder, type ResultsFolder } from '../../harness/run/results-folder.ts';
 import type { WorkerPool } from '../../harness/run/worker-pool.ts';
 import type { ResolvedConfig } from '../../harness/config/index.ts';
 
@@ -17,7 +18,7 @@ let folder: ResultsFolder;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'servebench-run-'));
-  folder = await openFolder(dir, 'fresh');
+  folder = await openFolder(dir);
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -83,6 +84,14 @@ describe('runMatrix', () => {
     expect(told).toContain('closed');
     expect(cellsOnDisk()).toEqual(expect.arrayContaining(['a-s4', 'b-s4']));
     expect(cellsOnDisk()).not.toContain('a-s5');
+  });
+
+  it('starts nothing when it was stopped before its first cell', async () => {
+    const { told } = await run(() => {
+      throw new Error('started');
+    }, AbortSignal.abort());
+    expect(told).toEqual([]);
+    expect(cellsOnDisk()).toEqual([]);
   });
 
   it('is stopped by its signal without calling anything failed', async () => {

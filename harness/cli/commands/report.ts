@@ -12,12 +12,8 @@ export const report: Command<FlagsOf<typeof flags>> = {
   flags,
   async execute({ dir }) {
     const { formatBytes } = await import('../../base/units.ts');
-    const { writeReport } = await import('../../../reports/index.ts');
-    const { metrics } = await import('../../metrics/metrics.ts');
-    const { htmlPath, chartPaths, bytes } = await writeReport({
-      resultsDir: dir,
-      metricDefinitions: metrics,
-    });
+    const { reportAgain } = await import('../report-again.ts');
+    const { htmlPath, chartPaths, bytes } = await reportAgain(dir);
     console.log(`${htmlPath} (${formatBytes(bytes)}, ${chartPaths.length} charts)`);
     return 0;
   },

@@ -18,7 +18,11 @@ export const setup: Command<FlagsOf<typeof flags>> = {
     const { ensureBackend } = await import('../../backend/provision.ts');
     const { SetupLine } = await import('../setup-line.ts');
     const line = new SetupLine(process.stderr);
-    const installation = await ensureBackend({ device, onProgress: (progress) => line.show(progress) });
+    const installation = await ensureBackend({
+      device,
+      isChecked: true,
+      onProgress: (progress) => line.show(progress),
+    });
     line.end();
     const state = installation.isNew ? 'is ready' : 'was ready already';
     console.log(

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
 import { createRng } from '../base/rng.ts';
-import { runCluster, type RunOptions } from '../core/run.ts';
+import { runCluster, type RunOptions, type RunTotals } from '../core/run.ts';
 import type { Workload } from '../domain/workload.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import type { CellSummary } from '../metrics/results.ts';
@@ -62,21 +62,11 @@ function execute(
   io: CellIo,
   parts: CellParts,
 ): Omit<CellOutcome, 'wall'> & { wall: Omit<WallFigures, 'wall_ms'> } {
-  const { config, seed, id } = job;
+  const { seed, id } = job;
   const { workload, stack, cellExecutor, recorder } = parts;
   const startUs = wallClockUs();
   const planned = workload.numRequests;
-  const totals = runCluster({
-    ...runOptionsOf(config, seed),
-    workload,
-    stack,
-    executor: cellExecutor.executor,
-    observer: recorder,
-    onProgress: ({ ended, nowUs }) => {
-      io.guard.advance();
-      io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs });
-    },
-  });
+  const totals = serve(job, io, parts);
   const runUs = wallClockUs() - startUs;
   const executorUs = cellExecutor.executorUs();
   const disturbance = cellExecutor.disturbance();
@@ -102,6 +92,26 @@ function execute(
     warnings: totals.wasCutOff ? [cutOffWarning(summary, planned)] : [],
     disturbance,
   };
+}
+
+/** Sends the workload through the cluster. */
+function serve(
+  { config, seed }: CellJob,
+  io: CellIo,
+  { workload, stack, cellExecutor, recorder }: CellParts,
+): RunTotals {
+  const planned = workload.numRequests;
+  return runCluster({
+    ...runOptionsOf(config, seed),
+    workload,
+    stack,
+    executor: cellExecutor.executor,
+    observer: recorder,
+    onProgress: ({ ended, nowUs }) => {
+      io.guard.advance();
+      io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs });
+    },
+  });
 }
 
 /** Returns how many tokens have been checked: all that were generated, or `null` where nothing was executed. */

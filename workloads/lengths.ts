@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { must } from '../harness/base/assert.ts';
+import { maxTokens as mostTokens } from '../harness/base/bounds.ts';
 import type { Rng } from '../harness/base/rng.ts';
 import { publishedLengths, publishedNames } from './data/published-lengths.ts';
 
-const tokens = z.int().positive();
+const tokens = z.int().positive().max(mostTokens);
 const clamp = { min: tokens.optional(), max: tokens.optional() };
 
 function isOrdered(range: { min?: number | undefined; max?: number | undefined }): boolean {
@@ -18,18 +19,21 @@ const uniformSchema = z
   .strictObject({ dist: z.literal('uniform'), min: tokens, max: tokens })
   .refine(isOrdered, { message: orderMessage });
 
+/** A length is a token at least, so is its average; below that nothing but ones would be drawn. */
+const averageTokens = z.number().min(1).max(mostTokens);
+
 const lognormalSchema = z
   .strictObject({
     dist: z.literal('lognormal'),
-    mean: z.number().positive().optional(),
-    median: z.number().positive().optional(),
+    mean: averageTokens.optional(),
+    median: averageTokens.optional(),
     /** Standard deviation of the logarithm of the length. */
-    sigma: z.number().nonnegative().optional(),
+    sigma: z.number().nonnegative().max(10).optional(),
     /**
      * Coefficient of variation of the lengths themselves, before clamping: standard deviation divided by
      * mean.
      */
-    cv: z.number().nonnegative().optional(),
+    cv: z.number().nonnegative().max(1000).optional(),
     ...clamp,
   })
   .refine((spec) => (spec.mean === undefined) !== (spec.median === undefined), {
@@ -83,7 +87,7 @@ const deepseekSchema = z
     /** Hours of the day to draw from; answers in the morning are four times longer than in the evening. */
     hours: z.enum(['all', '00-06', '06-12', '12-18', '18-24']).default('all'),
     /** Factor on every length, for models with a short context. */
-    scale: z.number().positive().default(1),
+    scale: z.number().positive().max(1000).default(1),
     ...clamp,
   })
   .refine(isOrdered, { message: orderMessage });
@@ -142,7 +146,8 @@ function lognormalSampler(spec: z.output<typeof lognormalSchema>): LengthSampler
   const mu =
     spec.median === undefined ? Math.log(must(spec.mean, 'mean')) - sigma ** 2 / 2 : Math.log(spec.median);
   const min = spec.min ?? 1;
-  const max = spec.max ?? Math.max(min, Math.ceil(Math.exp(mu + normalQuantile999 * sigma)));
+  const quantile = Math.min(mostTokens, Math.ceil(Math.exp(mu + normalQuantile999 * sigma)));
+  const max = spec.max ?? Math.max(min, quantile);
   return clamped((rng) => Math.exp(mu + sigma * rng.normal()), min, max);
 }
 

@@ -11,11 +11,11 @@ import { fileSinks } from '../metrics/sinks.ts';
 import type { Limits, Policy } from '../policy/index.ts';
 import { PolicyStack, type StackMember } from '../policy/stack.ts';
 import type { EngineSpec, ResolvedConfig } from '../config/index.ts';
-import { buildWorkload } from '../../workloads/index.ts';
 import type { CallGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
 import type { CellExecutor } from './cell-executor.ts';
 import { createExecutor } from './create-executor.ts';
 import { loadPolicy } from './load-policy.ts';
+import { plannedWorkload } from './planned-workload.ts';
 
 export interface CellIo {
   onProgress(progress: CellProgress): void;
@@ -31,12 +31,7 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
   const startUs = wallClockUs();
   const { config, seed } = job;
   io.onProgress({ phase: 'prepare', ended: 0, planned: 0, virtualUs: 0 });
-  const built = await buildWorkload({
-    sources: config.workload,
-    classes: config.classes,
-    seed,
-    baseDir: config.baseDir,
-  });
+  const built = await plannedWorkload(config, seed);
   const stack = await createStack(job, built.workload, io.guard);
   const cellExecutor = await createExecutor(job);
   const recorder = new CellRecorder({ classes: config.classes, openSink: fileSinks(job.dir) });

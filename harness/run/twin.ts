@@ -6,9 +6,9 @@ import { RequestOutcomes } from '../metrics/outcomes.ts';
 import { CellRecorder, type RecorderOptions } from '../metrics/recorder.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks, nullSinks } from '../metrics/sinks.ts';
-import { buildWorkload } from '../../workloads/index.ts';
 import { createStack, runOptionsOf } from './cell.ts';
 import type { CallGuard, CellJob } from './cell-job.ts';
+import { plannedWorkload } from './planned-workload.ts';
 
 /** A cell to be simulated beside measured ones. */
 export interface TwinJob extends Pick<CellJob, 'id' | 'config' | 'stackName' | 'seed'> {
@@ -24,8 +24,8 @@ export interface TwinOutcome {
 /** Simulates a cell and returns its figures. Rejects as `runCell` does. */
 export async function runTwin(job: TwinJob, guard: CallGuard): Promise<TwinOutcome> {
   const { config, seed, stackName: policy, id, dir } = job;
-  const { classes, workload: sources, baseDir } = config;
-  const { workload } = await buildWorkload({ sources, classes, seed, baseDir });
+  const { classes } = config;
+  const { workload } = await plannedWorkload(config, seed);
   const stack = await createStack(job, workload, guard);
   const openSink = dir === undefined ? nullSinks : fileSinks(dir);
   const maxTraceEvents = dir === undefined ? { maxTraceEvents: 0 } : {};

@@ -5,7 +5,7 @@ import { arrivalTimes, constantRate, type Gaps, type RateSegment } from '../arri
 import type { PlannedSource } from '../merge.ts';
 import { RequestTable } from '../request-table.ts';
 import type { Bursts, SourceOf } from '../source-schema.ts';
-import { bounded, checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
+import { bounded, checkCount, checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
 
 /** Plans requests whose arrival does not depend on the system. Returns one plan per class. */
 export function planOpenLoop(
@@ -13,6 +13,7 @@ export function planOpenLoop(
   context: PlanContext,
 ): readonly PlannedSource[] {
   checkPlanSize(meanRate(source), source, context);
+  if (source.kind === 'burst') checkNumBursts(source, context);
   const sampler = createRequestSampler(source, context);
   const times = arrivalTimes(gapsOf(source), segmentsOf(source, context), context.stream('arrivals'));
   const { outputLimitTokens } = sampler;
@@ -43,6 +44,19 @@ function createClassSampler(shares: readonly number[], context: PlanContext): ()
 function meanRate(source: SourceOf<'poisson' | 'gamma' | 'burst'>): number {
   if (source.kind !== 'burst') return source.rate;
   return source.baseRate * (1 + (source.bursts.factor - 1) * burstRatio(source.bursts, source.durationS));
+}
+
+/** Bursts are drawn one by one, however few requests fall into them. */
+function checkNumBursts(source: SourceOf<'burst'>, context: PlanContext): void {
+  const { bursts, numRequests = Infinity, durationS = Infinity } = source;
+  if (bursts.pattern === 'at') return;
+  const everyS = bursts.pattern === 'periodic' ? bursts.everyS : bursts.meanBurstS + bursts.meanCalmS;
+  const lastS = Math.min(durationS, numRequests / meanRate(source));
+  checkCount(lastS / everyS, {
+    path: `${context.path}.bursts`,
+    what: 'the source would have {} bursts',
+    hint: 'let them come less often, or lower durationS or numRequests',
+  });
 }
 
 /** Returns the share of the time in bursts, 0 to 1; `sourceS` is the duration of the source in seconds. */

@@ -1,3 +1,4 @@
+import { maxTokens } from '../../harness/base/bounds.ts';
 import { InputError } from '../../harness/base/errors.ts';
 import { secondsToUs } from '../../harness/base/units.ts';
 import { createLengthSampler } from '../lengths.ts';
@@ -8,7 +9,7 @@ import { layoutOf } from '../traces/formats/index.ts';
 import { type LoadedTrace, loadTrace } from '../traces/load-trace.ts';
 import { locateTrace } from '../traces/locate.ts';
 import { type TraceReport, traceWarnings } from '../traces/report.ts';
-import type { PlanContext } from './plan.ts';
+import { checkCount, type PlanContext } from './plan.ts';
 
 type TraceSource = SourceOf<'trace'>;
 
@@ -22,8 +23,14 @@ export async function planTrace(
 ): Promise<PlannedSource & { trace: { report: TraceReport; warnings: readonly string[] } }> {
   const file = await locateTrace(source.path, context.baseDir, `${context.path}.path`);
   const trace = await loadTrace(file, layoutOf(source.format));
+  checkHash(trace, source, context);
   const selection = selectRows(trace, source);
   if (selection.end === selection.begin) throw emptyWindow(trace, source, context);
+  checkCount((selection.end - selection.begin) * source.scaleRate, {
+    path: context.path,
+    what: 'the trace would give {} requests',
+    hint: 'lower scaleRate, or narrow the window',
+  });
   const { table, numOverlong } = replay(trace, source, selection, context);
   const report: TraceReport = {
     file: source.path,
@@ -38,6 +45,15 @@ export async function planTrace(
   const outputLimitTokens = source.outputLimitTokens ?? longestOutput(table);
   const warnings = traceWarnings(report, source.overlong);
   return { className: source.class, outputLimitTokens, table, trace: { report, warnings } };
+}
+
+function checkHash({ sha256 }: LoadedTrace, source: TraceSource, { path }: PlanContext): void {
+  if (source.sha256 === undefined || source.sha256 === sha256) return;
+  throw new InputError({
+    source: source.path,
+    path: `${path}.sha256`,
+    message: `the file has the SHA-256 ${sha256}; expected ${source.sha256}`,
+  });
 }
 
 /** The usable rows from `begin` to `end` (exclusive); `startS` of the trace becomes time 0 of the source. */
@@ -162,7 +178,7 @@ function createResizer(
 ): (row: number) => Resized {
   const promptOf = lengthReader(source, 'promptTokens', trace, context);
   const outputOf = lengthReader(source, 'outputTokens', trace, context);
-  const { maxPromptTokens = Infinity, maxOutputTokens = Infinity, maxTotalTokens = Infinity } = source;
+  const { maxPromptTokens = maxTokens, maxOutputTokens = maxTokens, maxTotalTokens = Infinity } = source;
   return (row) => {
     const wantedPrompt = promptOf(row);
     const wantedOutput = outputOf(row);

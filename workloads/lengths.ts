@@ -44,11 +44,23 @@ const lognormalSchema = z
   })
   .refine(isOrdered, { message: orderMessage });
 
+const weight = z.number().nonnegative().max(1e15);
+
 const empiricalSchema = z
   .strictObject({
     dist: z.literal('empirical'),
     /** Lengths in tokens, each drawn with equal probability. */
     values: z.array(tokens).min(1).optional(),
+    /**
+     * Weight by length in tokens, such as `{ 45: 0.0097, 46: 0.011 }`: the histograms of ServeGen's data sets. Weights
+     * need not sum to 1.
+     */
+    weights: z
+      .record(z.string().regex(/^[1-9]\d{0,8}$/, { error: 'a length is a whole number of tokens' }), weight)
+      .refine((record) => Object.values(record).some((value) => value > 0), {
+        message: 'some weight must be above 0',
+      })
+      .optional(),
     /**
      * Length in tokens by level (0 to 1), such as `{ 0.5: 74, 0.99: 3388 }`. Constant below the first level
      * and above the last.
@@ -67,8 +79,8 @@ const empiricalSchema = z
     between: z.enum(['linear', 'log']).default('linear'),
     ...clamp,
   })
-  .refine((spec) => (spec.values === undefined) !== (spec.quantiles === undefined), {
-    message: 'an empirical length needs exactly one of values and quantiles',
+  .refine(({ values, weights, quantiles }) => [values, weights, quantiles].filter(Boolean).length === 1, {
+    message: 'an empirical length needs exactly one of values, weights and quantiles',
   })
   .refine(isOrdered, { message: orderMessage });
 
@@ -157,8 +169,24 @@ function empiricalSampler(spec: z.output<typeof empiricalSchema>): LengthSampler
     const longest = values.reduce((a, b) => Math.max(a, b));
     return clamped((rng) => values[rng.integer(values.length)] as number, spec.min, spec.max ?? longest);
   }
+  if (spec.weights !== undefined) return weightedSampler(spec.weights, spec);
   const points = quantilePoints(must(spec.quantiles, 'quantiles'));
   return quantileSampler(points, spec);
+}
+
+/** Draws a length with a probability in proportion to its weight. */
+function weightedSampler(weights: Readonly<Record<string, number>>, { min, max }: Clamp): LengthSampler {
+  // Keys that are whole numbers come in their order.
+  const lengths = Object.keys(weights).map(Number);
+  let total = 0;
+  const upTo = Object.values(weights).map((value) => (total += value));
+  const drawable = lengths.filter((_, index) => must(upTo[index], 'sum') > (upTo[index - 1] ?? 0));
+  const longest = must(drawable.at(-1), 'length of a weight above 0');
+  const draw = (rng: Rng): number => {
+    const drawn = rng.uniform() * total;
+    return lengths[firstAbove(upTo, drawn)] ?? longest;
+  };
+  return clamped(draw, min, max ?? longest);
 }
 
 function deepseekSampler(
@@ -196,19 +224,25 @@ function quantileSampler(
 }
 
 function interpolate({ levels, tokens: values }: QuantilePoints, level: number): number {
-  let low = 0;
-  let high = levels.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((levels[middle] as number) <= level) low = middle + 1;
-    else high = middle;
-  }
+  const low = firstAbove(levels, level);
   if (low === 0) return values[0] as number;
   if (low === levels.length) return values[levels.length - 1] as number;
   const fromLevel = levels[low - 1] as number;
   const share = (level - fromLevel) / ((levels[low] as number) - fromLevel);
   const from = values[low - 1] as number;
   return from + ((values[low] as number) - from) * share;
+}
+
+/** Returns the index of the first of the ascending values that is above `value`; their number where none is. */
+function firstAbove(values: readonly number[], value: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((values[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Rounds and clamps the drawn lengths. If `min` exceeds the upper bound of the distribution, `min` wins. */

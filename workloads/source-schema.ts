@@ -12,6 +12,8 @@ const rate = z.number().positive().max(1_000_000);
  * larger values nearly all drawn gaps are 0.
  */
 const cv = z.number().nonnegative().max(100);
+/** Shape of Weibull gaps; the coefficient of variation is 1 at shape 1, 2.2 at 0.5 and 15.8 at 0.2. */
+const shape = z.number().min(0.2).max(100);
 const positiveS = z.number().positive().max(maxSeconds);
 const nonNegativeS = z.number().nonnegative().max(maxSeconds);
 
@@ -20,6 +22,7 @@ const gapsSchema = z
   .discriminatedUnion('dist', [
     z.strictObject({ dist: z.literal('poisson') }),
     z.strictObject({ dist: z.literal('gamma'), cv }),
+    z.strictObject({ dist: z.literal('weibull'), shape }),
   ])
   .default({ dist: 'poisson' });
 
@@ -75,6 +78,29 @@ const poissonSchema = z
 const gammaSchema = z
   .strictObject({ kind: z.literal('gamma'), ...arrivals, rate, cv, ...lengths })
   .refine(isBounded, boundMessage);
+
+const weibullSchema = z
+  .strictObject({ kind: z.literal('weibull'), ...arrivals, rate, shape, ...lengths })
+  .refine(isBounded, boundMessage);
+
+const rampRate = z.number().nonnegative().max(1_000_000);
+
+const rampSchema = z
+  .strictObject({
+    kind: z.literal('ramp'),
+    ...arrivals,
+    /** Arrivals a second at the start and, from `rampS` on, at the end; in between the rate changes linearly. */
+    fromRate: rampRate,
+    toRate: rampRate,
+    rampS: positiveS,
+    gaps: gapsSchema,
+    ...lengths,
+  })
+  .refine(({ fromRate, toRate }) => fromRate + toRate > 0, {
+    path: ['toRate'],
+    message: 'fromRate and toRate cannot both be 0',
+  })
+  .refine(({ toRate, ...source }) => toRate === 0 || isBounded(source), boundMessage);
 
 const factor = z.number().positive().max(1_000_000);
 
@@ -267,7 +293,9 @@ export const workloadSourceSchema = z.discriminatedUnion('kind', [
   closedLoopSchema,
   gammaSchema,
   poissonSchema,
+  rampSchema,
   traceSchema,
+  weibullSchema,
 ]);
 
 export type WorkloadSource = z.output<typeof workloadSourceSchema>;

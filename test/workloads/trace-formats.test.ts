@@ -52,10 +52,11 @@ function blocksRow(ids: string): string {
   return `{"timestamp": 0, "input_length": 5, "output_length": 2, "hash_ids": [${ids}]}\n`;
 }
 
-describe('prompts that rows share', () => {
-  const keysOf = async (...ids: string[]) =>
-    (await replay(ids.map(blocksRow).join(''), { format: 'mooncake' })).keys;
+async function keysOf(...ids: string[]) {
+  return (await replay(ids.map(blocksRow).join(''), { format: 'mooncake' })).keys;
+}
 
+describe('prompts that rows share', () => {
   it('are told apart where ids beyond 2^53 differ in their last digit', async () => {
     const [one, other, again] = await keysOf('9007199254740992', '9007199254740993', '9007199254740992');
     expect(one).not.toBe(other);

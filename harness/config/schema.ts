@@ -117,6 +117,10 @@ const executionSchema = z.strictObject({
   policyTimeoutMs: z.number().min(1).max(86_400_000).default(1000),
 });
 
+const steadyWindowSchema = z
+  .strictObject({ startS: seconds.default(0), endS: seconds.positive() })
+  .refine(({ startS, endS }) => endS > startS, { path: ['endS'], error: 'must be greater than startS' });
+
 const classSchema = z.strictObject({
   name: identifier,
   /** Priority for policies that consider it; higher is served first. */
@@ -155,6 +159,11 @@ const configSchema = z.strictObject({
   execution: executionSchema.prefault({}),
   /** One or several sources, which are merged by arrival time. */
   workload: z.union([sourceSchema, z.array(sourceSchema).min(1).max(1000)]),
+  /**
+   * The requests that count in the figures: those that arrive from `startS` on and before `endS`. The rest, from warm-up
+   * and drain, is served as well. Instance time, memory and use of the cluster are of the whole run.
+   */
+  steadyWindow: steadyWindowSchema.optional(),
   slo: sloSchema.prefault({}),
   classes: z.array(classSchema).max(1000).default([]),
   policies: z.record(stackName, stackSchema).default({}),

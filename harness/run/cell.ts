@@ -34,7 +34,11 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
   const built = await plannedWorkload(config, seed);
   const stack = await createStack(job, built.workload, io.guard);
   const cellExecutor = await createExecutor(job);
-  const recorder = new CellRecorder({ classes: config.classes, openSink: fileSinks(job.dir) });
+  const recorder = new CellRecorder({
+    classes: config.classes,
+    window: config.steadyWindow,
+    openSink: fileSinks(job.dir),
+  });
   try {
     const { wall, ...outcome } = execute(job, io, {
       workload: built.workload,
@@ -101,7 +105,7 @@ function execute(
       overhead_wall_ms: (runUs - executorUs) / 1000,
       verify_wall_ms: verifyUs / 1000,
     },
-    warnings: totals.wasCutOff ? [cutOffWarning(summary, planned)] : [],
+    warnings: totals.wasCutOff ? [cutOffWarning(summary, planned, config.steadyWindow !== undefined)] : [],
     disturbance,
   };
 }
@@ -134,7 +138,9 @@ function limitsOf({ maxRunning, maxBatchTokens, watermarkRatio }: EngineSpec): L
   return { maxRunning, maxBatchTokens, watermarkRatio, admits: true };
 }
 
-function cutOffWarning({ offered, unfinished }: CellSummary, planned: number): string {
+function cutOffWarning({ offered, unfinished }: CellSummary, planned: number, hasWindow: boolean): string {
+  if (hasWindow)
+    return 'cut off at maxDurationS: requests of the window that were still open count as unfinished';
   return (
     `cut off at maxDurationS: ${unfinished} requests were still open and count as unfinished, ` +
     `${planned - offered} had not arrived and count nowhere`

@@ -24,12 +24,12 @@ export interface TwinOutcome {
 /** Simulates a cell and returns its figures. Rejects as `runCell` does. */
 export async function runTwin(job: TwinJob, guard: CallGuard): Promise<TwinOutcome> {
   const { config, seed, stackName: policy, id, dir } = job;
-  const { classes } = config;
+  const { classes, steadyWindow: window } = config;
   const { workload } = await plannedWorkload(config, seed);
   const stack = await createStack(job, workload, guard);
   const openSink = dir === undefined ? nullSinks : fileSinks(dir);
   const maxTraceEvents = dir === undefined ? { maxTraceEvents: 0 } : {};
-  const recorder = new OutcomeRecorder({ classes, openSink, ...maxTraceEvents });
+  const recorder = new OutcomeRecorder({ classes, window, openSink, ...maxTraceEvents });
   try {
     const { durationUs: endedAtUs, instanceUs } = runCluster({
       ...runOptionsOf(config, seed),
@@ -52,7 +52,7 @@ class OutcomeRecorder extends CellRecorder {
 
   constructor(options: RecorderOptions) {
     super(options);
-    this.outcomes = new RequestOutcomes(options.classes);
+    this.outcomes = new RequestOutcomes(options.classes, options.window);
   }
 
   override requestEnded(record: RequestRecord): void {

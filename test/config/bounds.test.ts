@@ -122,3 +122,16 @@ describe('bounds, told at the value', () => {
     expect(error).toContain(message);
   });
 });
+
+describe('steady window', () => {
+  it('is in microseconds once it is resolved', async () => {
+    const { steadyWindow } = await load(`${validText}steadyWindow: { startS: 2, endS: 8 }\n`);
+    expect(steadyWindow).toEqual({ startUs: 2_000_000, endUs: 8_000_000 });
+    expect(await load(validText)).not.toHaveProperty('steadyWindow');
+  });
+
+  it('ends after it starts', async () => {
+    const [issue] = await issuesOf(`${validText}steadyWindow: { startS: 8, endS: 8 }\n`);
+    expect(issue).toMatchObject({ path: 'steadyWindow.endS', message: 'must be greater than startS' });
+  });
+});

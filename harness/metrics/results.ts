@@ -22,7 +22,7 @@ export type { TimeseriesRow } from './rows/timeseries-row.ts';
  * means undefined (see each metric's formula). Every change of a key or column raises the version, and readers refuse any
  * but their own.
  */
-export const schemaVersion = 4;
+export const schemaVersion = 5;
 
 const metric = z.number().nullable();
 

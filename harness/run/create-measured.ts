@@ -38,10 +38,11 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
   const speeds = openSink(speedRows.file);
   const { kind, scale, profile } = must(job.clock, 'clock of a measured run');
   const onBeat = (record: SpeedRecord): void => speedRows.write(record, speeds);
-  const metronome = tunedMetronome(measured, model, { profile, onBeat });
+  const { metronome, learn } = tunedMetronome(measured, model, { profile, onBeat });
   const recorded = recordExecutor(measured, recording, {
     charge: kind === 'device' ? chargeMeasured : chargeReference(scale, metronome),
     beforeStage: () => metronome.tick(),
+    afterStage: learn,
   });
   const verify = (): number | null => {
     const verifiedTokens = config.execution.verifyTokens ? checkedTokens(measured, model) : null;

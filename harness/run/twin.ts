@@ -1,3 +1,4 @@
+import { createRng } from '../base/rng.ts';
 import { runCluster } from '../core/run.ts';
 import type { RequestRecord } from '../core/observer.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
@@ -35,7 +36,7 @@ export async function runTwin(job: TwinJob, guard: CallGuard): Promise<TwinOutco
       ...runOptionsOf(config, seed),
       workload,
       stack,
-      executor: new SimulatedExecutor(config.model),
+      executor: new SimulatedExecutor(config.model, createRng(seed, 'stage times')),
       observer: recorder,
     });
     const totals = { id, policy, seed, endedAtUs, instanceUs, verifiedTokens: null };

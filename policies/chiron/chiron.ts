@@ -213,7 +213,8 @@ class Chiron {
 
   #swapIn(group: GroupView): readonly Decision[] {
     if (group.swapped.length === 0) return [];
-    const swapIns = this.#eviction.swapIn(group);
+    const maxRunning = this.#local?.maxRunning(group) ?? group.limits.maxRunning;
+    const swapIns = this.#eviction.swapIn(group, maxRunning);
     this.#numSwapIns += swapIns.length;
     return swapIns;
   }

@@ -15,6 +15,8 @@ import type { CallGuard, CellJob } from './cell-job.ts';
 export interface TwinJob extends Pick<CellJob, 'id' | 'config' | 'stackName' | 'seed'> {
   /** An existing, empty folder for its files; `undefined` where its figures are enough. */
   readonly dir: string | undefined;
+  /** Which draw of the times of its stages, from 0 on. */
+  readonly draw: number;
 }
 
 export interface TwinOutcome {
@@ -24,7 +26,7 @@ export interface TwinOutcome {
 
 /** Simulates a cell and returns its figures. Rejects as `runCell` does. */
 export async function runTwin(job: TwinJob, guard: CallGuard): Promise<TwinOutcome> {
-  const { config, seed, stackName: policy, id, dir } = job;
+  const { config, seed, stackName: policy, id, dir, draw } = job;
   const { classes, workload: sources, baseDir } = config;
   const { workload } = await buildWorkload({ sources, classes, seed, baseDir });
   const stack = await createStack(job, workload, guard);
@@ -36,7 +38,7 @@ export async function runTwin(job: TwinJob, guard: CallGuard): Promise<TwinOutco
       ...runOptionsOf(config, seed),
       workload,
       stack,
-      executor: new SimulatedExecutor(config.model, createRng(seed, 'stage times')),
+      executor: new SimulatedExecutor(config.model, createRng(seed, `stage times ${draw}`)),
       observer: recorder,
     });
     const totals = { id, policy, seed, endedAtUs, instanceUs, verifiedTokens: null };

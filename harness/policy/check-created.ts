@@ -1,4 +1,4 @@
-import { describeValue } from './describe-value.ts';
+import { describeValue, isThenable } from './describe-value.ts';
 import { moments } from './moments.ts';
 
 /**
@@ -6,13 +6,13 @@ import { moments } from './moments.ts';
  * the moments is the policy's own business.
  */
 export function createdProblem(created: unknown): string | undefined {
-  if (typeof created !== 'object' || created === null || 'then' in created) {
-    return `must return an object of moments, got ${describeValue(created)}`;
+  if (typeof created !== 'object' || created === null || isThenable(created)) {
+    return `expected an object with moments, got ${describeValue(created)}`;
   }
   for (const moment of moments) {
     const ask: unknown = Reflect.get(created, moment);
     if (ask !== undefined && typeof ask !== 'function') {
-      return `returns the moment ${moment}, which must be a function, got ${describeValue(ask)}`;
+      return `${moment} must be a function, got ${describeValue(ask)}`;
     }
   }
   return undefined;

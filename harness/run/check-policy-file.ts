@@ -6,7 +6,7 @@ import type { Check } from '../conformance/index.ts';
 import { definitionProblems } from '../policy/check-definition.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import { suggest } from '../base/suggest.ts';
-import type { CallGuard } from './cell-job.ts';
+import type { CellGuard } from './cell-job.ts';
 import { createPolicyResolver, findPolicy, pluginFile } from './load-policy.ts';
 
 /** What to check: the policy as the command line names it, with the parameters that differ from its defaults. */
@@ -22,7 +22,7 @@ export interface CheckJob {
  */
 export async function checkPolicyFile(
   { file: use, cwd, params }: CheckJob,
-  guard: CallGuard,
+  guard: CellGuard,
 ): Promise<readonly Check[]> {
   const watch = new CallWatch();
   // Before any code of the plug-in runs, which might keep what is watched for itself.
@@ -42,7 +42,7 @@ export async function checkPolicyFile(
 }
 
 /** Loads a plug-in once more, with state of its own; `undefined` where its module cannot be had twice. */
-async function loadAgain(use: string, cwd: string, guard: CallGuard): Promise<PolicyDefinition | undefined> {
+async function loadAgain(use: string, cwd: string, guard: CellGuard): Promise<PolicyDefinition | undefined> {
   const file = pluginFile(use, cwd);
   if (file === undefined) return undefined;
   const url = pathToFileURL(file);

@@ -8,8 +8,9 @@ import { CellRecorder, type RecorderOptions } from '../metrics/recorder.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks, nullSinks } from '../metrics/sinks.ts';
 import { buildWorkload } from '../../workloads/index.ts';
-import { createStack, runOptionsOf } from './cell.ts';
-import type { CallGuard, CellJob } from './cell-job.ts';
+import { runOptionsOf } from './cell.ts';
+import type { CellGuard, CellJob } from './cell-job.ts';
+import { createStack } from './create-stack.ts';
 
 /** A cell to be simulated beside measured ones. */
 export interface TwinJob extends Pick<CellJob, 'id' | 'config' | 'stackName' | 'seed'> {
@@ -25,7 +26,7 @@ export interface TwinOutcome {
 }
 
 /** Simulates a cell and returns its figures. Rejects as `runCell` does. */
-export async function runTwin(job: TwinJob, guard: CallGuard): Promise<TwinOutcome> {
+export async function runTwin(job: TwinJob, guard: CellGuard): Promise<TwinOutcome> {
   const { config, seed, stackName: policy, id, dir, draw } = job;
   const { classes, workload: sources, baseDir } = config;
   const { workload } = await buildWorkload({ sources, classes, seed, baseDir });
@@ -40,6 +41,7 @@ export async function runTwin(job: TwinJob, guard: CallGuard): Promise<TwinOutco
       stack,
       executor: new SimulatedExecutor(config.model, createRng(seed, `stage times ${draw}`)),
       observer: recorder,
+      onProgress: () => guard.advance(),
     });
     const totals = { id, policy, seed, endedAtUs, instanceUs, verifiedTokens: null };
     const summary = recorder.finish({ ...totals, policyStats: stack.stats() });

@@ -45,12 +45,12 @@ const mistakes: Readonly<Record<string, readonly [check: string, says: RegExp]>>
   'family-kv.js': [declared, /family must be one of "kv-centric", .*, got "kv"$/],
   'unknown-capability.js': [declared, /capabilities has no "dispatch"; there are "dispatches", /],
   'magic-preemption.js': [declared, /capabilities preempts must be a list of "recompute", "swap"/],
-  'creates-nothing.js': [calm, /failed in create: must return an object of moments, got undefined/],
+  'creates-nothing.js': [calm, /failed in create: expected an object with moments, got undefined/],
   'creates-a-number.js': [
     calm,
-    /failed in create: returns the moment dispatch, which must be a function, got 7/,
+    /failed in create: dispatch must be a function, got 7/,
   ],
-  'creates-later.js': [calm, /failed in create: must return an object of moments, got a Promise/],
+  'creates-later.js': [calm, /failed in create: expected an object with moments, got a Promise/],
 };
 
 describe('the suite finds', { timeout: 60_000 }, () => {

@@ -1,3 +1,4 @@
+import { deepFreeze } from '../base/deep-freeze.ts';
 import { usPerSecond } from '../base/units.ts';
 import type { Policy, PolicyDefinition, PolicyDeps } from '../policy/index.ts';
 import { moments } from '../policy/moments.ts';
@@ -79,9 +80,7 @@ export class Trials {
     return {
       ...definition,
       create: (_defaults, deps) => {
-        const created = this.#watch.call('create', () =>
-          definition.create(settings, this.#watchOracle(deps)),
-        );
+        const created = this.#watch.call('create', () => definition.create(settings, this.#depsOf(deps)));
         // What is no object is refused by the stack, with the policy's name.
         if (typeof created !== 'object' || created === null) return created;
         for (const key of Object.keys(created)) this.createdKeys.add(key);
@@ -91,16 +90,17 @@ export class Trials {
     };
   }
 
-  #watchOracle(deps: PolicyDeps): PolicyDeps {
+  /** What `create` gets, as a real run gives it to a plug-in: frozen. */
+  #depsOf(deps: PolicyDeps): PolicyDeps {
     const { trueOutputTokens } = deps;
-    if (trueOutputTokens === undefined) return deps;
-    return {
+    if (trueOutputTokens === undefined) return deepFreeze(deps);
+    return deepFreeze({
       ...deps,
       trueOutputTokens: (id) => {
         this.exercise.sawOracle();
         return trueOutputTokens(id);
       },
-    };
+    });
   }
 }
 

@@ -114,6 +114,32 @@ describe('the suite finds', () => {
     expect(failures['decides the same when asked the same']).toContain('deps.rng');
   });
 
+  it('a policy that changes the language, which is put back', () => {
+    const { toSorted } = Array.prototype;
+    const failures = failuresOf(
+      definitionOf(() => {
+        Reflect.set(Array.prototype, 'toSorted', () => []);
+        Reflect.set(Array.prototype, 'last', () => undefined);
+        return toFirstOpen;
+      }),
+    );
+    expect(failures['leaves the language as it is']).toMatch(
+      /it changed Array\.prototype\.toSorted \(while it .*\), Array\.prototype\.last/,
+    );
+    expect(Array.prototype.toSorted).toBe(toSorted);
+    expect('last' in Array.prototype).toBe(false);
+  });
+
+  it('a policy that changes what it is given beside views', () => {
+    const failures = failuresOf(
+      definitionOf(({ startHardware }) => {
+        Object.assign(startHardware, { memoryBytes: 0 });
+        return toFirstOpen;
+      }),
+    );
+    expect(failures['serves a calm load']).toMatch(/in create: Cannot assign to read only property/);
+  });
+
   it('a policy that sends requests nowhere', () => {
     const failures = failuresOf(
       definitionOf(() => ({ dispatch: () => ({ ...toGroup0, groupId: asGroupId(7) }) })),

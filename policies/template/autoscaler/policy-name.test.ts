@@ -22,22 +22,24 @@ describe('policy-name', () => {
 
   // One question about a view made by hand: everything has a value, and a test gives what its question is about.
   it('adds an instance when requests wait, as far as there may be more', () => {
-    const { onTick } = policy.create(usual, deps);
+    const scaler = policy.create(usual, deps);
     const busy = groupView(0, 1, { waiting: [1, 2, 3].map((id) => requestView(id)) });
-    expect(onTick?.(clusterView([busy], { maxInstances: 2 }))).toMatchObject([{ kind: 'scaleUp' }]);
-    expect(onTick?.(clusterView([busy], { maxInstances: 1 }))).toEqual([]);
+    expect(scaler.onTick?.(clusterView([busy], { maxInstances: 2 }))).toMatchObject([{ kind: 'scaleUp' }]);
+    expect(scaler.onTick?.(clusterView([busy], { maxInstances: 1 }))).toEqual([]);
     const coming = groupView(1, 1, { phase: 'loading', acceptsRequests: false });
-    expect(onTick?.(clusterView([busy, coming], { maxInstances: 3 }))).toBeUndefined();
+    expect(scaler.onTick?.(clusterView([busy, coming], { maxInstances: 3 }))).toBeUndefined();
     const leaving = groupView(1, 1, { phase: 'draining', acceptsRequests: false });
-    expect(onTick?.(clusterView([busy, leaving]))).toMatchObject([{ kind: 'cancelDrain', groupId: 1 }]);
+    expect(scaler.onTick?.(clusterView([busy, leaving]))).toMatchObject([
+      { kind: 'cancelDrain', groupId: 1 },
+    ]);
   });
 
   it('removes the emptiest instance when memory is hardly used, and never the last', () => {
-    const { onTick } = policy.create(usual, deps);
+    const scaler = policy.create(usual, deps);
     const used = groupView(0, 1, { demandBlocks: 2, freeBlocks: instanceBlocks - 2 });
     const empty = groupView(1, 1);
-    expect(onTick?.(clusterView([used, empty]))).toMatchObject([{ kind: 'drain', groupId: 1 }]);
-    expect(onTick?.(clusterView([used]))).toBeUndefined();
+    expect(scaler.onTick?.(clusterView([used, empty]))).toMatchObject([{ kind: 'drain', groupId: 1 }]);
+    expect(scaler.onTick?.(clusterView([used]))).toBeUndefined();
   });
 
   // A whole run in a tiny cluster: `seen` has everything that a run records.

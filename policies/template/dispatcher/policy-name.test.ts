@@ -14,6 +14,17 @@ import {
 import { describe, expect, it } from 'vitest';
 import policy from './policy-name.ts';
 
+/** Two groups, of which the first has so many waiting requests; seen later than everything that was sent, so that all of it is there. */
+function viewOf(numWaiting: number) {
+  const waiting = Array.from({ length: numWaiting }, (_, id) => requestView(id));
+  return clusterView([groupView(0, 1, { observedAtUs: 1, waiting }), groupView(1, 1, { observedAtUs: 1 })]);
+}
+
+/** A follow-up in the conversation that began with request `first`. */
+function turnOf(first: number, id: number) {
+  return requestView(id, { sessionId: asRequestId(first), parentId: asRequestId(id - 1) });
+}
+
 describe('policy-name', () => {
   it.each(checkPolicy(policy))('$name ($detail)', ({ status, detail }) => {
     expect(status, detail).toBe('passed');
@@ -21,32 +32,26 @@ describe('policy-name', () => {
 
   // One question about a view made by hand: everything has a value, and a test gives what its question is about.
   it('sends a request to the group with the fewest, and none to one that drains', () => {
-    const { dispatch } = policy.create({ patience: 4 }, deps);
+    const dispatcher = policy.create({ patience: 4 }, deps);
     const groups = [
       groupView(0, 1, { waiting: [requestView(1), requestView(2)] }),
       groupView(1, 1, { running: [requestView(3)] }),
       groupView(2, 1, { phase: 'draining', acceptsRequests: false }),
     ];
-    expect(dispatch?.(requestView(4), clusterView(groups))).toMatchObject({ kind: 'dispatch', groupId: 1 });
-    expect(dispatch?.(requestView(5), clusterView(groups.slice(2)))).toMatchObject({ kind: 'hold' });
+    expect(dispatcher.dispatch?.(requestView(4), clusterView(groups))).toMatchObject({
+      kind: 'dispatch',
+      groupId: 1,
+    });
+    expect(dispatcher.dispatch?.(requestView(5), clusterView(groups.slice(2)))).toMatchObject({
+      kind: 'hold',
+    });
   });
 
   it('sends a follow-up where its conversation is, until that has too many more requests', () => {
-    const { dispatch } = policy.create({ patience: 1 }, deps);
-    const view = (numWaiting: number) =>
-      clusterView([
-        // Seen later than everything that was sent, so that all of it is in the lists.
-        groupView(0, 1, {
-          observedAtUs: 1,
-          waiting: Array.from({ length: numWaiting }, (_, id) => requestView(id)),
-        }),
-        groupView(1, 1, { observedAtUs: 1 }),
-      ]);
-    const turn = (id: number) =>
-      requestView(id, { sessionId: asRequestId(10), parentId: asRequestId(id - 1) });
-    expect(dispatch?.(requestView(10), view(0))).toMatchObject({ groupId: 0 });
-    expect(dispatch?.(turn(11), view(1))).toMatchObject({ groupId: 0 });
-    expect(dispatch?.(turn(12), view(2))).toMatchObject({ groupId: 1 });
+    const dispatcher = policy.create({ patience: 1 }, deps);
+    expect(dispatcher.dispatch?.(requestView(10), viewOf(0))).toMatchObject({ groupId: 0 });
+    expect(dispatcher.dispatch?.(turnOf(10, 11), viewOf(1))).toMatchObject({ groupId: 0 });
+    expect(dispatcher.dispatch?.(turnOf(10, 12), viewOf(2))).toMatchObject({ groupId: 1 });
   });
 
   // A whole run in a tiny cluster: `seen` has everything that a run records.

@@ -28,6 +28,8 @@ export type EndStatus = 'finished' | 'failed' | 'rejected' | 'aborted' | 'unfini
 
 export interface RequestRecord {
   readonly id: RequestId;
+  readonly sessionId: RequestId;
+  readonly parentId: RequestId | undefined;
   readonly className: string;
   readonly status: EndStatus;
   readonly endReason: string | undefined;

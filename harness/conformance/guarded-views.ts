@@ -13,6 +13,8 @@ import { createGuard, type Rules } from './guard.ts';
 /** All keys that a view promises; the compiler keeps these lists complete. */
 const requestKeys: Readonly<Record<keyof RequestView, true>> = {
   id: true,
+  sessionId: true,
+  parentId: true,
   className: true,
   priority: true,
   arrivedAtUs: true,
@@ -86,7 +88,7 @@ const clusterKeys: Readonly<Record<keyof ClusterView, true>> = {
   request: true,
 };
 
-const heldKeys = allowed('length at ofClass');
+const heldKeys = allowed('length at find filter some ofClass');
 
 /** Array members that only read. Sorting or reversing in place would reorder the core's own queues. */
 const listKeys = allowed(

@@ -9,11 +9,11 @@ import { fileSinks } from '../metrics/sinks.ts';
 import type { Limits } from '../policy/index.ts';
 import type { PolicyStack } from '../policy/stack.ts';
 import type { EngineSpec, ResolvedConfig } from '../config/index.ts';
-import { buildWorkload } from '../../workloads/index.ts';
 import type { CellGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
 import type { CellExecutor } from './cell-executor.ts';
 import { createExecutor } from './create-executor.ts';
 import { createStack } from './create-stack.ts';
+import { plannedWorkload } from './planned-workload.ts';
 
 export interface CellIo {
   onProgress(progress: CellProgress): void;
@@ -29,15 +29,14 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
   const startUs = wallClockUs();
   const { config, seed } = job;
   io.onProgress({ phase: 'prepare', ended: 0, planned: 0, virtualUs: 0 });
-  const built = await buildWorkload({
-    sources: config.workload,
-    classes: config.classes,
-    seed,
-    baseDir: config.baseDir,
-  });
+  const built = await plannedWorkload(config, seed);
   // Before the stack: with a plug-in the language's objects are frozen, and libraries may have to extend them while they load.
   const cellExecutor = await createExecutor(job, () => io.guard.advance());
-  const recorder = new CellRecorder({ classes: config.classes, openSink: fileSinks(job.dir) });
+  const recorder = new CellRecorder({
+    classes: config.classes,
+    window: config.steadyWindow,
+    openSink: fileSinks(job.dir),
+  });
   try {
     const { workload } = built;
     const stack = await createStack(job, workload, io.guard);
@@ -89,7 +88,7 @@ function execute(
       overhead_wall_ms: (runUs - executorUs) / 1000,
       verify_wall_ms: verifyUs / 1000,
     },
-    warnings: totals.wasCutOff ? [cutOffWarning(summary, planned)] : [],
+    warnings: totals.wasCutOff ? [cutOffWarning(summary, planned, config.steadyWindow !== undefined)] : [],
     disturbance,
   };
 }
@@ -153,7 +152,9 @@ function limitsOf({ maxRunning, maxBatchTokens, watermarkRatio }: EngineSpec): L
   return { maxRunning, maxBatchTokens, watermarkRatio, admits: true };
 }
 
-function cutOffWarning({ offered, unfinished }: CellSummary, planned: number): string {
+function cutOffWarning({ offered, unfinished }: CellSummary, planned: number, hasWindow: boolean): string {
+  if (hasWindow)
+    return 'cut off at maxDurationS: requests of the window that were still open count as unfinished';
   return (
     `cut off at maxDurationS: ${unfinished} requests were still open and count as unfinished, ` +
     `${planned - offered} had not arrived and count nowhere`

@@ -5,9 +5,8 @@ import { createRng } from '../base/rng.ts';
 import { withGuardedViews } from '../conformance/guarded-views.ts';
 import type { RequestId } from '../domain/ids.ts';
 import type { RequestSpec, Workload } from '../domain/workload.ts';
-import { describeValue, isThenable } from '../policy/describe-value.ts';
+import { createdProblem } from '../policy/check-created.ts';
 import type { Policy, PolicyDeps } from '../policy/index.ts';
-import { moments } from '../policy/moments.ts';
 import { PolicyStack, type StackMember } from '../policy/stack.ts';
 import type { CellGuard, CellJob } from './cell-job.ts';
 import { loadPolicy, type LoadedPolicy } from './load-policy.ts';
@@ -44,7 +43,7 @@ function createMember(
     return { name, capabilities, policy: createWatched(name, guard, () => definition.create(params, deps)) };
   }
   deepFreeze(deps);
-  const create = (): Policy => checkPolicyObject(definition.create(params, deps));
+  const create = (): Policy => checkCreated(definition.create(params, deps));
   return { name, capabilities, policy: withGuardedViews(createWatched(name, guard, create)) };
 }
 
@@ -76,15 +75,9 @@ function createWatched(name: string, guard: CellGuard, create: () => Policy): Po
 }
 
 /** Throws a `TypeError` unless a plug-in has made an object whose moments are functions. */
-function checkPolicyObject(policy: Policy): Policy {
-  if (typeof policy !== 'object' || policy === null || isThenable(policy)) {
-    throw new TypeError(`expected an object with moments, got ${describeValue(policy)}`);
-  }
-  for (const moment of moments) {
-    const ask: unknown = policy[moment];
-    if (ask === undefined || typeof ask === 'function') continue;
-    throw new TypeError(`${moment} must be a function, got ${describeValue(ask)}`);
-  }
+function checkCreated(policy: Policy): Policy {
+  const problem = createdProblem(policy);
+  if (problem !== undefined) throw new TypeError(problem);
   return policy;
 }
 

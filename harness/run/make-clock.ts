@@ -10,11 +10,11 @@ import { ProfiledCost } from '../executors/profiled-cost.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import { nullSinks } from '../metrics/sinks.ts';
-import { buildWorkload } from '../../workloads/index.ts';
 import { must } from '../base/assert.ts';
 import { runOptionsOf } from './cell.ts';
 import type { CellGuard } from './cell-job.ts';
 import { createStack } from './create-stack.ts';
+import { plannedWorkload } from './planned-workload.ts';
 import type { RunClock } from './run-clock.ts';
 
 export interface ClockRequest {
@@ -67,8 +67,8 @@ export async function referenceScale(
   guard: CellGuard,
 ): Promise<number> {
   const seed = must(config.seeds[0], 'seed');
-  const { classes, workload: sources, baseDir, baseline: stackName } = config;
-  const { workload } = await buildWorkload({ sources, classes, seed, baseDir });
+  const { classes, baseline: stackName } = config;
+  const { workload } = await plannedWorkload(config, seed);
   const executor = new ComparingExecutor(config, new ProfiledCost(profile));
   runCluster({
     ...runOptionsOf(config, seed),

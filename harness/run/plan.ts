@@ -43,13 +43,14 @@ export interface RunPlan {
  * where one that never comes back can be ended. Throws an `InputError` with all that is wrong.
  */
 export async function planRun(request: PlanRequest, guard: CellGuard): Promise<RunPlan> {
-  const config = request.kind === 'resolved' ? request.config : await load(request, guard);
+  const asked = request.kind === 'resolved' ? request.config : await load(request, guard);
   const { workload, traces, warnings } = await buildWorkload({
-    sources: config.workload,
-    classes: config.classes,
-    seed: must(config.seeds[0], 'seed'),
-    baseDir: config.baseDir,
+    sources: asked.workload,
+    classes: asked.classes,
+    seed: must(asked.seeds[0], 'seed'),
+    baseDir: asked.baseDir,
   });
+  const config = { ...asked, workload: withHashes(asked.workload, traces) };
   const stacks: LoadedStack[] = [];
   for (const stack of config.stacks) stacks.push(await loadStack(stack, config, guard));
   requireDistinctNames(stacks);
@@ -68,6 +69,19 @@ export async function planRun(request: PlanRequest, guard: CellGuard): Promise<R
     ],
     scaleModel: scaleModel(config, workload),
   };
+}
+
+/** Notes what the trace files hold now, so that a cell that finds something else refuses it. */
+function withHashes(
+  sources: ResolvedConfig['workload'],
+  traces: readonly TraceReport[],
+): ResolvedConfig['workload'] {
+  const reports = traces.values();
+  return sources.map((source) =>
+    source.kind === 'trace'
+      ? { ...source, sha256: must(reports.next().value, 'report of a trace').sha256 }
+      : source,
+  );
 }
 
 function load(request: Extract<PlanRequest, { kind: 'file' }>, guard: CellGuard): Promise<ResolvedConfig> {

@@ -7,10 +7,10 @@ import { RequestOutcomes } from '../metrics/outcomes.ts';
 import { CellRecorder, type RecorderOptions } from '../metrics/recorder.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks, nullSinks } from '../metrics/sinks.ts';
-import { buildWorkload } from '../../workloads/index.ts';
 import { runOptionsOf } from './cell.ts';
 import type { CellGuard, CellJob } from './cell-job.ts';
 import { createStack } from './create-stack.ts';
+import { plannedWorkload } from './planned-workload.ts';
 
 /** A cell to be simulated beside measured ones. */
 export interface TwinJob extends Pick<CellJob, 'id' | 'config' | 'stackName' | 'seed'> {
@@ -28,12 +28,12 @@ export interface TwinOutcome {
 /** Simulates a cell and returns its figures. Rejects as `runCell` does. */
 export async function runTwin(job: TwinJob, guard: CellGuard): Promise<TwinOutcome> {
   const { config, seed, stackName: policy, id, dir, draw } = job;
-  const { classes, workload: sources, baseDir } = config;
-  const { workload } = await buildWorkload({ sources, classes, seed, baseDir });
+  const { classes, steadyWindow: window } = config;
+  const { workload } = await plannedWorkload(config, seed);
   const stack = await createStack(job, workload, guard);
   const openSink = dir === undefined ? nullSinks : fileSinks(dir);
   const maxTraceEvents = dir === undefined ? { maxTraceEvents: 0 } : {};
-  const recorder = new OutcomeRecorder({ classes, openSink, ...maxTraceEvents });
+  const recorder = new OutcomeRecorder({ classes, window, openSink, ...maxTraceEvents });
   try {
     const { durationUs: endedAtUs, instanceUs } = runCluster({
       ...runOptionsOf(config, seed),
@@ -57,7 +57,7 @@ class OutcomeRecorder extends CellRecorder {
 
   constructor(options: RecorderOptions) {
     super(options);
-    this.outcomes = new RequestOutcomes(options.classes);
+    this.outcomes = new RequestOutcomes(options.classes, options.window);
   }
 
   override requestEnded(record: RequestRecord): void {

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { EnvironmentError, InputError, messageOf, PolicyError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { Check } from '../conformance/index.ts';
+import type { CheckJob } from './check-policy-file.ts';
 import type { CellJob, CellOutcome, CellProgress } from './cell-job.ts';
 import type { ClockRequest } from './make-clock.ts';
 import type { RunClock } from './run-clock.ts';
@@ -15,7 +16,7 @@ export interface WorkerTasks {
   readonly clock: { readonly input: ClockRequest; readonly output: RunClock };
   readonly plan: { readonly input: PlanRequest; readonly output: RunPlan };
   readonly conformance: {
-    readonly input: { readonly file: string; readonly cwd: string };
+    readonly input: CheckJob;
     readonly output: readonly Check[];
   };
 }

@@ -52,7 +52,7 @@ async function perform(request: WorkerRequest): Promise<unknown> {
     }
     case 'conformance': {
       const { checkPolicyFile } = await import('./check-policy-file.ts');
-      return checkPolicyFile(request.input.file, request.input.cwd, host);
+      return checkPolicyFile(request.input, host);
     }
   }
 }

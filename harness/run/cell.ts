@@ -88,7 +88,9 @@ function execute(
       overhead_wall_ms: (runUs - executorUs) / 1000,
       verify_wall_ms: verifyUs / 1000,
     },
-    warnings: totals.wasCutOff ? [cutOffWarning(summary, planned, config.steadyWindow !== undefined)] : [],
+    warnings: totals.wasCutOff
+      ? [cutOffWarning(summary, planned, job.config.steadyWindow !== undefined)]
+      : [],
     disturbance,
   };
 }

@@ -94,4 +94,6 @@ export interface PolicyUse {
   readonly use: string;
   /** Parameters after the check by the policy's own schema, with defaults filled in. */
   readonly params: Readonly<Record<string, unknown>>;
+  /** Of a plug-in, once the run is planned: what it and all that it imports held then. */
+  readonly sha256?: string;
 }

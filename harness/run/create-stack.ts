@@ -9,6 +9,7 @@ import { createdProblem } from '../policy/check-created.ts';
 import type { Policy, PolicyDeps } from '../policy/index.ts';
 import { PolicyStack, type StackMember } from '../policy/stack.ts';
 import type { CellGuard, CellJob } from './cell-job.ts';
+import { requireUnchanged } from './hash-plugins.ts';
 import { loadPolicy, type LoadedPolicy } from './load-policy.ts';
 
 /**
@@ -27,6 +28,7 @@ export async function createStack(
   );
   const members: StackMember[] = [];
   for (const use of spec.policies) {
+    await requireUnchanged(use, config.baseDir);
     const loaded = await loadPolicy(use, config.baseDir, guard);
     members.push(createMember(loaded, depsFor(loaded, job, workload), guard));
   }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { build } from 'esbuild';
-import { messageOf } from '../base/errors.ts';
-import type { ResolvedConfig } from '../config/index.ts';
+import { buildSync } from 'esbuild';
+import { EnvironmentError, messageOf } from '../base/errors.ts';
+import type { PolicyUse, ResolvedConfig } from '../config/index.ts';
 import { pluginFile } from './load-policy.ts';
 
 export interface HashedPlugin {
@@ -28,9 +28,23 @@ export async function hashPlugins({
   return hashed;
 }
 
+/**
+ * Throws an `EnvironmentError`, which ends the run, where a plug-in is not what it was when the run was planned: its cells would run
+ * different code.
+ */
+export async function requireUnchanged({ use, sha256 }: PolicyUse, baseDir: string): Promise<void> {
+  const file = pluginFile(use, baseDir);
+  if (sha256 === undefined || file === undefined) return;
+  if ((await hashPlugin(use, await realpath(file))).sha256 === sha256) return;
+  throw new EnvironmentError(
+    `the plug-in ${use}, or a file that it imports, is not what it was when the run began`,
+    'finished cells are kept: put it back and go on with --resume, or start anew',
+  );
+}
+
 async function hashPlugin(use: string, file: string): Promise<Omit<HashedPlugin, 'use'>> {
   try {
-    return { sha256: await hashFiles(file, await importedFiles(file)), warning: undefined };
+    return { sha256: await hashFiles(file, importedFiles(file)), warning: undefined };
   } catch (error) {
     const reason = messageOf(error).replaceAll('\n', ' ').slice(0, 300);
     const warning = `${use}: its imports cannot be followed, so that changes in them go unnoticed (${reason})`;
@@ -39,12 +53,13 @@ async function hashPlugin(use: string, file: string): Promise<Omit<HashedPlugin,
 }
 
 /**
- * Returns the files that a plug-in is made of besides its own, as paths from its folder: what it imports, and what these import, packages included; not
- * what it reads while it runs, and nothing of this installation that it imports by name. Rejects where an import leads nowhere.
+ * Returns the files that a plug-in is made of besides its own, as paths from its folder: what it imports, and what these import,
+ * packages included; not what it reads while it runs, and nothing of this installation that it imports by name. Throws where an
+ * import leads nowhere.
  */
-async function importedFiles(file: string): Promise<readonly string[]> {
+function importedFiles(file: string): readonly string[] {
   const dir = dirname(file);
-  const { metafile } = await build({
+  const { metafile } = buildSync({
     absWorkingDir: dir,
     entryPoints: [file],
     bundle: true,

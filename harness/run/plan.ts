@@ -7,7 +7,7 @@ import type { PolicyDefinition } from '../policy/index.ts';
 import { loadConfig, scaleModel } from '../config/index.ts';
 import type { ConfigFlags, ResolvedConfig, StackSpec } from '../config/index.ts';
 import type { CellGuard } from './cell-job.ts';
-import { hashPlugins } from './hash-plugins.ts';
+import { type HashedPlugin, hashPlugins } from './hash-plugins.ts';
 import { createPolicyResolver, loadPolicy } from './load-policy.ts';
 import type { LoadedPolicy } from './load-policy.ts';
 
@@ -50,11 +50,15 @@ export async function planRun(request: PlanRequest, guard: CellGuard): Promise<R
     seed: must(asked.seeds[0], 'seed'),
     baseDir: asked.baseDir,
   });
-  const config = { ...asked, workload: withHashes(asked.workload, traces) };
+  const plugins = await hashPlugins(asked);
+  const config = {
+    ...asked,
+    workload: withHashes(asked.workload, traces),
+    stacks: withPluginHashes(asked.stacks, plugins),
+  };
   const stacks: LoadedStack[] = [];
   for (const stack of config.stacks) stacks.push(await loadStack(stack, config, guard));
   requireDistinctNames(stacks);
-  const plugins = await hashPlugins(config);
   const { numRequests } = workload;
   return {
     config,
@@ -82,6 +86,21 @@ function withHashes(
       ? { ...source, sha256: must(reports.next().value, 'report of a trace').sha256 }
       : source,
   );
+}
+
+/** Notes what the plug-ins are now, for the same reason. */
+function withPluginHashes(
+  stacks: readonly StackSpec[],
+  plugins: readonly HashedPlugin[],
+): readonly StackSpec[] {
+  const hashes = new Map(plugins.map(({ use, sha256 }) => [use, sha256]));
+  return stacks.map(({ name, policies }) => ({
+    name,
+    policies: policies.map(({ use, params }) => {
+      const sha256 = hashes.get(use);
+      return { use, params, ...(sha256 !== undefined && { sha256 }) };
+    }),
+  }));
 }
 
 function load(request: Extract<PlanRequest, { kind: 'file' }>, guard: CellGuard): Promise<ResolvedConfig> {

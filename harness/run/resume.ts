@@ -8,8 +8,11 @@ import type { CellSummary, Manifest } from '../metrics/results.ts';
 import { pluginsOf } from './manifest.ts';
 import type { PlannedCell } from './matrix.ts';
 
-/** Keys of the configuration that may differ from machine to machine without making it another experiment. */
-const irrelevant = new Set(['baseDir']);
+/**
+ * Keys of the configuration that may differ from machine to machine without making it another experiment, and the checksums
+ * of plug-ins, which are compared by name.
+ */
+const irrelevant = /^(baseDir|stacks\..*\.sha256)$/;
 
 /**
  * Refuses to continue a run that asked for something else, or whose cells were made by something else: cells of two experiments must not
@@ -17,7 +20,7 @@ const irrelevant = new Set(['baseDir']);
  */
 export function requireSameRun(earlier: Manifest, now: Manifest): void {
   const asked = [
-    ...differences(earlier.config, now.config).filter(({ path }) => !irrelevant.has(path)),
+    ...differences(earlier.config, now.config).filter(({ path }) => !irrelevant.test(path)),
     ...differences(earlier.traces, now.traces, 'traces'),
     ...differences(pluginsOf(earlier), pluginsOf(now)),
   ];

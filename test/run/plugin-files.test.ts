@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { InputError, PolicyError } from '../../harness/base/errors.ts';
+import { EnvironmentError, InputError, PolicyError } from '../../harness/base/errors.ts';
 import type { RunPlan } from '../../harness/run/plan.ts';
 import { WorkerPool } from '../../harness/run/worker-pool.ts';
 import { createPluginCells } from './plugin-cells.ts';
@@ -75,6 +75,18 @@ describe('a plug-in in plain JavaScript', { timeout: 60_000 }, () => {
     await expect(refused).rejects.toThrow(kind);
     await expect(refused).rejects.toThrow(says);
   });
+});
+
+it('a plug-in with an edited helper runs in no further cell', { timeout: 60_000 }, async () => {
+  cells.write('helper.js', 'export const one = 1;');
+  const { config } = await plan(`export { one } from './helper.js';\n${definition('')}`);
+  cells.write('helper.js', 'export const one = 2;');
+  const job = { id: 'mine-s1', config, stackName: 'mine', seed: 1, dir: cells.dir };
+  const refused = pool.run('cell', job);
+  await expect(refused).rejects.toThrow(EnvironmentError);
+  await expect(refused).rejects.toThrow(
+    /\.\/plugin\.js, or a file that it imports, is not what it was when the run began/,
+  );
 });
 
 it('a tsconfig.json of the working folder leads none of our own imports elsewhere', {

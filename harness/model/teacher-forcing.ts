@@ -43,7 +43,8 @@ export function scoreTexts(
   const ops = new TensorOps(options.backend);
   const { shape, seed } = options;
   const layers = { first: 0, count: shape.numLayers };
-  const numCells = Math.max(...passes.map(blocksOf)) * layers.count;
+  // No spread: a long run has more passes than a call may have arguments.
+  const numCells = passes.reduce((most, pass) => Math.max(most, blocksOf(pass)), 0) * layers.count;
   // The weights are generated and not read from the run's weight store, so that a fault in the store shows.
   const weights = seededWeights(ops, shape, seed);
   const model = new ModelInstance(ops, { shape, weights, blockSizeTokens, layers, numCells });

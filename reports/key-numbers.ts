@@ -80,6 +80,25 @@ export function notFinishedNote({ numOffered, numNotFinished }: KeyRow): string 
   return `${formatNumber(numNotFinished)} of ${formatNumber(numOffered)} requests not finished`;
 }
 
+/** So many samples and fewer, and p99 lies between the two largest. */
+const enoughForP99 = 100;
+
+/** Says how many samples the p99 of each stack comes from where those are too few for it, in lines; none where there are enough. */
+export function fewSamplesNotes(results: Results): readonly string[] {
+  const few = results.manifest.stacks.flatMap((stack) => {
+    const [ttft, tpot] = (['num_ttft_samples', 'num_tpot_samples'] as const).map(
+      (key) => figureOf(results, stack, key)?.low,
+    );
+    if (ttft === undefined || tpot === undefined || Math.min(ttft, tpot) > enoughForP99) return [];
+    return [`${stack.name} ${formatNumber(ttft)} TTFT, ${formatNumber(tpot)} TPOT`];
+  });
+  if (few.length === 0) return [];
+  return [
+    `P99 of ${enoughForP99} samples or fewer lies between the two largest. Samples of the seed with the fewest:`,
+    ...few.map((line, index) => (index < few.length - 1 ? `${line};` : `${line}.`)),
+  ];
+}
+
 /** The metric by which the table names a stack better or worse; the first compared one where it was not compared. */
 export function verdictMetric(results: Results): string | undefined {
   const compared = comparedMetrics(results);

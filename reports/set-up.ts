@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { usPerMs } from '../harness/base/units.ts';
+import { usPerMs, usPerSecond } from '../harness/base/units.ts';
 import type { EnginePreset } from '../harness/core/engine.ts';
 import { formatNumber, formatPercent } from './format.ts';
 
@@ -35,6 +35,7 @@ type LoadReports = z.infer<typeof loadReportsSchema>;
 const setUpSchema = z.object({
   engine: engineSchema,
   cluster: z.object({ loadReports: loadReportsSchema }),
+  steadyWindow: z.object({ startUs: z.number(), endUs: z.number() }).optional(),
 });
 
 /** What ran under the policies of all stacks, in words. */
@@ -44,18 +45,29 @@ export interface SetUp {
   /** Its rules and limits. */
   readonly rules: string;
   readonly loadReports: string;
+  /** Which requests count, where not all do, in sentences. */
+  readonly steadyWindow?: readonly string[];
 }
 
 /** From a resolved configuration; `undefined` where it does not say. */
 export function setUpOf(config: unknown): SetUp | undefined {
   const { data } = setUpSchema.safeParse(config);
   if (data === undefined) return undefined;
-  const { engine, cluster } = data;
+  const { engine, cluster, steadyWindow } = data;
   return {
     engine: presetLabels[engine.preset],
     rules: rulesOf(engine),
     loadReports: wordsOf(cluster.loadReports),
+    ...(steadyWindow !== undefined && { steadyWindow: windowWords(steadyWindow) }),
   };
+}
+
+function windowWords({ startUs, endUs }: { readonly startUs: number; readonly endUs: number }) {
+  const [start, end] = [startUs, endUs].map((us) => formatNumber(us / usPerSecond));
+  return [
+    `Steady window: figures of requests are of those that arrived from ${start} s to ${end} s;`,
+    'those of instances, memory and use are of the whole run.',
+  ];
 }
 
 function rulesOf({ rules, maxRunning, maxBatchTokens, watermarkRatio }: Engine): string {

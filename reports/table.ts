@@ -2,7 +2,14 @@ import type { MetricKey } from '../harness/metrics/metrics.ts';
 import type { StackInfo } from '../harness/metrics/results.ts';
 import { definitionOf, figureOf } from './figures.ts';
 import { formatNumber, formatPercent, plural, undefinedMark } from './format.ts';
-import { keyColumns, keyRows, notFinishedNote, tailColumns, verdictMetric } from './key-numbers.ts';
+import {
+  fewSamplesNotes,
+  keyColumns,
+  keyRows,
+  notFinishedNote,
+  tailColumns,
+  verdictMetric,
+} from './key-numbers.ts';
 import type { Column, KeyRow } from './key-numbers.ts';
 import type { Results } from './load.ts';
 import { setUpOf } from './set-up.ts';
@@ -90,12 +97,17 @@ function notes(results: Results, rows: readonly KeyRow[]): string[] {
   for (const row of rows) {
     const { stack, numDone, numCells } = row;
     const lost = notFinishedNote(row);
-    if (lost !== '') lines.push(`! ${clip(stack.name, 30)}: ${lost}; TTFT and TPOT leave those out.`);
+    if (lost !== '') lines.push(`! ${clip(stack.name, 30)}: ${lost}.`);
     if (numDone < numCells)
       lines.push(`${clip(stack.name, 40)}: only ${numDone} of ${numCells} cells finished.`);
   }
+  if (rows.some((row) => notFinishedNote(row) !== '')) {
+    lines.push('TPOT leaves out requests that were not finished, TTFT those without a first token.');
+  }
+  lines.push(...fewSamplesNotes(results).map((line) => clip(line, 100)));
   const setUp = setUpOf(results.manifest.config);
   if (setUp !== undefined) lines.push(`Engine: ${setUp.engine}. Load reports: ${setUp.loadReports}.`);
+  lines.push(...(setUp?.steadyWindow ?? []));
   lines.push(...trustNotes(results));
   if (results.manifest.backend.mode === 'simulate') lines.push('SIMULATED: nothing was executed.');
   return lines;

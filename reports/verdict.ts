@@ -213,7 +213,11 @@ function extent(comparison: Comparison): string {
   if (ratio !== null) {
     return `${policy} ${formatRatio(ratio)} (95 %: ${formatInterval(comparison.ratio_low, comparison.ratio_high)})`;
   }
-  if (difference === undefined || difference === null) return `${policy} left requests unanswered`;
+  // An endless latency is worse or better for sure, or has an end; what no request has (the TPOT of one token) has neither.
+  const isUndefined = comparison.ratio_low === null && comparison.verdict === 'cannot tell';
+  if (difference === undefined || difference === null) {
+    return isUndefined ? `${policy} has no figure to compare` : `${policy} left requests unanswered`;
+  }
   const sign = difference > 0 ? '+' : '';
   const interval = formatInterval(comparison.difference_low ?? null, comparison.difference_high ?? null);
   return `${policy} ${sign}${formatNumber(difference)} (95 %: ${interval})`;

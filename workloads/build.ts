@@ -79,6 +79,8 @@ async function planSource(source: WorkloadSource, context: PlanContext): Promise
     case 'burst':
     case 'gamma':
     case 'poisson':
+    case 'ramp':
+    case 'weibull':
       return { plans: planOpenLoop(source, context) };
     case 'chain-of-thought':
       return { plans: [planChainOfThought(source, context)] };

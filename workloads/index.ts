@@ -8,4 +8,4 @@ export {
 export { renderDescription } from './describe-text.ts';
 export { type WorkloadSource, workloadSourceSchema } from './source-schema.ts';
 export { traceSourceOf } from './traces/recognize.ts';
-export type { TraceReport } from './traces/report.ts';
+export { spanOf, type TraceReport } from './traces/report.ts';

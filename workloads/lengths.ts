@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { must } from '../harness/base/assert.ts';
+import { maxTokens as mostTokens } from '../harness/base/bounds.ts';
 import type { Rng } from '../harness/base/rng.ts';
 import { publishedLengths, publishedNames } from './data/published-lengths.ts';
 
-const tokens = z.int().positive();
+const tokens = z.int().positive().max(mostTokens);
 const clamp = { min: tokens.optional(), max: tokens.optional() };
 
 function isOrdered(range: { min?: number | undefined; max?: number | undefined }): boolean {
@@ -18,18 +19,21 @@ const uniformSchema = z
   .strictObject({ dist: z.literal('uniform'), min: tokens, max: tokens })
   .refine(isOrdered, { message: orderMessage });
 
+/** A length is a token at least, so is its average; below that nothing but ones would be drawn. */
+const averageTokens = z.number().min(1).max(mostTokens);
+
 const lognormalSchema = z
   .strictObject({
     dist: z.literal('lognormal'),
-    mean: z.number().positive().optional(),
-    median: z.number().positive().optional(),
+    mean: averageTokens.optional(),
+    median: averageTokens.optional(),
     /** Standard deviation of the logarithm of the length. */
-    sigma: z.number().nonnegative().optional(),
+    sigma: z.number().nonnegative().max(10).optional(),
     /**
      * Coefficient of variation of the lengths themselves, before clamping: standard deviation divided by
      * mean.
      */
-    cv: z.number().nonnegative().optional(),
+    cv: z.number().nonnegative().max(1000).optional(),
     ...clamp,
   })
   .refine((spec) => (spec.mean === undefined) !== (spec.median === undefined), {
@@ -40,11 +44,23 @@ const lognormalSchema = z
   })
   .refine(isOrdered, { message: orderMessage });
 
+const weight = z.number().nonnegative().max(1e15);
+
 const empiricalSchema = z
   .strictObject({
     dist: z.literal('empirical'),
     /** Lengths in tokens, each drawn with equal probability. */
     values: z.array(tokens).min(1).optional(),
+    /**
+     * Weight by length in tokens, such as `{ 45: 0.0097, 46: 0.011 }`: the histograms of ServeGen's data sets. Weights
+     * need not sum to 1.
+     */
+    weights: z
+      .record(z.string().regex(/^[1-9]\d{0,8}$/, { error: 'a length is a whole number of tokens' }), weight)
+      .refine((record) => Object.values(record).some((value) => value > 0), {
+        message: 'some weight must be above 0',
+      })
+      .optional(),
     /**
      * Length in tokens by level (0 to 1), such as `{ 0.5: 74, 0.99: 3388 }`. Constant below the first level
      * and above the last.
@@ -63,8 +79,8 @@ const empiricalSchema = z
     between: z.enum(['linear', 'log']).default('linear'),
     ...clamp,
   })
-  .refine((spec) => (spec.values === undefined) !== (spec.quantiles === undefined), {
-    message: 'an empirical length needs exactly one of values and quantiles',
+  .refine(({ values, weights, quantiles }) => [values, weights, quantiles].filter(Boolean).length === 1, {
+    message: 'an empirical length needs exactly one of values, weights and quantiles',
   })
   .refine(isOrdered, { message: orderMessage });
 
@@ -83,7 +99,7 @@ const deepseekSchema = z
     /** Hours of the day to draw from; answers in the morning are four times longer than in the evening. */
     hours: z.enum(['all', '00-06', '06-12', '12-18', '18-24']).default('all'),
     /** Factor on every length, for models with a short context. */
-    scale: z.number().positive().default(1),
+    scale: z.number().positive().max(1000).default(1),
     ...clamp,
   })
   .refine(isOrdered, { message: orderMessage });
@@ -142,7 +158,8 @@ function lognormalSampler(spec: z.output<typeof lognormalSchema>): LengthSampler
   const mu =
     spec.median === undefined ? Math.log(must(spec.mean, 'mean')) - sigma ** 2 / 2 : Math.log(spec.median);
   const min = spec.min ?? 1;
-  const max = spec.max ?? Math.max(min, Math.ceil(Math.exp(mu + normalQuantile999 * sigma)));
+  const quantile = Math.min(mostTokens, Math.ceil(Math.exp(mu + normalQuantile999 * sigma)));
+  const max = spec.max ?? Math.max(min, quantile);
   return clamped((rng) => Math.exp(mu + sigma * rng.normal()), min, max);
 }
 
@@ -152,8 +169,24 @@ function empiricalSampler(spec: z.output<typeof empiricalSchema>): LengthSampler
     const longest = values.reduce((a, b) => Math.max(a, b));
     return clamped((rng) => values[rng.integer(values.length)] as number, spec.min, spec.max ?? longest);
   }
+  if (spec.weights !== undefined) return weightedSampler(spec.weights, spec);
   const points = quantilePoints(must(spec.quantiles, 'quantiles'));
   return quantileSampler(points, spec);
+}
+
+/** Draws a length with a probability in proportion to its weight. */
+function weightedSampler(weights: Readonly<Record<string, number>>, { min, max }: Clamp): LengthSampler {
+  // Keys that are whole numbers come in their order.
+  const lengths = Object.keys(weights).map(Number);
+  let total = 0;
+  const upTo = Object.values(weights).map((value) => (total += value));
+  const drawable = lengths.filter((_, index) => must(upTo[index], 'sum') > (upTo[index - 1] ?? 0));
+  const longest = must(drawable.at(-1), 'length of a weight above 0');
+  const draw = (rng: Rng): number => {
+    const drawn = rng.uniform() * total;
+    return lengths[firstAbove(upTo, drawn)] ?? longest;
+  };
+  return clamped(draw, min, max ?? longest);
 }
 
 function deepseekSampler(
@@ -191,19 +224,25 @@ function quantileSampler(
 }
 
 function interpolate({ levels, tokens: values }: QuantilePoints, level: number): number {
-  let low = 0;
-  let high = levels.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((levels[middle] as number) <= level) low = middle + 1;
-    else high = middle;
-  }
+  const low = firstAbove(levels, level);
   if (low === 0) return values[0] as number;
   if (low === levels.length) return values[levels.length - 1] as number;
   const fromLevel = levels[low - 1] as number;
   const share = (level - fromLevel) / ((levels[low] as number) - fromLevel);
   const from = values[low - 1] as number;
   return from + ((values[low] as number) - from) * share;
+}
+
+/** Returns the index of the first of the ascending values that is above `value`; their number where none is. */
+function firstAbove(values: readonly number[], value: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((values[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Rounds and clamps the drawn lengths. If `min` exceeds the upper bound of the distribution, `min` wins. */

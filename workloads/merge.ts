@@ -134,7 +134,12 @@ class PlannedWorkload implements Workload {
         followedId === none
           ? { kind: 'at', timeUs }
           : { kind: 'after', requestId: asRequestId(followedId), delayUs: timeUs },
-      ...(table.continues.at(row) === 1 ? { continues: asRequestId(followedId) } : {}),
+      ...(table.continues.at(row) === 1
+        ? {
+            continues: asRequestId(followedId),
+            sessionId: asRequestId(must(ids[firstTurn(table, row)], 'turn')),
+          }
+        : {}),
       ...(promptKey === none ? {} : { promptKey: promptKey + must(this.#promptKeyBases[index], 'key base') }),
       ...(job === none ? {} : { job: this.#job(index, job) }),
     };
@@ -151,6 +156,13 @@ class PlannedWorkload implements Workload {
       needed: table.jobNeeded.at(job),
     };
   }
+}
+
+/** Returns the row of the first turn of the conversation that the request is a turn of. */
+function firstTurn(table: RequestTable, row: number): number {
+  let turn = row;
+  while (table.continues.at(turn) === 1) turn = table.follows.at(turn);
+  return turn;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { filterOf, findIn, isSomeIn } from './lists.ts';
+
 /**
  * Double-ended queue over a ring buffer: O(1) at both ends and by index; inserting or removing in the middle
  * moves the items up to the nearer end.
@@ -11,9 +13,23 @@ export class Deque<T> {
     return this.#length;
   }
 
+  /** The item at `index`, a negative one counted from the end, as of an array. */
   at(index: number): T | undefined {
-    if (index < 0 || index >= this.#length) return undefined;
+    if (index < 0) return index < -this.#length ? undefined : this.at(this.#length + index);
+    if (index >= this.#length) return undefined;
     return this.#items[(this.#head + index) & (this.#items.length - 1)];
+  }
+
+  find(test: (item: T) => boolean): T | undefined {
+    return findIn(this, test);
+  }
+
+  filter(test: (item: T) => boolean): T[] {
+    return filterOf(this, test);
+  }
+
+  some(test: (item: T) => boolean): boolean {
+    return isSomeIn(this, test);
   }
 
   pushBack(item: T): void {

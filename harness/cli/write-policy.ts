@@ -5,7 +5,10 @@ import { policies } from '../../policies/index.ts';
 import { InputError } from '../base/errors.ts';
 import { explainDiskError } from '../run/disk.ts';
 
-const templateDir = fileURLToPath(new URL('../../policies/template/', import.meta.url));
+const templatesDir = fileURLToPath(new URL('../../policies/template/', import.meta.url));
+
+/** What a new policy can start from: a folder of `policies/template` each. */
+type Template = 'memory' | 'dispatcher' | 'autoscaler';
 
 /** Placeholder for the policy's name in the template and in its file names. */
 const placeholder = 'policy-name';
@@ -17,17 +20,19 @@ export interface WrittenPolicy {
 }
 
 /**
- * Writes the template under the given name: both files or none, never over an existing one. Throws
+ * Writes a template under the given name: both files or none, never over an existing one. Throws
  * `InputError` for an invalid or taken name.
  */
-export async function writePolicy(name: string, dir: string): Promise<WrittenPolicy> {
+export async function writePolicy(name: string, template: Template, dir: string): Promise<WrittenPolicy> {
   requireFreeName(name);
+  const filledIn = async (file: string): Promise<string> =>
+    (await readFile(join(templatesDir, template, file), 'utf8')).replaceAll(placeholder, name);
   const policyFile = asPath(join(dir, `${name}.ts`));
   const testFile = asPath(join(dir, `${name}.test.ts`));
   try {
     await mkdir(dir, { recursive: true });
-    await writeNew(policyFile, await filledIn(`${placeholder}.ts`, name));
-    await writeNew(testFile, await filledIn(`${placeholder}.test.ts`, name)).catch(async (error: unknown) => {
+    await writeNew(policyFile, await filledIn(`${placeholder}.ts`));
+    await writeNew(testFile, await filledIn(`${placeholder}.test.ts`)).catch(async (error: unknown) => {
       await rm(policyFile);
       throw error;
     });
@@ -45,10 +50,6 @@ function requireFreeName(name: string): void {
   }
   if (Object.hasOwn(policies, name))
     throw fail('there is a built-in policy of that name', `such as my-${name}`);
-}
-
-async function filledIn(file: string, name: string): Promise<string> {
-  return (await readFile(join(templateDir, file), 'utf8')).replaceAll(placeholder, name);
 }
 
 async function writeNew(file: string, text: string): Promise<void> {

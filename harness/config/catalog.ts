@@ -52,7 +52,7 @@ export function loadDescription<Schema extends z.ZodType>(
   const file = locate(kind, reference);
   if (!file.ok) return file;
   const read = readConfigDocument(file.value);
-  if (!read.ok) return read;
+  if (!read.ok) return { ok: false, issues: read.issues.map((issue) => placed(issue, reference)) };
   const description = validate(schema, read.value.value, createOrigin(read.value));
   if (!description.ok) return description;
   return {
@@ -63,6 +63,12 @@ export function loadDescription<Schema extends z.ZodType>(
       description: description.value,
     },
   };
+}
+
+/** A file that cannot be read at all is a mistake at the place that names it. */
+function placed(issue: InputIssue, { text, origin, path }: Reference): InputIssue {
+  if (issue.line !== undefined) return issue;
+  return origin.issue(path, { message: `${text}: ${issue.message}`, hint: issue.hint });
 }
 
 function locate(kind: CatalogKind, { text, baseDir, origin, path }: Reference): Validated<string> {

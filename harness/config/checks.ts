@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { classesOf } from '../../workloads/index.ts';
+import { maxItems } from '../base/bounds.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { suggest } from '../base/suggest.ts';
+import { secondsToUs } from '../base/units.ts';
 import { type Draft, type Finding, sourcePath } from './draft.ts';
 import { checkMemory, checkSurvivors } from './memory-checks.ts';
 import type { Origin } from './origin.ts';
@@ -19,6 +21,8 @@ const checks: readonly ((draft: Draft) => readonly Finding[])[] = [
   checkFaults,
   checkSurvivors,
   checkMemory,
+  checkStarts,
+  checkSamples,
   checkMeasurable,
   checkReplay,
   checkClassNames,
@@ -64,6 +68,38 @@ function checkFaults({ config: { cluster } }: Draft): readonly Finding[] {
   if (findings.length > 0 || failing.length < instances) return findings;
   const message = `all of the ${instances} instances fail; expected at least one to survive`;
   return [{ path: ['cluster', 'faults'], message }];
+}
+
+/** A source that begins after the run is cut off would leave nothing but an idle cluster. */
+function checkStarts({ config, sources }: Draft): readonly Finding[] {
+  const { execution } = config;
+  if (execution === undefined || sources === undefined) return [];
+  const { maxDurationS } = execution;
+  return sources.flatMap(({ startS }, index): readonly Finding[] => {
+    if (startS < maxDurationS) return [];
+    const message = `the source begins at ${startS} s, and the run is cut off at ${maxDurationS} s`;
+    const hint = 'times count from the start of the run; raise execution.maxDurationS for a longer one';
+    return [{ path: [...sourcePath(config, index), 'startS'], message, hint }];
+  });
+}
+
+/** What is told at regular times until the run is cut off must be bounded, since an idle cluster tells it too. */
+function checkSamples({ config: { execution }, cluster }: Draft): readonly Finding[] {
+  if (execution === undefined || cluster === undefined) return [];
+  const { maxDurationS, sampleIntervalMs } = execution;
+  const { loadReports, maxInstances } = cluster;
+  const numSamples = (maxDurationS * 1000 * Math.max(maxInstances, cluster.numInstances)) / sampleIntervalMs;
+  const numReports = loadReports.kind === 'every' ? secondsToUs(maxDurationS) / loadReports.us : 0;
+  return [
+    ...tooMany(numSamples, 'samples', ['execution', 'sampleIntervalMs']),
+    ...tooMany(numReports, 'reports', ['cluster', 'loadReports', 'everyMs']),
+  ];
+}
+
+function tooMany(count: number, what: string, path: Finding['path']): readonly Finding[] {
+  if (count <= maxItems) return [];
+  const message = `there would be up to ${count.toPrecision(3)} ${what}; ${maxItems} are possible`;
+  return [{ path, message, hint: 'raise it, or lower execution.maxDurationS' }];
 }
 
 function checkMeasurable({ model, config }: Draft): readonly Finding[] {

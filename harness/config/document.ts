@@ -1,6 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document, Node, Pair, YAMLError } from 'yaml';
 import type { InputIssue } from '../base/errors.ts';
+import { valueOf } from './yaml-value.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -21,16 +22,42 @@ export interface ConfigDocument {
   locate(path: Path, part: 'key' | 'value'): Position;
 }
 
-/** Parses one YAML document. All syntax errors and duplicate keys are in `issues`. */
-export function parseConfigDocument(
-  text: string,
-  source: string,
-): { readonly document: ConfigDocument; readonly issues: readonly InputIssue[] } {
+interface ParsedDocument {
+  readonly document: ConfigDocument;
+  readonly issues: readonly InputIssue[];
+}
+
+/** Parses one YAML document. All syntax errors and duplicate keys are in `issues`, and what aliases make impossible. */
+export function parseConfigDocument(text: string, source: string): ParsedDocument {
   const lines = new LineCounter();
-  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const issues = parsed.errors.map((error) => syntaxIssue(error, { source, text, lines }));
+  const parsed = parseYaml(text, lines);
+  if (parsed === undefined) return tooDeep(source);
   const locate = (path: Path, part: 'key' | 'value') => toPosition(lines, offsetOf(parsed, path, part));
-  return { document: { source, value: issues.length === 0 ? parsed.toJS() : undefined, locate }, issues };
+  const syntax = parsed.errors.map((error) => syntaxIssue(error, { source, text, lines }));
+  if (syntax.length > 0) return { document: { source, value: undefined, locate }, issues: syntax };
+  const result = valueOf(parsed);
+  if ('value' in result) return { document: { source, value: result.value, locate }, issues: [] };
+  const { message, offset } = result.problem;
+  const issue = { source, path: '', ...toPosition(lines, offset), message };
+  return { document: { source, value: undefined, locate }, issues: [issue] };
+}
+
+/** Parses a text; `undefined` where it is nested so deep that the library's recursion fails. */
+export function parseYaml(text: string, lineCounter = new LineCounter()): Document.Parsed | undefined {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+export const tooDeepMessage = 'lists or mappings are nested too deep to be read';
+
+function tooDeep(source: string): ParsedDocument {
+  const position = { line: 1, column: 1 };
+  const document = { source, value: undefined, locate: () => position };
+  return { document, issues: [{ source, path: '', ...position, message: tooDeepMessage }] };
 }
 
 interface SyntaxContext {

@@ -1,10 +1,19 @@
 import { z } from 'zod';
+import { maxSeconds } from '../base/bounds.ts';
 import { msToUs, secondsToUs } from '../base/units.ts';
 import type { ComputeProfile, Hardware, StartProfile } from '../domain/hardware.ts';
 import { bytesPerSecondSchema, bytesSchema, flopsPerSecondSchema } from './quantity.ts';
 
-const durationUs = z.number().nonnegative();
-const efficiency = z.number().positive().max(1);
+const durationUs = z
+  .number()
+  .nonnegative()
+  .max(maxSeconds * 1_000_000);
+const durationS = z.number().nonnegative().max(maxSeconds);
+const durationMs = z
+  .number()
+  .nonnegative()
+  .max(maxSeconds * 1000);
+const efficiency = z.number().min(0.000_001).max(1);
 
 const linkSchema = z.strictObject({
   /** Bandwidth of each direction; the directions do not share it. */
@@ -23,17 +32,17 @@ const startSchema = z
      * variation is given.
      */
     provisioningS: z.union([
-      z.number().nonnegative(),
-      z.strictObject({ mean: z.number().nonnegative(), cv: z.number().nonnegative().max(100) }),
+      durationS,
+      z.strictObject({ mean: durationS, cv: z.number().nonnegative().max(100) }),
     ]),
     /** Source of a new instance's weights: its disk, its host's memory, or instances that hold them. */
     weightsFrom: z.enum(['disk', 'host', 'peer']).default('disk'),
     /** Seconds from the last weight until the instance serves. */
-    warmUpS: z.number().nonnegative().default(0),
+    warmUpS: durationS.default(0),
     /** Share of the starts that fail and are tried again. */
     failureRatio: z.number().min(0).lt(1).default(0),
-    backoffS: z.number().positive().default(10),
-    maxBackoffS: z.number().positive().default(300),
+    backoffS: durationS.min(0.001).default(10),
+    maxBackoffS: durationS.positive().default(300),
   })
   .refine(({ backoffS, maxBackoffS }) => backoffS <= maxBackoffS, {
     path: ['backoffS'],
@@ -59,7 +68,7 @@ const computeSchema = z.strictObject({
        * Rows that the kernel computes for a decoding query when it runs beside a prefill; 1 if decoding has a
        * kernel of its own.
        */
-      mixedDecodeRows: z.int().positive().default(1),
+      mixedDecodeRows: z.int().positive().max(1_000_000).default(1),
     })
     .prefault({}),
   layerOverheadUs: durationUs,
@@ -80,7 +89,7 @@ const computeSchema = z.strictObject({
  * then those of one device; network and disk are the instance's.
  */
 const tensorParallelSchema = z.strictObject({
-  devices: z.int().min(2),
+  devices: z.int().min(2).max(1024),
   /** Link between two devices; its latency is that of an all-reduce of a few bytes. */
   link: linkSchema,
 });
@@ -113,12 +122,12 @@ export const hardwareSchema = z
     weightsInHostMemory: z.boolean().default(false),
     start: startSchema,
     /** Duration of a change of the mapping of device memory, in milliseconds. */
-    remapMs: z.number().nonnegative(),
+    remapMs: durationMs,
     /**
      * Time that the engines need to agree on each stage of a migration before its KV is sent, in
      * milliseconds.
      */
-    migrationHandshakeMs: z.number().nonnegative().default(0),
+    migrationHandshakeMs: durationMs.default(0),
   })
   .refine((hardware) => hardware.reserve < hardware.memory, {
     path: ['reserve'],

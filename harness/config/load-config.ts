@@ -14,6 +14,7 @@ import {
   normalizeExecution,
   normalizeFaults,
   normalizeSources,
+  normalizeWindow,
   seedsOf,
 } from './normalize.ts';
 import { createOrigin } from './origin.ts';
@@ -210,6 +211,7 @@ function finish(draft: CheckedDraft, file: string): ResolvedConfig {
     execution: normalizeExecution(config.execution, draft.baseDir),
     workload: must(draft.sources, 'workload'),
     classes: must(draft.classes, 'classes'),
+    ...(config.steadyWindow !== undefined && { steadyWindow: normalizeWindow(config.steadyWindow) }),
     stacks,
     baseline: config.baseline ?? must(reference, 'policy stack').spec.name,
     thresholds: config.thresholds,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { ModelShape } from '../domain/model-shape.ts';
 
-const count = z.int().positive();
+/** A dimension; the bound keeps products of them exact. */
+const count = z.int().positive().max(10_000_000);
 const elementBytes = z.union([z.literal(1), z.literal(2), z.literal(4)], {
   error: 'expected 1, 2 or 4 bytes',
 });
@@ -10,7 +11,7 @@ const elementBytes = z.union([z.literal(1), z.literal(2), z.literal(4)], {
 export const modelSchema = z
   .strictObject({
     name: z.string().min(1).optional(),
-    numLayers: count,
+    numLayers: z.int().positive().max(10_000),
     hiddenSize: count,
     numHeads: count,
     numKvHeads: count,
@@ -20,7 +21,7 @@ export const modelSchema = z
     bytesPerWeight: elementBytes,
     /** Bytes per element of KV; by default those of a weight. */
     bytesPerKvElement: elementBytes.optional(),
-    ropeTheta: z.number().positive().default(10_000),
+    ropeTheta: z.number().positive().max(1e12).default(10_000),
   })
   .refine((model) => model.numHeads % model.numKvHeads === 0, {
     path: ['numKvHeads'],

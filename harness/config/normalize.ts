@@ -2,6 +2,7 @@ import { basename, extname, resolve } from 'node:path';
 import type { WorkloadSource } from '../../workloads/index.ts';
 import { msToUs, secondsToUs } from '../base/units.ts';
 import type { RequestClass, SloTarget } from '../domain/workload.ts';
+import type { SteadyWindow } from '../metrics/steady-window.ts';
 import type { ExecutionSpec, FaultSpec } from './resolved.ts';
 import type { Config } from './schema.ts';
 
@@ -47,6 +48,10 @@ export function normalizeExecution(execution: Config['execution'], baseDir: stri
 
 export function normalizeFaults(faults: Config['cluster']['faults']): readonly FaultSpec[] {
   return faults.map(({ instance, atS }) => ({ instance, atUs: secondsToUs(atS) }));
+}
+
+export function normalizeWindow({ startS, endS }: NonNullable<Config['steadyWindow']>): SteadyWindow {
+  return { startUs: secondsToUs(startS), endUs: secondsToUs(endS) };
 }
 
 export function seedsOf({ seed, repeats }: Pick<Config, 'seed' | 'repeats'>): readonly number[] {

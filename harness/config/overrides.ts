@@ -1,7 +1,7 @@
-import { parseDocument } from 'yaml';
 import type { InputIssue } from '../base/errors.ts';
-import { isMapping } from './document.ts';
+import { isMapping, parseYaml, tooDeepMessage } from './document.ts';
 import type { Path } from './document.ts';
+import { valueOf } from './yaml-value.ts';
 
 /** A value given by a flag that replaces the file's. */
 export interface Override {
@@ -22,11 +22,13 @@ export function parseOverride(text: string): Override | InputIssue {
   if (equals === -1 || path.includes('')) {
     return { source, path: '', message: 'expected a path and a value: --set engine.maxRunning=64' };
   }
-  const parsed = parseDocument(text.slice(equals + 1), { prettyErrors: false });
+  const parsed = parseYaml(text.slice(equals + 1));
+  const fail = (message: string): InputIssue => ({ source, path: path.join('.'), message });
+  if (parsed === undefined) return fail(tooDeepMessage);
   const [error] = parsed.errors;
-  if (error !== undefined)
-    return { source, path: path.join('.'), message: `not valid YAML: ${error.message}` };
-  return { source, path, value: parsed.toJS() };
+  if (error !== undefined) return fail(`not valid YAML: ${error.message}`);
+  const result = valueOf(parsed);
+  return 'problem' in result ? fail(result.problem.message) : { source, path, value: result.value };
 }
 
 /** Applies all overrides in order and returns the result; the input is not changed. */

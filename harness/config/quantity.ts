@@ -32,13 +32,30 @@ export function parseQuantity(text: string, dimension: Dimension): number | unde
   return (Number(value) * (factors[prefix] ?? 1)) / bitsPerUnit;
 }
 
+const unitNames: Readonly<Record<Dimension, string>> = {
+  bytes: 'bytes',
+  bytesPerSecond: 'bytes per second',
+  flopsPerSecond: 'operations per second',
+};
+
+/** What a device or a link may have, far from what there is on either side. */
+const bounds: Readonly<Record<Dimension, { readonly least: number; readonly most: number }>> = {
+  bytes: { least: 0, most: 1e15 },
+  bytesPerSecond: { least: 1e3, most: 1e18 },
+  flopsPerSecond: { least: 1e6, most: 1e21 },
+};
+
 /** Schema that accepts a positive number or a text with a unit, and outputs the number. */
 function quantitySchema(dimension: Dimension) {
+  const { least, most } = bounds[dimension];
   const error = ({ input }: { readonly input?: unknown }) =>
     `${input === undefined ? 'is missing, ' : ''}expected ${examples[dimension]}`;
   return z
     .union([z.number().positive(), z.string().regex(patterns[dimension], { error })], { error })
     .transform((value) => (typeof value === 'number' ? value : (parseQuantity(value, dimension) ?? 0)))
+    .refine((value) => value >= least && value <= most, {
+      error: `must lie between ${least} and ${most} ${unitNames[dimension]}`,
+    })
     .describe(examples[dimension]);
 }
 

@@ -3,6 +3,7 @@ import type { Hardware } from '../domain/hardware.ts';
 import type { LoadReporting } from '../core/state/load/load-reports.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
 import type { RequestClass } from '../domain/workload.ts';
+import type { SteadyWindow } from '../metrics/steady-window.ts';
 import type { WorkloadSource } from '../../workloads/index.ts';
 
 /**
@@ -21,6 +22,8 @@ export interface ResolvedConfig {
   readonly execution: ExecutionSpec;
   readonly workload: readonly WorkloadSource[];
   readonly classes: readonly RequestClass[];
+  /** Requests that arrive outside of it are served and not counted; without it all count. */
+  readonly steadyWindow?: SteadyWindow;
   readonly stacks: readonly StackSpec[];
   /** Name of the stack with which the others are compared. */
   readonly baseline: string;

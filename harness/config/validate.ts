@@ -81,9 +81,11 @@ function flatten(issue: Issue, base: Path): Issue[] {
   const [first] = issue.errors.flat();
   const expected = issue.errors
     .flat()
-    .map((inner) => /expected ([^,]+)/.exec(inner.message)?.[1] ?? inner.message);
+    .map((inner) => /expected (.+?)(?:, got .*)?$/.exec(inner.message)?.[1] ?? inner.message);
   const got = /(, got .*)$/.exec(first?.message ?? '')?.[1] ?? '';
-  return [{ ...issue, path, errors: [], message: `expected ${[...new Set(expected)].join(' or ')}${got}` }];
+  const missing = first?.message.startsWith('is missing') === true ? 'is missing, ' : '';
+  const message = `${missing}expected ${[...new Set(expected)].join(' or ')}${got}`;
+  return [{ ...issue, path, errors: [], message }];
 }
 
 /**

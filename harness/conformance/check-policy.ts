@@ -1,13 +1,13 @@
-import { wallClockUs } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
-import { usPerSecond } from '../base/units.ts';
-import type { Policy, PolicyDefinition } from '../policy/index.ts';
-import { actingMoments, moments } from '../policy/moments.ts';
-import { leastLoaded } from '../../policies/least-loaded/least-loaded.ts';
-import { recompute } from '../../policies/recompute/recompute.ts';
-import { withGuardedViews } from './guarded-views.ts';
-import { overload, type Situation, situations } from './situations.ts';
-import { type Collector, runTiny } from './tiny-cluster.ts';
+import { definitionProblems } from '../policy/check-definition.ts';
+import type { PolicyDefinition } from '../policy/index.ts';
+import type { CallGuard } from '../policy/stack.ts';
+import { CallWatch } from './call-watch.ts';
+import { checkCapabilities, checkParams, checkUse } from './check-declared.ts';
+import { checkRepeats, checkSpeed, checkSwitches, checkViews, serve } from './check-runs.ts';
+import { restoreLanguage } from './language.ts';
+import { type Situation, situations } from './situations.ts';
+import { Trials } from './trials.ts';
 
 /** The result of one check. */
 export interface Check {
@@ -17,176 +17,96 @@ export interface Check {
   readonly detail: string;
 }
 
-/** A check returns what it observed and throws an error if the policy fails. */
-type CheckBody = (definition: PolicyDefinition) => string;
+export interface CheckOptions {
+  /** Parameters that differ from the policy's defaults. */
+  readonly params?: Readonly<Record<string, unknown>>;
+  /**
+   * The same policy, loaded once more, with nothing of what the first has kept in its module: that way a run is seen that is the
+   * first of its process. Without it the first is asked again.
+   */
+  readonly again?: PolicyDefinition;
+  /** Told around every call of a policy. */
+  readonly guard?: CallGuard;
+  /** One that is in place already; without it the checks put one in place for as long as they last. */
+  readonly watch?: CallWatch;
+}
 
+/** A check returns what it observed and throws an error if the policy fails. */
+type CheckBody = (trials: Trials) => string;
+
+const declaration = 'declares a name, a family and all else that a definition needs';
+
+/** In this order: what was exercised is known when all situations have been run. */
 const checks: Readonly<Record<string, CheckBody>> = {
-  'declares a name, a family and a summary': checkDeclaration,
   'has defaults for all parameters and refuses unknown ones': checkParams,
-  'implements what its capabilities promise': checkCapabilities,
   ...Object.fromEntries(
     Object.entries<Situation>(situations).map(([name, situation]) => [
       name,
-      (definition: PolicyDefinition) => serve(definition, situation),
+      (trials: Trials) => serve(trials, name, situation),
     ]),
   ),
-  'decides the same when asked the same': checkRepeats,
+  'serves whatever its switches are set to': checkSwitches,
+  'implements what its capabilities promise': checkCapabilities,
+  'uses what it declares': checkUse,
   'reads only what views promise and writes nothing': checkViews,
+  'decides the same when asked the same': checkRepeats,
   'answers quickly': checkSpeed,
 };
 
 /**
  * The conformance suite, which every policy must pass, whether built in or third-party. It runs the policy in
  * small simulated clusters (`situations.ts`), with every invariant checked as they run. `least-loaded` and
- * `recompute` behind it do what it does not do itself (dispatch, making room).
+ * `recompute` behind it do what it does not do itself (dispatch, making room). Where the definition is none, nothing is run.
  */
-export function checkPolicy(definition: PolicyDefinition): readonly Check[] {
-  return Object.entries(checks).map(([name, body]) => {
-    try {
-      return { name, status: 'passed', detail: body(definition) };
-    } catch (error) {
-      return { name, status: 'failed', detail: messageOf(error) };
-    }
-  });
-}
-
-function require(condition: boolean, problem: string): void {
-  if (!condition) throw new Error(problem);
-}
-
-function checkDeclaration({ name, summary, family }: PolicyDefinition): string {
-  require(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name), `the name must be kebab-case, got "${name}"`);
-  require(summary.trim().length > 0, 'the summary is empty');
-  return `${name}, ${family}`;
-}
-
-function checkParams({ params }: PolicyDefinition): string {
-  const defaults = params.safeParse({});
-  require(defaults.success, `without parameters: ${defaults.error?.message ?? ''}`);
-  const unknown = params.safeParse({ 'no-such-parameter': 1 });
-  require(!unknown.success, 'an unknown parameter is accepted: declare the parameters with z.strictObject');
-  return JSON.stringify(defaults.data);
-}
-
-const names: readonly string[] = [...moments, 'tickUs' satisfies keyof Policy];
-
-function checkCapabilities(definition: PolicyDefinition): string {
-  const { capabilities } = definition;
-  let policy: Policy = {};
-  runWith(definition, { specs: overload.slice(0, 1) }, (created) => {
-    policy = created;
-    return created;
-  });
-  const has = (moment: keyof Policy): boolean => policy[moment] !== undefined;
-  const unknown = Object.keys(policy).filter((key) => !names.includes(key));
-  require(unknown.length ===
-    0, `"${unknown.join('", "')}" is not a moment; the moments are ${names.join(', ')}`);
-  require(capabilities.dispatches !== true || has('dispatch'), 'dispatches is declared, dispatch is missing');
-  require(!has('dispatch') ||
-    capabilities.dispatches === true, 'dispatch is there, capabilities.dispatches is not');
-  const preempts = (capabilities.preempts ?? []).length > 0;
-  require(!preempts || has('onMemoryPressure'), 'preempts is declared, onMemoryPressure is missing');
-  for (const [capability, needed] of Object.entries(momentsOf)) {
-    const isDeclared = capabilities[capability as keyof typeof momentsOf] === true;
-    require(!isDeclared ||
-      needed.some(has), `${capability} is declared, without a moment to do it in: ${needed.join(', ')}`);
+export function checkPolicy(definition: PolicyDefinition, options: CheckOptions = {}): readonly Check[] {
+  // First of all: a plug-in that has changed the language has changed it for everything below.
+  const changedAtLoad = restoreLanguage();
+  const problems = definitionProblems(definition);
+  if (problems.length > 0) return [{ name: declaration, status: 'failed', detail: problems.join('; ') }];
+  const { name, family } = definition;
+  const declared: Check = { name: declaration, status: 'passed', detail: `${name}, ${family}` };
+  const { watch = new CallWatch(), params = {}, again = definition, guard } = options;
+  const uninstall = options.watch === undefined ? watch.install() : undefined;
+  try {
+    const trials = new Trials({ definition, again, params, watch, guard });
+    const changes = changedAtLoad.map((property) => `${property} (when it was loaded)`);
+    const results = Object.entries(checks).map(([check, body]) => {
+      const result = resultOf(check, () => body(trials));
+      changes.push(...restoreLanguage().map((property) => `${property} (while it ${check})`));
+      return result;
+    });
+    return [declared, ...results, resultOf(...aloof(watch)), resultOf(...tidy(changes))];
+  } finally {
+    watch.endLeftOver();
+    uninstall?.();
   }
-  require(has('onTick') === has('tickUs'), 'onTick and tickUs go together');
-  return Object.keys(policy).join(', ') || 'no moment';
 }
 
-/** The moments in which a policy can use a capability on its own initiative. */
-const momentsOf = { migrates: actingMoments, scales: ['initialInstances', ...actingMoments] } as const;
-
-/**
- * Runs a situation. Every request must finish with every token, and no decision of the policy may be refused.
- * Requests may be rejected only if memory is short.
- */
-function serve(definition: PolicyDefinition, situation: Situation): string {
-  const seen = runWith(definition, situation);
-  const own = seen.decisions.filter(({ policy }) => policy === definition.name);
-  const refused = own.find(({ outcome }) => outcome === 'rejected');
-  require(refused === undefined, `a decision was refused: ${refused?.kind}: ${refused?.error}`);
-  const rejected = seen.requests.filter(({ status }) => status === 'rejected').length;
-  require(rejected === 0 ||
-    situation.hasRoom !== true, `${rejected} requests were rejected, though there was room for all`);
-  const incomplete = seen.requests.find(
-    ({ status, generatedTokens, outputTokens }) => status !== 'rejected' && generatedTokens !== outputTokens,
-  );
-  const reason = incomplete?.endReason === undefined ? '' : `: ${incomplete.endReason}`;
-  require(incomplete === undefined, `request ${incomplete?.id} ended as ${incomplete?.status}${reason}`);
-  return `${seen.requests.length - rejected} requests finished, ${rejected} rejected, ${own.length} decisions`;
-}
-
-function checkRepeats(definition: PolicyDefinition): string {
-  for (const name of ['serves an overload of its memory', 'serves with room for more instances'] as const) {
-    const decisionsOf = (): string => JSON.stringify(runWith(definition, situations[name]).decisions);
-    require(decisionsOf() ===
-      decisionsOf(), `two runs that it ${name} differ: draw random numbers from deps.rng only`);
+function resultOf(name: string, body: () => string): Check {
+  try {
+    return { name, status: 'passed', detail: body() };
+  } catch (error) {
+    return { name, status: 'failed', detail: messageOf(error) };
   }
-  return 'two runs, the same decisions';
 }
 
-function checkViews(definition: PolicyDefinition): string {
-  for (const stagesPerGroup of [1, 2]) {
-    const situation = { specs: overload, blocks: 12, numInstances: 2, stagesPerGroup };
-    runWith(definition, situation, withGuardedViews);
-  }
-  runWith(
-    definition,
-    situations['lives with instances that start, fail to start and drain'],
-    withGuardedViews,
-  );
-  return 'nothing else touched';
-}
-
-/**
- * Longest median duration of a call, in microseconds: policies run between any two steps, so a call may take
- * only a fraction of a step.
- */
-const slowCallUs = 2_000;
-
-function checkSpeed(definition: PolicyDefinition): string {
-  const durationsUs: number[] = [];
-  runWith(definition, { specs: overload, blocks: 20 }, (policy) => timed(policy, durationsUs));
-  durationsUs.sort((a, b) => a - b);
-  const median = durationsUs[Math.floor(durationsUs.length / 2)] ?? 0;
-  require(median <=
-    slowCallUs, `half of the calls take longer than ${Math.round(median)} us; ${slowCallUs} us is the limit`);
-  return `median call ${median.toFixed(1)} us of ${durationsUs.length} calls`;
-}
-
-function timed(policy: Policy, durationsUs: number[]): Policy {
-  return new Proxy(policy, {
-    get(target, moment) {
-      const ask: unknown = Reflect.get(target, moment, target);
-      if (typeof ask !== 'function') return ask;
-      return (...args: readonly unknown[]): unknown => {
-        const startUs = wallClockUs();
-        const answer: unknown = Reflect.apply(ask, target, args);
-        durationsUs.push(wallClockUs() - startUs);
-        return answer;
-      };
+function aloof({ slips }: CallWatch): [string, () => string] {
+  return [
+    'takes chance from its stream, time from views, and leaves nothing running',
+    () => {
+      if (slips.length > 0) throw new Error(slips.join('; '));
+      return 'nothing else reached for';
     },
-  });
+  ];
 }
 
-/** Runs the policy, wrapped if wanted, with built-in policies behind it for what it does not do. */
-function runWith(
-  definition: PolicyDefinition,
-  { script, ...run }: Situation,
-  wrap: (policy: Policy) => Policy = (policy) => policy,
-): Collector {
-  const wrapped: PolicyDefinition = {
-    ...definition,
-    create: (params, deps) => wrap(definition.create(params, deps)),
-  };
-  const policies = [wrapped, ...(script === undefined ? [] : [script]), leastLoaded, recompute];
-  return runTiny({ maxDurationUs: maxRunUs, maxWallUs, ...run, policies }).seen;
+function tidy(changes: readonly string[]): [string, () => string] {
+  return [
+    'leaves the language as it is',
+    () => {
+      if (changes.length > 0)
+        throw new Error(`it changed ${changes.join(', ')}: for all code of the process`);
+      return 'nothing changed';
+    },
+  ];
 }
-
-/** Limit on the virtual time of a run; the loads need far less. */
-const maxRunUs = 60 * usPerSecond;
-
-/** Limit on the wall time of one situation: about thirty times what the built-in policies need. */
-const maxWallUs = 10 * usPerSecond;

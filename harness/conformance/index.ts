@@ -2,4 +2,14 @@
 export { asGroupId, asInstanceId, asRequestId } from '../domain/ids.ts';
 export { type Check, checkPolicy } from './check-policy.ts';
 export { policies } from '../../policies/index.ts';
-export { request, runTiny, type TinyRun } from './tiny-cluster.ts';
+export { followUp, request, runTiny, type TinyResult, type TinyRun } from './tiny-cluster.ts';
+export {
+  clusterView,
+  deps,
+  groupView,
+  heldView,
+  instanceBlocks,
+  instanceView,
+  requestView,
+} from './view-builders.ts';
+export { withParams } from './with-params.ts';

@@ -1,10 +1,12 @@
+import { must } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
+import { messageOf, PolicyError } from '../base/errors.ts';
 import { createRng } from '../base/rng.ts';
 import { usPerSecond } from '../base/units.ts';
 import type { ClusterOptions } from '../core/state/cluster.ts';
 import { type Admission, type EnginePreset, enginePresets } from '../core/engine.ts';
 import type { Hardware } from '../domain/hardware.ts';
-import { asRequestId } from '../domain/ids.ts';
+import { asRequestId, type RequestId } from '../domain/ids.ts';
 import {
   kvCellBytes,
   layerWeightBytes,
@@ -28,8 +30,8 @@ import type { RequestClass, RequestSpec, Workload } from '../domain/workload.ts'
 import type { Executor } from '../core/executor.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import type { Limits } from '../policy/decisions.ts';
-import type { PolicyDefinition } from '../policy/index.ts';
-import { PolicyStack } from '../policy/stack.ts';
+import type { Policy, PolicyDefinition, PolicyDeps } from '../policy/index.ts';
+import { type CallGuard, PolicyStack } from '../policy/stack.ts';
 
 /** A model so small that, together with `tinyHardware`, a handful of requests fills the memory. */
 export const tinyModel: ModelShape = {
@@ -94,6 +96,25 @@ export function request(id: number, timeUs: number, promptTokens: number, output
   };
 }
 
+/**
+ * Returns the next turn of a conversation: it arrives `delayUs` after `parent` has ended, and its prompt is the parent's prompt and
+ * answer with `newTokens` behind them.
+ */
+export function followUp(
+  id: number,
+  parent: RequestSpec,
+  turn: { readonly delayUs: number; readonly newTokens: number; readonly outputTokens: number },
+): RequestSpec {
+  const promptTokens = parent.promptTokens + parent.outputTokens + turn.newTokens;
+  return {
+    ...request(id, 0, promptTokens, turn.outputTokens),
+    className: parent.className,
+    arrival: { kind: 'after', requestId: parent.id, delayUs: turn.delayUs },
+    continues: parent.id,
+    sessionId: parent.sessionId ?? parent.id,
+  };
+}
+
 const defaultClasses: readonly RequestClass[] = [{ name: 'default', priority: 0, slo: {} }];
 
 function timeOf({ arrival }: RequestSpec): number {
@@ -150,47 +171,62 @@ export class Collector implements Observer {
 }
 
 export interface TinyRun {
+  /** Made by `request` and `followUp`; ids count from 0. */
   readonly specs: readonly RequestSpec[];
+  /** The stack, in the order in which it is asked; `withParams` gives one other parameters than its defaults. */
   readonly policies: readonly PolicyDefinition[];
+  /** KV blocks of each instance, of 16 tokens each. Default: 20. */
   readonly blocks?: number;
+  /** Blocks that the host memory of each instance holds. Default: 1,000. */
   readonly hostBlocks?: number;
+  /** Default: 1. */
   readonly numInstances?: number;
   /** Default: `numInstances`. */
   readonly maxInstances?: number;
   /** Classes of the requests. Default: only `default`. */
   readonly classes?: readonly RequestClass[];
+  /** How many instances serve together as a pipeline. Default: 1. */
   readonly stagesPerGroup?: number;
+  /** Default: 64 requests. */
   readonly maxRunning?: number;
+  /** Default: 64 tokens in a step. */
   readonly maxBatchTokens?: number;
   /** Default: vLLM V1. */
   readonly engine?: EnginePreset;
   /** Default: that of the engine. */
   readonly admission?: Admission;
-  /** Default: `live`. */
+  /** Default: `{ kind: 'live' }`, where a configuration has `per-step`. */
   readonly loadReports?: LoadReporting;
+  /** Instances that fail, and when. */
   readonly faults?: readonly Fault[];
   /** Differences from `tinyHardware`. */
   readonly hardware?: Partial<Hardware>;
   /** Seed of the policies' random streams. */
   readonly policySeed?: number;
   readonly executor?: Executor;
+  /** Default: 10 ms of virtual time. */
   readonly sampleIntervalUs?: number;
+  /** Virtual time after which the run is cut off. Default: 10,000 s. */
   readonly maxDurationUs?: number;
   /** Wall time in microseconds after which the run throws an error. Default: no limit. */
   readonly maxWallUs?: number;
+  /** Checks the invariants after so many events. Default: 1. */
   readonly checkEvery?: number;
+  /** Told around every call of a policy. */
+  readonly guard?: CallGuard;
 }
 
 /** Results of a tiny run; `stats` are the policies' own figures. */
-interface TinyResult {
+export interface TinyResult {
+  /** All that was recorded: `decisions`, `requests`, `migrations`, `events`, `samples`, `stages` and `transfers`. */
   readonly seen: Collector;
   readonly totals: RunTotals;
   readonly stats: Readonly<Record<string, number | null>>;
 }
 
 /**
- * Runs requests through a tiny cluster and checks every invariant after every `checkEvery` events (default
- * 1).
+ * Serves requests in a tiny simulated cluster, in virtual time, and checks every invariant on the way. Throws what a policy
+ * throws, as a `PolicyError`, and an error that says why where requests are left that nobody can serve.
  */
 export function runTiny(run: TinyRun): TinyResult {
   const hardware = { ...tinyHardware(run.blocks ?? 20, run.hostBlocks), ...run.hardware };
@@ -247,14 +283,31 @@ function limitWallTime(maxWallUs = Infinity): () => void {
 export function stackOf(
   definitions: readonly PolicyDefinition[],
   hardware: Hardware,
-  { policySeed = 1, classes = defaultClasses }: Pick<TinyRun, 'policySeed' | 'classes'> = {},
+  { policySeed = 1, classes = defaultClasses, guard = noGuard, specs = [] }: StackSettings = {},
 ): PolicyStack {
   const rng = createRng(policySeed, 'policy');
   const deps = { rng, model: tinyModel, startHardware: hardware, blockSizeTokens, classes };
+  const lengths = new Map(specs.map(({ id, outputTokens }) => [id, outputTokens]));
+  const oracleDeps = { ...deps, trueOutputTokens: (id: RequestId) => must(lengths.get(id), `request ${id}`) };
   const members = definitions.map((definition) => ({
     name: definition.name,
     capabilities: definition.capabilities,
-    policy: definition.create(definition.params.parse({}), deps),
+    policy: create(definition, definition.capabilities.isOracle === true ? oracleDeps : deps, guard),
   }));
-  return new PolicyStack(members, { enter() {}, leave() {} });
+  return new PolicyStack(members, guard);
 }
+
+function create(definition: PolicyDefinition, deps: PolicyDeps, guard: CallGuard): Policy {
+  guard.enter(definition.name, 'create');
+  try {
+    return definition.create(definition.params.parse({}), deps);
+  } catch (error) {
+    throw new PolicyError(definition.name, 'create', messageOf(error), { cause: error });
+  } finally {
+    guard.leave();
+  }
+}
+
+type StackSettings = Partial<Pick<TinyRun, 'policySeed' | 'classes' | 'guard' | 'specs'>>;
+
+const noGuard: CallGuard = { enter() {}, leave() {} };

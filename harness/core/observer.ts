@@ -11,7 +11,7 @@ export interface Observer {
   /** A request finished, failed, was rejected or aborted, or the run ended with it unfinished. */
   requestEnded(record: RequestRecord): void;
   /** A token after a request's first: time since the one before. Called once a token: keep it cheap. */
-  tokenGap(gapUs: number): void;
+  tokenGap(gapUs: number, arrivedAtUs: number): void;
   /** A micro-batch has left one stage. */
   stageEnded(record: StageRecord): void;
   decision(record: DecisionRecord): void;
@@ -28,6 +28,8 @@ export type EndStatus = 'finished' | 'failed' | 'rejected' | 'aborted' | 'unfini
 
 export interface RequestRecord {
   readonly id: RequestId;
+  readonly sessionId: RequestId;
+  readonly parentId: RequestId | undefined;
   readonly className: string;
   readonly status: EndStatus;
   readonly endReason: string | undefined;

@@ -19,6 +19,8 @@ export interface RequestSpec {
    * counted in `promptTokens`.
    */
   readonly continues?: RequestId;
+  /** The first request of the conversation that it is a turn of; itself where not given. */
+  readonly sessionId?: RequestId;
   /** Requests with the same key have the same prompt text (parallel branches of one question). */
   readonly promptKey?: number;
   /** The parallel branches that this request is one of. */

@@ -1,5 +1,5 @@
 import type { ComparedFolder } from './compare.ts';
-import { readOutcomes } from './outcomes.ts';
+import { type Counted, readOutcomes } from './outcomes.ts';
 import type { ComparedCell } from './paired-run.ts';
 import type { CellSummary, Comparison } from './results.ts';
 import { readTwinValues, twinsFolder } from './twins.ts';
@@ -12,14 +12,12 @@ export interface TwinnedFolder extends ComparedFolder {
 
 /** Compares the stacks of a measured run by its files, as `compareTwoFidelity` does. Throws as `compareCells` does. */
 export async function compareTwinnedCells(folder: TwinnedFolder): Promise<Comparison[]> {
-  const { dir, summaries, twins, classes, baseline } = folder;
-  const measured = await cellsIn(dir, summaries, classes);
-  const measuredSeeds = new Set(summaries.map(({ seed }) => seed));
-  const values = await readTwinValues(dir);
+  const { dir, summaries, twins, baseline } = folder;
+  const measured = await cellsIn(dir, summaries, folder);
   const input = {
     measured,
-    twins: await cellsIn(twinsFolder(dir), twins, classes),
-    further: values.filter(({ seed }) => !measuredSeeds.has(seed)),
+    twins: await cellsIn(twinsFolder(dir), twins, folder),
+    simulated: await readTwinValues(dir),
   };
   return compareTwoFidelity(input, baseline);
 }
@@ -27,11 +25,11 @@ export async function compareTwinnedCells(folder: TwinnedFolder): Promise<Compar
 async function cellsIn(
   dir: string,
   summaries: readonly CellSummary[],
-  classes: ComparedFolder['classes'],
+  counted: Counted,
 ): Promise<ComparedCell[]> {
   const cells: ComparedCell[] = [];
   for (const summary of summaries) {
-    cells.push({ summary, outcomes: await readOutcomes(dir, summary.id, classes) });
+    cells.push({ summary, outcomes: await readOutcomes(dir, summary.id, counted) });
   }
   return cells;
 }

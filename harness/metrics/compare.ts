@@ -1,4 +1,3 @@
-import type { RequestClass } from '../domain/workload.ts';
 import {
   type ComparedMetricKey,
   type ResampledMetricKey,
@@ -6,7 +5,7 @@ import {
   type SeedMetricKey,
   seedMetricKeys,
 } from './metrics.ts';
-import { readOutcomes } from './outcomes.ts';
+import { type Counted, readOutcomes } from './outcomes.ts';
 import { type ComparedCell, SharedRequests } from './paired-run.ts';
 import {
   differenceEstimate,
@@ -62,11 +61,10 @@ export function compareStacks(cells: readonly ComparedCell[], baseline: string):
 }
 
 /** A results folder, with what a comparison reads of its cells. */
-export interface ComparedFolder {
+export interface ComparedFolder extends Counted {
   readonly dir: string;
   /** The summaries of all finished cells, of every stack and seed. */
   readonly summaries: readonly CellSummary[];
-  readonly classes: readonly RequestClass[];
   /** Name of the stack that the others are compared with. */
   readonly baseline: string;
 }
@@ -75,15 +73,11 @@ export interface ComparedFolder {
  * Compares the stacks of a results folder by its files, as `compareStacks` does. Throws an `InputError` when a file holds
  * something else than rows of requests.
  */
-export async function compareCells({
-  dir,
-  summaries,
-  classes,
-  baseline,
-}: ComparedFolder): Promise<Comparison[]> {
+export async function compareCells(folder: ComparedFolder): Promise<Comparison[]> {
+  const { dir, summaries, baseline } = folder;
   const cells: ComparedCell[] = [];
   for (const summary of summaries) {
-    cells.push({ summary, outcomes: await readOutcomes(dir, summary.id, classes) });
+    cells.push({ summary, outcomes: await readOutcomes(dir, summary.id, folder) });
   }
   return compareStacks(cells, baseline);
 }

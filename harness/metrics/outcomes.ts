@@ -11,6 +11,7 @@ import {
 } from './request-latencies.ts';
 import { type RequestRow, requestRows } from './rows/request-row.ts';
 import { meetsSlo } from './slo.ts';
+import { isInWindow, type SteadyWindow } from './steady-window.ts';
 
 const never = Number.POSITIVE_INFINITY;
 const none = Number.NaN;
@@ -32,17 +33,26 @@ export class RequestOutcomes {
   isAborted = new Uint8Array(0);
   readonly #classes: ReadonlyMap<string, RequestClass>;
 
-  constructor(classes: readonly RequestClass[]) {
+  readonly #window: SteadyWindow | undefined;
+
+  /** Requests that arrive outside of the window are as if there were none. */
+  constructor(classes: readonly RequestClass[], window?: SteadyWindow) {
+    this.#window = window;
     this.#classes = new Map(classes.map((requestClass) => [requestClass.name, requestClass]));
   }
 
-  static from(rows: Iterable<RequestRow>, classes: readonly RequestClass[]): RequestOutcomes {
-    const outcomes = new RequestOutcomes(classes);
+  static from(
+    rows: Iterable<RequestRow>,
+    classes: readonly RequestClass[],
+    window?: SteadyWindow,
+  ): RequestOutcomes {
+    const outcomes = new RequestOutcomes(classes, window);
     for (const row of rows) outcomes.add(endedOf(row));
     return outcomes;
   }
 
   add({ id, className, ...times }: EndedRequest): void {
+    if (!isInWindow(this.#window, times.arrivedAtUs)) return;
     if (id >= this.arrivedAtUs.length) this.#grow(Math.max(64, 2 * id));
     const otherwise = times.status === 'finished' ? none : never;
     this.arrivedAtUs[id] = times.arrivedAtUs;
@@ -71,13 +81,19 @@ export class RequestOutcomes {
   }
 }
 
+/** How the requests of a run are judged: their classes, and which of them count. */
+export interface Counted {
+  readonly classes: readonly RequestClass[];
+  readonly window?: SteadyWindow | undefined;
+}
+
 /** Reads the requests of a cell of a results folder. */
 export async function readOutcomes(
   dir: string,
   cellId: string,
-  classes: readonly RequestClass[],
+  { classes, window }: Counted,
 ): Promise<RequestOutcomes> {
-  const outcomes = new RequestOutcomes(classes);
+  const outcomes = new RequestOutcomes(classes, window);
   await forEachRow(dir, cellId, requestRows, (row) => outcomes.add(endedOf(row)));
   return outcomes;
 }

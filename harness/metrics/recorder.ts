@@ -20,6 +20,7 @@ import { requestRows } from './rows/request-row.ts';
 import { timeseriesRows } from './rows/timeseries-row.ts';
 import { transferRows } from './rows/transfer-row.ts';
 import type { OpenSink, Sink } from './sinks.ts';
+import { isInWindow, type SteadyWindow } from './steady-window.ts';
 import { summarize } from './summary.ts';
 import type { RunTotals } from './tallied.ts';
 import { TraceEvents } from './trace-events.ts';
@@ -27,6 +28,8 @@ import { TraceEvents } from './trace-events.ts';
 export interface RecorderOptions {
   /** Every class that a request can have, with its targets. */
   readonly classes: readonly RequestClass[];
+  /** Requests that arrive outside of it are written and not counted. */
+  readonly window?: SteadyWindow | undefined;
   /** `fileSinks(dir)` writes the cell's files, `nullSinks` none. */
   readonly openSink: OpenSink;
   /** The most events that `trace.json` may have. */
@@ -53,7 +56,7 @@ export class CellRecorder implements Observer {
   #numDecisionsRejected = 0;
 
   constructor(options: RecorderOptions) {
-    this.#requests = new RequestTally(options.classes);
+    this.#requests = new RequestTally(options.classes, options.window);
     const open = (fileName: string) => this.#open(options.openSink, fileName);
     this.#requestSink = open(requestRows.file);
     this.#decisionSink = open(decisionRows.file);
@@ -71,8 +74,8 @@ export class CellRecorder implements Observer {
     requestRows.write(record, this.#requestSink);
   }
 
-  tokenGap(gapUs: number): void {
-    this.#tokenGaps.add(gapUs);
+  tokenGap(gapUs: number, arrivedAtUs: number): void {
+    if (isInWindow(this.#requests.window, arrivedAtUs)) this.#tokenGaps.add(gapUs);
   }
 
   stageEnded(record: StageRecord): void {

@@ -5,6 +5,7 @@ import { Samples } from './samples.ts';
 import { byLatency, e2elUs, requestLatencies, requestLatencyNames } from './request-latencies.ts';
 import type { RequestTimes } from './request-latencies.ts';
 import { hasTarget, meetsSlo } from './slo.ts';
+import { isInWindow, type SteadyWindow } from './steady-window.ts';
 
 /**
  * Adds up one class of requests: counts, and each latency of every request, at eight bytes each. Times are in
@@ -51,12 +52,18 @@ export class ClassTally {
   }
 }
 
-/** Adds up everything about requests that the summary needs. */
+/**
+ * Adds up everything about requests that the summary needs. Where there is a window, only requests that arrive in it
+ * count; throughput is of those that end in it, whenever they came.
+ */
 export class RequestTally {
   readonly classes: readonly ClassTally[];
   normalizedLatencySumUs = 0;
   promptTokens = 0;
   outputTokens = 0;
+  /** Completed requests, and their answer tokens, for throughput. */
+  numCompletedInTime = 0;
+  outputTokensInTime = 0;
   generatedTokens = 0;
   numPreemptions = 0;
   numSwaps = 0;
@@ -66,9 +73,11 @@ export class RequestTally {
   maxStalledUs = 0;
   firstArrivalUs = Number.POSITIVE_INFINITY;
   lastEndUs = 0;
+  readonly window: SteadyWindow | undefined;
   readonly #byName: ReadonlyMap<string, ClassTally>;
 
-  constructor(classes: readonly RequestClass[]) {
+  constructor(classes: readonly RequestClass[], window?: SteadyWindow) {
+    this.window = window;
     this.classes = classes.map((requestClass) => new ClassTally(requestClass));
     this.#byName = new Map(this.classes.map((tally) => [tally.requestClass.name, tally]));
   }
@@ -85,6 +94,11 @@ export class RequestTally {
         `request ${record.id} has the undeclared class "${record.className}"`,
       );
     }
+    if (record.status === 'finished' && isInWindow(this.window, record.endedAtUs ?? 0)) {
+      this.numCompletedInTime += 1;
+      this.outputTokensInTime += record.generatedTokens;
+    }
+    if (!isInWindow(this.window, record.arrivedAtUs)) return;
     tally.add(record);
     this.generatedTokens += record.generatedTokens;
     this.numPreemptions += record.numPreemptions;

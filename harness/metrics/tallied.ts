@@ -31,7 +31,7 @@ export interface TalliedResample extends TalliedRequests {
 
 /** All that was added up during a run. Times are in microseconds, except for those in `Latencies`. */
 export interface TalliedRun extends TalliedClass, TalliedResample {
-  /** The time from the first arrival to the end of the last request; 0 when there was no request. */
+  /** The time from the first arrival to the end of the last request, 0 when there was no request; or that of the window. */
   readonly durationUs: number;
   readonly requests: RequestTally;
   readonly cluster: ClusterTally;
@@ -74,7 +74,7 @@ export interface Tallies {
 export function talliedRun(tallies: Tallies, totals: RunTotals): TalliedRun {
   const { requests, cluster, tokenGaps, numDecisionsRejected } = tallies;
   const all = talliedClasses(requests.classes);
-  const durationUs = all.offered === 0 ? 0 : lastEndUs(requests, all, totals) - requests.firstArrivalUs;
+  const durationUs = durationOf(requests, all, totals);
   return {
     ...all,
     durationUs,
@@ -105,6 +105,13 @@ export function talliedClasses(classes: readonly ClassTally[]): TalliedClass {
       unfinished: endedAs('unfinished'),
     },
   };
+}
+
+/** A window lasts as long as it is wide, or to the end of the run. */
+function durationOf(requests: RequestTally, all: TalliedClass, totals: RunTotals): number {
+  const { window, firstArrivalUs } = requests;
+  if (window !== undefined) return Math.max(0, Math.min(window.endUs, totals.endedAtUs) - window.startUs);
+  return all.offered === 0 ? 0 : lastEndUs(requests, all, totals) - firstArrivalUs;
 }
 
 /** Returns when the last request ended. For the duration of the run, a request that is still open ends with the run. */

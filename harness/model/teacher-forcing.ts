@@ -35,7 +35,7 @@ interface Piece {
 /** Scores every text, in order, with a model that is created here and disposed afterwards. */
 export function scoreTexts(
   texts: readonly GivenText[],
-  options: { backend: TensorflowBackend; shape: ModelShape; seed: number },
+  options: { backend: TensorflowBackend; shape: ModelShape; seed: number; onPass?: () => void },
 ): TokenScore[][] {
   const scores: TokenScore[][] = texts.map(() => []);
   const passes = planPasses(texts, scores);
@@ -43,11 +43,15 @@ export function scoreTexts(
   const ops = new TensorOps(options.backend);
   const { shape, seed } = options;
   const layers = { first: 0, count: shape.numLayers };
-  const numCells = Math.max(...passes.map(blocksOf)) * layers.count;
+  // No spread: a long run has more passes than a call may have arguments.
+  const numCells = passes.reduce((most, pass) => Math.max(most, blocksOf(pass)), 0) * layers.count;
   // The weights are generated and not read from the run's weight store, so that a fault in the store shows.
   const weights = seededWeights(ops, shape, seed);
   const model = new ModelInstance(ops, { shape, weights, blockSizeTokens, layers, numCells });
-  for (const pass of passes) runPass(ops, model, pass);
+  for (const pass of passes) {
+    options.onPass?.();
+    runPass(ops, model, pass);
+  }
   model.dispose();
   ops.dispose();
   return scores;

@@ -1,5 +1,6 @@
 import { messageOf, PolicyError } from '../base/errors.ts';
 import type { InstanceId, RequestId } from '../domain/ids.ts';
+import { createdProblem } from './check-created.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { BatchView, MicroBatchPlan, Policy, StageTiming } from './contract.ts';
 import {
@@ -8,6 +9,7 @@ import {
   checkGroups,
   checkIds,
   checkLimits,
+  checkNothing,
   checkPlans,
   checkStats,
   nonEmpty,
@@ -47,7 +49,7 @@ export class PolicyStack {
   readonly #byMoment: Readonly<Record<Exclude<keyof Policy, 'tickUs'>, readonly StackMember[]>>;
 
   constructor(members: readonly StackMember[], guard: CallGuard) {
-    for (const member of members) checkTicks(member);
+    for (const member of members) checkMember(member);
     this.members = members;
     this.#guard = guard;
     const having = (moment: Moment) => members.filter((member) => member.policy[moment] !== undefined);
@@ -156,7 +158,7 @@ export class PolicyStack {
   onStage(timing: StageTiming): void {
     for (const member of this.#byMoment.onStage) {
       this.#call(member, 'onStage', `a stage of ${timing.durationUs} us`, () =>
-        member.policy.onStage?.(timing),
+        checkNothing(member.policy.onStage?.(timing)),
       );
     }
   }
@@ -199,7 +201,13 @@ export class PolicyStack {
   }
 }
 
-function checkTicks({ name, policy }: StackMember): void {
+function checkMember({ name, policy }: StackMember): void {
+  const problem = createdProblem(policy);
+  if (problem !== undefined) throw new PolicyError(name, 'create', problem);
+  checkTicks(name, policy);
+}
+
+function checkTicks(name: string, policy: Policy): void {
   const { tickUs } = policy;
   const ticks = policy.onTick !== undefined;
   if (tickUs === undefined && !ticks) return;

@@ -5,6 +5,10 @@ import type { Limits } from './decisions.ts';
 /** Read-only windows on the core's state. They hold ids and numbers, and never a request's true output length. */
 export interface RequestView {
   readonly id: RequestId;
+  /** The first request of the conversation that it is a turn of: its own id for the first turn, and for one that stands alone. */
+  readonly sessionId: RequestId;
+  /** The turn before, whose prompt and answer its prompt begins with; it has ended. `undefined` for a first turn. */
+  readonly parentId: RequestId | undefined;
   readonly className: string;
   readonly priority: number;
   readonly arrivedAtUs: number;
@@ -50,10 +54,16 @@ export type RequestStatus =
   | { readonly kind: 'rejected'; readonly reason: string }
   | { readonly kind: 'aborted' };
 
-/** A read-only list that can be walked and indexed without being copied. */
+/** A read-only list that can be walked, indexed and searched without being copied; `[...list]` makes an array of it. */
 export interface ViewList<T> extends Iterable<T> {
   readonly length: number;
+  /** The item at `index`, a negative one counted from the end (-1 is the last); `undefined` where there is none. */
   at(index: number): T | undefined;
+  /** The first item for which the test returns true. */
+  find(test: (item: T) => boolean): T | undefined;
+  /** A new array of all items for which the test returns true. */
+  filter(test: (item: T) => boolean): T[];
+  some(test: (item: T) => boolean): boolean;
 }
 
 export type InstanceState =

@@ -10,10 +10,11 @@ import { ProfiledCost } from '../executors/profiled-cost.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import { nullSinks } from '../metrics/sinks.ts';
-import { buildWorkload } from '../../workloads/index.ts';
 import { must } from '../base/assert.ts';
-import { createStack, runOptionsOf } from './cell.ts';
-import type { CallGuard } from './cell-job.ts';
+import { runOptionsOf } from './cell.ts';
+import type { CellGuard } from './cell-job.ts';
+import { createStack } from './create-stack.ts';
+import { plannedWorkload } from './planned-workload.ts';
 import type { RunClock } from './run-clock.ts';
 
 export interface ClockRequest {
@@ -25,7 +26,7 @@ export interface ClockRequest {
 /** Returns the clock of a measured run; calibrates the device first unless that has been done. */
 export async function makeClock(
   { config, isFresh }: ClockRequest,
-  guard: CallGuard,
+  guard: CellGuard,
   onProgress: (done: number, planned: number) => void,
 ): Promise<RunClock> {
   const profile = await profileOf(config, isFresh, onProgress);
@@ -63,11 +64,11 @@ export async function profileOf(
 export async function referenceScale(
   config: ResolvedConfig,
   profile: StageProfile,
-  guard: CallGuard,
+  guard: CellGuard,
 ): Promise<number> {
   const seed = must(config.seeds[0], 'seed');
-  const { classes, workload: sources, baseDir, baseline: stackName } = config;
-  const { workload } = await buildWorkload({ sources, classes, seed, baseDir });
+  const { classes, baseline: stackName } = config;
+  const { workload } = await plannedWorkload(config, seed);
   const executor = new ComparingExecutor(config, new ProfiledCost(profile));
   runCluster({
     ...runOptionsOf(config, seed),
@@ -75,6 +76,7 @@ export async function referenceScale(
     stack: await createStack({ config, stackName, seed }, workload, guard),
     executor,
     observer: new CellRecorder({ classes, openSink: nullSinks, maxTraceEvents: 0 }),
+    onProgress: () => guard.advance(),
   });
   return executor.referenceUs / executor.deviceUs;
 }

@@ -167,6 +167,7 @@ async function summarizeRun(
     dir,
     summaries: cells.filter(({ id }) => !isDisturbed(manifest, id)),
     classes: config.classes,
+    window: config.steadyWindow,
     baseline: config.baseline,
   };
   const twins = manifest.twins && [

@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import { EnvironmentError, InputError, messageOf, PolicyError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { Check } from '../conformance/index.ts';
+import type { CheckJob } from './check-policy-file.ts';
 import type { CellJob, CellOutcome, CellProgress } from './cell-job.ts';
 import type { ClockRequest } from './make-clock.ts';
 import type { RunClock } from './run-clock.ts';
@@ -14,7 +16,7 @@ export interface WorkerTasks {
   readonly clock: { readonly input: ClockRequest; readonly output: RunClock };
   readonly plan: { readonly input: PlanRequest; readonly output: RunPlan };
   readonly conformance: {
-    readonly input: { readonly file: string; readonly cwd: string };
+    readonly input: CheckJob;
     readonly output: readonly Check[];
   };
 }
@@ -29,6 +31,8 @@ export type WorkerRequest = {
 }[TaskKind];
 
 export type WorkerReply =
+  /** A plug-in is about to be imported; `use` is what the configuration calls it. */
+  | { readonly kind: 'plugin'; readonly use: string }
   | { readonly kind: 'progress'; readonly progress: CellProgress }
   | { readonly kind: 'done'; readonly output: unknown }
   | { readonly kind: 'failed'; readonly error: PackedError };
@@ -37,6 +41,8 @@ export type WorkerReply =
 export interface PackedError {
   readonly message: string;
   readonly stack: string | undefined;
+  /** The error with its causes and stacks, for the log of the run. */
+  readonly log: string;
   readonly issues: readonly InputIssue[] | undefined;
   readonly remedy: string | undefined;
   readonly policy: { readonly name: string; readonly moment: string } | undefined;
@@ -57,6 +63,7 @@ export function packError(error: unknown): PackedError {
   return {
     message: messageOf(error),
     stack: error instanceof Error ? error.stack : undefined,
+    log: `${inspect(error)}\n`,
     issues: error instanceof InputError ? error.issues : undefined,
     remedy: error instanceof EnvironmentError ? error.remedy : undefined,
     policy: error instanceof PolicyError ? { name: error.policy, moment: error.moment } : undefined,

@@ -253,7 +253,13 @@ export const chiron = definePolicy({
   summary:
     'Interactive requests first, batch requests in what is left; adapts batch sizes and the number of instances by back-pressure (Chiron).',
   params,
-  capabilities: { dispatches: true, preempts: ['swap'], migrates: true, scales: true },
+  capabilities: {
+    dispatches: true,
+    preempts: ['swap', 'recompute'],
+    leavesPressure: true,
+    migrates: true,
+    scales: true,
+  },
   create: (settings, deps) => {
     const policy = new Chiron(settings, deps);
     return {

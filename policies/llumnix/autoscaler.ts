@@ -7,7 +7,7 @@ import { artifactBlockTokens } from './freeness.ts';
 const params = z
   .strictObject({
     /** Milliseconds between two checks. */
-    intervalMs: z.number().positive().default(10_000),
+    intervalMs: z.number().min(1).default(10_000),
     /**
      * Number of checks skipped at the start, while an empty cluster fills and looks idler than the load is;
      * the authors' code begins after 100 s.

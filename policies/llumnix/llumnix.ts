@@ -24,7 +24,7 @@ const migrationParams = {
    * Milliseconds between two searches for pairs. The open-source code polls at 50 ms; the first code searched
    * about every four steps.
    */
-  checkMs: z.number().positive().default(50),
+  checkMs: z.number().min(0.1).default(50),
   /**
    * Freeness, in decode steps, below which a group gives requests away: 3 blocks per request in the authors'
    * code. A sensible value depends on model and device.
@@ -91,7 +91,7 @@ export const llumnix = definePolicy({
   summary:
     'Dispatches to the freest instance and migrates running requests live between instances (Llumnix).',
   params,
-  capabilities: { dispatches: true, migrates: true },
+  capabilities: { dispatches: true, preempts: ['recompute'], leavesPressure: true, migrates: true },
   create: (settings, deps) => {
     const { headroomTargetTokens } = settings;
     const priorities = settings.priorities

@@ -4,7 +4,7 @@ import type { Figure } from '../figures.ts';
 import { faultWords } from '../faults.ts';
 import { definitionOf } from '../figures.ts';
 import { formatNumber, formatPercent, plural, undefinedMark } from '../format.ts';
-import { keyColumns, keyRows, notFinishedNote, verdictMetric } from '../key-numbers.ts';
+import { fewSamplesNotes, keyColumns, keyRows, notFinishedNote, verdictMetric } from '../key-numbers.ts';
 import type { Column, KeyRow } from '../key-numbers.ts';
 import { doneCells } from '../load.ts';
 import type { Results } from '../load.ts';
@@ -99,7 +99,7 @@ function lostCells(results: Results): Markup {
 function keyTable(results: Results): Markup {
   const metric = verdictMetric(results);
   const by = metric === undefined ? '' : ` The verdict is on ${definitionOf(results, metric).label}.`;
-  return html`<p class="note wide">Mean over the seeds of each seed’s figure; below it the range over the seeds. TTFT and TPOT are those of answered requests: a stack that leaves some behind is marked.${by}</p>
+  return html`<p class="note wide">Mean over the seeds of each seed’s figure; below it the range over the seeds. TTFT is that of requests with a first token and TPOT that of completed ones: a stack that leaves some behind is marked.${by} ${fewSamplesNotes(results).join(' ')}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Key numbers"><table class="key">
 <thead><tr><th scope="col">policy</th>${keyColumns.map(({ wide }) => html`<th scope="col">${wide}</th>`)}<th scope="col" class="text">against ${results.manifest.baseline}</th></tr></thead>
 <tbody>${keyRows(results).map((row) => keyLine(results, row))}</tbody>
@@ -154,8 +154,8 @@ function facts(results: Results): Markup {
 function setUpNote(config: unknown): Markup {
   const setUp = setUpOf(config);
   if (setUp === undefined) return html``;
-  const { engine, rules, loadReports } = setUp;
-  return html`<p class="note wide"><strong>Engine</strong> ${engine}: ${rules}. <strong>Load reports</strong> to policies: ${loadReports}.</p>`;
+  const { engine, rules, loadReports, steadyWindow = [] } = setUp;
+  return html`<p class="note wide"><strong>Engine</strong> ${engine}: ${rules}. <strong>Load reports</strong> to policies: ${loadReports}. ${steadyWindow.join(' ')}</p>`;
 }
 
 /** `memory_bytes: 1536` as `memory: 1.5 KiB`. */

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bench, readResults, repository } from '../e2e/bench.ts';
-import { createWorkspace } from './workspace.ts';
+import { createWorkspace, plugins } from './workspace.ts';
 
 const workspace = createWorkspace();
 
@@ -96,6 +96,25 @@ describe('bench', { timeout: 60_000 }, () => {
     const again = await bench(['new-policy', 'my-idea', '--dir', dir]);
     expect(again.stderr).toMatch(/exists and is left as it is/);
     expect(again.exitCode).toBe(2);
+  });
+
+  it.concurrent.each(['dispatcher', 'autoscaler'])('writes a %s that passes the suite', async (template) => {
+    const name = `my-${template}`;
+    const written = await bench(['new-policy', name, '--template', template, '--dir', workspace.dir]);
+    expect(written.exitCode, written.stderr).toBe(0);
+    const checked = await bench(['check-policy', workspace.path(`${name}.ts`)]);
+    expect(checked.stdout).toMatch(/\d+ passed, 0 failed/);
+    expect(workspace.read(`${name}.test.ts`)).toContain(`import policy from './${name}.ts'`);
+  });
+
+  it.concurrent('checks a policy with other parameters, and says what they do not do', async () => {
+    const swapping = join(plugins, 'faulty', 'never-swaps-in.ts');
+    const result = await bench(['check-policy', swapping, '--set', 'mode=swap']);
+    expect(result.stdout).toMatch(/FAIL {2}serves an overload of its memory: .* swapped/);
+    expect(result.exitCode).toBe(1);
+    const bad = await bench(['check-policy', swapping, '--set', 'mode']);
+    expect(bad.stderr).toContain('expected a path and a value');
+    expect(bad.exitCode).toBe(2);
   });
 
   it.concurrent('writes a report again', async () => {

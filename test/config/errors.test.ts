@@ -71,7 +71,7 @@ describe('one mistake', () => {
       'unknown kind',
       'kind: poisson',
       'kind: poison',
-      '7:9 workload.kind: expected one of "burst", "chain-of-thought", "closed-loop", "gamma", "poisson", "trace", got "poison" (did you mean "poisson"?)',
+      '7:9 workload.kind: expected one of "burst", "chain-of-thought", "closed-loop", "gamma", "poisson", "ramp", "trace", "weibull", got "poison" (did you mean "poisson"?)',
     ],
     [
       'unknown policy',

@@ -52,6 +52,10 @@ function apply({ name, share }: Operation, deque: Deque<number>, array: number[]
   }
 }
 
+function isOdd(item: number): boolean {
+  return item % 2 === 1;
+}
+
 describe('a deque', () => {
   it('does what an array does', () => {
     fc.assert(
@@ -62,7 +66,10 @@ describe('a deque', () => {
           apply(operation, deque, array, item);
           expect([...deque]).toEqual(array);
           expect(deque).toHaveLength(array.length);
-          expect([deque.at(-1), deque.at(array.length)]).toEqual([undefined, undefined]);
+          const indices = [-array.length - 1, -array.length, -1, 0, array.length];
+          expect(indices.map((index) => deque.at(index))).toEqual(indices.map((index) => array.at(index)));
+          expect([deque.find(isOdd), deque.some(isOdd)]).toEqual([array.find(isOdd), array.some(isOdd)]);
+          expect(deque.filter(isOdd)).toEqual(array.filter(isOdd));
         }
       }),
       { numRuns: 300 },

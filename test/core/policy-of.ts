@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { withParams as withOtherParams } from '../../harness/conformance/index.ts';
 import { definePolicy, type Policy, type PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 
@@ -24,7 +25,5 @@ export function withParams(
   name: keyof typeof policies,
   params: Readonly<Record<string, unknown>> = {},
 ): PolicyDefinition {
-  const definition: PolicyDefinition = policies[name];
-  const settings = definition.params.parse(params);
-  return { ...definition, create: (_defaults, deps) => definition.create(settings, deps) };
+  return withOtherParams(policies[name], params);
 }

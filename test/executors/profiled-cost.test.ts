@@ -15,15 +15,16 @@ const stage = {
 };
 const profile = { ...profileWith({ layer: 250 }), spread: [0.8, 0.9, 1.3] };
 
+function times(seed: number): number[] {
+  const cost = new ProfiledCost(profile, createRng(seed, 'times'));
+  return Array.from({ length: 3000 }, () => cost.stageUs(batch, stage));
+}
+
 test('without chance a stage takes the sum of its terms', () => {
   expect(new ProfiledCost(profile).stageUs(batch, stage)).toBe(1000);
 });
 
 test('with chance it takes each of the times of the spread as often, and the same ones for the same seed', () => {
-  const times = (seed: number) => {
-    const cost = new ProfiledCost(profile, createRng(seed, 'times'));
-    return Array.from({ length: 3000 }, () => cost.stageUs(batch, stage));
-  };
   const drawn = times(1);
   for (const us of [800, 900, 1300]) {
     expect(drawn.filter((time) => time === us).length / drawn.length).toBeCloseTo(1 / 3, 1);

@@ -5,10 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
 import { asRequestId } from '../../harness/domain/ids.ts';
 import { compareCells, compareStacks } from '../../harness/metrics/compare.ts';
-import { readOutcomes } from '../../harness/metrics/outcomes.ts';
+import { RequestOutcomes, readOutcomes } from '../../harness/metrics/outcomes.ts';
 import { requestRows } from '../../harness/metrics/rows/request-row.ts';
 import { cellOf, classes, rowsOf } from './compared-cells.ts';
-import { finishedRequest, rejectedRequest } from './records.ts';
+import { finishedRequest, rejectedRequest, rowOf } from './records.ts';
 import { lineOf } from './text-sink.ts';
 
 let dir = '';
@@ -31,7 +31,7 @@ test('reads what the recorder writes', async () => {
     'a',
     lineOf(requestRows, { ...rejectedRequest, id: asRequestId(300) }) + lineOf(requestRows, finishedRequest),
   );
-  const outcomes = await readOutcomes(dir, 'a', classes);
+  const outcomes = await readOutcomes(dir, 'a', { classes });
   expect([outcomes.has(0), outcomes.has(1), outcomes.has(300), outcomes.has(9999)]).toEqual([
     true,
     false,
@@ -53,13 +53,13 @@ test.each([
   ['no row', '{"id":1}'],
 ])('names the line that is %s', async (_, line) => {
   const path = writeRequests('a', `${lineOf(requestRows, finishedRequest)}${line}\n`);
-  const reading = readOutcomes(dir, 'a', classes);
+  const reading = readOutcomes(dir, 'a', { classes });
   await expect(reading).rejects.toThrow(InputError);
   await expect(reading).rejects.toThrow(`${path}:2:1`);
 });
 
 test('names the file that is missing', async () => {
-  await expect(readOutcomes(dir, 'none', classes)).rejects.toThrow(/none.requests\.jsonl.*no such file/);
+  await expect(readOutcomes(dir, 'none', { classes })).rejects.toThrow(/none.requests\.jsonl.*no such file/);
 });
 
 test('comparing files gives what comparing rows gives', async () => {
@@ -72,4 +72,14 @@ test('comparing files gives what comparing rows gives', async () => {
   expect(await compareCells({ dir, summaries, classes, baseline: 'base' })).toEqual(
     compareStacks(cells, 'base'),
   );
+});
+
+test('requests that arrive outside of the steady window are as if there were none', () => {
+  const rows = [0, 1_000_000, 2_000_000].map((arrived_at_us, id) => ({
+    ...rowOf(finishedRequest),
+    id,
+    arrived_at_us,
+  }));
+  const outcomes = RequestOutcomes.from(rows, classes, { startUs: 1_000_000, endUs: 2_000_000 });
+  expect([0, 1, 2].map((id) => outcomes.has(id))).toEqual([false, true, false]);
 });

@@ -54,7 +54,7 @@ function reportAll(recorder: CellRecorder): void {
   recorder.transferEnded(transfer);
   recorder.migrationEnded(migration);
   recorder.clusterEvent(clusterEvent);
-  for (let token = 1; token < 10; token += 1) recorder.tokenGap(20_000);
+  for (let token = 1; token < 10; token += 1) recorder.tokenGap(20_000, 0);
   recorder.requestEnded(finishedRequest);
   recorder.requestEnded(rejectedRequest);
 }
@@ -316,4 +316,39 @@ test('when one file cannot be completed the others are, and the first error is t
   reportAll(recorder);
   expect(() => recorder.close()).toThrow(EnvironmentError);
   expect(readFileSync(join(dir, 'events.jsonl'), 'utf8')).toContain('instanceReady');
+});
+
+test('with a steady window only requests that arrive in it count, and throughput is of those that end in it', () => {
+  const window = { startUs: 1_000_000, endUs: 2_000_000 };
+  const recorder = new CellRecorder({ classes: [interactive], window, openSink: nullSinks });
+  const at = (arrivedAtUs: number, endedAtUs: number, id: number) =>
+    recorder.requestEnded({
+      ...finishedRequest,
+      id: asRequestId(id),
+      arrivedAtUs,
+      endedAtUs,
+      firstTokenAtUs: endedAtUs - 100,
+    });
+  at(0, 900_000, 0);
+  at(999_999, 1_500_000, 1);
+  at(1_000_000, 1_600_000, 2);
+  at(1_999_999, 2_500_000, 3);
+  at(2_000_000, 2_600_000, 4);
+  recorder.tokenGap(5000, 999_999);
+  recorder.tokenGap(7000, 1_000_000);
+  expect(recorder.finish({ ...totals, endedAtUs: 3_000_000 })).toMatchObject({
+    offered: 2,
+    completed: 2,
+    duration_ms: 1000,
+    request_throughput: 2,
+    output_throughput: 20,
+    p99_itl_ms: expect.closeTo(7, 1) as number,
+  });
+});
+
+test('a run that ends inside of the steady window has as much of it as there was', () => {
+  const window = { startUs: 1_000_000, endUs: 9_000_000 };
+  const recorder = new CellRecorder({ classes: [interactive], window, openSink: nullSinks });
+  recorder.requestEnded(finishedRequest);
+  expect(recorder.finish({ ...totals, endedAtUs: 1_500_000 }).duration_ms).toBe(500);
 });

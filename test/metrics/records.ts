@@ -20,6 +20,8 @@ export const interactive: RequestClass = {
 /** Arrives at 1 s, first token after 200 ms, then nine tokens every 20 ms. */
 export const finishedRequest = withIds<RequestRecord>({
   id: 0,
+  sessionId: 0,
+  parentId: undefined,
   className: 'interactive',
   status: 'finished',
   endReason: undefined,
@@ -149,6 +151,8 @@ export const clusterEvent = withIds<ClusterEventRecord>({
 export function rowOf(record: RequestRecord): RequestRow {
   return {
     id: record.id,
+    session: record.sessionId,
+    parent: record.parentId ?? null,
     class: record.className,
     status: record.status,
     ...(record.endReason === undefined ? {} : { reason: record.endReason }),

@@ -25,6 +25,8 @@ const time = fc.nat({ max: 2 ** 40 });
 const optionalTime = fc.option(time, { nil: undefined });
 const record: fc.Arbitrary<RequestRecord> = fc.record({
   id: fc.nat().map(asRequestId),
+  sessionId: fc.nat().map(asRequestId),
+  parentId: fc.option(fc.nat().map(asRequestId), { nil: undefined }),
   className: fc.string({ unit: 'binary' }),
   status: fc.constantFrom('finished', 'failed', 'rejected', 'aborted', 'unfinished'),
   endReason: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),

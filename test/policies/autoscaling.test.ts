@@ -3,7 +3,14 @@ import { coldStartUs, type Decision, type GroupPhase, type GroupView } from '../
 import { fleetOf, scaleTo } from '../../policies/autoscaling/fleet.ts';
 import { countWaiting, instanceLoads } from '../../policies/autoscaling/instance-loads.ts';
 import * as fc from '../fast-check.ts';
-import { clusterView, deps, groupView, heldView, instanceView, requestView } from './views.ts';
+import {
+  clusterView,
+  deps,
+  groupView,
+  heldView,
+  instanceView,
+  requestView,
+} from '../../harness/conformance/view-builders.ts';
 
 const reason = 'test';
 

@@ -7,7 +7,7 @@ import { OutputLengths } from '../../policies/chiron/output-lengths.ts';
 import { Throughput } from '../../policies/chiron/throughput.ts';
 import * as fc from '../fast-check.ts';
 import { censusOf, classes, groupsOf, windowOf } from './chiron-views.ts';
-import { clusterView, groupView, heldView, requestView } from './views.ts';
+import { clusterView, groupView, heldView, requestView } from '../../harness/conformance/view-builders.ts';
 
 describe('expected output lengths', () => {
   it('are the limit at first, and the mean of what has finished in the end', () => {

@@ -7,7 +7,7 @@ import { params } from '../../policies/chiron/params.ts';
 import { ServiceClasses } from '../../policies/chiron/service-classes.ts';
 import { type Window, Windows } from '../../policies/chiron/windows.ts';
 import * as fc from '../fast-check.ts';
-import { groupView, requestView } from './views.ts';
+import { groupView, requestView } from '../../harness/conformance/view-builders.ts';
 
 const rule = params.parse({});
 const targetGapUs = 1000;

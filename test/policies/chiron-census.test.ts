@@ -3,7 +3,7 @@ import { asGroupId } from '../../harness/domain/ids.ts';
 import type { GroupView } from '../../harness/policy/index.ts';
 import { Census } from '../../policies/chiron/census.ts';
 import { classes } from './chiron-views.ts';
-import { clusterView, groupView, requestView } from './views.ts';
+import { clusterView, groupView, requestView } from '../../harness/conformance/view-builders.ts';
 
 /** Two groups as they reported at 1 s, seen at 2 s: three and one interactive requests. */
 const reported = clusterView(

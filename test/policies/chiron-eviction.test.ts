@@ -3,7 +3,7 @@ import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import type { Decision, GroupView, RequestView } from '../../harness/policy/index.ts';
 import { chiron } from '../../policies/chiron/chiron.ts';
 import { blockBytes, bulk, chat, chironAt, instance, requestClasses } from './chiron-views.ts';
-import { clusterView, deps, groupView } from './views.ts';
+import { clusterView, deps, groupView } from '../../harness/conformance/view-builders.ts';
 
 /** What is decided before a step of the group. */
 function beforeStep(group: GroupView): readonly Decision[] {

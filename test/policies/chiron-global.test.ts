@@ -14,7 +14,13 @@ import { ServiceClasses } from '../../policies/chiron/service-classes.ts';
 import { Throughput } from '../../policies/chiron/throughput.ts';
 import * as fc from '../fast-check.ts';
 import { censusOf, classes, groupsOf, requestClasses, windowOf } from './chiron-views.ts';
-import { clusterView, deps, groupView, heldView, requestView } from './views.ts';
+import {
+  clusterView,
+  deps,
+  groupView,
+  heldView,
+  requestView,
+} from '../../harness/conformance/view-builders.ts';
 
 describe('classes', () => {
   it('are batch where their TTFT target is long, or there is none', () => {

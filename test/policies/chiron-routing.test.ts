@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import type { GroupView, PolicyEvent, RequestView } from '../../harness/policy/index.ts';
 import { bulk, chat, chironAt, instance } from './chiron-views.ts';
-import { clusterView } from './views.ts';
+import { clusterView } from '../../harness/conformance/view-builders.ts';
 
 function placed(request: RequestView, groups: readonly GroupView[], settings: object = {}): number | string {
   const view = clusterView(groups);

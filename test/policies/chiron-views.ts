@@ -11,7 +11,7 @@ import { chiron } from '../../policies/chiron/chiron.ts';
 import { params } from '../../policies/chiron/params.ts';
 import { ServiceClasses } from '../../policies/chiron/service-classes.ts';
 import type { Window } from '../../policies/chiron/windows.ts';
-import { deps, groupView, instanceView, requestView } from './views.ts';
+import { deps, groupView, instanceView, requestView } from '../../harness/conformance/view-builders.ts';
 
 export const requestClasses: readonly RequestClass[] = [
   { name: 'chat', priority: 1, slo: { ttftUs: 1e6 } },

@@ -3,7 +3,7 @@ import { asGroupId } from '../../harness/domain/ids.ts';
 import type { Hardware } from '../../harness/policy/index.ts';
 import { planDrop, planGrowth } from '../../policies/kunserve/drop-plan.ts';
 import * as fc from '../fast-check.ts';
-import { deps } from './views.ts';
+import { deps } from '../../harness/conformance/view-builders.ts';
 
 const copyBytes = 100;
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { asInstanceId } from '../../harness/domain/ids.ts';
 import { fixed } from '../../policies/fixed/fixed.ts';
-import { clusterView, deps, groupView, instanceView } from './views.ts';
+import { clusterView, deps, groupView, instanceView } from '../../harness/conformance/view-builders.ts';
 
 it('starts with as many instances as it is told, else with those of the configuration', () => {
   expect(fixed.create({ instances: 3 }, deps).initialInstances?.(2, 8)).toBe(3);

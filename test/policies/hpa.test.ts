@@ -5,7 +5,7 @@ import { hpa } from '../../policies/hpa/hpa.ts';
 import { recommendByPods, recommendByTotal } from '../../policies/hpa/recommend.ts';
 import * as fc from '../fast-check.ts';
 import { ToyFleet } from './toy-fleet.ts';
-import { clusterView, deps, groupView, instanceView } from './views.ts';
+import { clusterView, deps, groupView, instanceView } from '../../harness/conformance/view-builders.ts';
 
 const second = 1e6;
 const goal = { target: 0.5, tolerance: 0.1 };

@@ -3,7 +3,13 @@ import type { Decision, Policy } from '../../harness/policy/index.ts';
 import { kedaQueue } from '../../policies/keda-queue/keda-queue.ts';
 import * as fc from '../fast-check.ts';
 import { ToyFleet } from './toy-fleet.ts';
-import { clusterView, deps, groupView, heldView, requestView } from './views.ts';
+import {
+  clusterView,
+  deps,
+  groupView,
+  heldView,
+  requestView,
+} from '../../harness/conformance/view-builders.ts';
 
 const second = 1e6;
 

@@ -4,7 +4,7 @@ import type { BatchView, GroupView, Policy, RequestView } from '../../harness/po
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { policies } from '../../policies/index.ts';
 import * as fc from '../fast-check.ts';
-import { clusterView, deps, groupView, requestView } from './views.ts';
+import { clusterView, deps, groupView, requestView } from '../../harness/conformance/view-builders.ts';
 
 const { 'least-loaded': leastLoaded, recompute } = policies;
 

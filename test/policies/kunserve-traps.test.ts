@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterView, Decision, GroupView } from '../../harness/policy/index.ts';
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { memoryUnits } from '../../policies/kunserve/memory.ts';
-import { clusterView, deps, groupView, instanceView } from './views.ts';
+import { clusterView, deps, groupView, instanceView } from '../../harness/conformance/view-builders.ts';
 
 /** What the polls at 0.1 s, 0.2 s, ... answer, one for each view. */
 function poll(...views: readonly ClusterView[]): (readonly Decision[] | undefined)[] {

@@ -13,7 +13,7 @@ import {
   instanceBlocks,
   instanceView,
   requestView,
-} from './views.ts';
+} from '../../harness/conformance/view-builders.ts';
 
 function create(params: Record<string, unknown> = {}): Policy {
   return kunserve.create(

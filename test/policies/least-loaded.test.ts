@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { GroupView } from '../../harness/policy/index.ts';
 import { leastLoaded } from '../../policies/least-loaded/least-loaded.ts';
-import { clusterView, deps, groupView, requestView } from './views.ts';
+import { clusterView, deps, groupView, requestView } from '../../harness/conformance/view-builders.ts';
 
 /** How many of equal requests each group gets, one after the other. */
 function dispatched(numRequests: number, ...groups: readonly GroupView[]): number[] {

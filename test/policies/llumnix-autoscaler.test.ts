@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterView, Decision, GroupView } from '../../harness/policy/index.ts';
 import { llumnixAutoscaler } from '../../policies/llumnix/autoscaler.ts';
 import * as fc from '../fast-check.ts';
-import { clusterView, deps, groupView, heldView, requestView } from './views.ts';
+import {
+  clusterView,
+  deps,
+  groupView,
+  heldView,
+  requestView,
+} from '../../harness/conformance/view-builders.ts';
 
 function check(view: ClusterView, params: object = {}): readonly Decision[] {
   const policy = llumnixAutoscaler.create(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { GroupView, RequestView } from '../../harness/policy/index.ts';
 import { dispatchFreeness, migrationFreeness, stepsUntilFull } from '../../policies/llumnix/freeness.ts';
 import { Priorities } from '../../policies/llumnix/priorities.ts';
-import { groupView, requestView } from './views.ts';
+import { groupView, requestView } from '../../harness/conformance/view-builders.ts';
 
 /** 100 blocks of 16 tokens on each of so many instances, and a watermark of one hundredth. */
 function group(about: Partial<GroupView>, numInstances = 1): GroupView {

@@ -13,7 +13,7 @@ import type {
 import { migrationFreeness } from '../../policies/llumnix/freeness.ts';
 import { llumnix } from '../../policies/llumnix/llumnix.ts';
 import * as fc from '../fast-check.ts';
-import { clusterView, deps, groupView, requestView } from './views.ts';
+import { clusterView, deps, groupView, requestView } from '../../harness/conformance/view-builders.ts';
 
 const twoClasses = {
   ...deps,

@@ -3,7 +3,7 @@ import { asRequestId } from '../../harness/domain/ids.ts';
 import type { GroupView, Policy, RequestView } from '../../harness/policy/index.ts';
 import { infaasPlusPlus } from '../../policies/llumnix/infaas-plus-plus.ts';
 import { llumnix, llumnixBase } from '../../policies/llumnix/llumnix.ts';
-import { clusterView, deps, groupView, requestView } from './views.ts';
+import { clusterView, deps, groupView, requestView } from '../../harness/conformance/view-builders.ts';
 
 const twoClasses = {
   ...deps,

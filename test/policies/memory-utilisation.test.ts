@@ -4,7 +4,7 @@ import { coldStartUs } from '../../harness/domain/cold-start.ts';
 import { memoryUtilisation } from '../../policies/memory-utilisation/memory-utilisation.ts';
 import * as fc from '../fast-check.ts';
 import { ToyFleet } from './toy-fleet.ts';
-import { deps } from './views.ts';
+import { deps } from '../../harness/conformance/view-builders.ts';
 
 const second = 1e6;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asGroupId } from '../../harness/domain/ids.ts';
 import { SentSinceReport } from '../../policies/dispatching/sent-since-report.ts';
-import { groupView } from './views.ts';
+import { groupView } from '../../harness/conformance/view-builders.ts';
 
 const reportedAt = (observedAtUs: number) => groupView(0, 1, { observedAtUs });
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { asInstanceId } from '../../harness/domain/ids.ts';
 import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import { policies } from '../../policies/index.ts';
-import { deps } from './views.ts';
+import { deps } from '../../harness/conformance/view-builders.ts';
 
 const { 'static-pipeline': staticPipeline, 'least-loaded': leastLoaded, recompute } = policies;
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { blockSizeTokens } from '../../harness/conformance/tiny-cluster.ts';
 import type { GroupView, RequestView } from '../../harness/policy/index.ts';
 import { swap } from '../../policies/swap/swap.ts';
-import { clusterView, deps, groupView, requestView } from './views.ts';
+import { clusterView, deps, groupView, requestView } from '../../harness/conformance/view-builders.ts';
 
 /** Whose KV the policy brings back, before a step of the group. */
 function broughtBack(about: Partial<GroupView>): number[] {

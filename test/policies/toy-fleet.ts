@@ -7,7 +7,14 @@ import type {
   Policy,
   PolicyEvent,
 } from '../../harness/policy/index.ts';
-import { clusterView, groupView, heldView, instanceBlocks, instanceView, requestView } from './views.ts';
+import {
+  clusterView,
+  groupView,
+  heldView,
+  instanceBlocks,
+  instanceView,
+  requestView,
+} from '../../harness/conformance/view-builders.ts';
 
 type State = 'provisioning' | 'loading' | 'ready' | 'draining';
 

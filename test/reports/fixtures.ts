@@ -54,7 +54,7 @@ export const situations = {
   },
   'no requests at all': {
     run: 'plain',
-    overrides: ['repeats=1', 'workload.startS=1', 'execution.maxDurationS=0.01'],
+    overrides: ['repeats=1', 'workload.startS=0.009999', 'execution.maxDurationS=0.01'],
   },
   'a baseline without a finished cell': {
     run: 'plain',

@@ -220,6 +220,48 @@ describe('the closing table', () => {
     }
   });
 
+  it('says from how many samples a p99 comes where they are too few for it', async () => {
+    const results = await resultsOf('three stacks, one seed');
+    const withSamples = (num: number) => {
+      const cells = results.cells.map((cell) => {
+        if (cell.status !== 'done') return cell;
+        return { ...cell, summary: { ...cell.summary, num_ttft_samples: num, num_tpot_samples: num - 1 } };
+      });
+      return closingTable({ ...results, cells });
+    };
+    expect(withSamples(5)).toContain(
+      'between the two largest. Samples of the seed with the fewest:\nrecompute 5 TTFT, 4 TPOT;\nswap 5 TTFT',
+    );
+    expect(withSamples(102)).not.toContain('amples');
+  });
+
+  it('says which of TTFT and TPOT leave out what was not finished', async () => {
+    const results = await resultsOf('cut off with requests unfinished');
+    expect(closingTable(results)).toContain(
+      'TPOT leaves out requests that were not finished, TTFT those without a first token.',
+    );
+  });
+
+  it('says that there is no figure where all answers have one token, and none went unanswered', async () => {
+    const results = await resultsOf('three stacks, one seed');
+    const undefinedFigures = {
+      value: null,
+      baseline_value: null,
+      ratio: null,
+      ratio_low: null,
+      ratio_high: null,
+    };
+    const comparisons = results.summary.comparisons.map((comparison) =>
+      comparison.metric.endsWith('tpot_ms')
+        ? { ...comparison, ...undefinedFigures, verdict: 'cannot tell' as const }
+        : comparison,
+    );
+    const summary = { ...results.summary, comparisons };
+    const [text] = verdictsOf({ ...results, summary }).filter(({ metric }) => metric.endsWith('tpot_ms'));
+    expect(text?.detail).toContain('has no figure to compare');
+    expect(text?.detail).not.toContain('unanswered');
+  });
+
   it('marks stacks that were cut off and says how many requests they left', async () => {
     const results = await resultsOf('cut off with requests unfinished');
     const table = closingTable(results);

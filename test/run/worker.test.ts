@@ -46,7 +46,11 @@ describe('a worker', { timeout: 60_000 }, () => {
   afterEach(() => pool.close());
 
   it('loads a plug-in from anywhere and runs the conformance suite on it', async () => {
-    const checks = await pool.run('conformance', { file: writePlugin('empty.ts', '{}'), cwd: dir });
+    const checks = await pool.run('conformance', {
+      file: writePlugin('empty.ts', '{}'),
+      cwd: dir,
+      params: {},
+    });
     expect(checks.filter(({ status }) => status === 'failed')).toEqual([]);
   });
 
@@ -54,9 +58,10 @@ describe('a worker', { timeout: 60_000 }, () => {
     const stuck = pool.run('conformance', {
       file: writePlugin('stuck.ts', '{ order: () => { for (;;); } }'),
       cwd: dir,
+      params: {},
     });
     await expect(stuck).rejects.toThrow('policy "far-away" failed in order: did not return within 5000 ms');
-    const checks = await pool.run('conformance', { file: 'recompute', cwd: dir });
+    const checks = await pool.run('conformance', { file: 'recompute', cwd: dir, params: {} });
     expect(checks.every(({ status }) => status === 'passed')).toBe(true);
   });
 });

@@ -172,11 +172,15 @@ describe('buildWorkload', () => {
 
   it.each([
     { kind: 'gamma', rate: 1_000_000, cv: 0, durationS: 1e9, ...constantLengths },
-    { ...burst, bursts: { ...burst.bursts, factor: 1e9 } },
+    { ...burst, baseRate: 1e6, bursts: { ...burst.bursts, factor: 1e6 } },
     { ...branches, durationS: 1e8 },
-    { ...closedLoop, numRequests: 1e9 },
   ])('refuses at once a plan that would fill the memory', async (flood) => {
     await expect(build([flood])).rejects.toThrow('20000000 are possible');
+  });
+
+  it('bounds the number of requests that is asked for', () => {
+    const flood = { ...closedLoop, numRequests: 20_000_001 };
+    expect(workloadSourceSchema.safeParse(flood).error?.message).toContain('20000000');
   });
 });
 

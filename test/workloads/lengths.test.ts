@@ -120,7 +120,7 @@ describe('lengths', () => {
     [{ dist: 'lognormal', mean: 5, median: 5, sigma: 1 }, 'mean and median'],
     [{ dist: 'lognormal', mean: 5 }, 'sigma and cv'],
     [{ dist: 'uniform', min: 5, max: 4 }, 'min must not be above max'],
-    [{ dist: 'empirical' }, 'values and quantiles'],
+    [{ dist: 'empirical' }, 'values, weights and quantiles'],
     [{ dist: 'empirical', quantiles: { 0: 5, 1: 4 } }, 'must not fall'],
     [{ dist: 'empirical', quantiles: { 0: 5, 1.5: 9 } }, 'between 0 and 1'],
     [{ dist: 'empirical', quantiles: { 0: 5, 1: 9 }, between: 'cubic' }, 'between'],

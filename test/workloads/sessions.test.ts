@@ -39,6 +39,8 @@ describe('chain-of-thought', () => {
           expect(request.continues).toBe(
             request.arrival.kind === 'after' ? request.arrival.requestId : undefined,
           );
+          const parent = request.continues === undefined ? undefined : requests[request.continues];
+          expect(request.sessionId).toBe(parent && (parent.sessionId ?? parent.id));
           if (request.continues !== undefined) expectContinuation(request, requests[request.continues]!);
           expect(workload.followers(request.id).length).toBeLessThanOrEqual(1);
         }

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
 import { type TraceReport, traceSourceOf } from '../../workloads/index.ts';
-import { layoutOf, recognizeFormats, traceFormatNames } from '../../workloads/traces/formats/index.ts';
 import { parseTime } from '../../workloads/traces/values.ts';
 import { arrivalsS, build, fixturesDir, rootsOf } from './helpers.ts';
 
@@ -112,6 +111,13 @@ describe('excerpts of real traces', () => {
       last: [1157.252, 6168, 36],
       numRequests: 10,
     },
+    {
+      path: 'qwen_bailian.sample.jsonl',
+      format: 'qwen-bailian',
+      first: [0, 502, 1494],
+      last: [0, 502, 1494],
+      numRequests: 1,
+    },
   ])('$path as $format: $numRequests requests', async ({ path, format, numRequests, first, last }) => {
     const { rows, report } = await replay({ path, format });
     expect(rows).toHaveLength(numRequests);
@@ -119,18 +125,8 @@ describe('excerpts of real traces', () => {
     expect(report.numRows).toBe(numRequests + report.skipped.count);
     expect(Object.values(rows[0]!)).toEqual(first);
     expect(Object.values(rows.at(-1)!)).toEqual(last);
-    expect(await traceSourceOf(path, fixturesDir)).toMatchObject({ kind: 'trace', path, format });
-  });
-
-  it.each(traceFormatNames)('recognizes %s by its own columns', (name) => {
-    expect(recognizeFormats(Object.values(layoutOf(name).columns).join())).toContain(name);
-  });
-
-  it('reads a Qwen trace by its columns', async () => {
-    const columns = { time: 'timestamp', promptTokens: 'input_length', outputTokens: 'output_length' };
-    const format = { file: 'jsonl', time: 's', columns };
-    const { rows } = await replay({ path: 'qwen_bailian.sample.jsonl', format });
-    expect(rows).toEqual([{ timeS: 0, prompt: 502, output: 1494 }]);
+    const { source } = await traceSourceOf(path, fixturesDir);
+    expect(source).toMatchObject({ kind: 'trace', path, format });
   });
 
   it('records the hash of the file', async () => {

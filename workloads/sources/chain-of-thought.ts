@@ -21,7 +21,7 @@ type ChainOfThought = SourceOf<'chain-of-thought'>;
  * followers or branches may exceed `numRequests`.
  */
 export function planChainOfThought(source: ChainOfThought, context: PlanContext): PlannedSource {
-  checkPlanSize(source.rate * (source.branches?.count ?? 1), source, context);
+  checkPlanSize(source.rate * requestsPerQuestion(source), source, context);
   const sampler = createRequestSampler(source, context);
   const table = new RequestTable();
   const addRest = createRest(source, { sampler, table, context });
@@ -31,6 +31,14 @@ export function planChainOfThought(source: ChainOfThought, context: PlanContext)
     addRest(secondsToUs(source.startS + timeS));
   }
   return { className: source.class, outputLimitTokens: sampler.outputLimitTokens, table };
+}
+
+/** Returns the mean number of requests that a question brings. */
+function requestsPerQuestion({ branches, followUps }: ChainOfThought): number {
+  if (branches !== undefined) return branches.count;
+  if (followUps === undefined) return 1;
+  const { probability, maxTurns } = followUps;
+  return probability === 1 ? maxTurns : (1 - probability ** maxTurns) / (1 - probability);
 }
 
 interface Parts {

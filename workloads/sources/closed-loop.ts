@@ -2,14 +2,13 @@ import { secondsToUs } from '../../harness/base/units.ts';
 import type { PlannedSource } from '../merge.ts';
 import { none, RequestTable } from '../request-table.ts';
 import type { SourceOf } from '../source-schema.ts';
-import { checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
+import { createRequestSampler, type PlanContext } from './plan.ts';
 
 /**
  * Plans clients that each wait for their answer, pause, and send the next request. The requests are divided
  * evenly among the clients.
  */
 export function planClosedLoop(source: SourceOf<'closed-loop'>, context: PlanContext): PlannedSource {
-  checkPlanSize(Infinity, source, context);
   const sampler = createRequestSampler(source, context);
   const thinkRng = context.stream('think');
   const table = new RequestTable();

@@ -5,14 +5,14 @@ import { arrivalTimes, constantRate, type Gaps, type RateSegment } from '../arri
 import type { PlannedSource } from '../merge.ts';
 import { RequestTable } from '../request-table.ts';
 import type { Bursts, SourceOf } from '../source-schema.ts';
-import { bounded, checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
+import { bounded, checkCount, checkPlanSize, createRequestSampler, type PlanContext } from './plan.ts';
+
+type OpenLoop = SourceOf<'burst' | 'gamma' | 'poisson' | 'ramp' | 'weibull'>;
 
 /** Plans requests whose arrival does not depend on the system. Returns one plan per class. */
-export function planOpenLoop(
-  source: SourceOf<'poisson' | 'gamma' | 'burst'>,
-  context: PlanContext,
-): readonly PlannedSource[] {
-  checkPlanSize(meanRate(source), source, context);
+export function planOpenLoop(source: OpenLoop, context: PlanContext): readonly PlannedSource[] {
+  checkPlanSize(meanRate(source), boundsOf(source), context);
+  if (source.kind === 'burst') checkNumBursts(source, context);
   const sampler = createRequestSampler(source, context);
   const times = arrivalTimes(gapsOf(source), segmentsOf(source, context), context.stream('arrivals'));
   const { outputLimitTokens } = sampler;
@@ -40,9 +40,50 @@ function createClassSampler(shares: readonly number[], context: PlanContext): ()
   };
 }
 
-function meanRate(source: SourceOf<'poisson' | 'gamma' | 'burst'>): number {
-  if (source.kind !== 'burst') return source.rate;
-  return source.baseRate * (1 + (source.bursts.factor - 1) * burstRatio(source.bursts, source.durationS));
+function boundsOf(source: OpenLoop): Pick<OpenLoop, 'numRequests' | 'durationS'> {
+  if (source.kind !== 'ramp' || source.toRate > 0) return source;
+  const { numRequests, rampS, durationS = rampS } = source;
+  return { numRequests, durationS };
+}
+
+function meanRate(source: OpenLoop): number {
+  switch (source.kind) {
+    case 'burst':
+      return source.baseRate * (1 + (source.bursts.factor - 1) * burstRatio(source.bursts, source.durationS));
+    case 'ramp':
+      return meanRateOfRamp(source);
+    case 'gamma':
+    case 'poisson':
+    case 'weibull':
+      return source.rate;
+  }
+}
+
+/** A ramp to nothing has no more arrivals after it, so its own length counts there. */
+function meanRateOfRamp({
+  fromRate,
+  toRate,
+  rampS,
+  durationS = toRate === 0 ? rampS : Infinity,
+}: SourceOf<'ramp'>): number {
+  if (durationS === Infinity) return toRate;
+  const share = Math.min(1, durationS / rampS);
+  const lastRate = fromRate + (toRate - fromRate) * share;
+  const rampedS = rampS * share;
+  return (((fromRate + lastRate) / 2) * rampedS + toRate * (durationS - rampedS)) / durationS;
+}
+
+/** Bursts are drawn one by one, however few requests fall into them. */
+function checkNumBursts(source: SourceOf<'burst'>, context: PlanContext): void {
+  const { bursts, numRequests = Infinity, durationS = Infinity } = source;
+  if (bursts.pattern === 'at') return;
+  const everyS = bursts.pattern === 'periodic' ? bursts.everyS : bursts.meanBurstS + bursts.meanCalmS;
+  const lastS = Math.min(durationS, numRequests / meanRate(source));
+  checkCount(lastS / everyS, {
+    path: `${context.path}.bursts`,
+    what: 'the source would have {} bursts',
+    hint: 'let them come less often, or lower durationS or numRequests',
+  });
 }
 
 /** Returns the share of the time in bursts, 0 to 1; `sourceS` is the duration of the source in seconds. */
@@ -57,23 +98,30 @@ function burstRatio(bursts: Bursts, sourceS = Infinity): number {
   }
 }
 
-function gapsOf(source: SourceOf<'poisson' | 'gamma' | 'burst'>): Gaps {
+function gapsOf(source: OpenLoop): Gaps {
   switch (source.kind) {
     case 'poisson':
       return { dist: 'poisson' };
     case 'gamma':
       return { dist: 'gamma', cv: source.cv };
+    case 'weibull':
+      return { dist: 'weibull', shape: source.shape };
     case 'burst':
+    case 'ramp':
       return source.gaps;
   }
 }
 
-function segmentsOf(
-  source: SourceOf<'poisson' | 'gamma' | 'burst'>,
-  context: PlanContext,
-): Iterable<RateSegment> {
-  if (source.kind !== 'burst') return constantRate(source.rate);
-  return burstSegments(source.baseRate, source.bursts, context.stream('bursts'));
+function segmentsOf(source: OpenLoop, context: PlanContext): Iterable<RateSegment> {
+  if (source.kind === 'burst') {
+    return burstSegments(source.baseRate, source.bursts, context.stream('bursts'));
+  }
+  return source.kind === 'ramp' ? rampSegments(source) : constantRate(source.rate);
+}
+
+function rampSegments({ fromRate, toRate, rampS }: SourceOf<'ramp'>): readonly RateSegment[] {
+  const ramp = { untilS: rampS, rate: fromRate, endRate: toRate };
+  return toRate === 0 ? [ramp] : [ramp, { untilS: Infinity, rate: toRate }];
 }
 
 function* burstSegments(baseRate: number, bursts: Bursts, rng: Rng): Generator<RateSegment> {

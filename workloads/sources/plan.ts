@@ -1,3 +1,4 @@
+import { maxItems, maxSeconds } from '../../harness/base/bounds.ts';
 import { InputError } from '../../harness/base/errors.ts';
 import type { Rng } from '../../harness/base/rng.ts';
 import { createLengthSampler, type Lengths } from '../lengths.ts';
@@ -19,7 +20,7 @@ interface Bounds {
 
 /** Ends the times, in seconds, at the source's bounds, at least one of which is set. */
 export function* bounded(times: Iterable<number>, bounds: Bounds): Generator<number> {
-  const { numRequests = Infinity, durationS = Infinity } = bounds;
+  const { numRequests = Infinity, durationS = maxSeconds } = bounds;
   let planned = 0;
   for (const timeS of times) {
     if (planned >= numRequests || timeS >= durationS) return;
@@ -28,23 +29,27 @@ export function* bounded(times: Iterable<number>, bounds: Bounds): Generator<num
   }
 }
 
-/** Largest plan of one source; a larger one would not fit into memory. */
-const maxRequests = 20_000_000;
-
 /**
  * Throws `InputError` before planning if the source would plan too many requests. `rate` is its mean number
  * of requests per second.
  */
 export function checkPlanSize(rate: number, bounds: Bounds, context: PlanContext): void {
   const { numRequests = Infinity, durationS = Infinity } = bounds;
-  const expected = Math.min(numRequests, rate * durationS);
-  if (expected <= maxRequests) return;
-  throw new InputError({
-    source: 'configuration',
+  checkCount(Math.min(numRequests, rate * durationS), {
     path: context.path,
-    message: `the source would plan ${expected.toPrecision(3)} requests; ${maxRequests} are possible`,
+    what: 'the source would plan {} requests',
     hint: 'lower the rate, durationS or numRequests',
   });
+}
+
+/** Throws `InputError` if there would be more than `maxItems` of something; `{}` in `what` stands for the number. */
+export function checkCount(
+  count: number,
+  { path, what, hint }: { readonly path: string; readonly what: string; readonly hint: string },
+): void {
+  if (count <= maxItems) return;
+  const message = `${what.replace('{}', count.toPrecision(3))}; ${maxItems} are possible`;
+  throw new InputError({ source: 'configuration', path, message, hint });
 }
 
 export interface RequestSampler {

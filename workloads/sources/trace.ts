@@ -1,14 +1,17 @@
 import { InputError } from '../../harness/base/errors.ts';
 import { secondsToUs } from '../../harness/base/units.ts';
-import { createLengthSampler } from '../lengths.ts';
 import type { PlannedSource } from '../merge.ts';
 import { floatColumn, intColumn, none, RequestTable } from '../request-table.ts';
 import type { SourceOf } from '../source-schema.ts';
-import { layoutOf } from '../traces/formats/index.ts';
+import { arrivalTimes, constantRate } from '../arrival-process.ts';
+import { formatOf } from '../traces/formats/index.ts';
 import { type LoadedTrace, loadTrace } from '../traces/load-trace.ts';
 import { locateTrace } from '../traces/locate.ts';
 import { type TraceReport, traceWarnings } from '../traces/report.ts';
-import type { PlanContext } from './plan.ts';
+import { rowFilter } from '../traces/where.ts';
+import { checkCount, type PlanContext } from './plan.ts';
+import { createResizer } from './trace-lengths.ts';
+import { remarksOn } from './trace-remarks.ts';
 
 type TraceSource = SourceOf<'trace'>;
 
@@ -21,23 +24,46 @@ export async function planTrace(
   context: PlanContext,
 ): Promise<PlannedSource & { trace: { report: TraceReport; warnings: readonly string[] } }> {
   const file = await locateTrace(source.path, context.baseDir, `${context.path}.path`);
-  const trace = await loadTrace(file, layoutOf(source.format));
+  const trace = await loadTrace(file, formatOf(source.format), {
+    where: rowFilter(source.where),
+    isReplaced: {
+      promptTokens: source.promptTokens !== undefined,
+      outputTokens: source.outputTokens !== undefined,
+    },
+  });
+  checkHash(trace, source, context);
   const selection = selectRows(trace, source);
   if (selection.end === selection.begin) throw emptyWindow(trace, source, context);
+  checkCount((selection.end - selection.begin) * source.scaleRate, {
+    path: context.path,
+    what: 'the trace would give {} requests',
+    hint: 'lower scaleRate, or narrow the window',
+  });
   const { table, numOverlong } = replay(trace, source, selection, context);
   const report: TraceReport = {
     file: source.path,
     sha256: trace.sha256,
     numRows: trace.numRows,
+    numLeftOut: trace.numLeftOut,
     skipped: trace.skipped,
     numOutOfOrder: trace.numOutOfOrder,
+    spanS: trace.timeS(trace.numUsable - 1),
     numInWindow: selection.end - selection.begin,
     numOverlong,
     numRequests: table.numRequests,
   };
   const outputLimitTokens = source.outputLimitTokens ?? longestOutput(table);
-  const warnings = traceWarnings(report, source.overlong);
+  const warnings = traceWarnings(report, await remarksOn(file, trace, source));
   return { className: source.class, outputLimitTokens, table, trace: { report, warnings } };
+}
+
+function checkHash({ sha256 }: LoadedTrace, source: TraceSource, { path }: PlanContext): void {
+  if (source.sha256 === undefined || source.sha256 === sha256) return;
+  throw new InputError({
+    source: source.path,
+    path: `${path}.sha256`,
+    message: `the file has the SHA-256 ${sha256}; expected ${source.sha256}`,
+  });
 }
 
 /** The usable rows from `begin` to `end` (exclusive); `startS` of the trace becomes time 0 of the source. */
@@ -109,6 +135,7 @@ function* scaledArrivals(
   selection: Selection,
   context: PlanContext,
 ): Generator<{ row: number; timeS: number }> {
+  if (source.rate !== undefined) return yield* atRate(source.rate, selection, context);
   const repeatRng = context.stream('repeat');
   const jitterRng = context.stream('jitter');
   const numCopies = Math.ceil(source.scaleRate);
@@ -129,6 +156,16 @@ function* scaledArrivals(
     yield { row: rows.at(index), timeS: times.at(index) };
 }
 
+/** The rows in their order, as a Poisson process. */
+function* atRate(
+  rate: number,
+  { begin, end }: Selection,
+  context: PlanContext,
+): Generator<{ row: number; timeS: number }> {
+  const times = arrivalTimes({ dist: 'poisson' }, constantRate(rate), context.stream('arrivals'));
+  for (let row = begin; row < end; row += 1) yield { row, timeS: times.next().value ?? 0 };
+}
+
 /**
  * Returns a function that gives the prompt key of a row, or `none`. Prompts share a key if they are equal in
  * the trace and have the same length after scaling and cutting.
@@ -147,50 +184,6 @@ function createPromptKeys(
     keys.set(name, keys.size);
     return keys.size - 1;
   };
-}
-
-interface Resized {
-  readonly promptTokens: number;
-  readonly outputTokens: number;
-  readonly isOverlong: boolean;
-}
-
-function createResizer(
-  trace: LoadedTrace,
-  source: TraceSource,
-  context: PlanContext,
-): (row: number) => Resized {
-  const promptOf = lengthReader(source, 'promptTokens', trace, context);
-  const outputOf = lengthReader(source, 'outputTokens', trace, context);
-  const { maxPromptTokens = Infinity, maxOutputTokens = Infinity, maxTotalTokens = Infinity } = source;
-  return (row) => {
-    const wantedPrompt = promptOf(row);
-    const wantedOutput = outputOf(row);
-    const outputTokens = Math.min(wantedOutput, maxOutputTokens, maxTotalTokens - 1);
-    const promptTokens = Math.min(wantedPrompt, maxPromptTokens, maxTotalTokens - outputTokens);
-    const isOverlong = promptTokens < wantedPrompt || outputTokens < wantedOutput;
-    return { promptTokens, outputTokens, isOverlong };
-  };
-}
-
-/**
- * Returns a function that gives the length of a row: the trace's own, scaled, or a draw from the distribution
- * that replaces it.
- */
-function lengthReader(
-  source: TraceSource,
-  part: 'promptTokens' | 'outputTokens',
-  trace: LoadedTrace,
-  context: PlanContext,
-): (row: number) => number {
-  const replacement = source[part];
-  if (replacement !== undefined) {
-    const sampler = createLengthSampler(replacement, part);
-    const rng = context.stream(part === 'promptTokens' ? 'prompt' : 'output');
-    return () => sampler.sample(rng);
-  }
-  const scale = part === 'promptTokens' ? source.lengthScale.prompt : source.lengthScale.output;
-  return (row) => Math.max(1, Math.round(trace[part](row) * scale));
 }
 
 function longestOutput(table: RequestTable): number {

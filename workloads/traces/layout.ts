@@ -17,8 +17,36 @@ export const layoutSchema = z.strictObject({
   time: z.enum(timeUnits),
 });
 
-/** How to read a trace: the syntax of the file, and where its three values are. */
+/** How to read a trace of columns: the syntax of the file, and where its three values are. */
 export type TraceLayout = Readonly<z.output<typeof layoutSchema>> & {
   /** Column whose equal values mean equal prompts; in JSON Lines only, where its value is a list. */
   readonly promptKey?: string;
+  /** Further columns by which the format is told from others that have the same three. */
+  readonly marks?: readonly string[];
 };
+
+/** A row that a format has computed; `malformed` says why there is none. */
+export interface ComputedRow {
+  readonly time?: unknown;
+  readonly promptTokens?: unknown;
+  readonly outputTokens?: unknown;
+  readonly malformed?: string;
+}
+
+/** A format whose rows are computed from JSON values: one a line, one an element of a list, or one for the whole file. */
+export interface ComputedFormat {
+  readonly file: 'json-lines' | 'json-list' | 'json-object';
+  /** Unit of the rows' times; `undefined` for a format without. */
+  readonly time: 's' | undefined;
+  /** Whether a file whose first 64 KiB are `text` has this format. */
+  readonly isBegunBy: (text: string) => boolean;
+  /** Whether lengths come from texts, so that they are estimates. */
+  readonly hasTexts: boolean;
+  readonly rowsOf: (value: unknown) => Iterable<ComputedRow>;
+}
+
+export type TraceFormat = TraceLayout | ComputedFormat;
+
+export function isComputed(format: TraceFormat): format is ComputedFormat {
+  return 'rowsOf' in format;
+}

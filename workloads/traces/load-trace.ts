@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { InputError } from '../../harness/base/errors.ts';
 import { type Column, floatColumn, intColumn, none } from '../request-table.ts';
-import type { TraceLayout } from './layout.ts';
-import { readRows, type TraceFile, type TraceRow } from './read-rows.ts';
+import { isComputed, type TraceFormat } from './layout.ts';
+import type { TraceFile } from './read-bytes.ts';
+import { readRows } from './read-rows.ts';
 import { type BadRow, maxReportedRows } from './report.ts';
-import { parseTime, parseTokens } from './values.ts';
+import type { TraceRow } from './trace-row.ts';
+import { type Parsed, parseTime, parseTokens } from './values.ts';
+import type { RowFilter } from './where.ts';
 
 /** The usable rows of a trace in order of time, ties in order of the file. */
 export interface LoadedTrace {
@@ -12,7 +15,11 @@ export interface LoadedTrace {
   readonly numRows: number;
   readonly skipped: { readonly count: number; readonly rows: readonly BadRow[] };
   readonly numOutOfOrder: number;
+  /** Rows that `where` leaves out. */
+  readonly numLeftOut: number;
   readonly numUsable: number;
+  /** Whether the rows have times; without, all are at time 0. */
+  readonly hasTimes: boolean;
   /** Time of the row in seconds since the earliest one. */
   timeS(index: number): number;
   promptTokens(index: number): number;
@@ -21,24 +28,23 @@ export interface LoadedTrace {
   promptKey(index: number): number;
 }
 
+export interface LoadOptions {
+  readonly where: RowFilter;
+  /** Lengths that are drawn in place of the trace's; a row may then lack them. */
+  readonly isReplaced: { readonly promptTokens: boolean; readonly outputTokens: boolean };
+}
+
 /** Reads the file once, as a stream. Throws an `InputError` when no row is usable. */
-export async function loadTrace(file: TraceFile, layout: TraceLayout): Promise<LoadedTrace> {
+export async function loadTrace(
+  file: TraceFile,
+  format: TraceFormat,
+  options: LoadOptions,
+): Promise<LoadedTrace> {
   const hash = createHash('sha256');
-  const collector = new RowCollector(layout);
-  for await (const row of readRows(file, layout, hash)) collector.add(row);
+  const collector = new RowCollector(format, options);
+  for await (const row of readRows(file, format, options.where, hash)) collector.add(row);
   const { numRows, skipped, times } = collector;
-  if (times.length === 0) {
-    const first = skipped.rows[0];
-    throw new InputError({
-      source: file.name,
-      path: '',
-      ...(first === undefined ? {} : { line: first.line }),
-      message:
-        first === undefined
-          ? 'the trace has no rows'
-          : `none of the ${numRows} rows can be used: ${first.reason}`,
-    });
-  }
+  if (times.length === 0) throw noRows(file, collector, options.where);
   const order = timeOrder(times);
   const firstUs = times.at(order(0));
   return {
@@ -46,12 +52,33 @@ export async function loadTrace(file: TraceFile, layout: TraceLayout): Promise<L
     numRows,
     skipped,
     numOutOfOrder: collector.numOutOfOrder,
+    numLeftOut: collector.numLeftOut,
+    hasTimes: collector.hasTimes,
     numUsable: times.length,
     timeS: (index) => (times.at(order(index)) - firstUs) / 1_000_000,
     promptTokens: (index) => collector.prompts.at(order(index)),
     outputTokens: (index) => collector.outputs.at(order(index)),
     promptKey: (index) => collector.promptKeys.at(order(index)),
   };
+}
+
+function noRows(
+  file: TraceFile,
+  { numRows, numLeftOut, skipped }: RowCollector,
+  where: RowFilter,
+): InputError {
+  const [first] = skipped.rows;
+  const asked = where.map(({ column, values }) => `${column}: ${values.join(' or ')}`).join(', ');
+  const whyNot = first === undefined ? `none has ${asked}` : first.reason;
+  return new InputError({
+    source: file.name,
+    path: '',
+    ...(first === undefined ? {} : { line: first.line }),
+    message:
+      numRows + numLeftOut === 0
+        ? 'the trace has no rows'
+        : `none of the ${numRows + numLeftOut} rows can be used: ${whyNot}`,
+  });
 }
 
 /** Takes rows apart into columns, and keeps account of those that cannot be used. */
@@ -63,23 +90,30 @@ class RowCollector {
   readonly skipped: { count: number; rows: BadRow[] } = { count: 0, rows: [] };
   numRows = 0;
   numOutOfOrder = 0;
-  readonly #layout: TraceLayout;
+  numLeftOut = 0;
+  hasTimes = false;
+  readonly #format: TraceFormat;
+  readonly #isReplaced: LoadOptions['isReplaced'];
   readonly #keyNumbers = new Map<string, number>();
   #lastUs = -Infinity;
 
-  constructor(layout: TraceLayout) {
-    this.#layout = layout;
+  constructor(format: TraceFormat, { isReplaced }: LoadOptions) {
+    this.#format = format;
+    this.#isReplaced = isReplaced;
   }
 
   add(row: TraceRow): void {
-    const { columns, time: unit } = this.#layout;
+    if (row.isLeftOut === true) {
+      this.numLeftOut += 1;
+      return;
+    }
     this.numRows += 1;
     if (row.malformed !== undefined) return this.#skip(row.line, row.malformed);
-    const time = parseTime(row.time, unit, columnName(columns.time));
+    const time = this.#timeOf(row);
     if ('reason' in time) return this.#skip(row.line, time.reason);
-    const prompt = parseTokens(row.promptTokens, columnName(columns.promptTokens));
+    const prompt = this.#tokensOf(row, 'promptTokens');
     if ('reason' in prompt) return this.#skip(row.line, prompt.reason);
-    const output = parseTokens(row.outputTokens, columnName(columns.outputTokens));
+    const output = this.#tokensOf(row, 'outputTokens');
     if ('reason' in output) return this.#skip(row.line, output.reason);
     if (time.value < this.#lastUs) this.numOutOfOrder += 1;
     this.#lastUs = time.value;
@@ -87,6 +121,23 @@ class RowCollector {
     this.prompts.push(prompt.value);
     this.outputs.push(output.value);
     this.promptKeys.push(row.promptKey === undefined ? none : this.#numberOf(row.promptKey));
+  }
+
+  /** A format without times, and a file of one that may have none, give every row time 0. */
+  #timeOf(row: TraceRow): Parsed {
+    const format = this.#format;
+    if (isComputed(format) && (format.time === undefined || row.time === undefined)) return { value: 0 };
+    this.hasTimes = true;
+    return parseTime(row.time, format.time ?? 's', this.#nameOf('time'));
+  }
+
+  #tokensOf(row: TraceRow, part: 'promptTokens' | 'outputTokens'): Parsed {
+    const isDrawn = row[part] === undefined && this.#isReplaced[part];
+    return isDrawn ? { value: 1 } : parseTokens(row[part], this.#nameOf(part));
+  }
+
+  #nameOf(part: 'time' | 'promptTokens' | 'outputTokens'): string {
+    return isComputed(this.#format) ? part : columnName(this.#format.columns[part]);
   }
 
   #skip(line: number, reason: string): void {

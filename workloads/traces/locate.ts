@@ -2,7 +2,7 @@ import { access, constants, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { InputError, type InputIssue, messageOf } from '../../harness/base/errors.ts';
 import { nearestName } from '../../harness/base/suggest.ts';
-import type { TraceFile } from './read-rows.ts';
+import type { TraceFile } from './read-bytes.ts';
 
 /** Returns the file that `name` means. Throws an `InputError` with the nearest name in its folder when there is none. */
 export async function locateTrace(name: string, baseDir: string, configPath = 'path'): Promise<TraceFile> {

@@ -1,16 +1,23 @@
-import { open } from 'node:fs/promises';
 import { InputError } from '../../harness/base/errors.ts';
 import { type WorkloadSource, workloadSourceSchema } from '../source-schema.ts';
-import { recognizeFormats, traceFormatNames } from './formats/index.ts';
+import { formatOf, recognizeFormats, traceFormatNames } from './formats/index.ts';
 import { locateTrace } from './locate.ts';
+import { readBeginning } from './read-bytes.ts';
+
+/** A trace source whose format was guessed. */
+export interface GuessedSource {
+  readonly source: WorkloadSource;
+  /** The format, and the unit of its times: `mooncake, times in ms`. */
+  readonly guess: string;
+}
 
 /**
- * Returns a trace source that replays the whole of `path` as it is, its format recognized by the first line. Throws an `InputError` for
- * a missing file, for a format that is not built in, and for columns that several formats have.
+ * Returns a trace source that replays the whole of `path` as it is, its format recognized by how the file begins. Throws
+ * an `InputError` for a missing file, for a format that is not built in, and for columns that several formats have.
  */
-export async function traceSourceOf(path: string, baseDir: string): Promise<WorkloadSource> {
+export async function traceSourceOf(path: string, baseDir: string): Promise<GuessedSource> {
   const file = await locateTrace(path, baseDir, '');
-  const [format, ...others] = recognizeFormats(await readFirstLine(file.path));
+  const [format, ...others] = recognizeFormats(await readBeginning(file));
   if (format === undefined || others.length > 0) {
     throw new InputError({
       source: path,
@@ -23,16 +30,9 @@ export async function traceSourceOf(path: string, baseDir: string): Promise<Work
       hint: 'write a configuration with a trace source and name its format or, with format.columns, its columns',
     });
   }
-  return workloadSourceSchema.parse({ kind: 'trace', path, format });
-}
-
-/** Reads the first line, or the first 64 KiB of it. */
-async function readFirstLine(path: string): Promise<string> {
-  const handle = await open(path);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1 << 16), 0, 1 << 16, 0);
-    return buffer.toString('utf8', 0, bytesRead).split('\n', 1)[0] ?? '';
-  } finally {
-    await handle.close();
-  }
+  const { time } = formatOf(format);
+  return {
+    source: workloadSourceSchema.parse({ kind: 'trace', path, format }),
+    guess: time === undefined ? `${format}, without times` : `${format}, times in ${time}`,
+  };
 }

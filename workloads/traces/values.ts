@@ -1,3 +1,5 @@
+import { maxTokens } from '../../harness/base/bounds.ts';
+
 /** A field's value, or why it is none. */
 export type Parsed = { readonly value: number } | { readonly reason: string };
 
@@ -14,9 +16,6 @@ export function parseTokens(field: unknown, column: string): Parsed {
   return value === 0 ? { reason: `${column} is 0: a failed or empty request` } : { value };
 }
 
-/** More than any model reads; also what a column can hold. */
-const maxTokens = 1_000_000_000;
-
 export const timeUnits = ['s', 'ms', 'us', '100ns', 'ns', 'datetime'] as const;
 
 type TimeUnit = (typeof timeUnits)[number];
@@ -26,7 +25,7 @@ const usPerUnit = { s: 1_000_000, ms: 1000, us: 1, '100ns': 0.1, ns: 0.001 } as 
 /** Reads the time of a row in microseconds, as a float: since 1970 for dates, since the file's own zero for numbers. */
 export function parseTime(field: unknown, unit: TimeUnit, column: string): Parsed {
   const value = unit === 'datetime' ? parseDateTime(field) : parseTimeNumber(field, unit);
-  if (value !== undefined) return { value };
+  if (value !== undefined && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return { value };
   const expected = unit === 'datetime' ? 'a date and time' : `a number of ${unit}`;
   return { reason: `${column} ${quote(field)} is not ${expected}` };
 }

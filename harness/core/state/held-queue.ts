@@ -29,12 +29,26 @@ export class HeldQueue implements HeldView, RequestQueueOwner {
   }
 
   at(index: number): Request | undefined {
-    let left = index;
+    let left = index < 0 ? this.length + index : index;
+    if (left < 0) return undefined;
     for (const queue of this.#byClass.values()) {
       if (left < queue.length) return queue.at(left);
       left -= queue.length;
     }
     return undefined;
+  }
+
+  find(test: (request: Request) => boolean): Request | undefined {
+    for (const request of this) if (test(request)) return request;
+    return undefined;
+  }
+
+  filter(test: (request: Request) => boolean): Request[] {
+    return [...this].filter((request) => test(request));
+  }
+
+  some(test: (request: Request) => boolean): boolean {
+    return this.find(test) !== undefined;
   }
 
   ofClass(className: string): ViewList<Request> {

@@ -9,6 +9,8 @@ export function recordOf(
   const { status, reason, nowUs } = end;
   return {
     id: request.id,
+    sessionId: request.sessionId,
+    parentId: request.parentId,
     className: request.className,
     status,
     endReason: reason,

@@ -104,6 +104,14 @@ export class Request implements RequestView {
     return this.#owner?.groupId;
   }
 
+  get sessionId(): RequestId {
+    return this.#spec.sessionId ?? this.id;
+  }
+
+  get parentId(): RequestId | undefined {
+    return this.#spec.continues;
+  }
+
   get isInFlight(): boolean {
     return this.numInFlight > 0;
   }

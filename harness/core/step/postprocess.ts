@@ -33,7 +33,7 @@ function emitToken(cluster: Cluster, group: InstanceGroup, request: Request, now
   else {
     const gapUs = nowUs - request.lastTokenAtUs;
     if (gapUs > request.maxTokenGapUs) request.maxTokenGapUs = gapUs;
-    cluster.effects.observer.tokenGap(gapUs);
+    cluster.effects.observer.tokenGap(gapUs, request.arrivedAtUs);
     counters.numTokenGaps += 1;
     counters.tokenGapSumUs += gapUs;
   }

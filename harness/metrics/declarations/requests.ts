@@ -51,7 +51,8 @@ export const requestMetrics = {
   duration_ms: {
     label: 'Duration',
     unit: 'ms',
-    formula: 'Last end - first arrival; the end of the run counts as the end of an unfinished request.',
+    formula:
+      'Last end - first arrival; the end of the run counts as the end of an unfinished request. With a steady window, its length.',
     better: 'neither',
     compute: ({ durationUs }) => durationUs / usPerMs,
   },
@@ -72,17 +73,17 @@ export const requestMetrics = {
   request_throughput: {
     label: 'Request throughput',
     unit: 'req/s',
-    formula: 'Completed requests / duration.',
+    formula: 'Completed requests / duration; with a steady window, those that end in it.',
     better: 'higher',
     undefinedWhen: 'the duration is zero',
-    compute: ({ ended, perSecond }) => perSecond(ended.finished),
+    compute: ({ requests, perSecond }) => perSecond(requests.numCompletedInTime),
   },
   output_throughput: {
     label: 'Output throughput',
     unit: 'tok/s',
-    formula: 'Answer tokens of completed requests / duration.',
+    formula: 'Answer tokens of completed requests / duration; with a steady window, of those that end in it.',
     better: 'higher',
     undefinedWhen: 'the duration is zero',
-    compute: ({ requests, perSecond }) => perSecond(requests.outputTokens),
+    compute: ({ requests, perSecond }) => perSecond(requests.outputTokensInTime),
   },
 } as const satisfies MetricDeclarations;

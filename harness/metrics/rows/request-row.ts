@@ -6,6 +6,10 @@ import { count, timeUs } from './scalars.ts';
 /** Requests, in order of ending. */
 export const requestRows = jsonRows<RequestRecord>()('requests.jsonl', {
   id: column(count, ({ id }) => id),
+  /** The first request of its conversation; its own id where it is that. */
+  session: column(count, ({ sessionId }) => sessionId),
+  /** The turn before. */
+  parent: column(count.nullable(), ({ parentId }) => parentId ?? null),
   class: column(z.string(), ({ className }) => className),
   status: column(z.enum(['finished', 'failed', 'rejected', 'aborted', 'unfinished']), ({ status }) => status),
   /** Why it failed or was rejected. */

@@ -57,5 +57,7 @@ function entryPx(names: readonly string[]): number {
 
 /** Space for the longest of the names on an axis, up to the label limit. */
 export function labelPx(names: readonly string[]): number {
-  return Math.min(150, 6.5 * Math.max(0, ...names.map((name) => name.length)));
+  // No spread: some charts have a name for each of a million rows.
+  const longest = names.reduce((most, name) => Math.max(most, name.length), 0);
+  return Math.min(150, 6.5 * longest);
 }

@@ -1,3 +1,4 @@
+import { filterOf, findIn, isSomeIn } from '../../../base/lists.ts';
 import type { GroupId, RequestId } from '../../../domain/ids.ts';
 import type { RequestStatus, RequestView, ViewList } from '../../../policy/views.ts';
 
@@ -35,6 +36,14 @@ export class RequestReport implements RequestView {
 
   get id(): RequestId {
     return this.#request.id;
+  }
+
+  get sessionId(): RequestId {
+    return this.#request.sessionId;
+  }
+
+  get parentId(): RequestId | undefined {
+    return this.#request.parentId;
   }
 
   get className(): string {
@@ -84,8 +93,21 @@ export class ReportedList implements ViewList<RequestView> {
   }
 
   at(index: number): RequestView | undefined {
-    if (index >= this.#numRows && index < this.#length) this.#lookClosely();
-    return index >= 0 && index < this.#length ? this.#rows[index] : undefined;
+    const row = index < 0 ? this.#length + index : index;
+    if (row >= this.#numRows && row < this.#length) this.#lookClosely();
+    return row >= 0 && row < this.#length ? this.#rows[row] : undefined;
+  }
+
+  find(test: (request: RequestView) => boolean): RequestView | undefined {
+    return findIn(this, test);
+  }
+
+  filter(test: (request: RequestView) => boolean): RequestView[] {
+    return filterOf(this, test);
+  }
+
+  some(test: (request: RequestView) => boolean): boolean {
+    return isSomeIn(this, test);
   }
 
   *[Symbol.iterator](): IterableIterator<RequestView> {

@@ -1,6 +1,5 @@
-import { createRng } from '../../harness/base/rng.ts';
-import { asGroupId, asInstanceId, asRequestId } from '../../harness/domain/ids.ts';
-import { blockSizeTokens, tinyHardware, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
+import { createRng } from '../base/rng.ts';
+import { asGroupId, asInstanceId, asRequestId } from '../domain/ids.ts';
 import type {
   ClusterView,
   GroupView,
@@ -8,11 +7,16 @@ import type {
   InstanceView,
   PolicyDeps,
   RequestView,
-} from '../../harness/policy/index.ts';
+} from '../policy/index.ts';
+import { blockSizeTokens, tinyHardware, tinyModel } from './tiny-cluster.ts';
+
+// Views made by hand, for tests that ask one moment of a policy one question. Everything has a value; a test gives those that
+// its question is about.
 
 /** Blocks of an instance that holds the whole tiny model; its four layers make four times as many cells. */
 export const instanceBlocks = 20;
 
+/** What `create` gets besides parameters: the tiny model and hardware, one class of requests, and a stream of seed 1. */
 export const deps: PolicyDeps = {
   rng: createRng(1, 'policy'),
   model: tinyModel,
@@ -21,9 +25,12 @@ export const deps: PolicyDeps = {
   classes: [{ name: 'default', priority: 0, slo: {} }],
 };
 
+/** A request that decodes, of 16 prompt tokens and without KV. */
 export function requestView(id: number, about: Partial<RequestView> = {}): RequestView {
   return {
     id: asRequestId(id),
+    sessionId: asRequestId(id),
+    parentId: undefined,
     className: 'default',
     priority: 0,
     arrivedAtUs: 0,
@@ -42,6 +49,7 @@ export function requestView(id: number, about: Partial<RequestView> = {}): Reque
   };
 }
 
+/** An instance that is ready and has no KV. */
 export function instanceView(id: number, about: Partial<InstanceView> = {}): InstanceView {
   return {
     id: asInstanceId(id),
@@ -89,13 +97,14 @@ export function groupView(id: number, numInstances: number, about: Partial<Group
   };
 }
 
-/** Requests kept at the cluster. */
+/** Requests kept at the cluster, in the order given. */
 export function heldView(requests: readonly RequestView[]): HeldView {
   return Object.assign([...requests], {
     ofClass: (name: string) => requests.filter(({ className }) => className === name),
   });
 }
 
+/** A cluster of these groups at time 0, of as many instances as it may have; `local` and `request` find what the groups have. */
 export function clusterView(groups: readonly GroupView[], about: Partial<ClusterView> = {}): ClusterView {
   const numInstances = groups.reduce((count, { stages }) => count + stages.length, 0);
   return {

@@ -106,7 +106,7 @@ function isBegun(out: string): boolean {
 /** Ends what was begun; the results must then be those of an undisturbed run. */
 async function resumed(scene: Scene): Promise<string | undefined> {
   const flags = isBegun(scene.out) ? ['--resume'] : [];
-  const ended = await run(argsOf(scene, flags));
+  const ended = await run(argsOf(scene, [...flags, '--concurrency', '1']));
   if (ended.how !== 0) return `${flags.join('')} ${describe(ended)}`;
   const bytes = repeatableBytes(scene.out);
   const different = Object.keys(scene.expected).filter((file) => bytes[file] !== scene.expected[file]);

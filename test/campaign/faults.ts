@@ -29,7 +29,7 @@ cluster: { instances: 2, hardware: laptop-cell }
 execution: { mode: simulate }
 workload:
   kind: poisson
-  durationS: 60
+  durationS: 30
   rate: 20
   promptTokens: { dist: constant, tokens: 64 }
   outputTokens: { dist: constant, tokens: 32 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { wallClockUs } from '../../harness/base/clock.ts';
 import { runFaults } from './faults.ts';
+import { fuzzConfigs } from './fuzz-config.ts';
 
 /*
  * Hostile inputs and faults, for half of the time each. Prints its seed, how many tries there were, and every one that went wrong, and
@@ -17,4 +18,11 @@ for (const why of faults.wrong) console.log(`--- ${why}`);
 const kinds = Object.entries(faults.tries).map(([kind, count]) => `${count} ${kind}`);
 const numTries = Object.values(faults.tries).reduce((sum, count) => sum + count, 0);
 console.log(`faults: ${numTries} tries (${kinds.join(', ')}), ${faults.wrong.length} wrong`);
-if (faults.wrong.length > 0 || numTries === 0) process.exitCode = 1;
+
+const fuzz = await fuzzConfigs({ seed, tries: Number.POSITIVE_INFINITY, seconds: seconds / 2 });
+for (const { text, why } of fuzz.wrong) console.log(`--- ${why}\n${text}`);
+const outcomes = Object.entries(fuzz.counts).map(([kind, count]) => `${count} ${kind}`);
+console.log(`configurations: ${fuzz.tries} tries, ${outcomes.join(', ')}`);
+
+const isClean = faults.wrong.length + fuzz.wrong.length === 0 && numTries > 0 && fuzz.tries > 0;
+process.exitCode = isClean ? 0 : 1;

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAllWhole } from '../harness/base/write-whole.ts';
 import { charts } from './charts/index.ts';
@@ -38,7 +38,13 @@ export async function writeReport({ resultsDir, metricDefinitions }: ReportOptio
     drawing.kind === 'absent' ? [] : [{ path: pathOf(name), text: `${JSON.stringify(drawing.spec)}\n` }],
   );
   const htmlPath = join(resultsDir, 'report.html');
-  await writeAllWhole([...files, { path: htmlPath, text: page }]);
+  try {
+    await writeAllWhole([...files, { path: htmlPath, text: page }]);
+  } catch (error) {
+    // Where there was no report before, nothing of this one stays.
+    await rmdir(chartDir).catch(() => undefined);
+    throw error;
+  }
   for (const { name, drawing } of drawings) {
     if (drawing.kind === 'absent') await rm(pathOf(name), { force: true });
   }

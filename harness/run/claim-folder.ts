@@ -23,9 +23,9 @@ export interface FolderClaim {
   /** The manifest of the run to go on with, where there is one. */
   readonly earlier: Manifest | undefined;
   /** Throws an `EnvironmentError` where another process has taken over while this one stood still. */
-  requireHeld(): Promise<void>;
+  readonly requireHeld: () => Promise<void>;
   /** Lets others have the folder, and removes the folders that were made for it and hold nothing. */
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /**

@@ -118,20 +118,20 @@ describe('claimFolder', () => {
   });
 });
 
-describe('clearFolder', () => {
-  /** A results folder in which somebody keeps files of their own. */
-  async function usedFolder(): Promise<string> {
-    const dir = await folderOf('three stacks, one seed');
-    mkdirSync(join(dir, 'charts'));
-    mkdirSync(join(dir, 'notes'));
-    mkdirSync(join(dir, 'cells', 'mine'));
-    for (const file of ['report.html', 'worker.log', 'charts/one.vl.json', '.partial-report.html'])
-      writeFileSync(join(dir, file), 'of the run');
-    for (const file of ['config.yaml', 'charts/mine.svg', 'notes/a.txt', 'cells/mine/b.txt', 'cells/c.txt'])
-      writeFileSync(join(dir, file), 'mine');
-    return dir;
-  }
+/** A results folder in which somebody keeps files of their own. */
+async function usedFolder(): Promise<string> {
+  const dir = await folderOf('three stacks, one seed');
+  mkdirSync(join(dir, 'charts'));
+  mkdirSync(join(dir, 'notes'));
+  mkdirSync(join(dir, 'cells', 'mine'));
+  for (const file of ['report.html', 'worker.log', 'charts/one.vl.json', '.partial-report.html'])
+    writeFileSync(join(dir, file), 'of the run');
+  for (const file of ['config.yaml', 'charts/mine.svg', 'notes/a.txt', 'cells/mine/b.txt', 'cells/c.txt'])
+    writeFileSync(join(dir, file), 'mine');
+  return dir;
+}
 
+describe('clearFolder', () => {
   it('removes what bench wrote, and nothing else', async () => {
     const dir = await usedFolder();
     await clearFolder(dir);

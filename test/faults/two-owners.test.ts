@@ -41,7 +41,7 @@ describe('a results folder that a run writes into', { timeout: 90_000 }, () => {
     const out = workspace.path('raced');
     const args = ['--config', workspace.config(), '--output-dir', out];
     const results = await Promise.all([bench(args), bench(args)]);
-    expect(results.map(({ exitCode }) => exitCode).toSorted()).toEqual([0, 2]);
+    expect(new Set(results.map(({ exitCode }) => exitCode))).toEqual(new Set([0, 2]));
     expect(results.map(({ stderr }) => stderr).join('')).toMatch(/in use by process|exists and is not empty/);
     expect(readResults(out).manifest.cells.map(({ status }) => status)).toEqual(['done']);
   });

@@ -61,6 +61,9 @@ class Sfc32 implements Rng {
   }
 }
 
+// All streams share it: a policy that is handed one must not reach into those of the workload.
+Object.freeze(Sfc32.prototype);
+
 /** Hashes the text by FNV-1a with three offsets into three independent words. */
 function hash(text: string): [number, number, number] {
   return [hashWith(text, 0x811c9dc5), hashWith(text, 0x9e3779b9), hashWith(text, 0x7f4a7c15)];

@@ -3,7 +3,7 @@ import { createRng } from '../base/rng.ts';
 import type { ModelShape } from '../domain/model-shape.ts';
 import { dimensionsOf, type StageCounts, type StageProfile, stageTerms } from '../domain/stage-profile.ts';
 import { MeasuredExecutor } from '../executors/measured.ts';
-import { fitCosts, relativeErrors, type TimedStage } from './fit.ts';
+import { fitCosts, relativeErrors, spreadOf, type TimedStage } from './fit.ts';
 import { timeStages } from './time-stages.ts';
 
 export interface CalibrationRequest {
@@ -43,6 +43,7 @@ export function calibrate({ backend, model, blockSizeTokens, onProgress }: Calib
       tensorflow: backend.tensorflowVersion,
       threads: backend.numThreads,
       costsUs,
+      spread: spreadOf(costsUs, stages),
       heldOut: { numWindows: windows.length, ...relativeErrors(costsUs, windows) },
     };
   } finally {

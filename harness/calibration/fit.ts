@@ -72,6 +72,20 @@ export function relativeErrors(
   return { medianError: quantileOfSorted(errors, 0.5) ?? 0, p90Error: quantileOfSorted(errors, 0.9) ?? 0 };
 }
 
+/** Values that stand for the spread of stages around their cost. */
+const numSpread = 50;
+
+/** Returns what stages took over their fitted cost, as the middles of equally probable ranges, scaled to a mean of 1. */
+export function spreadOf(costsUs: StageCosts, stages: readonly TimedStage[]): readonly number[] {
+  const ratios = sorted(stages.map(({ counts, us }) => us / costOfCounts(costsUs, counts)));
+  const values = Array.from(
+    { length: numSpread },
+    (_, i) => quantileOfSorted(ratios, (i + 0.5) / numSpread) ?? 1,
+  );
+  const mean = values.reduce((sum, value) => sum + value, 0) / numSpread;
+  return values.map((value) => value / mean);
+}
+
 function at(list: readonly number[], index: number): number {
   return list[index] as number;
 }

@@ -17,7 +17,7 @@ const instances = [0, 1, 2, 3].map(asInstanceId);
 const numWarmUpSteps = 100;
 
 /** Steps from one beat of the metronome to the next. */
-const stepsPerBeat = 32;
+const stepsPerBeat = 8;
 
 /** Every so many steps, the layers are run as two stages. */
 const stepsPerSplit = 5;
@@ -70,7 +70,7 @@ export function timeStages(timer: StageTimer): Timings {
 }
 
 /** Beats before a stage, and as many after it, that tell how fast the machine was then. */
-const beatsNear = 4;
+const beatsNear = 12;
 
 function medianOf(values: readonly number[]): number {
   return must(quantileOfSorted(sorted(values), 0.5), 'a beat');

@@ -90,6 +90,7 @@ function rounded(profile: StageProfile): StageProfile {
   return {
     ...profile,
     costsUs,
+    spread: profile.spread.map((ratio) => Number(ratio.toPrecision(4))),
     heldOut: {
       numWindows,
       medianError: Number(medianError.toFixed(4)),

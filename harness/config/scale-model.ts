@@ -152,6 +152,7 @@ function decodeCounts(step: {
     layer: numLayers,
     layerToken: numLayers * size,
     layerGroup: numLayers,
+    layerPrompt: 0,
     layerPromptGroup: 0,
     layerGathered: numLayers * contextTokens,
     layerPair: numLayers * contextTokens,

@@ -62,7 +62,7 @@ export async function loadStacks(
 
 /**
  * Builds the stack that `--policy X` adds: X, after the default dispatcher if X does not dispatch, and before
- * `recompute` if X does not preempt by recomputing itself. A bound with unlimited memory needs no fallback.
+ * `recompute` if X does not answer all memory pressure by recomputing itself. A bound with unlimited memory needs no fallback.
  */
 export async function loadAddedStack(
   use: string,
@@ -73,8 +73,9 @@ export async function loadAddedStack(
   const added = await loadUses([portable], { ...context, origin, path: [] });
   const [own] = added.uses;
   if (own === undefined) return { issues: added.issues };
-  const { dispatches, preempts, unlimitedMemory } = own.info.capabilities;
-  const needsFallback = unlimitedMemory !== true && !(preempts ?? []).includes('recompute');
+  const { dispatches, preempts, leavesPressure, unlimitedMemory } = own.info.capabilities;
+  const answers = leavesPressure !== true && preempts?.includes('recompute') === true;
+  const needsFallback = unlimitedMemory !== true && !answers;
   const uses = [
     ...(dispatches === true ? [] : [defaultDispatcher]),
     portable,

@@ -2,6 +2,7 @@ import { wallClockUs } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { usPerSecond } from '../base/units.ts';
 import type { Policy, PolicyDefinition } from '../policy/index.ts';
+import { declares } from '../policy/capabilities.ts';
 import { actingMoments, moments } from '../policy/moments.ts';
 import { leastLoaded } from '../../policies/least-loaded/least-loaded.ts';
 import { recompute } from '../../policies/recompute/recompute.ts';
@@ -84,10 +85,8 @@ function checkCapabilities(definition: PolicyDefinition): string {
   require(capabilities.dispatches !== true || has('dispatch'), 'dispatches is declared, dispatch is missing');
   require(!has('dispatch') ||
     capabilities.dispatches === true, 'dispatch is there, capabilities.dispatches is not');
-  const preempts = (capabilities.preempts ?? []).length > 0;
-  require(!preempts || has('onMemoryPressure'), 'preempts is declared, onMemoryPressure is missing');
   for (const [capability, needed] of Object.entries(momentsOf)) {
-    const isDeclared = capabilities[capability as keyof typeof momentsOf] === true;
+    const isDeclared = declares(capabilities, capability as keyof typeof momentsOf);
     require(!isDeclared ||
       needed.some(has), `${capability} is declared, without a moment to do it in: ${needed.join(', ')}`);
   }
@@ -96,7 +95,11 @@ function checkCapabilities(definition: PolicyDefinition): string {
 }
 
 /** The moments in which a policy can use a capability on its own initiative. */
-const momentsOf = { migrates: actingMoments, scales: ['initialInstances', ...actingMoments] } as const;
+const momentsOf = {
+  preempts: actingMoments,
+  migrates: actingMoments,
+  scales: ['initialInstances', ...actingMoments],
+} as const;
 
 /**
  * Runs a situation. Every request must finish with every token, and no decision of the policy may be refused.

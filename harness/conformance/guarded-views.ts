@@ -8,6 +8,7 @@ import { Instance } from '../core/state/instance.ts';
 import { Request } from '../core/state/request.ts';
 import type { Policy } from '../policy/index.ts';
 import type { ClusterView, GroupView, InstanceView, RequestView } from '../policy/views.ts';
+import { createGuard, type Rules } from './guard.ts';
 
 /** All keys that a view promises; the compiler keeps these lists complete. */
 const requestKeys: Readonly<Record<keyof RequestView, true>> = {
@@ -31,7 +32,11 @@ const requestKeys: Readonly<Record<keyof RequestView, true>> = {
 /** Of a request's status, whatever else the core's state has. */
 const statusKeys = allowed('kind reason');
 
-const statusRules: Rules = { name: 'a status', keys: statusKeys };
+const requestRules: Rules = {
+  name: 'a request',
+  keys: requestKeys,
+  inner: { name: 'a status', keys: statusKeys },
+};
 
 const groupKeys: Readonly<Record<keyof GroupView, true>> = {
   id: true,
@@ -92,6 +97,8 @@ function allowed(names: string): Readonly<Record<string, true>> {
   return Object.fromEntries(names.split(' ').map((name) => [name, true]));
 }
 
+const guard = createGuard(rulesOf);
+
 /**
  * Wraps a policy so that every argument is guarded: writing to a view, or reading a property that the
  * contract does not promise (above all a request's true output length), throws a `TypeError` that says so.
@@ -101,111 +108,24 @@ export function withGuardedViews(policy: Policy): Policy {
     get(target, key) {
       const ask: unknown = Reflect.get(target, key, target);
       if (typeof ask !== 'function') return ask;
-      return (...args: readonly unknown[]): unknown =>
-        Reflect.apply(
-          ask,
-          target,
-          args.map((arg) => guard(arg)),
-        );
+      return (...args: readonly unknown[]): unknown => Reflect.apply(ask, target, args.map(guard));
     },
   });
 }
 
-/**
- * The guard of each object. There is one per object, and a guard maps to itself, so that a policy can compare
- * views by identity.
- */
-const guards = new WeakMap<object, object>();
-/**
- * The object behind each guard, for methods of the core's lists that are given a guarded object (`includes`,
- * `indexOf`).
- */
-const originals = new WeakMap<object, object>();
-
-function guard(value: unknown, rules?: Rules): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  const known = guards.get(value);
-  if (known !== undefined) return known;
-  const proxy = createGuard(value, rules ?? rulesOf(value));
-  guards.set(value, proxy);
-  guards.set(proxy, proxy);
-  originals.set(proxy, value);
-  return proxy;
-}
-
-/** The keys that the contract promises for a view, and what the view is called in an error. */
-interface Rules {
-  readonly name: string;
-  readonly keys: Readonly<Record<string, true>>;
-}
-
-function createGuard(value: object, rules: Rules | undefined): object {
-  return new Proxy(value, {
-    get(target, key) {
-      if (
-        rules !== undefined &&
-        typeof key === 'string' &&
-        !isIndex(key) &&
-        !Object.hasOwn(rules.keys, key)
-      ) {
-        throw new TypeError(`${rules.name} has no "${key}": the contract does not promise it`);
-      }
-      const inner: unknown = Reflect.get(target, key, target);
-      if (typeof inner !== 'function')
-        return guard(inner, rules?.keys === requestKeys ? statusRules : undefined);
-      return (...args: readonly unknown[]): unknown => {
-        const passed = args.map(toOriginal);
-        const result: unknown = Reflect.apply(inner, target, passed);
-        // A new list belongs to the policy and may become part of its answer; only its elements are guarded.
-        return Array.isArray(result) ? result.map((each: unknown) => guard(each)) : guard(result);
-      };
-    },
-    set: refuseWrite,
-    defineProperty: refuseWrite,
-    deleteProperty: refuseWrite,
-  });
-}
-
-/**
- * Prepares an argument for a method of the core's own lists: unwraps guarded objects and guards what
- * callbacks receive.
- */
-function toOriginal(arg: unknown): unknown {
-  if (isCallback(arg)) return guardCallback(arg);
-  return typeof arg === 'object' && arg !== null ? (originals.get(arg) ?? arg) : arg;
-}
-
-type Callback = (...args: readonly unknown[]) => unknown;
-
-function isCallback(value: unknown): value is Callback {
-  return typeof value === 'function';
-}
-
-/** Guards the arguments that a list passes to a callback (`filter`, `map`, `sort`). */
-function guardCallback(callback: Callback): Callback {
-  return (...args) =>
-    Reflect.apply(
-      callback,
-      undefined,
-      args.map((arg) => guard(arg)),
-    );
-}
-
-function isIndex(key: string): boolean {
-  return /^\d+$/.test(key);
-}
-
-function refuseWrite(_target: object, key: string | symbol): never {
-  throw new TypeError(`a view is read-only: "${String(key)}" cannot be changed; return a decision instead`);
-}
+const groupRules: Rules = { name: 'a group', keys: groupKeys };
+const instanceRules: Rules = { name: 'an instance', keys: instanceKeys };
+const listRules: Rules = { name: 'a list of a view', keys: listKeys };
+const heldRules: Rules = { name: 'the held requests', keys: heldKeys };
+const clusterRules: Rules = { name: 'the cluster', keys: clusterKeys };
 
 function rulesOf(value: object): Rules | undefined {
-  if (isOneOf(value, [Request, RequestReport])) return { name: 'a request', keys: requestKeys };
-  if (isOneOf(value, [InstanceGroup, ReportedGroup])) return { name: 'a group', keys: groupKeys };
-  if (isOneOf(value, [Instance, ReportedInstance])) return { name: 'an instance', keys: instanceKeys };
-  if (isOneOf(value, [Array, Deque, ReportedList])) return { name: 'a list of a view', keys: listKeys };
-  if (value instanceof HeldQueue) return { name: 'the held requests', keys: heldKeys };
-  if (value instanceof ClusterWindow) return { name: 'the cluster', keys: clusterKeys };
+  if (isOneOf(value, [Request, RequestReport])) return requestRules;
+  if (isOneOf(value, [InstanceGroup, ReportedGroup])) return groupRules;
+  if (isOneOf(value, [Instance, ReportedInstance])) return instanceRules;
+  if (isOneOf(value, [Array, Deque, ReportedList])) return listRules;
+  if (value instanceof HeldQueue) return heldRules;
+  if (value instanceof ClusterWindow) return clusterRules;
   return undefined;
 }
 

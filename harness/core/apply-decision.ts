@@ -63,7 +63,7 @@ export function applyDecisions(
   for (const decision of answer.value) {
     const source = { policy: answer.policy, moment };
     checkReadable(source, decision);
-    requireDeclared(cluster.stack, source, decision.kind);
+    requireDeclared(cluster.stack, source, decision);
     if (decision.kind === 'wait' && moment === 'onMemoryPressure') continue;
     if (deferIfInFlight(cluster, source, decision)) continue;
     const error = apply(cluster, source, decision);

@@ -98,7 +98,7 @@ function applyDispatch(
     const got = JSON.stringify(decision);
     throw new PolicyError(policy, 'dispatch', `expected { kind: ${kinds.join(' | ')}, reason }, got ${got}`);
   }
-  requireDeclared(cluster.stack, { policy, moment: 'dispatch' }, decision.kind);
+  requireDeclared(cluster.stack, { policy, moment: 'dispatch' }, decision);
   const apply = places[decision.kind] as Place<DispatchDecision['kind']>;
   return fieldsProblem(decision) ?? apply(cluster, request, decision);
 }

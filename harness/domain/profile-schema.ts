@@ -29,5 +29,6 @@ export const profileSchema: z.ZodType<StageProfile> = z.strictObject({
   tensorflow: z.string(),
   threads: count,
   costsUs: z.strictObject(costsShape),
+  spread: z.array(z.number().positive()).min(1),
   heldOut: z.strictObject({ numWindows: count, medianError: share, p90Error: share }),
 });

@@ -22,6 +22,8 @@ export const stageTerms = [
   'layerToken',
   /** Each group of entries whose attention is one product. */
   'layerGroup',
+  /** A layer that computes prompts, beside decoding or alone: kernels that the decode steps before did not use are cold. */
+  'layerPrompt',
   /** Each of those groups that computes prompts: products of several rows have other kernels, and are transposed. */
   'layerPromptGroup',
   /** Each token whose K and V are gathered, padding included. */
@@ -47,6 +49,11 @@ export interface StageProfile {
   readonly tensorflow: string;
   readonly threads: number;
   readonly costsUs: StageCosts;
+  /**
+   * What stages took over what their costs add up to: values that are equally probable, smallest first, with mean 1. A pipeline
+   * waits for its slowest stage, so that their mean alone would make it too fast.
+   */
+  readonly spread: readonly number[];
   /** Error on windows of consecutive stages that the fit did not see: |fitted - measured| / measured. */
   readonly heldOut: { readonly numWindows: number; readonly medianError: number; readonly p90Error: number };
 }

@@ -1,3 +1,4 @@
+import type { Rng } from '../base/rng.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../core/executor.ts';
 import { costOfCounts, type StageProfile } from '../domain/stage-profile.ts';
 import type { KvCellShape } from '../model/paged-kv.ts';
@@ -7,16 +8,24 @@ import type { StageCost } from './stage-cost.ts';
 /** The cost of stages on a device that has been calibrated: the sum of a profile's terms. */
 export class ProfiledCost implements StageCost {
   readonly #profile: StageProfile;
+  readonly #chance: Rng | undefined;
   readonly #kvShape: KvCellShape;
 
-  constructor(profile: StageProfile) {
+  /** With `chance`, stages spread around their cost as the profile says; else each takes the mean. */
+  constructor(profile: StageProfile, chance?: Rng) {
     this.#profile = profile;
+    this.#chance = chance;
     const { numKvHeads, headDim } = profile.model;
     this.#kvShape = { numKvHeads, headDim, blockSizeTokens: profile.blockSizeTokens };
   }
 
   stageUs(batch: MicroBatch, stage: Stage): number {
-    return wholeUs(costOfCounts(this.#profile.costsUs, stageCounts(batch, stage, this.#kvShape)));
+    const { costsUs, spread } = this.#profile;
+    const meanUs = costOfCounts(costsUs, stageCounts(batch, stage, this.#kvShape));
+    const chance = this.#chance;
+    return wholeUs(
+      chance === undefined ? meanUs : meanUs * (spread[chance.integer(spread.length)] as number),
+    );
   }
 
   /** Each layer is one group; its context is not padded. */

@@ -23,8 +23,9 @@ type RecordedTime = RecordedStage | RecordedAttention;
 /** What a run on an executor is charged, and what happens before each stage. */
 export interface Clocked {
   readonly charge: Charge;
-  /** Called before each stage; what it does is no part of the run's time. */
+  /** Called before each stage; what it does is no part of the run's time, as with `afterStage`. */
   readonly beforeStage: () => void;
+  readonly afterStage: (batch: MicroBatch, stage: Stage, measuredUs: number) => void;
 }
 
 /**
@@ -34,7 +35,7 @@ export interface Clocked {
 export function recordExecutor(
   executor: Executor,
   recording: Recording,
-  clocked: Clocked = { charge: chargeMeasured, beforeStage: () => {} },
+  clocked: Clocked = { charge: chargeMeasured, beforeStage: () => {}, afterStage: () => {} },
 ): RecordedRun {
   const clock = new CallClock();
   const timed = clock.timed.bind(clock);
@@ -69,7 +70,7 @@ export function recordExecutor(
 function recordTimes(
   executor: Executor,
   timed: CallClock['timed'],
-  { write, charge, beforeStage }: Clocked & { readonly write: (line: RecordedTime) => void },
+  { write, charge, beforeStage, afterStage }: Clocked & { readonly write: (line: RecordedTime) => void },
 ): Pick<Executor, 'runStage' | 'attentionUs'> {
   const runTimed = timed((batch: MicroBatch, stage: Stage) => executor.runStage(batch, stage));
   return {
@@ -78,6 +79,7 @@ function recordTimes(
       const measuredUs = runTimed(batch, stage);
       const chargedUs = charge(measuredUs);
       write(stageLine(batch, stage, { measuredUs, chargedUs }));
+      afterStage(batch, stage, measuredUs);
       return chargedUs;
     },
     attentionUs: (batch, stage, remote) => {

@@ -18,11 +18,19 @@ export function stageCounts(
 ): StageCounts {
   const numLayers = stage.layers.count;
   const { totalTokens, size } = batch;
-  const attention = { pair: 0, layerGroup: 0, layerPromptGroup: 0, layerGathered: 0, layerPair: 0 };
+  const attention = {
+    pair: 0,
+    layerGroup: 0,
+    layerPrompt: 0,
+    layerPromptGroup: 0,
+    layerGathered: 0,
+    layerPair: 0,
+  };
   for (const { layers, entries } of ownAttention(batch, stage)) {
     const { numGroups, numPromptGroups, gatheredTokens, pairs } = attentionShapeOf(entries, kvShape);
     attention.pair += pairs;
     attention.layerGroup += layers * numGroups;
+    if (numPromptGroups > 0) attention.layerPrompt += layers;
     attention.layerPromptGroup += layers * numPromptGroups;
     attention.layerGathered += layers * gatheredTokens;
     attention.layerPair += layers * pairs;

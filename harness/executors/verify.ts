@@ -34,6 +34,8 @@ export interface CheckOptions {
   readonly backend: TensorflowBackend;
   readonly shape: ModelShape;
   readonly seed: number;
+  /** Told of every forward pass of the replay. */
+  readonly onPass?: () => void;
 }
 
 /**

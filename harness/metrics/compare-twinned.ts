@@ -14,12 +14,10 @@ export interface TwinnedFolder extends ComparedFolder {
 export async function compareTwinnedCells(folder: TwinnedFolder): Promise<Comparison[]> {
   const { dir, summaries, twins, baseline } = folder;
   const measured = await cellsIn(dir, summaries, folder);
-  const measuredSeeds = new Set(summaries.map(({ seed }) => seed));
-  const values = await readTwinValues(dir);
   const input = {
     measured,
     twins: await cellsIn(twinsFolder(dir), twins, folder),
-    further: values.filter(({ seed }) => !measuredSeeds.has(seed)),
+    simulated: await readTwinValues(dir),
   };
   return compareTwoFidelity(input, baseline);
 }

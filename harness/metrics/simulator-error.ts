@@ -16,9 +16,21 @@ export interface ComparedPair {
 const minSpreadDegrees = 2;
 
 /**
- * How uncertain the mean over these seeds of d is, the measured share less its twin's. Every seed has the metric of both
- * stacks. With four stacks and more, or with several measured seeds, it comes from how far the simulator's errors spread over
- * the stacks; otherwise from this pair alone.
+ * How much of the mean of d, the measured share less its twin's, corrects the simulated one. d holds what the simulator gets
+ * wrong, of variance b, and the chance of m measured seeds, c / m; only b + c is known. With a weight w of the correction
+ * the estimate is off by (1 - w)^2 b + w^2 c / m, and with this w by (b + c) / (1 + sqrt(m))^2, however the two divide: no other weight
+ * has a smaller worst case. Without it (w = 1) it would be c / m, which may be all of b + c.
+ */
+export function correctionWeight(numMeasuredSeeds: number): number {
+  const root = Math.sqrt(numMeasuredSeeds);
+  return root / (1 + root);
+}
+
+/**
+ * How uncertain an estimate is that is corrected by the mean of d over these seeds, weighted. Every seed has the metric of
+ * both stacks. With four stacks and more, or with several measured seeds, b + c (see `correctionWeight`) comes from how far the
+ * simulator's errors spread over the stacks; otherwise from this pair alone. It is the uncertainty of a stack like the others of the run:
+ * of one that the simulator gets wrong in a way of its own, too little.
  *
  * The spread, because one measured seed does not hold what d varies by: machine noise and drift reach all requests of a cell
  * at once, and block resamples of a cell do not see them: in the study they find a fifth of the variance for TPOT p50. But each stack of
@@ -30,7 +42,8 @@ const minSpreadDegrees = 2;
 export function errorVariance(pair: ComparedPair, seeds: readonly TwinnedSeed[]): Variance {
   const { variance, degrees } = spreadOverStacks(pair, seeds) ?? ownEvidence(pair, seeds);
   const oneEvent = mean(seeds.map((seed) => effectOfOneEvent(pair, seed))) ?? 0;
-  return { variance: Math.max(variance, oneEvent) / seeds.length, degrees };
+  const worstCase = (1 - correctionWeight(seeds.length)) ** 2;
+  return { variance: Math.max(variance, oneEvent) * worstCase, degrees };
 }
 
 /** The shares of the policy in one seed. */

@@ -1,3 +1,5 @@
+import { mean } from '../base/stats.ts';
+import { comparedValue, type ComparedValues } from './compared-values.ts';
 import type { ComparedMetricKey, ResampledMetricKey } from './metrics.ts';
 import { resampledMetricKeys, seedMetricKeys } from './metrics.ts';
 import { share, varianceOf } from './paired-interval.ts';
@@ -19,10 +21,10 @@ export class TwinnedSeed {
   readonly #values: ReadonlyMap<ComparedMetricKey, ReadonlyMap<string, Twinned<number>>>;
   readonly #resampled = new Map<string, ReadonlyMap<ComparedMetricKey, number>>();
 
-  /** The cells by the names of their stacks. */
-  constructor(cells: ReadonlyMap<string, Twinned<ComparedCell>>) {
+  /** The cells by the names of their stacks, and what simulations of this seed gave, several of a stack perhaps. */
+  constructor(cells: ReadonlyMap<string, Twinned<ComparedCell>>, draws: readonly ComparedValues[] = []) {
     this.#cells = cells;
-    this.#values = valuesOfAll(cells);
+    this.#values = withDraws(valuesOfAll(cells), draws);
   }
 
   has(policy: string): boolean {
@@ -72,6 +74,28 @@ function valuesOfAll(
     );
   }
   return all;
+}
+
+/** The same with each twin's value the mean of the draws, where there are any. */
+function withDraws(
+  values: ReadonlyMap<ComparedMetricKey, ReadonlyMap<string, Twinned<number>>>,
+  draws: readonly ComparedValues[],
+): Map<ComparedMetricKey, Map<string, Twinned<number>>> {
+  const meanOf = (policy: string, metric: ComparedMetricKey): number | undefined => {
+    const drawn = draws.filter((draw) => draw.policy === policy).map((draw) => comparedValue(draw, metric));
+    return mean(drawn.filter((value) => !Number.isNaN(value)));
+  };
+  return new Map(
+    [...values].map(([metric, named]) => [
+      metric,
+      new Map(
+        [...named].map(([policy, { measured, twin }]) => [
+          policy,
+          { measured, twin: meanOf(policy, metric) ?? twin },
+        ]),
+      ),
+    ]),
+  );
 }
 
 /** From values that alternate between measured and twin; undefined ones are left out. */

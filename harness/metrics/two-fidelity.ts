@@ -13,15 +13,18 @@ import {
 } from './paired-interval.ts';
 import type { ComparedCell } from './paired-run.ts';
 import type { Comparison } from './results.ts';
-import { type ComparedPair, errorVariance, twinnedShare } from './simulator-error.ts';
+import { type ComparedPair, correctionWeight, errorVariance, twinnedShare } from './simulator-error.ts';
 import { type Twinned, TwinnedSeed } from './twinned-seed.ts';
 import { finite, type Judged, withVerdicts } from './verdicts.ts';
 
-/** The cells of a measured run, their simulated twins (the same stacks and seeds), and what further seeds gave in the simulator. */
+/**
+ * The cells of a measured run, their simulated twins (the same stacks and seeds), and what all simulations gave: further draws
+ * of the times of those twins' stages, and further seeds.
+ */
 export interface TwoFidelityInput {
   readonly measured: readonly ComparedCell[];
   readonly twins: readonly ComparedCell[];
-  readonly further: readonly ComparedValues[];
+  readonly simulated: readonly ComparedValues[];
 }
 
 /**
@@ -29,9 +32,11 @@ export interface TwoFidelityInput {
  * report:
  *
  * - Figures are compared as shares: policy / (policy + baseline), half for a tie. A request without an answer is infinitely late.
- * - s is the share on a simulated seed, d the measured share less that of its own simulated twin. The estimate is mean(s) +
- *   mean(d), a two-fidelity control variate (Peherstorfer, Willcox and Gunzburger 2016): simulated seeds average out which
- *   requests a seed happens to draw, and the measured ones correct what the simulator gets wrong.
+ * - s is the share on a simulated seed, d the measured share less that of its own simulated twin, the mean of
+ *   several draws of its stages' times: one stage more or less in time decides at which side of a burst a policy acts. The estimate is mean(s) +
+ *   w mean(d), a two-fidelity control variate (Peherstorfer, Willcox and Gunzburger 2016): simulated seeds average out which
+ *   requests a seed happens to draw, and the measured ones correct what the simulator gets wrong. With one measured seed w is
+ *   one half (`correctionWeight`).
  * - Its variance is that of both means (`errorVariance` for d), with degrees of freedom by Satterthwaite. They share the measured
  *   seeds, which adds 2 Cov(s, d) / n for n simulated seeds: at most a share sqrt(m / n) of the sum, m of the seeds being measured,
  *   and in the study -2 % to 0 % for the median pair. It is left out.
@@ -42,18 +47,20 @@ export interface TwoFidelityInput {
  */
 export function compareTwoFidelity(input: TwoFidelityInput, baseline: string): Comparison[] {
   const seeds = twinnedSeeds(input);
+  const measuredSeeds = new Set(input.measured.map(({ summary }) => summary.seed));
+  const further = input.simulated.filter(({ seed }) => !measuredSeeds.has(seed));
   const policies = new Set(input.measured.map(({ summary }) => summary.policy));
   policies.delete(baseline);
   const judged = [...policies].flatMap((policy) => {
     const shared = seeds.filter((seed) => seed.has(policy) && seed.has(baseline));
     if (shared.length === 0) return [];
-    return comparedMetrics.map((metric) => judge({ policy, baseline, metric }, shared, input.further));
+    return comparedMetrics.map((metric) => judge({ policy, baseline, metric }, shared, further));
   });
   return withVerdicts(judged);
 }
 
 /** The cells that were measured and simulated, by their seeds. */
-function twinnedSeeds({ measured, twins }: TwoFidelityInput): readonly TwinnedSeed[] {
+function twinnedSeeds({ measured, twins, simulated }: TwoFidelityInput): readonly TwinnedSeed[] {
   const bySeed = new Map<number, Map<string, Twinned<ComparedCell>>>();
   for (const cell of measured) {
     const { policy, seed } = cell.summary;
@@ -62,7 +69,13 @@ function twinnedSeeds({ measured, twins }: TwoFidelityInput): readonly TwinnedSe
     const cells = bySeed.get(seed) ?? new Map<string, Twinned<ComparedCell>>();
     bySeed.set(seed, cells.set(policy, { measured: cell, twin }));
   }
-  return [...bySeed.values()].map((cells) => new TwinnedSeed(cells));
+  return [...bySeed].map(
+    ([seed, cells]) =>
+      new TwinnedSeed(
+        cells,
+        simulated.filter((values) => values.seed === seed),
+      ),
+  );
 }
 
 function judge(
@@ -117,7 +130,10 @@ function estimateOf(
   const error = mean(errors);
   if (spread === undefined || average === undefined || error === undefined) return undefined;
   const ofMean = { variance: spread / shares.length, degrees: shares.length - 1 };
-  return { center: average + error, ...added([ofMean, errorVariance(pair, seeds)]) };
+  return {
+    center: average + correctionWeight(seeds.length) * error,
+    ...added([ofMean, errorVariance(pair, seeds)]),
+  };
 }
 
 function isDefined({ policy, baseline, metric }: ComparedPair, seed: TwinnedSeed): boolean {

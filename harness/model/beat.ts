@@ -6,16 +6,16 @@ import type { WeightLoader } from './weights.ts';
 
 const numSequences = 8;
 const contextTokens = 128;
-const maxLayers = 2;
+const firstLayer = { first: 0, count: 1 };
 
 /**
- * A small fixed piece of the model's own work, a decode step of some sequences through the first layers and the
- * output head: what it takes tells how fast the machine is now.
+ * A small fixed piece of the model's own work, a decode step of some sequences through the first layer and the output
+ * head: what it takes tells how fast the machine is now. Loops in JavaScript, which would be cheaper, do not: what slows
+ * stages down on a shared machine is mostly its memory, and they hardly notice.
  */
 export class Beat {
   readonly #ops: TensorOps;
   readonly #instance: ModelInstance;
-  readonly #numLayers: number;
   readonly #batch: readonly BatchEntry[];
 
   constructor(
@@ -23,13 +23,12 @@ export class Beat {
     model: { readonly shape: ModelShape; readonly weights: WeightLoader; readonly blockSizeTokens: number },
   ) {
     this.#ops = ops;
-    this.#numLayers = Math.min(maxLayers, model.shape.numLayers);
-    const layers = { first: 0, count: this.#numLayers };
+    const layers = firstLayer;
     const blocks = Math.ceil(contextTokens / model.blockSizeTokens);
     this.#instance = new ModelInstance(ops, {
       ...model,
       layers,
-      numCells: this.#numLayers * numSequences * blocks,
+      numCells: numSequences * blocks,
     });
     this.#batch = Array.from({ length: numSequences }, (_, requestId) => ({
       requestId,
@@ -43,7 +42,7 @@ export class Beat {
   run(): void {
     const hidden = this.#instance.runLayers({
       batch: this.#batch,
-      layers: { first: 0, count: this.#numLayers },
+      layers: firstLayer,
       input: { tokens: new Int32Array(numSequences) },
     });
     this.#instance.sample(hidden, Int32Array.from(this.#batch.keys()));

@@ -35,7 +35,7 @@ interface Piece {
 /** Scores every text, in order, with a model that is created here and disposed afterwards. */
 export function scoreTexts(
   texts: readonly GivenText[],
-  options: { backend: TensorflowBackend; shape: ModelShape; seed: number },
+  options: { backend: TensorflowBackend; shape: ModelShape; seed: number; onPass?: () => void },
 ): TokenScore[][] {
   const scores: TokenScore[][] = texts.map(() => []);
   const passes = planPasses(texts, scores);
@@ -47,7 +47,10 @@ export function scoreTexts(
   // The weights are generated and not read from the run's weight store, so that a fault in the store shows.
   const weights = seededWeights(ops, shape, seed);
   const model = new ModelInstance(ops, { shape, weights, blockSizeTokens, layers, numCells });
-  for (const pass of passes) runPass(ops, model, pass);
+  for (const pass of passes) {
+    options.onPass?.();
+    runPass(ops, model, pass);
+  }
   model.dispose();
   ops.dispose();
   return scores;

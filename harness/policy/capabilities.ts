@@ -5,8 +5,10 @@
 export interface Capabilities {
   /** Chooses a group for every request. */
   readonly dispatches?: boolean;
-  /** Answers memory pressure by giving up running requests in these ways. */
+  /** Gives up running requests in these ways, above all under memory pressure. */
   readonly preempts?: readonly ('recompute' | 'swap')[];
+  /** Does not answer every memory pressure: a policy that does has to stand behind it. */
+  readonly leavesPressure?: boolean;
   /** Merges groups. Asked under memory pressure, and before a request that is larger than its group fails. */
   readonly dropsParameters?: boolean;
   /** Bound, not a policy: instances get as much KV memory as the load asks for. */

@@ -1,7 +1,7 @@
 import type { InstanceId, RequestId } from '../domain/ids.ts';
 import type { MicroBatchPlan } from './contract.ts';
 import type { DispatchDecision } from './decisions.ts';
-import { describeValue } from './describe-value.ts';
+import { describeValue, isThenable } from './describe-value.ts';
 import { problemOf } from './fields.ts';
 import { type Limits, limitsSchema } from './limits.ts';
 
@@ -57,7 +57,7 @@ export function checkGroups(
 export function checkStats(
   answer: Readonly<Record<string, number | null>>,
 ): Readonly<Record<string, number | null>> {
-  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer) || isThenable(answer)) {
     throw new TypeError(`expected figures by name, got ${describeValue(answer)}`);
   }
   for (const [name, value] of Object.entries(answer)) {
@@ -67,8 +67,15 @@ export function checkStats(
   return answer;
 }
 
+/** Of a moment that is told and not asked: what it returns is of no use, but a promise means that it goes on later. */
+export function checkNothing(answer: unknown): void {
+  if (isThenable(answer)) throw new TypeError(`expected nothing, got ${describeValue(answer)}`);
+}
+
 export function checkLimits(answer: Partial<Limits> | undefined): Partial<Limits> | undefined {
   if (answer === undefined) return undefined;
+  // To the schema a promise is an object without any of the limits.
+  if (isThenable(answer)) throw new TypeError(`expected limits or nothing, got ${describeValue(answer)}`);
   const problem = problemOf(limitsSchema, 'limits', answer);
   if (problem !== undefined) throw new TypeError(problem);
   return answer;

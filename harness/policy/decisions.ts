@@ -65,11 +65,17 @@ export function answersAt(kind: DecisionKind, moment: DecidingMoment): boolean {
   return declared.includes(moment);
 }
 
-/** Tells whether a policy with these capabilities has declared what decisions of this kind need. */
-export function mayDecide(capabilities: Capabilities, kind: DecisionKind): boolean {
-  const { capability } = decisions[kind];
-  return capability === undefined || declares(capabilities, capability);
+/** Returns what a policy with these capabilities would have to declare as well before it decides this, or `undefined`. */
+export function missingCapability(capabilities: Capabilities, decision: Decision): string | undefined {
+  const { capability } = decisions[decision.kind];
+  if (capability !== undefined && !declares(capabilities, capability)) return capability;
+  if (decision.kind !== 'preempt' || capabilities.preempts?.includes(decision.mode) === true)
+    return undefined;
+  // What is no mode at all is refused with the other fields.
+  return preemptModes.has(decision.mode) ? `preempts: ['${decision.mode}']` : undefined;
 }
+
+const preemptModes: ReadonlySet<unknown> = new Set(['recompute', 'swap']);
 
 /** Returns what is wrong with the fields of a decision, or `undefined` if nothing is. */
 export function fieldsProblem(decision: Decision): string | undefined {

@@ -8,6 +8,7 @@ import {
   checkGroups,
   checkIds,
   checkLimits,
+  checkNothing,
   checkPlans,
   checkStats,
   nonEmpty,
@@ -156,7 +157,7 @@ export class PolicyStack {
   onStage(timing: StageTiming): void {
     for (const member of this.#byMoment.onStage) {
       this.#call(member, 'onStage', `a stage of ${timing.durationUs} us`, () =>
-        member.policy.onStage?.(timing),
+        checkNothing(member.policy.onStage?.(timing)),
       );
     }
   }

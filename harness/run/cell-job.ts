@@ -1,6 +1,7 @@
 import type { RunClock } from './run-clock.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
+import type { CallGuard } from '../policy/stack.ts';
 
 /** One cell of the matrix: one policy stack on one seed. Plain data, so that it travels to a worker process. */
 export interface CellJob {
@@ -38,4 +39,10 @@ export interface WallFigures {
   readonly verify_wall_ms: number;
 }
 
-export type { CallGuard } from '../policy/stack.ts';
+/** Watches over a process while it runs code of plug-ins, and work that takes long. */
+export interface CellGuard extends CallGuard {
+  /** Told before a plug-in's file is imported; `use` is what the configuration calls it. */
+  beforeImport(use: string, file: string): void;
+  /** Told that work outside of any policy goes on: a process in which nothing does so for long is taken for stuck. */
+  advance(): void;
+}

@@ -1,25 +1,23 @@
-import { assert, must } from '../base/assert.ts';
+import { assert } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
-import { messageOf, PolicyError } from '../base/errors.ts';
 import { createRng } from '../base/rng.ts';
-import type { RequestId } from '../domain/ids.ts';
 import { runCluster, type RunOptions } from '../core/run.ts';
-import type { RequestSpec, Workload } from '../domain/workload.ts';
+import type { Workload } from '../domain/workload.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import type { CellSummary } from '../metrics/results.ts';
 import { fileSinks } from '../metrics/sinks.ts';
-import type { Limits, Policy } from '../policy/index.ts';
-import { PolicyStack, type StackMember } from '../policy/stack.ts';
+import type { Limits } from '../policy/index.ts';
+import type { PolicyStack } from '../policy/stack.ts';
 import type { EngineSpec, ResolvedConfig } from '../config/index.ts';
-import type { CallGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
+import type { CellGuard, CellJob, CellOutcome, CellProgress, WallFigures } from './cell-job.ts';
 import type { CellExecutor } from './cell-executor.ts';
 import { createExecutor } from './create-executor.ts';
-import { loadPolicy } from './load-policy.ts';
+import { createStack } from './create-stack.ts';
 import { plannedWorkload } from './planned-workload.ts';
 
 export interface CellIo {
   onProgress(progress: CellProgress): void;
-  readonly guard: CallGuard;
+  readonly guard: CellGuard;
 }
 
 /**
@@ -32,20 +30,17 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
   const { config, seed } = job;
   io.onProgress({ phase: 'prepare', ended: 0, planned: 0, virtualUs: 0 });
   const built = await plannedWorkload(config, seed);
-  const stack = await createStack(job, built.workload, io.guard);
-  const cellExecutor = await createExecutor(job);
+  // Before the stack: with a plug-in the language's objects are frozen, and libraries may have to extend them while they load.
+  const cellExecutor = await createExecutor(job, () => io.guard.advance());
   const recorder = new CellRecorder({
     classes: config.classes,
     window: config.steadyWindow,
     openSink: fileSinks(job.dir),
   });
   try {
-    const { wall, ...outcome } = execute(job, io, {
-      workload: built.workload,
-      stack,
-      cellExecutor,
-      recorder,
-    });
+    const { workload } = built;
+    const stack = await createStack(job, workload, io.guard);
+    const { wall, ...outcome } = execute(job, io, { workload, stack, cellExecutor, recorder });
     const wallMs = (wallClockUs() - startUs) / 1000;
     return { ...outcome, wall: { wall_ms: wallMs, ...wall } };
   } finally {
@@ -76,18 +71,16 @@ function execute(
     stack,
     executor: cellExecutor.executor,
     observer: recorder,
-    onProgress: ({ ended, nowUs }) => io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs }),
+    onProgress: ({ ended, nowUs }) => {
+      io.guard.advance();
+      io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs });
+    },
   });
   const runUs = wallClockUs() - startUs;
   const executorUs = cellExecutor.executorUs();
   const disturbance = cellExecutor.disturbance();
   io.onProgress({ phase: 'verify', ended: planned, planned, virtualUs: totals.durationUs });
-  const verifiedTokens = cellExecutor.verify();
-  assert(
-    verifiedTokens === null || verifiedTokens === totals.generatedTokens,
-    'INV-verified',
-    () => `${verifiedTokens} of ${totals.generatedTokens} generated tokens verified`,
-  );
+  const verifiedTokens = verify(cellExecutor, totals.generatedTokens);
   const verifyUs = wallClockUs() - startUs - runUs;
   const summary = recorder.finish({
     id,
@@ -108,6 +101,17 @@ function execute(
     warnings: totals.wasCutOff ? [cutOffWarning(summary, planned, config.steadyWindow !== undefined)] : [],
     disturbance,
   };
+}
+
+/** Returns how many tokens have been checked: all that were generated, or `null` where nothing was executed. */
+function verify(cellExecutor: CellExecutor, generatedTokens: number): number | null {
+  const verifiedTokens = cellExecutor.verify();
+  assert(
+    verifiedTokens === null || verifiedTokens === generatedTokens,
+    'INV-verified',
+    () => `${verifiedTokens} of ${generatedTokens} generated tokens verified`,
+  );
+  return verifiedTokens;
 }
 
 /** What a configuration and a seed say about a run. */
@@ -145,61 +149,4 @@ function cutOffWarning({ offered, unfinished }: CellSummary, planned: number, ha
     `cut off at maxDurationS: ${unfinished} requests were still open and count as unfinished, ` +
     `${planned - offered} had not arrived and count nowhere`
   );
-}
-
-/** Makes the policies of the job's stack for this run, each with a random stream of its own. */
-export async function createStack(
-  job: Pick<CellJob, 'config' | 'stackName' | 'seed'>,
-  workload: Workload,
-  guard: CallGuard,
-): Promise<PolicyStack> {
-  const { config } = job;
-  const spec = must(
-    config.stacks.find((each) => each.name === job.stackName),
-    `stack ${job.stackName}`,
-  );
-  const members: StackMember[] = [];
-  for (const use of spec.policies) {
-    const { definition, params } = await loadPolicy(use, config.baseDir, guard);
-    const { name, capabilities } = definition;
-    const deps = {
-      rng: createRng(job.seed, `policy/${name}`),
-      model: config.model,
-      startHardware: config.cluster.hardware,
-      blockSizeTokens: config.engine.blockSizeTokens,
-      classes: config.classes,
-      ...(capabilities.isOracle === true ? { trueOutputTokens: trueLengths(workload) } : {}),
-    };
-    members.push({
-      name,
-      capabilities,
-      policy: createGuarded(name, guard, () => definition.create(params, deps)),
-    });
-  }
-  return new PolicyStack(members, guard);
-}
-
-/** Calls `create`, watched, with what it throws named after the policy. */
-function createGuarded(name: string, guard: CallGuard, create: () => Policy): Policy {
-  guard.enter(name, 'create');
-  try {
-    return create();
-  } catch (error) {
-    throw new PolicyError(name, 'create', messageOf(error), { cause: error });
-  } finally {
-    guard.leave();
-  }
-}
-
-/** Answer lengths for an oracle, looked up in the plan. */
-function trueLengths(workload: Workload): (requestId: RequestId) => number {
-  const lengths = new Map<RequestId, number>();
-  const open: RequestSpec[] = [];
-  const arrivals = workload.arrivals();
-  for (let next = arrivals.next(); next.done !== true; next = arrivals.next()) open.push(next.value);
-  for (let spec = open.pop(); spec !== undefined; spec = open.pop()) {
-    lengths.set(spec.id, spec.outputTokens);
-    open.push(...workload.followers(spec.id));
-  }
-  return (requestId) => must(lengths.get(requestId), `request ${requestId}`);
 }

@@ -3,14 +3,14 @@ import { checkPolicy } from '../conformance/index.ts';
 import type { Check } from '../conformance/index.ts';
 import type { Policy, PolicyDefinition } from '../policy/index.ts';
 import { suggest } from '../base/suggest.ts';
-import type { CallGuard } from './cell-job.ts';
+import type { CellGuard } from './cell-job.ts';
 import { createPolicyResolver, findPolicy } from './load-policy.ts';
 
 /** Runs the conformance suite on a plug-in or a built-in policy, with every call under the watchdog. */
 export async function checkPolicyFile(
   use: string,
   baseDir: string,
-  guard: CallGuard,
+  guard: CellGuard,
 ): Promise<readonly Check[]> {
   const definition = await findPolicy(use, baseDir, guard);
   if (definition !== undefined) return checkPolicy(guarded(definition, guard));
@@ -23,7 +23,7 @@ export async function checkPolicyFile(
   });
 }
 
-function guarded(definition: PolicyDefinition, guard: CallGuard): PolicyDefinition {
+function guarded(definition: PolicyDefinition, guard: CellGuard): PolicyDefinition {
   const { name } = definition;
   const call = <T>(moment: string, action: () => T): T => {
     guard.enter(name, moment);

@@ -5,8 +5,11 @@ import { SimulatedExecutor } from '../executors/simulated.ts';
 import type { CellExecutor } from './cell-executor.ts';
 import type { CellJob } from './cell-job.ts';
 
-/** Makes the executor of the job's mode. TensorFlow is loaded only where steps are really measured. */
-export async function createExecutor(job: CellJob): Promise<CellExecutor> {
+/**
+ * Makes the executor of the job's mode. TensorFlow is loaded only where steps are really measured; `onStage` is told of every
+ * stage that is.
+ */
+export async function createExecutor(job: CellJob, onStage: () => void): Promise<CellExecutor> {
   const { execution, model } = job.config;
   switch (execution.mode) {
     case 'simulate':
@@ -23,7 +26,7 @@ export async function createExecutor(job: CellJob): Promise<CellExecutor> {
     }
     case 'measure': {
       const { createMeasuredExecutor } = await import('./create-measured.ts');
-      return createMeasuredExecutor(job);
+      return createMeasuredExecutor(job, onStage);
     }
   }
 }

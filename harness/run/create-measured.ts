@@ -27,8 +27,11 @@ export class TokenCheckError extends Error {
   }
 }
 
-/** Makes an executor on TensorFlow in this process. TensorFlow is loaded once, so later cells of the same worker start at once. */
-export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor> {
+/**
+ * Makes an executor on TensorFlow in this process. TensorFlow is loaded once, so later cells of the same worker start at once.
+ * `onStage` is told before every stage, and of every pass of the check of tokens.
+ */
+export async function createMeasuredExecutor(job: CellJob, onStage: () => void): Promise<CellExecutor> {
   const { config, seed } = job;
   const backend = await loadBackend({ numThreads: config.execution.threads });
   const model = { backend, shape: config.model, seed };
@@ -38,13 +41,19 @@ export async function createMeasuredExecutor(job: CellJob): Promise<CellExecutor
   const speeds = openSink(speedRows.file);
   const { kind, scale, profile } = must(job.clock, 'clock of a measured run');
   const onBeat = (record: SpeedRecord): void => speedRows.write(record, speeds);
-  const metronome = tunedMetronome(measured, model, { profile, onBeat });
+  const { metronome, learn } = tunedMetronome(measured, model, { profile, onBeat });
   const recorded = recordExecutor(measured, recording, {
     charge: kind === 'device' ? chargeMeasured : chargeReference(scale, metronome),
-    beforeStage: () => metronome.tick(),
+    beforeStage: () => {
+      onStage();
+      metronome.tick();
+    },
+    afterStage: learn,
   });
   const verify = (): number | null => {
-    const verifiedTokens = config.execution.verifyTokens ? checkedTokens(measured, model) : null;
+    const verifiedTokens = config.execution.verifyTokens
+      ? checkedTokens(measured, { ...model, onPass: onStage })
+      : null;
     recording.write(closingLine(verifiedTokens));
     return verifiedTokens;
   };

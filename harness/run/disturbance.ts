@@ -2,7 +2,7 @@ import { computeTimer, wallTimer } from '../base/work-timer.ts';
 
 /** More of a cell's time than this taken by other processes, or its speed changing by more, and its figures do not count. */
 const maxLostShare = 0.1;
-const maxSpeedSpread = 1.25;
+const maxSpeedSpread = 1.5;
 
 /** Returns what was wrong with the machine while a cell ran, in a sentence, or `undefined` where it was quiet enough. */
 export function disturbanceOf(seen: {

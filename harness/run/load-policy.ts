@@ -4,25 +4,28 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { policies } from '../../policies/index.ts';
 import { messageOf, PolicyError } from '../base/errors.ts';
+import { definitionProblems } from '../policy/check-definition.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import type { PolicyResolver, PolicyUse } from '../config/index.ts';
-import type { CallGuard } from './cell-job.ts';
+import type { CellGuard } from './cell-job.ts';
 
 /** A policy of a stack with the parameters that it is made with. */
 export interface LoadedPolicy {
   readonly definition: PolicyDefinition;
   readonly params: Readonly<Record<string, unknown>>;
+  /** Whether it is somebody else's: not one of the built-in policies. */
+  readonly isPlugin: boolean;
 }
 
 /** Loads a policy of a resolved configuration, whose parameters have been checked and filled in. */
 export async function loadPolicy(
   { use, params }: PolicyUse,
   baseDir: string,
-  guard: CallGuard,
+  guard: CellGuard,
 ): Promise<LoadedPolicy> {
   const definition = await findPolicy(use, baseDir, guard);
   if (definition === undefined) throw new PolicyError(use, 'import', 'it is not there any more');
-  return { definition, params };
+  return { definition, params, isPlugin: !builtIns.has(use) };
 }
 
 /**
@@ -33,19 +36,21 @@ export async function loadPolicy(
 export async function findPolicy(
   use: string,
   baseDir: string,
-  guard: CallGuard,
+  guard: CellGuard,
 ): Promise<PolicyDefinition | undefined> {
   const builtIn = builtIns.get(use);
   if (builtIn !== undefined) return builtIn;
   const file = pluginFile(use, baseDir);
   if (file === undefined) return undefined;
   const { default: exported } = await importGuarded(use, file, guard);
-  if (isDefinition(exported)) return exported;
+  const problems = exported === undefined ? ['there is none'] : definitionProblems(exported);
+  if (problems.length === 0) return exported as PolicyDefinition;
   const remedy = 'write `export default definePolicy({ ... })`, or start from "bench new-policy NAME"';
-  throw new PolicyError(use, 'import', `the default export is not a policy; ${remedy}`);
+  const message = `the default export is not a policy: ${problems.join('; ')} (${remedy})`;
+  throw new PolicyError(use, 'import', message);
 }
 
-export function createPolicyResolver(guard: CallGuard): PolicyResolver {
+export function createPolicyResolver(guard: CellGuard): PolicyResolver {
   return {
     names: [...builtIns.keys()],
     resolve: (use, baseDir) => findPolicy(use, baseDir, guard),
@@ -80,8 +85,9 @@ function packageFile(use: string, baseDir: string): string | undefined {
 async function importGuarded(
   use: string,
   file: string,
-  guard: CallGuard,
+  guard: CellGuard,
 ): Promise<{ readonly default?: unknown }> {
+  guard.beforeImport(use, file);
   guard.enter(use, 'import');
   try {
     return (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
@@ -90,23 +96,4 @@ async function importGuarded(
   } finally {
     guard.leave();
   }
-}
-
-function isDefinition(value: unknown): value is PolicyDefinition {
-  if (typeof value !== 'object' || value === null) return false;
-  const { name, family, params, capabilities, create } = value as Partial<
-    Record<keyof PolicyDefinition, unknown>
-  >;
-  return (
-    typeof name === 'string' &&
-    typeof family === 'string' &&
-    isObject(params) &&
-    'safeParse' in params &&
-    isObject(capabilities) &&
-    typeof create === 'function'
-  );
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

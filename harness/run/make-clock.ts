@@ -11,8 +11,9 @@ import { SimulatedExecutor } from '../executors/simulated.ts';
 import { CellRecorder } from '../metrics/recorder.ts';
 import { nullSinks } from '../metrics/sinks.ts';
 import { must } from '../base/assert.ts';
-import { createStack, runOptionsOf } from './cell.ts';
-import type { CallGuard } from './cell-job.ts';
+import { runOptionsOf } from './cell.ts';
+import type { CellGuard } from './cell-job.ts';
+import { createStack } from './create-stack.ts';
 import { plannedWorkload } from './planned-workload.ts';
 import type { RunClock } from './run-clock.ts';
 
@@ -25,7 +26,7 @@ export interface ClockRequest {
 /** Returns the clock of a measured run; calibrates the device first unless that has been done. */
 export async function makeClock(
   { config, isFresh }: ClockRequest,
-  guard: CallGuard,
+  guard: CellGuard,
   onProgress: (done: number, planned: number) => void,
 ): Promise<RunClock> {
   const profile = await profileOf(config, isFresh, onProgress);
@@ -63,7 +64,7 @@ export async function profileOf(
 export async function referenceScale(
   config: ResolvedConfig,
   profile: StageProfile,
-  guard: CallGuard,
+  guard: CellGuard,
 ): Promise<number> {
   const seed = must(config.seeds[0], 'seed');
   const { classes, baseline: stackName } = config;
@@ -75,6 +76,7 @@ export async function referenceScale(
     stack: await createStack({ config, stackName, seed }, workload, guard),
     executor,
     observer: new CellRecorder({ classes, openSink: nullSinks, maxTraceEvents: 0 }),
+    onProgress: () => guard.advance(),
   });
   return executor.referenceUs / executor.deviceUs;
 }

@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { buildWorkload } from '../../workloads/index.ts';
 import type { TraceReport } from '../../workloads/index.ts';
 import { must } from '../base/assert.ts';
+import { InputError } from '../base/errors.ts';
 import type { Manifest, StackInfo } from '../metrics/results.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
 import { loadConfig, scaleModel } from '../config/index.ts';
 import type { ConfigFlags, ResolvedConfig, StackSpec } from '../config/index.ts';
-import type { CallGuard } from './cell-job.ts';
-import { createPolicyResolver, loadPolicy, pluginFile } from './load-policy.ts';
+import type { CellGuard } from './cell-job.ts';
+import { hashPlugins } from './hash-plugins.ts';
+import { createPolicyResolver, loadPolicy } from './load-policy.ts';
 import type { LoadedPolicy } from './load-policy.ts';
 
 /** Which run is meant: a configuration with flags, or a configuration that is already resolved (replay). */
@@ -29,7 +29,10 @@ export interface RunPlan {
   /** Requests of the first seed; other seeds differ a little where arrivals are random. */
   readonly numRequests: number;
   readonly traces: readonly TraceReport[];
-  /** Checksum of every plug-in's file, by what the configuration calls it: an edited policy is another experiment. */
+  /**
+   * Checksum of every plug-in with the files that it imports, by what the configuration calls it: an edited policy is another
+   * experiment.
+   */
   readonly plugins: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
   readonly scaleModel: Manifest['scale_model'];
@@ -39,7 +42,7 @@ export interface RunPlan {
  * Reads and checks everything a run needs, and changes nothing. It imports plug-ins, so it runs in a worker process,
  * where one that never comes back can be ended. Throws an `InputError` with all that is wrong.
  */
-export async function planRun(request: PlanRequest, guard: CallGuard): Promise<RunPlan> {
+export async function planRun(request: PlanRequest, guard: CellGuard): Promise<RunPlan> {
   const asked = request.kind === 'resolved' ? request.config : await load(request, guard);
   const { workload, traces, warnings } = await buildWorkload({
     sources: asked.workload,
@@ -50,14 +53,20 @@ export async function planRun(request: PlanRequest, guard: CallGuard): Promise<R
   const config = { ...asked, workload: withHashes(asked.workload, traces) };
   const stacks: LoadedStack[] = [];
   for (const stack of config.stacks) stacks.push(await loadStack(stack, config, guard));
+  requireDistinctNames(stacks);
+  const plugins = await hashPlugins(config);
   const { numRequests } = workload;
   return {
     config,
     stacks: stacks.map(describeStack),
     numRequests,
     traces,
-    plugins: await hashPlugins(config),
-    warnings: [...warnings, ...budgetWarnings(stacks, config)],
+    plugins: Object.fromEntries(plugins.map(({ use, sha256 }) => [use, sha256])),
+    warnings: [
+      ...warnings,
+      ...budgetWarnings(stacks, config),
+      ...plugins.flatMap(({ warning }) => warning ?? []),
+    ],
     scaleModel: scaleModel(config, workload),
   };
 }
@@ -75,21 +84,9 @@ function withHashes(
   );
 }
 
-function load(request: Extract<PlanRequest, { kind: 'file' }>, guard: CallGuard): Promise<ResolvedConfig> {
+function load(request: Extract<PlanRequest, { kind: 'file' }>, guard: CellGuard): Promise<ResolvedConfig> {
   const { file, cwd, overrides, flags } = request;
   return loadConfig({ file, cwd, overrides, flags, resolver: createPolicyResolver(guard) });
-}
-
-async function hashPlugins({ stacks, baseDir }: ResolvedConfig): Promise<Readonly<Record<string, string>>> {
-  const hashes: Record<string, string> = {};
-  for (const { use } of stacks.flatMap(({ policies }) => policies)) {
-    const file = pluginFile(use, baseDir);
-    if (file === undefined) continue;
-    hashes[use] = createHash('sha256')
-      .update(await readFile(file))
-      .digest('hex');
-  }
-  return hashes;
 }
 
 interface LoadedStack {
@@ -100,11 +97,22 @@ interface LoadedStack {
 async function loadStack(
   { name, policies }: StackSpec,
   { baseDir }: ResolvedConfig,
-  guard: CallGuard,
+  guard: CellGuard,
 ): Promise<LoadedStack> {
   const loaded: LoadedPolicy[] = [];
   for (const use of policies) loaded.push(await loadPolicy(use, baseDir, guard));
   return { name, policies: loaded };
+}
+
+/** Refuses a stack with two policies of one name: decisions, figures and random streams are told apart by it. */
+function requireDistinctNames(stacks: readonly LoadedStack[]): void {
+  const issues = stacks.flatMap(({ name, policies }) => {
+    const names = policies.map(({ definition }) => definition.name);
+    const twice = names.find((each, index) => names.indexOf(each) !== index);
+    if (twice === undefined) return [];
+    return [{ source: 'policies', path: name, message: `two policies of the stack are called "${twice}"` }];
+  });
+  if (issues.length > 0) throw new InputError(issues);
 }
 
 function describeStack({ name, policies }: LoadedStack): StackInfo {

@@ -8,7 +8,8 @@ import { resolve } from './resolve-hooks.js';
  * the disk finds `servebench/policy`, `servebench/testing` and `zod` in this installation.
  */
 export function registerTypescript() {
-  registerTsx();
+  // Without a tsconfig.json: one that lies in the working folder is about other files, and could lead our imports elsewhere.
+  registerTsx({ tsconfig: false });
   // tsx takes hooks of the main thread where Node has them, and those come before all others.
   if (nodeModule.registerHooks === undefined) nodeModule.register('./resolve-hooks.js', import.meta.url);
   else nodeModule.registerHooks({ resolve });

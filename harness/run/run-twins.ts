@@ -23,9 +23,18 @@ export interface TwinRequest {
   onProgress(done: number, planned: number): void;
 }
 
+/** A cell, and which draw of the times of its stages it is to have. */
+interface Draw extends PlannedCell {
+  readonly draw: number;
+}
+
+/** Draws of each measured cell: their mean is known to less than half of what a single one, such as the measured cell, is off by. */
+const drawsOfMeasured = 5;
+
 /**
  * Simulates every stack of a measured run on the device as it was calibrated: the measured seeds, whose cells are kept whole,
- * and further ones, of which the compared figures are kept. A twin that fails is left out and told: no measured cell fails
+ * their further draws
+ * and further seeds, of which the compared figures are kept. A twin that fails is left out and told: no measured cell fails
  * for it. Returns what is to be told.
  */
 export async function runTwins(request: TwinRequest): Promise<readonly string[]> {
@@ -37,18 +46,23 @@ export async function runTwins(request: TwinRequest): Promise<readonly string[]>
   );
   const simulated = simulatedOn(config, clock);
   const measured = planCells(simulated);
-  const all = [...measured, ...planCells({ ...simulated, seeds: furtherSeeds })];
+  const all: readonly Draw[] = [
+    ...Array.from({ length: drawsOfMeasured }, (_, draw) =>
+      measured.map((cell) => ({ ...cell, draw })),
+    ).flat(),
+    ...planCells({ ...simulated, seeds: furtherSeeds }).map((cell) => ({ ...cell, draw: 0 })),
+  ];
   const root = twinsFolder(dir);
   await rm(root, { recursive: true, force: true });
   const folder = await openFolder(root, 'fresh');
-  const problems: string[] = [];
+  const problems = new Set<string>();
   const lines: string[] = [];
   const queue = new PQueue({ concurrency: request.concurrency });
   const stop = (): void => request.pool.close();
   signal.addEventListener('abort', stop, { once: true });
   let numDone = 0;
   let fatal: unknown;
-  const runOne = async (cell: PlannedCell, index: number): Promise<void> => {
+  const runOne = async (cell: Draw, index: number): Promise<void> => {
     if (signal.aborted || fatal !== undefined) return;
     try {
       const { values } = await runCell(cell, { request, simulated, folder, isKept: index < measured.length });
@@ -57,7 +71,7 @@ export async function runTwins(request: TwinRequest): Promise<readonly string[]>
       if (signal.aborted) return;
       const explained = explainDiskError(error, dir);
       if (explained instanceof EnvironmentError) fatal = explained;
-      else problems.push(`the simulation beside ${cell.id} failed: ${messageOf(error)}`);
+      else problems.add(`the simulation beside ${cell.id} failed: ${messageOf(error)}`);
     }
     numDone += 1;
     request.onProgress(numDone, all.length);
@@ -66,11 +80,11 @@ export async function runTwins(request: TwinRequest): Promise<readonly string[]>
   signal.removeEventListener('abort', stop);
   if (fatal !== undefined) throw fatal;
   if (!signal.aborted) await writeWhole(join(root, twinValuesFile), lines.join(''));
-  return problems;
+  return [...problems];
 }
 
 async function runCell(
-  cell: PlannedCell,
+  cell: Draw,
   run: {
     readonly request: TwinRequest;
     readonly simulated: ResolvedConfig;

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { EnvironmentError, InputError, messageOf, PolicyError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { Check } from '../conformance/index.ts';
@@ -29,6 +30,8 @@ export type WorkerRequest = {
 }[TaskKind];
 
 export type WorkerReply =
+  /** A plug-in is about to be imported; `use` is what the configuration calls it. */
+  | { readonly kind: 'plugin'; readonly use: string }
   | { readonly kind: 'progress'; readonly progress: CellProgress }
   | { readonly kind: 'done'; readonly output: unknown }
   | { readonly kind: 'failed'; readonly error: PackedError };
@@ -37,6 +40,8 @@ export type WorkerReply =
 export interface PackedError {
   readonly message: string;
   readonly stack: string | undefined;
+  /** The error with its causes and stacks, for the log of the run. */
+  readonly log: string;
   readonly issues: readonly InputIssue[] | undefined;
   readonly remedy: string | undefined;
   readonly policy: { readonly name: string; readonly moment: string } | undefined;
@@ -57,6 +62,7 @@ export function packError(error: unknown): PackedError {
   return {
     message: messageOf(error),
     stack: error instanceof Error ? error.stack : undefined,
+    log: `${inspect(error)}\n`,
     issues: error instanceof InputError ? error.issues : undefined,
     remedy: error instanceof EnvironmentError ? error.remedy : undefined,
     policy: error instanceof PolicyError ? { name: error.policy, moment: error.moment } : undefined,

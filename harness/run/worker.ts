@@ -1,3 +1,4 @@
+import { PluginHost } from './plugin-host.ts';
 import { Watchdog } from './watchdog.ts';
 import { packError } from './worker-protocol.ts';
 import type { WorkerReply, WorkerRequest } from './worker-protocol.ts';
@@ -7,18 +8,18 @@ import type { WorkerReply, WorkerRequest } from './worker-protocol.ts';
  * that code does not come back. It never outlives its parent.
  */
 const watchdog = new Watchdog(process.ppid);
+const host = new PluginHost(watchdog, (use) => reply({ kind: 'plugin', use }));
 
 process.on('message', (request: WorkerRequest) => void answer(request));
-process.on('disconnect', () => process.exit(0));
+// Its group: what a plug-in has started goes with it.
+process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
 // Ctrl-C reaches every process of the terminal; the parent decides what becomes of its workers.
 process.on('SIGINT', () => {});
 
 async function answer(request: WorkerRequest): Promise<void> {
   try {
-    reply({ kind: 'done', output: await perform(request) });
+    reply({ kind: 'done', output: await host.charging(() => perform(request)) });
   } catch (error) {
-    // The stack goes to the log of the run; the parent shows the message.
-    console.error(error);
     reply({ kind: 'failed', error: packError(error) });
   }
 }
@@ -30,28 +31,28 @@ async function perform(request: WorkerRequest): Promise<unknown> {
       const { runCell } = await import('./cell.ts');
       return runCell(request.input, {
         onProgress: (progress) => reply({ kind: 'progress', progress }),
-        guard: watchdog,
+        guard: host,
       });
     }
     case 'twin': {
       watchdog.setTimeoutMs(request.input.config.execution.policyTimeoutMs);
       const { runTwin } = await import('./twin.ts');
-      return runTwin(request.input, watchdog);
+      return runTwin(request.input, host);
     }
     case 'clock': {
       watchdog.setTimeoutMs(request.input.config.execution.policyTimeoutMs);
       const { makeClock } = await import('./make-clock.ts');
-      return makeClock(request.input, watchdog, (ended, planned) =>
+      return makeClock(request.input, host, (ended, planned) =>
         reply({ kind: 'progress', progress: { phase: 'calibrate', ended, planned, virtualUs: 0 } }),
       );
     }
     case 'plan': {
       const { planRun } = await import('./plan.ts');
-      return planRun(request.input, watchdog);
+      return planRun(request.input, host);
     }
     case 'conformance': {
       const { checkPolicyFile } = await import('./check-policy-file.ts');
-      return checkPolicyFile(request.input.file, request.input.cwd, watchdog);
+      return checkPolicyFile(request.input.file, request.input.cwd, host);
     }
   }
 }

@@ -213,7 +213,8 @@ class Chiron {
 
   #swapIn(group: GroupView): readonly Decision[] {
     if (group.swapped.length === 0) return [];
-    const swapIns = this.#eviction.swapIn(group);
+    const maxRunning = this.#local?.maxRunning(group) ?? group.limits.maxRunning;
+    const swapIns = this.#eviction.swapIn(group, maxRunning);
     this.#numSwapIns += swapIns.length;
     return swapIns;
   }
@@ -252,7 +253,13 @@ export const chiron = definePolicy({
   summary:
     'Interactive requests first, batch requests in what is left; adapts batch sizes and the number of instances by back-pressure (Chiron).',
   params,
-  capabilities: { dispatches: true, preempts: ['swap'], migrates: true, scales: true },
+  capabilities: {
+    dispatches: true,
+    preempts: ['swap', 'recompute'],
+    leavesPressure: true,
+    migrates: true,
+    scales: true,
+  },
   create: (settings, deps) => {
     const policy = new Chiron(settings, deps);
     return {

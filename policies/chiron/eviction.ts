@@ -57,14 +57,17 @@ export class Eviction {
     return isComing ? [{ kind: 'wait', reason: 'batch requests can be evicted in a moment' }] : undefined;
   }
 
-  /** Returns swap-ins for the evicted requests that fit now, the first evicted first. */
-  swapIn(group: GroupView): readonly Decision[] {
+  /**
+   * Returns swap-ins for the evicted requests that fit now, the first evicted first, so that no more than
+   * `maxRunning` requests run.
+   */
+  swapIn(group: GroupView, maxRunning: number): readonly Decision[] {
     if (this.#firstInteractive(group).length > 0) return [];
-    const { limits, running, waiting, swapped, freeBlocks, totalBlocks } = group;
+    const { running, waiting, swapped, freeBlocks, totalBlocks } = group;
     const isIdle = running.length === 0 && waiting.length === 0;
     const decisions: Decision[] = [];
     let free = freeBlocks - Math.ceil(this.#returnHeadroom * totalBlocks) - this.#blocksStillToTake(running);
-    let slots = limits.maxRunning - running.length - swappingIn(swapped).length;
+    let slots = maxRunning - running.length - swappingIn(swapped).length;
     for (const request of swapped) {
       if (request.status.kind !== 'swapped') continue;
       const blocks = this.#blocksFor(request.computedTokens);

@@ -20,6 +20,14 @@ export class LocalAutoscaler {
   }
 
   /**
+   * Returns how many requests may run in the group once a batch size that has just been lowered is in force:
+   * the view still shows the limit from before.
+   */
+  maxRunning({ id, limits }: GroupView): number {
+    return Math.min(limits.maxRunning, this.#sizes.get(id)?.batch.size ?? Infinity);
+  }
+
+  /**
    * Adapts the batch size and returns the new limit, or undefined if it has not changed. `window` is
    * undefined when the group is seen for the first time.
    */

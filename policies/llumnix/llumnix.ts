@@ -91,7 +91,7 @@ export const llumnix = definePolicy({
   summary:
     'Dispatches to the freest instance and migrates running requests live between instances (Llumnix).',
   params,
-  capabilities: { dispatches: true, migrates: true },
+  capabilities: { dispatches: true, preempts: ['recompute'], leavesPressure: true, migrates: true },
   create: (settings, deps) => {
     const { headroomTargetTokens } = settings;
     const priorities = settings.priorities

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fitCosts, relativeErrors, type TimedStage } from '../../harness/calibration/fit.ts';
+import { fitCosts, relativeErrors, spreadOf, type TimedStage } from '../../harness/calibration/fit.ts';
 import {
   costOfCounts,
   type StageCosts,
@@ -29,6 +29,7 @@ function randomCounts(rng: Rng): StageCounts {
     layer,
     layerToken: layer * token,
     layerGroup: layer * (1 + rng.integer(3)) + layerPromptGroup,
+    layerPrompt: prompts > 0 ? layer : 0,
     layerPromptGroup,
     layerGathered,
     layerPair,
@@ -74,4 +75,19 @@ test('noise with a long tail does not pull the fit below the mean', () => {
   const total = (of: StageCosts) => fresh.reduce((sum, { counts }) => sum + costOfCounts(of, counts), 0);
   expect(total(fitted) / fresh.reduce((sum, { us }) => sum + us, 0)).toBeGreaterThan(0.985);
   expect(total(fitted) / fresh.reduce((sum, { us }) => sum + us, 0)).toBeLessThan(1.015);
+});
+
+test('the spread of stages is told as equally probable shares of their cost, with mean 1', () => {
+  const costsUs = Object.fromEntries(
+    stageTerms.map((term) => [term, term === 'layer' ? 200 : 0.1]),
+  ) as StageCosts;
+  const rng = createRng(1, 'spread');
+  const draw = () => (rng.integer(10) === 0 ? 2 : 0.9);
+  const stages = stagesWith(costsUs, rng, draw);
+  const spread = spreadOf(costsUs, stages);
+  expect(spread.reduce((sum, value) => sum + value, 0) / spread.length).toBeCloseTo(1);
+  expect(spread).toEqual(spread.toSorted((a, b) => a - b));
+  const slow = spread.filter((value) => value > 1.5).length / spread.length;
+  expect(slow).toBeGreaterThan(0.06);
+  expect(slow).toBeLessThan(0.14);
 });

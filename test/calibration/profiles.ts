@@ -21,6 +21,7 @@ export function profileWith(costsUs: Partial<StageCosts>, others = 0): StageProf
     tensorflow: '2.21.0',
     threads: 1,
     costsUs: all,
+    spread: [1],
     heldOut: { numWindows: 10, medianError: 0.01, p90Error: 0.03 },
   };
 }

@@ -73,12 +73,12 @@ describe.skipIf(process.platform !== 'linux')('a run that is stopped', { timeout
 it('a worker that dies is one failed cell, with what it printed last', { timeout: 60_000 }, async () => {
   const out = workspace.path('died');
   const config = workspace.config({
-    policies: `{ mine: [${join(plugins, 'exits-in-dispatch.ts')}, recompute], recompute: [least-loaded, recompute] }`,
+    policies: `{ mine: [${join(plugins, 'dies-in-dispatch.ts')}, recompute], recompute: [least-loaded, recompute] }`,
   });
   const result = await bench(['--config', config, '--output-dir', out, '--concurrency', '1']);
   expect(result.exitCode).toBe(1);
   const { manifest } = readResults(out);
   expect(manifest.cells.map(({ status }) => status)).toEqual(['failed', 'done']);
-  expect(manifest.cells[0]?.error).toMatch(/ended unexpectedly \(exit code 7\).*famous last words/s);
+  expect(manifest.cells[0]?.error).toMatch(/dies-in-dispatch.*ended unexpectedly \(SIGKILL\).*famous last words/s);
   expect(readFileSync(join(out, 'worker.log'), 'utf8')).toContain('famous last words');
 });

@@ -6,9 +6,10 @@ import {
   type DecisionKind,
   decisionKinds,
   decisions,
-  mayDecide,
+  missingCapability,
 } from '../../harness/policy/decisions.ts';
 import type { Capabilities, Decision, PolicyDefinition } from '../../harness/policy/index.ts';
+import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
 import { policies } from '../../policies/index.ts';
 import type { Plain } from '../plain-ids.ts';
 import { policyOf } from './policy-of.ts';
@@ -155,8 +156,13 @@ describe('the table of decisions', () => {
   );
 
   it('knows what a policy has to declare', () => {
-    expect(mayDecide({ scales: true }, 'drain')).toBe(true);
-    expect(mayDecide({ scales: false }, 'drain')).toBe(false);
-    expect(mayDecide({}, 'wait')).toBe(true);
+    const drain = { kind: 'drain', groupId: asGroupId(0), reason: '' } as const;
+    expect(missingCapability({ scales: true }, drain)).toBeUndefined();
+    expect(missingCapability({ scales: false }, drain)).toBe('scales');
+    expect(missingCapability({}, { kind: 'wait', reason: '' })).toBeUndefined();
+    const swap = { kind: 'preempt', requestId: asRequestId(0), mode: 'swap', reason: '' } as const;
+    expect(missingCapability({}, swap)).toBe('preempts');
+    expect(missingCapability({ preempts: ['recompute'] }, swap)).toBe("preempts: ['swap']");
+    expect(missingCapability({ preempts: ['recompute', 'swap'] }, swap)).toBeUndefined();
   });
 });

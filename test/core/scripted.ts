@@ -27,7 +27,7 @@ export function scripted(
     family: 'other',
     summary: 'test',
     params: z.strictObject({}),
-    capabilities: { dropsParameters: true, migrates: true, scales: true },
+    capabilities: { preempts: ['recompute', 'swap'], dropsParameters: true, migrates: true, scales: true },
     create: () => {
       const left = acts.slice();
       return {

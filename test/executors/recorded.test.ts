@@ -102,7 +102,7 @@ describe('a recording', () => {
     const { executor } = recordExecutor(
       new FixedExecutor(),
       { write: (line) => (text += line), close: () => {} },
-      { charge: (us) => 3 * us, beforeStage: () => (numBeats += 1) },
+      { charge: (us) => 3 * us, beforeStage: () => (numBeats += 1), afterStage: () => {} },
     );
     expect(executor.runStage(batchOf(5), stage)).toBe(315);
     expect(numBeats).toBe(1);

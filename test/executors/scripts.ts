@@ -14,7 +14,7 @@ export function at(timeUs: number, decide: (view: ClusterView) => readonly Decis
     family: 'other',
     summary: 'test',
     params: z.strictObject({}),
-    capabilities: { dropsParameters: true, migrates: true, scales: true },
+    capabilities: { preempts: ['recompute', 'swap'], dropsParameters: true, migrates: true, scales: true },
     create: () => ({
       tickUs: timeUs,
       onTick: (view) => (view.nowUs === timeUs ? decide(view) : []),

@@ -45,6 +45,7 @@ test('what the simulator counts is what the plan of the real step has', () => {
           layer: count,
           layerToken: count * plan.totalTokens,
           layerGroup: count * plan.groups.length,
+          layerPrompt: plan.groups.some(({ numTokens }) => numTokens > 1) ? count : 0,
           layerPromptGroup: count * plan.groups.filter(({ numTokens }) => numTokens > 1).length,
           layerGathered: count * sum(gatheredOf),
           layerPair: count * sum((group) => gatheredOf(group) * group.numTokens),

@@ -6,6 +6,8 @@ import {
   comparedValuesSchema,
 } from '../../harness/metrics/compared-values.ts';
 import { comparedMetrics } from '../../harness/metrics/compare.ts';
+import { correctionWeight } from '../../harness/metrics/simulator-error.ts';
+import { must } from '../../harness/base/assert.ts';
 import { RequestOutcomes } from '../../harness/metrics/outcomes.ts';
 import type { ComparedCell } from '../../harness/metrics/paired-run.ts';
 import { type Comparison, comparisonSchema } from '../../harness/metrics/results.ts';
@@ -41,7 +43,7 @@ function inputOf(about: {
   return {
     measured: cells(real, seeds),
     twins: cells(simulated, seeds),
-    further: cells(simulated, furtherSeeds).map(comparedValues),
+    simulated: cells(simulated, furtherSeeds).map(comparedValues),
   };
 }
 
@@ -124,11 +126,11 @@ describe('what counts', () => {
   });
 
   test('a cell without its twin and a further seed without the baseline do not', () => {
-    const { measured, twins, further } = inputOf({ real: nearly, simulated, seeds: [1, 2] });
+    const { measured, twins, simulated: further } = inputOf({ real: nearly, simulated, seeds: [1, 2] });
     const input = {
       measured,
       twins: twins.filter(({ summary: { policy, seed } }) => policy !== 'fast' || seed === 1),
-      further: further.filter(({ policy, seed }) => policy !== 'base' || seed > 1009),
+      simulated: further.filter(({ policy, seed }) => policy !== 'base' || seed > 1009),
     };
     expect(on(input, 'p50_ttft_ms')).toMatchObject({ num_measured_seeds: 1, num_simulated_seeds: 21 });
     expect(on(input, 'p50_ttft_ms', 'slow').num_measured_seeds).toBe(2);
@@ -149,6 +151,33 @@ describe('what counts', () => {
       };
     });
     expect(on({ ...input, measured }, 'p99_ttft_ms')).toMatchObject({ value: null, verdict: 'cannot tell' });
+  });
+});
+
+describe('further draws of a measured seed', () => {
+  test('stand for the twin with their mean', () => {
+    const base = inputOf({ real: nearly, simulated });
+    const slower = inputOf({ real: nearly, simulated: { ...simulated, fast: 0.8 } }).twins.map(
+      comparedValues,
+    );
+    const asOne = inputOf({ real: nearly, simulated: { ...simulated, fast: 0.7 } });
+    const drawn = { ...base, simulated: [...base.twins.map(comparedValues), ...slower, ...base.simulated] };
+    const mean = on(drawn, 'p50_ttft_ms');
+    const one = on({ ...base, twins: asOne.twins }, 'p50_ttft_ms');
+    expect(mean.ratio).toBeCloseTo(must(one.ratio, 'ratio'), 3);
+    expect(mean.num_simulated_seeds).toBe(31);
+  });
+});
+
+describe('the correction by measured seeds', () => {
+  test('is weighted so that its worst case, however error and chance divide, is smallest', () => {
+    for (const seeds of [1, 2, 3, 10]) {
+      const weight = correctionWeight(seeds);
+      const worst = (w: number) => Math.max((1 - w) ** 2, w ** 2 / seeds);
+      expect(worst(weight)).toBeCloseTo(1 / (1 + Math.sqrt(seeds)) ** 2);
+      for (const other of [0, 0.2, 0.4, 0.6, 0.8, 1])
+        expect(worst(other)).toBeGreaterThanOrEqual(worst(weight) - 1e-12);
+    }
   });
 });
 

@@ -162,6 +162,30 @@ describe('the ablations', () => {
   });
 });
 
+it('swaps in no more in a tick than the batch size that the same tick has set', () => {
+  const lengths = [
+    [35, 8],
+    [86, 1],
+    [20, 2],
+    [1, 2],
+    [1, 5],
+    [57, 1],
+    [1, 2],
+    [1, 1],
+  ] as const;
+  const chats = lengths.map(([prompt, output], index) => chat(1 + index, 1, prompt, output));
+  const { own, count } = serve(
+    { specs: [bulk(0, 0, 1, 12), ...chats], blocks: 12, maxBatchTokens: 16 },
+    { global: false, fillShare: 0.5, increase: 'additive', theta: 1 / 3 },
+  );
+  expect(count('swapIn')).toBe(1);
+  const evictedAtUs = own.find(({ kind }) => kind === 'preempt')!.timeUs;
+  const returnedAtUs = own.find(({ kind }) => kind === 'swapIn')!.timeUs;
+  const isLowered = ({ kind, timeUs }: (typeof own)[number]): boolean =>
+    kind === 'setLimits' && timeUs > evictedAtUs && timeUs < returnedAtUs;
+  expect(own.some(isLowered)).toBe(true);
+});
+
 describe('any load under Chiron', () => {
   const lengths = {
     promptTokens: fc.integer({ min: 1, max: 100 }),

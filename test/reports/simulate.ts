@@ -5,7 +5,7 @@ import { executeRun } from '../../harness/run/run.ts';
 import { WorkerPool } from '../../harness/run/worker-pool.ts';
 import type { TaskKind, WorkerTasks } from '../../harness/run/worker-protocol.ts';
 
-const guard = { enter() {}, leave() {} };
+const guard = { enter() {}, leave() {}, advance() {}, beforeImport() {} };
 const silent = {
   begin() {},
   cellStarted() {},

@@ -19,7 +19,7 @@ policies: { recompute: [least-loaded, recompute] }
 `;
   writeFileSync(join(cwd, 'config.yaml'), text);
   const request = { kind: 'file', file: 'config.yaml', cwd, overrides: [], flags: {} } as const;
-  return await planRun(request, { enter() {}, leave() {} });
+  return await planRun(request, { enter() {}, leave() {}, advance() {}, beforeImport() {} });
 }
 
 it.each([

@@ -38,7 +38,7 @@ test('twins run on the device as it was calibrated, in the time of the run', () 
 });
 
 test('a cell does not count when others took more than a tenth of its time, or the speed moved by a quarter', () => {
-  expect(disturbanceOf({ lostShare: 0.1, speedSpread: 1.25 })).toBeUndefined();
+  expect(disturbanceOf({ lostShare: 0.1, speedSpread: 1.5 })).toBeUndefined();
   expect(disturbanceOf({ lostShare: 0.24, speedSpread: 1 })).toContain('took 24 % of its time (limit 10 %)');
-  expect(disturbanceOf({ lostShare: 0, speedSpread: 1.4 })).toContain('factor of 1.40 (limit 1.25)');
+  expect(disturbanceOf({ lostShare: 0, speedSpread: 1.6 })).toContain('factor of 1.60 (limit 1.5)');
 });

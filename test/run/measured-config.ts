@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { loadConfig, type ResolvedConfig } from '../../harness/config/index.ts';
 import { createPolicyResolver } from '../../harness/run/load-policy.ts';
 
-export const guard = { enter() {}, leave() {} };
+export const guard = { enter() {}, leave() {}, advance() {}, beforeImport() {} };
 
 /** A configuration to be measured: two stacks on two instances, short of memory, and `more` lines of it. */
 export function measuredConfig(dir: string, more = ''): Promise<ResolvedConfig> {

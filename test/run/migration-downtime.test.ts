@@ -11,7 +11,7 @@ import { loadConfig } from '../../harness/config/index.ts';
 const root = resolve(import.meta.dirname, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'migration-downtime-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-const guard = { enter() {}, leave() {} };
+const guard = { enter() {}, leave() {}, advance() {}, beforeImport() {} };
 
 /** Mean time that a migrating request stands still, in milliseconds, by prompt length. */
 async function downtimes(stackName: string): Promise<Map<number, number>> {

@@ -16,7 +16,7 @@ policies:
 `;
   writeFileSync(join(cwd, 'config.yaml'), text);
   const request = { kind: 'file', file: 'config.yaml', cwd, overrides: [], flags: {} } as const;
-  const { warnings } = await planRun(request, { enter() {}, leave() {} });
+  const { warnings } = await planRun(request, { enter() {}, leave() {}, advance() {}, beforeImport() {} });
   return warnings;
 }
 

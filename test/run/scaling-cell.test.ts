@@ -19,7 +19,7 @@ import { type Trace, traceProblems } from '../metrics/trace-problems.ts';
  */
 const dir = mkdtempSync(join(tmpdir(), 'scaling-cell-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-const guard = { enter() {}, leave() {} };
+const guard = { enter() {}, leave() {}, advance() {}, beforeImport() {} };
 
 const lengths = `promptTokens: { dist: uniform, min: 10, max: 200 }, outputTokens: { dist: uniform, min: 10, max: 80 }`;
 const text = `model: tiny-llama

@@ -19,9 +19,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Runs the twins in this process. */
-async function twinsOf(config: ResolvedConfig, signal = new AbortController().signal) {
-  const profile = must(config.cluster.hardware.profile, 'profile');
+/** Runs the twins in this process, on a device whose stages spread so around their cost. */
+async function twinsOf(config: ResolvedConfig, signal = new AbortController().signal, spread = [1]) {
+  const profile = { ...must(config.cluster.hardware.profile, 'profile'), spread };
   const told: string[] = [];
   const problems = await runTwins({
     config,
@@ -39,10 +39,10 @@ test('every stack is simulated on the measured seed, whole, and on further ones,
   const config = await measuredConfig(dir);
   const { problems, told } = await twinsOf(config);
   expect(problems).toEqual([]);
-  expect(told).toEqual(['1/8', '2/8', '3/8', '4/8', '5/8', '6/8', '7/8', '8/8']);
+  expect(told).toEqual(Array.from({ length: 16 }, (_, index) => `${index + 1}/16`));
   const values = await readTwinValues(dir);
   expect(values.map(({ policy, seed }) => `${policy} ${seed}`)).toEqual(
-    [1, 2, 3, 4].flatMap((seed) => [`recompute ${seed}`, `swap ${seed}`]),
+    [1, 1, 1, 1, 1, 2, 3, 4].flatMap((seed) => [`recompute ${seed}`, `swap ${seed}`]),
   );
   expect(readdirSync(join(twinsFolder(dir), 'cells')).toSorted()).toEqual(['recompute-s1', 'swap-s1']);
   const summary = must(await readCellSummary(twinsFolder(dir), 'recompute-s1'), 'summary');
@@ -52,6 +52,17 @@ test('every stack is simulated on the measured seed, whole, and on further ones,
     summary.p99_ttft_ms ?? Number.NaN,
     9,
   );
+});
+
+test('draws of a measured cell differ where stages spread, and only there', async () => {
+  const config = await measuredConfig(dir);
+  const latencies = async (spread: number[]) => {
+    await twinsOf(config, undefined, spread);
+    const values = (await readTwinValues(dir)).filter(({ policy, seed }) => policy === 'swap' && seed === 1);
+    return new Set(values.map((value) => comparedValue(value, 'p50_tpot_ms'))).size;
+  };
+  expect(await latencies([1])).toBe(1);
+  expect(await latencies([0.8, 1.2])).toBe(5);
 });
 
 test('twins are the same bytes each time', async () => {

@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
+import type { ExecutorAudit } from '../executor.ts';
 import { hostBytes } from '../kv/swap.ts';
 import type { Cluster } from '../state/cluster.ts';
-import type { Effects } from '../state/effects.ts';
 import type { GroupStage, InstanceGroup } from '../state/group.ts';
 import type { Instance } from '../state/instance.ts';
 import type { Request } from '../state/request.ts';
@@ -18,7 +18,6 @@ export function checkMemory(cluster: Cluster): void {
     hostBytes: cluster.topology.instances.map(() => 0),
   };
   for (const request of cluster.requests.live.values()) addHeld(cluster, held, request);
-  const unsettled = unsettledInstances(cluster);
   for (const instance of cluster.topology.instances) {
     const { id, ledger, hostKvBytes } = instance;
     const cells = held.cells[id] ?? 0;
@@ -38,8 +37,8 @@ export function checkMemory(cluster: Cluster): void {
       'INV-host',
       () => `instance ${id}: ${hostKvBytes} B on the host, not ${held.hostBytes[id]}`,
     );
-    if (instance.hasDevice) checkAgainstExecutor(cluster.effects, instance, !unsettled.has(instance));
   }
+  checkAgainstExecutor(cluster);
 }
 
 /** Cells and host bytes that the requests have on each instance. */
@@ -92,9 +91,19 @@ function hasSpareBlocks({ blockSizeTokens }: Cluster, request: Request): boolean
 }
 
 /** INV-backend: tensors that exist are those that the ledger knows. */
-function checkAgainstExecutor(effects: Effects, { id, ledger }: Instance, isExact: boolean): void {
-  const audit = effects.executor.audit(id);
-  if (audit === undefined) return;
+function checkAgainstExecutor(cluster: Cluster): void {
+  const { effects, topology } = cluster;
+  // Found only where an executor can be audited: the simulated one has no tensors.
+  let unsettled: ReadonlySet<Instance> | undefined;
+  for (const instance of topology.instances) {
+    const audit = instance.hasDevice ? effects.executor.audit(instance.id) : undefined;
+    if (audit === undefined) continue;
+    unsettled ??= unsettledInstances(cluster);
+    checkAudit(instance, audit, !unsettled.has(instance));
+  }
+}
+
+function checkAudit({ id, ledger }: Instance, audit: ExecutorAudit, isExact: boolean): void {
   const { weightBytes, totalCells, usedCells } = audit;
   const isRight =
     weightBytes === ledger.weightBytes &&

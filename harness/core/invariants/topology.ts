@@ -1,6 +1,8 @@
 import type { ModelShape } from '../../domain/model-shape.ts';
+import type { InstanceId } from '../../domain/ids.ts';
 import { assert } from '../../base/assert.ts';
 import type { Cluster } from '../state/cluster.ts';
+import type { KvLayout } from '../state/kv-layout.ts';
 import type { OpenRequests } from '../state/open-requests.ts';
 import type { Topology } from '../state/topology.ts';
 import type { InstanceGroup } from '../state/group.ts';
@@ -50,15 +52,17 @@ export function checkMembers(topology: Topology): void {
 /** INV-members: nobody's KV is on, beside or on its way to an instance without a device. */
 export function checkKvOnDevices(requests: OpenRequests): void {
   for (const { id, layout, hostLayout, kvMove } of requests.live.values()) {
-    for (const place of [layout, hostLayout, kvMove?.layout]) {
-      const lost = place?.parts.find(({ instance }) => !instance.hasDevice)?.instance.id;
-      assert(
-        lost === undefined,
-        'INV-members',
-        () => `request ${id} has KV on instance ${lost}, which is not there`,
-      );
-    }
+    const lost = lostInstance(layout) ?? lostInstance(hostLayout) ?? lostInstance(kvMove?.layout);
+    assert(
+      lost === undefined,
+      'INV-members',
+      () => `request ${id} has KV on instance ${lost}, which is not there`,
+    );
   }
+}
+
+function lostInstance(place: KvLayout | undefined): InstanceId | undefined {
+  return place?.parts.find(({ instance }) => !instance.hasDevice)?.instance.id;
 }
 
 /** INV-transition: no change of groups waits that could happen; a wake that is planned for this time may still bring it. */

@@ -19,10 +19,7 @@ interface Declaration<
   readonly summary: string;
   /** All fields but `kind` and `reason`, each with a description. */
   readonly fields: Fields;
-  /**
-   * What a policy has to declare before it decides this; `undefined` where that is nothing. (`preempts` promises an answer to
-   * memory pressure; any policy may give requests up at other moments.)
-   */
+  /** What a policy has to declare before it decides this; `undefined` where that is nothing. */
   readonly capability: keyof Capabilities | undefined;
   /** The moments that it answers; it is refused at any other. */
   readonly moments: readonly At[];

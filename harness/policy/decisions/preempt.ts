@@ -10,10 +10,10 @@ export const preempt = declareDecision({
   fields: {
     requestId: requestId.describe('Which one.'),
     mode: oneOf(['recompute', 'swap']).describe(
-      '`recompute` frees its KV now and puts it at the front of the queue; `swap` copies its KV to host memory over the host link and frees the cells when the copy is complete.',
+      '`recompute` frees its KV now and puts it at the front of the queue; `swap` copies its KV to host memory over the host link and frees the cells when the copy is complete. The capability names those that the policy decides.',
     ),
   },
-  capability: undefined,
+  capability: 'preempts',
   moments: actingMoments,
   refusals: [
     'there is no live request {requestId}',

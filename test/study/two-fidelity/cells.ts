@@ -9,12 +9,13 @@ import { RequestOutcomes } from '../../../harness/metrics/outcomes.ts';
 import type { ComparedCell } from '../../../harness/metrics/paired-run.ts';
 import { CellRecorder } from '../../../harness/metrics/recorder.ts';
 import { nullSinks } from '../../../harness/metrics/sinks.ts';
-import { createStack, runOptionsOf } from '../../../harness/run/cell.ts';
+import { runOptionsOf } from '../../../harness/run/cell.ts';
+import { createStack } from '../../../harness/run/create-stack.ts';
 import { buildWorkload } from '../../../workloads/index.ts';
 import { rowOf } from '../../metrics/records.ts';
 import { type Machine, MeasuredLike } from './measured-like.ts';
 
-const guard = { enter() {}, leave() {} };
+const guard = { enter() {}, leave() {}, advance() {}, beforeImport() {} };
 
 /** Runs the stacks of one configuration, one cell after the other, in memory. */
 export class CellRunner {

@@ -128,7 +128,7 @@ function trial(
     { length: size.numFurtherTaken },
     (_, k) => further[(start * 7 + k) % further.length] ?? [],
   ).flat();
-  const input = { measured: own, twins: twins.slice(start, start + numMeasured).flat(), further: taken };
+  const input = { measured: own, twins: twins.slice(start, start + numMeasured).flat(), simulated: taken };
   const comparedAlone = start % 6 === 0 ? compareStacks(own, baseline) : [];
   const alone = new Map(comparedAlone.map((one) => [`${one.policy} ${one.metric}`, one]));
   return compareTwoFidelity(input, baseline).flatMap((comparison): Trial[] => {

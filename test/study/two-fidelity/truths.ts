@@ -45,7 +45,7 @@ export async function truthOf(index: number): Promise<Truth> {
       overrides: [...loadOf(rng), `policies={ ${listed.join(', ')} }`, `baseline=${baseline}`],
       flags: { policies: [] },
     },
-    { enter() {}, leave() {} },
+    { enter() {}, leave() {}, advance() {}, beforeImport() {} },
   );
   const misfit = misfits[Math.floor(index / baselines.length) % misfits.length] ?? 0;
   return { config, machine: machineOf(rng, misfit), baseline };

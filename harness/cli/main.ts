@@ -11,6 +11,7 @@ import { doctor } from './commands/doctor.ts';
 import { list } from './commands/list.ts';
 import { newPolicy } from './commands/new-policy.ts';
 import { report } from './commands/report.ts';
+import { requests } from './commands/requests.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { setup } from './commands/setup.ts';
@@ -29,6 +30,7 @@ const commandNames = [
   'new-policy',
   'check-policy',
   'report',
+  'requests',
   'trace',
 ];
 
@@ -63,6 +65,7 @@ function createParser(argv: readonly string[], onExit: (code: ExitCode) => void)
     .command(toYargsModule(newPolicy, onExit))
     .command(toYargsModule(checkPolicy, onExit))
     .command(toYargsModule(report, onExit))
+    .command(toYargsModule(requests, onExit))
     .command(toYargsModule(trace, onExit))
     .command(toYargsModule(schema, onExit))
     .parserConfiguration({ 'greedy-arrays': false, 'dot-notation': false, 'boolean-negation': false })

@@ -1,6 +1,19 @@
 import { z } from 'zod';
 
 const windowS = z.number().min(0);
+/** Kubernetes allows half an hour; a longer period only makes a rate slower. */
+const periodS = z.number().gt(0).max(86_400);
+
+/** A bound on the change in one period, as in `behavior.scaleDown.policies`. */
+const scalingPolicy = z.strictObject({
+  type: z.enum(['pods', 'percent']),
+  /** Number of replicas, or percent of those at the start of the period. */
+  value: z.int().min(0).max(1_000_000),
+  periodS,
+});
+
+/** Which of several policies holds: the one that allows the most change, the least, or no change at all. */
+const selectPolicy = z.enum(['max', 'min', 'disabled']).default('max');
 
 /**
  * Bounds on the number of replicas and on its rate of change, with the defaults of Kubernetes
@@ -15,7 +28,7 @@ export const behaviorParams = {
   /** Stabilisation window for scaling down, in seconds: the highest recommendation within it is used. */
   downWindowS: windowS.default(300),
   /** Period in seconds to which the following rates refer. */
-  periodS: z.number().gt(0).default(15),
+  periodS: periodS.default(15),
   /**
    * In one period at most this many replicas, or `upPercent` of those at its start, may be added, whichever
    * is more.
@@ -24,7 +37,17 @@ export const behaviorParams = {
   upPercent: z.number().min(0).default(100),
   /** In one period at most this percentage of the replicas at its start may be removed. */
   downPercent: z.number().min(0).max(100).default(100),
+  /**
+   * Policies in full, each with a period of its own, in place of the bounds above (`scaleUp.policies`,
+   * `scaleDown.policies`), and which of them holds (`selectPolicy`).
+   */
+  upPolicies: z.array(scalingPolicy).min(1).max(100).optional(),
+  upSelect: selectPolicy,
+  downPolicies: z.array(scalingPolicy).min(1).max(100).optional(),
+  downSelect: selectPolicy,
 };
+
+type ScalingPolicy = z.output<typeof scalingPolicy>;
 
 export type BehaviorParams = z.output<z.ZodObject<typeof behaviorParams>>;
 
@@ -63,11 +86,21 @@ interface Timed {
 export class ScalingBehavior {
   readonly #params: BehaviorParams;
   #recommendations: readonly Timed[] | undefined;
-  /** Changes of the number of replicas in the last period; negative where replicas were removed. */
+  /** Changes of the number of replicas in the longest period; negative where replicas were removed. */
   #changes: readonly Timed[] = [];
+  readonly #up: readonly ScalingPolicy[];
+  readonly #down: readonly ScalingPolicy[];
+  readonly #longestPeriodS: number;
 
   constructor(params: BehaviorParams) {
     this.#params = params;
+    const { periodS: every } = params;
+    this.#up = params.upPolicies ?? [
+      { type: 'pods', value: params.upPods, periodS: every },
+      { type: 'percent', value: params.upPercent, periodS: every },
+    ];
+    this.#down = params.downPolicies ?? [{ type: 'percent', value: params.downPercent, periodS: every }];
+    this.#longestPeriodS = Math.max(...[...this.#up, ...this.#down].map((policy) => policy.periodS));
   }
 
   /**
@@ -97,14 +130,27 @@ export class ScalingBehavior {
   }
 
   #limit({ nowUs, replicas, maxInstances }: Sync, wanted: number): number {
-    const { minReplicas, maxReplicas = Infinity, periodS, upPods, upPercent, downPercent } = this.#params;
-    this.#changes = within(this.#changes, nowUs, periodS);
-    const before = counts(this.#changes).reduce((sum, change) => sum - change, replicas);
-    const most = Math.max(before + upPods, Math.ceil(before * (1 + upPercent / 100)));
-    const fewest = Math.floor(before * (1 - downPercent / 100));
+    const { minReplicas, maxReplicas = Infinity, upSelect, downSelect } = this.#params;
+    this.#changes = within(this.#changes, nowUs, this.#longestPeriodS);
+    const before = (policy: ScalingPolicy) =>
+      counts(within(this.#changes, nowUs, policy.periodS)).reduce((sum, change) => sum - change, replicas);
+    const ups = this.#up.map((policy) => mostOf(policy, before(policy)));
+    const downs = this.#down.map((policy) => fewestOf(policy, before(policy)));
+    const most = { max: Math.max(...ups), min: Math.min(...ups), disabled: replicas }[upSelect];
+    const fewest = { max: Math.min(...downs), min: Math.max(...downs), disabled: replicas }[downSelect];
     const limited = clamp(wanted, Math.min(fewest, replicas), Math.max(most, replicas));
     return clamp(limited, minReplicas, Math.min(maxReplicas, maxInstances));
   }
+}
+
+/** Returns the most replicas that the policy allows, from those at the start of its period. */
+function mostOf({ type, value }: ScalingPolicy, before: number): number {
+  return type === 'pods' ? before + value : Math.ceil(before * (1 + value / 100));
+}
+
+/** Returns the fewest replicas that the policy allows, from those at the start of its period. */
+function fewestOf({ type, value }: ScalingPolicy, before: number): number {
+  return type === 'pods' ? before - value : Math.floor(before * (1 - value / 100));
 }
 
 /** Selects the entries that are less than `seconds` old. */

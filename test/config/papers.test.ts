@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { createRng } from '../../harness/base/rng.ts';
-import { createLengthSampler, type Lengths } from '../../workloads/lengths.ts';
+import { createLengthSampler } from '../../workloads/lengths.ts';
+import type { Lengths } from '../../workloads/lengths-schema.ts';
 import { workloadSourceSchema } from '../../workloads/index.ts';
 
 /**

@@ -184,6 +184,58 @@ describe('ScalingBehavior', () => {
     expect(follow({ downWindowS: 0, downPercent: 10 }, 80, steps)).toEqual([72, 72, 64, 57]);
   });
 
+  describe('with policies as in scaleDown.policies', () => {
+    const downPolicies = [
+      { type: 'percent', value: 10, periodS: 60 },
+      { type: 'pods', value: 5, periodS: 60 },
+    ] as const;
+    const steps = [
+      [0, 10],
+      [30, 10],
+      [60, 10],
+      [120, 10],
+    ] as const;
+
+    it('takes the one that allows most, each over its own period', () => {
+      // The example of the documentation: 10 % of 80 are more than 5; of 40 they are fewer.
+      expect(follow({ downWindowS: 0, downPolicies: [...downPolicies] }, 80, steps)).toEqual([
+        72, 72, 64, 57,
+      ]);
+      expect(follow({ downWindowS: 0, downPolicies: [...downPolicies] }, 40, steps)).toEqual([
+        35, 35, 30, 25,
+      ]);
+    });
+
+    it('takes the one that allows least with downSelect: min', () => {
+      const downSelect = 'min';
+      expect(follow({ downWindowS: 0, downPolicies: [...downPolicies], downSelect }, 80, steps)).toEqual([
+        75, 75, 70, 65,
+      ]);
+    });
+
+    it('counts what was removed within the period of each', () => {
+      const own = [
+        { type: 'pods', value: 1, periodS: 15 },
+        { type: 'pods', value: 3, periodS: 60 },
+      ] as const;
+      const often = [0, 15, 30, 45, 60].map((at) => [at, 1] as const);
+      expect(follow({ downWindowS: 0, downPolicies: [...own], downSelect: 'min' }, 9, often)).toEqual([
+        8, 7, 6, 6, 5,
+      ]);
+    });
+
+    it('removes nothing with downSelect: disabled, and adds nothing with upSelect: disabled', () => {
+      expect(follow({ downWindowS: 0, downSelect: 'disabled' }, 12, steps)).toEqual([12, 12, 12, 12]);
+      expect(follow({ upSelect: 'disabled' }, 8, steps)).toEqual([8, 8, 8, 8]);
+    });
+
+    it('adds by upPolicies alike', () => {
+      const upPolicies = [{ type: 'pods' as const, value: 1, periodS: 60 }];
+      const up = [0, 30, 60].map((at) => [at, 9] as const);
+      expect(follow({ upPolicies }, 2, up)).toEqual([3, 3, 4]);
+    });
+  });
+
   it('keeps the bounds, its own and those of the cluster', () => {
     expect(follow({ minReplicas: 2, downWindowS: 0 }, 4, [[0, 0]])).toEqual([2]);
     expect(follow({ maxReplicas: 3 }, 2, [[0, 9]])).toEqual([3]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../harness/base/rng.ts';
-import { createLengthSampler, lengthsSchema } from '../../workloads/lengths.ts';
+import { createLengthSampler } from '../../workloads/lengths.ts';
+import { lengthsSchema } from '../../workloads/lengths-schema.ts';
 import { cvOf, meanOf } from './helpers.ts';
 
 function draw(

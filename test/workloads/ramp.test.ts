@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../harness/base/rng.ts';
 import { arrivalTimes, createGapSampler, gammaFunction } from '../../workloads/arrival-process.ts';
-import { createLengthSampler, lengthsSchema } from '../../workloads/lengths.ts';
+import { createLengthSampler } from '../../workloads/lengths.ts';
+import { lengthsSchema } from '../../workloads/lengths-schema.ts';
 import { workloadSourceSchema } from '../../workloads/index.ts';
 import { arrivalsS, build, constantLengths, cvOf, gapsOf, meanOf } from './helpers.ts';
 

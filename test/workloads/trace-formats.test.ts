@@ -232,7 +232,7 @@ describe('where', () => {
       'did you mean "Model"?',
     );
     await expect(replay(burstGpt, { format: 'burstgpt', where: { Model: 'GPT-5' } })).rejects.toThrow(
-      'none of the 3 rows can be used: none has Model: GPT-5',
+      'rows: workload.0: none of the 3 rows can be used: none has Model: GPT-5',
     );
   });
 

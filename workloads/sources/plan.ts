@@ -1,7 +1,8 @@
 import { maxItems, maxSeconds } from '../../harness/base/bounds.ts';
 import { InputError } from '../../harness/base/errors.ts';
 import type { Rng } from '../../harness/base/rng.ts';
-import { createLengthSampler, type Lengths } from '../lengths.ts';
+import { createLengthSampler } from '../lengths.ts';
+import type { Lengths } from '../lengths-schema.ts';
 
 /** Everything that planning a source needs besides its configuration. */
 export interface PlanContext {

@@ -8,6 +8,7 @@ import { formatOf } from '../traces/formats/index.ts';
 import { type LoadedTrace, loadTrace } from '../traces/load-trace.ts';
 import { locateTrace } from '../traces/locate.ts';
 import { type TraceReport, traceWarnings } from '../traces/report.ts';
+import type { TraceFile } from '../traces/read-bytes.ts';
 import { rowFilter } from '../traces/where.ts';
 import { checkCount, type PlanContext } from './plan.ts';
 import { createResizer } from './trace-lengths.ts';
@@ -24,13 +25,7 @@ export async function planTrace(
   context: PlanContext,
 ): Promise<PlannedSource & { trace: { report: TraceReport; warnings: readonly string[] } }> {
   const file = await locateTrace(source.path, context.baseDir, `${context.path}.path`);
-  const trace = await loadTrace(file, formatOf(source.format), {
-    where: rowFilter(source.where),
-    isReplaced: {
-      promptTokens: source.promptTokens !== undefined,
-      outputTokens: source.outputTokens !== undefined,
-    },
-  });
+  const trace = await load(file, source, context);
   checkHash(trace, source, context);
   const selection = selectRows(trace, source);
   if (selection.end === selection.begin) throw emptyWindow(trace, source, context);
@@ -55,6 +50,21 @@ export async function planTrace(
   const outputLimitTokens = source.outputLimitTokens ?? longestOutput(table);
   const warnings = traceWarnings(report, await remarksOn(file, trace, source));
   return { className: source.class, outputLimitTokens, table, trace: { report, warnings } };
+}
+
+/** Reads the file. What is wrong with it as a whole, at no line, is told at the source that names it. */
+async function load(file: TraceFile, source: TraceSource, { path }: PlanContext): Promise<LoadedTrace> {
+  const { promptTokens, outputTokens } = source;
+  try {
+    return await loadTrace(file, formatOf(source.format), {
+      where: rowFilter(source.where),
+      isReplaced: { promptTokens: promptTokens !== undefined, outputTokens: outputTokens !== undefined },
+    });
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const placed = error.issues.map((issue) => (issue.line === undefined ? { ...issue, path } : issue));
+    throw new InputError(placed, { cause: error });
+  }
 }
 
 function checkHash({ sha256 }: LoadedTrace, source: TraceSource, { path }: PlanContext): void {

@@ -5,7 +5,7 @@ import { withGuardedViews } from './guarded-views.ts';
 import { require } from './require.ts';
 import { type Situation, situations } from './situations.ts';
 import { switchesOf } from './switches.ts';
-import type { Collector } from './tiny-cluster.ts';
+import type { Collector } from './collector.ts';
 import type { Trials } from './trials.ts';
 
 /** Where a situation is not run for the first time, the invariants need not be checked after every event. */

@@ -9,19 +9,22 @@ export const calmLoad: readonly RequestSpec[] = Array.from({ length: 12 }, (_, i
 );
 
 /** Twenty requests of different lengths nearly at once, which need several times the memory. */
-export const overload = overloadEvery(300);
+export const overload = unlikeRequests(20, 300);
 
-function overloadEvery(gapUs: number): readonly RequestSpec[] {
-  return Array.from({ length: 20 }, (_, id) =>
+function unlikeRequests(count: number, gapUs: number): readonly RequestSpec[] {
+  return Array.from({ length: count }, (_, id) =>
     request(id, id * gapUs, 20 + ((id * 37) % 60), 20 + ((id * 53) % 90)),
   );
 }
+
+/** Four minutes of more than one instance can serve: autoscalers that look rarely see it as well. */
+export const lastingLoad = unlikeRequests(120, 2 * usPerSecond);
 
 /**
  * The overload, then one request every 40 s for longer than any autoscaler waits before it removes instances.
  */
 export const overloadThenCalm: readonly RequestSpec[] = [
-  ...overloadEvery(usPerSecond / 4),
+  ...unlikeRequests(20, usPerSecond / 4),
   ...Array.from({ length: 12 }, (_, index) => request(20 + index, (200 + 40 * index) * usPerSecond, 30, 12)),
 ];
 

@@ -5,13 +5,15 @@ import {
   branches,
   calmLoad,
   conversations,
+  lastingLoad,
   mixedLoad,
   overload,
   overloadThenCalm,
   twoClasses,
 } from './loads.ts';
 import { drainOne, mergeTwo, scriptOf, splitAll } from './script.ts';
-import { type TinyRun, tinyHardware } from './tiny-cluster.ts';
+import type { TinyRun } from './tiny-cluster.ts';
+import { tinyHardware } from './tiny-hardware.ts';
 
 /** A cluster with its load and events in which a policy is tested. */
 export type Situation = Omit<TinyRun, 'policies'> & {
@@ -72,6 +74,7 @@ export const situations = {
     maxInstances: 3,
   },
   'serves with room for more instances': { ...slow, maxInstances: 4 },
+  'serves a load that lasts, with room for more instances': { ...slow, specs: lastingLoad, maxInstances: 4 },
   'lives with instances that start, fail to start and drain': {
     ...slow,
     numInstances: 2,

@@ -1,88 +1,22 @@
-import { must } from '../base/assert.ts';
 import { wallClockUs } from '../base/clock.ts';
-import { messageOf, PolicyError } from '../base/errors.ts';
 import { createRng } from '../base/rng.ts';
 import { usPerSecond } from '../base/units.ts';
 import type { ClusterOptions } from '../core/state/cluster.ts';
 import { type Admission, type EnginePreset, enginePresets } from '../core/engine.ts';
 import type { Hardware } from '../domain/hardware.ts';
-import { asRequestId, type RequestId } from '../domain/ids.ts';
-import {
-  kvCellBytes,
-  layerWeightBytes,
-  type ModelShape,
-  residentWeightBytes,
-} from '../domain/model-shape.ts';
+import { asRequestId } from '../domain/ids.ts';
 import type { Fault } from '../core/groups/fault.ts';
-import type {
-  ClusterEventRecord,
-  DecisionRecord,
-  InstanceSample,
-  MigrationRecord,
-  Observer,
-  RequestRecord,
-  StageRecord,
-  TransferRecord,
-} from '../core/observer.ts';
 import type { LoadReporting } from '../core/state/load/load-reports.ts';
 import { type RunTotals, runCluster } from '../core/run.ts';
 import type { RequestClass, RequestSpec, Workload } from '../domain/workload.ts';
 import type { Executor } from '../core/executor.ts';
 import { SimulatedExecutor } from '../executors/simulated.ts';
 import type { Limits } from '../policy/decisions.ts';
-import type { Policy, PolicyDefinition, PolicyDeps } from '../policy/index.ts';
-import { type CallGuard, PolicyStack } from '../policy/stack.ts';
-
-/** A model so small that, together with `tinyHardware`, a handful of requests fills the memory. */
-export const tinyModel: ModelShape = {
-  name: 'test',
-  numLayers: 4,
-  hiddenSize: 32,
-  numHeads: 4,
-  numKvHeads: 2,
-  headDim: 8,
-  ffnSize: 64,
-  vocabSize: 64,
-  bytesPerWeight: 4,
-  bytesPerKvElement: 4,
-  ropeTheta: 10000,
-};
-
-export const blockSizeTokens = 16;
-
-/** Returns a device with memory for the whole model and exactly `blocks` KV blocks. */
-export function tinyHardware(blocks: number, hostBlocks = 1000): Hardware {
-  const weights = residentWeightBytes(tinyModel) + tinyModel.numLayers * layerWeightBytes(tinyModel);
-  const blockBytes = tinyModel.numLayers * kvCellBytes(tinyModel, blockSizeTokens);
-  return {
-    name: 'test',
-    memoryBytes: weights + 1000 + blocks * blockBytes,
-    reserveBytes: 1000,
-    compute: {
-      flopsPerSecond: 1e9,
-      memoryBytesPerSecond: 1e9,
-      attention: { flopsPerSecond: 1e9, memoryBytesPerSecond: 1e9, mixedDecodeRows: 1 },
-      layerOverheadUs: 50,
-      stepOverheadUs: 100,
-      engineCpu: { stepUs: 0, sequenceUs: 0, overlapsDevice: false },
-    },
-    hostLink: { bytesPerSecond: 50e6, latencyUs: 10 },
-    hostMemoryBytes: hostBlocks * blockBytes,
-    network: { bytesPerSecond: 100e6, latencyUs: 10 },
-    diskBytesPerSecond: 1e8,
-    weightsInHostMemory: false,
-    start: {
-      provisioning: { meanUs: 2000, cv: 0 },
-      weightsFrom: 'disk',
-      warmUpUs: 500,
-      failureRatio: 0,
-      backoffUs: 1000,
-      maxBackoffUs: 8000,
-    },
-    remapUs: 100,
-    migrationHandshakeUs: 0,
-  };
-}
+import type { PolicyDefinition } from '../policy/index.ts';
+import type { CallGuard } from '../policy/stack.ts';
+import { Collector } from './collector.ts';
+import { blockSizeTokens, tinyHardware, tinyModel } from './tiny-hardware.ts';
+import { stackOf } from './tiny-stack.ts';
 
 /** Returns a request of class `default` that arrives at `timeUs`. */
 export function request(id: number, timeUs: number, promptTokens: number, outputTokens: number): RequestSpec {
@@ -131,43 +65,6 @@ export function workloadOf(specs: readonly RequestSpec[], classes = defaultClass
     arrivals: () => initial[Symbol.iterator](),
     followers: (id) => specs.filter(({ arrival }) => arrival.kind === 'after' && arrival.requestId === id),
   };
-}
-
-/** Collects everything that the core reports. */
-export class Collector implements Observer {
-  readonly requests: RequestRecord[] = [];
-  readonly decisions: DecisionRecord[] = [];
-  readonly stages: StageRecord[] = [];
-  readonly samples: InstanceSample[] = [];
-  readonly transfers: TransferRecord[] = [];
-  readonly migrations: MigrationRecord[] = [];
-  readonly events: ClusterEventRecord[] = [];
-  numGaps = 0;
-
-  requestEnded(record: RequestRecord): void {
-    this.requests.push(record);
-  }
-  tokenGap(): void {
-    this.numGaps += 1;
-  }
-  stageEnded(record: StageRecord): void {
-    this.stages.push(record);
-  }
-  decision(record: DecisionRecord): void {
-    this.decisions.push(record);
-  }
-  sample(record: InstanceSample): void {
-    this.samples.push(record);
-  }
-  transferEnded(record: TransferRecord): void {
-    this.transfers.push(record);
-  }
-  migrationEnded(record: MigrationRecord): void {
-    this.migrations.push(record);
-  }
-  clusterEvent(record: ClusterEventRecord): void {
-    this.events.push(record);
-  }
 }
 
 export interface TinyRun {
@@ -231,14 +128,13 @@ export interface TinyResult {
 export function runTiny(run: TinyRun): TinyResult {
   const hardware = { ...tinyHardware(run.blocks ?? 20, run.hostBlocks), ...run.hardware };
   const seen = new Collector();
-  const stack = stackOf(run.policies, hardware, run);
+  const { policies, policySeed = 1, classes = defaultClasses, guard, specs } = run;
+  const stack = stackOf(policies, { policySeed, hardware, classes, guard, specs });
   const totals = runCluster({
     model: tinyModel,
     hardware,
-    numInstances: run.numInstances ?? 1,
-    maxInstances: run.maxInstances ?? run.numInstances ?? 1,
+    ...sizeOf(run),
     startRng: createRng(1, 'cold-start'),
-    stagesPerGroup: run.stagesPerGroup ?? 1,
     blockSizeTokens,
     ...engineOf(run),
     workload: workloadOf(run.specs, run.classes),
@@ -252,6 +148,10 @@ export function runTiny(run: TinyRun): TinyResult {
     onProgress: limitWallTime(run.maxWallUs),
   });
   return { seen, totals, stats: stack.stats() };
+}
+
+function sizeOf({ numInstances = 1, maxInstances = numInstances, stagesPerGroup = 1 }: TinyRun) {
+  return { numInstances, maxInstances, stagesPerGroup };
 }
 
 /** Returns the rules and limits of the engine and its load reports. */
@@ -278,36 +178,3 @@ function limitWallTime(maxWallUs = Infinity): () => void {
     );
   };
 }
-
-/** Creates a stack of policies with default parameters. */
-export function stackOf(
-  definitions: readonly PolicyDefinition[],
-  hardware: Hardware,
-  { policySeed = 1, classes = defaultClasses, guard = noGuard, specs = [] }: StackSettings = {},
-): PolicyStack {
-  const rng = createRng(policySeed, 'policy');
-  const deps = { rng, model: tinyModel, startHardware: hardware, blockSizeTokens, classes };
-  const lengths = new Map(specs.map(({ id, outputTokens }) => [id, outputTokens]));
-  const oracleDeps = { ...deps, trueOutputTokens: (id: RequestId) => must(lengths.get(id), `request ${id}`) };
-  const members = definitions.map((definition) => ({
-    name: definition.name,
-    capabilities: definition.capabilities,
-    policy: create(definition, definition.capabilities.isOracle === true ? oracleDeps : deps, guard),
-  }));
-  return new PolicyStack(members, guard);
-}
-
-function create(definition: PolicyDefinition, deps: PolicyDeps, guard: CallGuard): Policy {
-  guard.enter(definition.name, 'create');
-  try {
-    return definition.create(definition.params.parse({}), deps);
-  } catch (error) {
-    throw new PolicyError(definition.name, 'create', messageOf(error), { cause: error });
-  } finally {
-    guard.leave();
-  }
-}
-
-type StackSettings = Partial<Pick<TinyRun, 'policySeed' | 'classes' | 'guard' | 'specs'>>;
-
-const noGuard: CallGuard = { enter() {}, leave() {} };

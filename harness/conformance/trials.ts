@@ -8,7 +8,8 @@ import { recompute } from '../../policies/recompute/recompute.ts';
 import type { CallWatch } from './call-watch.ts';
 import { Exercise } from './exercise.ts';
 import type { Situation } from './situations.ts';
-import { type Collector, runTiny } from './tiny-cluster.ts';
+import type { Collector } from './collector.ts';
+import { runTiny } from './tiny-cluster.ts';
 
 export interface TrialSettings {
   /** Instead of the policy under test: the same, loaded once more. */

@@ -8,7 +8,7 @@ import type {
   PolicyDeps,
   RequestView,
 } from '../policy/index.ts';
-import { blockSizeTokens, tinyHardware, tinyModel } from './tiny-cluster.ts';
+import { blockSizeTokens, tinyHardware, tinyModel } from './tiny-hardware.ts';
 
 // Views made by hand, for tests that ask one moment of a policy one question. Everything has a value; a test gives those that
 // its question is about.

@@ -79,6 +79,8 @@ it('a worker that dies is one failed cell, with what it printed last', { timeout
   expect(result.exitCode).toBe(1);
   const { manifest } = readResults(out);
   expect(manifest.cells.map(({ status }) => status)).toEqual(['failed', 'done']);
-  expect(manifest.cells[0]?.error).toMatch(/dies-in-dispatch.*ended unexpectedly \(SIGKILL\).*famous last words/s);
+  expect(manifest.cells[0]?.error).toMatch(
+    /dies-in-dispatch.*ended unexpectedly \(SIGKILL\).*famous last words/s,
+  );
   expect(readFileSync(join(out, 'worker.log'), 'utf8')).toContain('famous last words');
 });

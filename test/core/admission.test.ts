@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Admission, EnginePreset } from '../../harness/core/engine.ts';
-import { blockSizeTokens, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens } from '../../harness/conformance/tiny-hardware.ts';
 import type { RequestSpec } from '../../harness/domain/workload.ts';
 import type { ClusterView, Limits } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';

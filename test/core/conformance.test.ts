@@ -140,6 +140,24 @@ describe('the suite finds', () => {
     expect(failures['serves a calm load']).toMatch(/in create: Cannot assign to read only property/);
   });
 
+  it('nothing wrong with an oracle, but with one that does not ask', () => {
+    const capabilities = { dispatches: true, isOracle: true };
+    const asking = definitionOf(
+      ({ trueOutputTokens }) => ({
+        dispatch: (request, view) =>
+          (trueOutputTokens?.(request.id) ?? 0) > 0 ? toFirstOpen.dispatch?.(request, view) : undefined,
+      }),
+      { capabilities },
+    );
+    expect(failuresOf(asking)).toEqual({});
+    const silent = definitionOf(() => toFirstOpen, { capabilities });
+    expect(failuresOf(silent)).toEqual({
+      'uses what it declares': expect.stringMatching(
+        /^declares isOracle \(trueOutputTokens\) and never does it \(decided: dispatch \d+; asked/,
+      ) as string,
+    });
+  });
+
   it('a policy that sends requests nowhere', () => {
     const failures = failuresOf(
       definitionOf(() => ({ dispatch: () => ({ ...toGroup0, groupId: asGroupId(7) }) })),

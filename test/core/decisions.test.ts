@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PolicyError } from '../../harness/base/errors.ts';
-import { type Collector, request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import type { Collector } from '../../harness/conformance/collector.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import {
   answersAt,
   type DecisionKind,

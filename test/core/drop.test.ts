@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { request, runTiny, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyModel } from '../../harness/conformance/tiny-hardware.ts';
 import type { GroupView } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { drop, scripted } from './scripted.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { request, runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import type { TransferRecord } from '../../harness/core/observer.ts';
 import type { ClusterView } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
-import { blockSizeTokens, request, runTiny, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens, tinyModel } from '../../harness/conformance/tiny-hardware.ts';
 import type { Fault } from '../../harness/core/groups/fault.ts';
 import { kvCellBytes } from '../../harness/domain/model-shape.ts';
 import { policies } from '../../policies/index.ts';

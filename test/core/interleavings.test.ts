@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { runTiny, tinyHardware, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import type { LoadReporting } from '../../harness/core/state/load/load-reports.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';

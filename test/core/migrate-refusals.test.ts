@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
-import { type Collector, request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import type { Collector } from '../../harness/conformance/collector.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
 import type { ClusterView, Decision } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';
 import { policyOf } from './policy-of.ts';

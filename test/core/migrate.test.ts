@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
-import { blockSizeTokens, request, runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens, tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import type { TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { MigrationRecord } from '../../harness/core/observer.ts';
 import type { ClusterView, MigrationProtocol } from '../../harness/policy/index.ts';

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { runTiny, tinyHardware, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import type * as checks from '../../harness/core/invariants/check-invariants.ts';
 import type { Cluster } from '../../harness/core/state/cluster.ts';
 import { definePolicy } from '../../harness/policy/index.ts';

@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { asInstanceId, asRequestId, type InstanceId } from '../../harness/domain/ids.ts';
-import {
-  type Collector,
-  request,
-  runTiny,
-  tinyHardware,
-  tinyModel,
-} from '../../harness/conformance/tiny-cluster.ts';
+import type { Collector } from '../../harness/conformance/collector.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware, tinyModel } from '../../harness/conformance/tiny-hardware.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
 import { ownAttention } from '../../harness/core/kv/remote-attention.ts';
 import { StepBatch } from '../../harness/core/state/step-batch.ts';

@@ -1,13 +1,9 @@
 import { expect } from 'vitest';
 import { asGroupId } from '../../harness/domain/ids.ts';
 import type { ClusterEventKind } from '../../harness/core/observer.ts';
-import {
-  type Collector,
-  request,
-  runTiny,
-  tinyHardware,
-  type TinyRun,
-} from '../../harness/conformance/tiny-cluster.ts';
+import type { Collector } from '../../harness/conformance/collector.ts';
+import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import type { Decision, PolicyDefinition } from '../../harness/policy/index.ts';
 import { hpa } from '../../policies/hpa/hpa.ts';
 import { kedaQueue } from '../../policies/keda-queue/keda-queue.ts';

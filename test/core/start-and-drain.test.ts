@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asGroupId } from '../../harness/domain/ids.ts';
-import { request, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
+import { request } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import type { ClusterView } from '../../harness/policy/index.ts';
 import { hpa } from '../../policies/hpa/hpa.ts';
 import { policies } from '../../policies/index.ts';

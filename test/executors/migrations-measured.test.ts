@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { asGroupId, asRequestId } from '../../harness/domain/ids.ts';
-import {
-  blockSizeTokens,
-  type Collector,
-  request,
-  runTiny,
-  tinyModel,
-  type TinyRun,
-} from '../../harness/conformance/tiny-cluster.ts';
+import type { Collector } from '../../harness/conformance/collector.ts';
+import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens, tinyModel } from '../../harness/conformance/tiny-hardware.ts';
 import { kvCellBytes } from '../../harness/domain/model-shape.ts';
 import type { Decision, MigrationProtocol, PolicyDefinition } from '../../harness/policy/index.ts';
 import { policies } from '../../policies/index.ts';

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Collector,
-  request,
-  runTiny,
-  tinyHardware,
-  type TinyRun,
-} from '../../harness/conformance/tiny-cluster.ts';
+import type { Collector } from '../../harness/conformance/collector.ts';
+import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import type { StartProfile } from '../../harness/domain/hardware.ts';
 import { asGroupId } from '../../harness/domain/ids.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';

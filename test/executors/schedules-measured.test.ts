@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import { policies } from '../../policies/index.ts';
 import { restless } from '../core/restless.ts';
 import { requests } from '../core/schedules.ts';

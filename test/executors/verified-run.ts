@@ -1,13 +1,8 @@
 import { expect } from 'vitest';
 import type { InstanceId } from '../../harness/domain/ids.ts';
-import {
-  blockSizeTokens,
-  type Collector,
-  runTiny,
-  tinyHardware,
-  tinyModel,
-  type TinyRun,
-} from '../../harness/conformance/tiny-cluster.ts';
+import type { Collector } from '../../harness/conformance/collector.ts';
+import { runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens, tinyHardware, tinyModel } from '../../harness/conformance/tiny-hardware.ts';
 import type { MicroBatch, RemoteAttention, Stage } from '../../harness/core/executor.ts';
 import type { LayerRange } from '../../harness/domain/model-shape.ts';
 import { MeasuredExecutor } from '../../harness/executors/measured.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { request, runTiny, tinyHardware } from '../../harness/conformance/tiny-cluster.ts';
+import { request, runTiny } from '../../harness/conformance/tiny-cluster.ts';
+import { tinyHardware } from '../../harness/conformance/tiny-hardware.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { policies } from '../../policies/index.ts';

@@ -4,7 +4,7 @@ import { kvCellBytes, layerWeightBytes } from '../../harness/domain/model-shape.
 import type { ClusterView, Decision, GroupView, Policy } from '../../harness/policy/index.ts';
 import { kunserve } from '../../policies/kunserve/kunserve.ts';
 import { memoryUnits } from '../../policies/kunserve/memory.ts';
-import { blockSizeTokens, tinyModel } from '../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens, tinyModel } from '../../harness/conformance/tiny-hardware.ts';
 import {
   clusterView,
   deps,

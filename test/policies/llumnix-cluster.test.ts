@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkPolicy } from '../../harness/conformance/check-policy.ts';
-import { type Collector, request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
+import type { Collector } from '../../harness/conformance/collector.ts';
+import { request, runTiny, type TinyRun } from '../../harness/conformance/tiny-cluster.ts';
 import type { PolicyDefinition } from '../../harness/policy/index.ts';
 import { llumnixAutoscaler } from '../../policies/llumnix/autoscaler.ts';
 import { kunserve } from '../../policies/kunserve/kunserve.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { blockSizeTokens } from '../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens } from '../../harness/conformance/tiny-hardware.ts';
 import type { GroupView, RequestView } from '../../harness/policy/index.ts';
 import { swap } from '../../policies/swap/swap.ts';
 import { clusterView, deps, groupView, requestView } from '../../harness/conformance/view-builders.ts';

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { labelPx } from '../../reports/charts/grammar/frame.ts';
 
 test('the longest of a million labels is found', () => {
-  const names = Array.from({ length: 1_000_000 }, (_, index) => (index === 777_777 ? 'a longer name' : 'name'));
+  const names = Array.from({ length: 1_000_000 }, (_, index) =>
+    index === 777_777 ? 'a longer name' : 'name',
+  );
   expect(labelPx(names)).toBe(labelPx(['a longer name']));
 });
 

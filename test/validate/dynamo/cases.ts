@@ -1,4 +1,4 @@
-import { blockSizeTokens } from '../../../harness/conformance/tiny-cluster.ts';
+import { blockSizeTokens } from '../../../harness/conformance/tiny-hardware.ts';
 import { createRng } from '../../../harness/base/rng.ts';
 import { asRequestId } from '../../../harness/domain/ids.ts';
 import type { RequestSpec } from '../../../harness/domain/workload.ts';

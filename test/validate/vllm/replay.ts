@@ -1,5 +1,6 @@
 import { createRng } from '../../../harness/base/rng.ts';
-import { Collector, workloadOf } from '../../../harness/conformance/tiny-cluster.ts';
+import { Collector } from '../../../harness/conformance/collector.ts';
+import { workloadOf } from '../../../harness/conformance/tiny-cluster.ts';
 import { enginePresets } from '../../../harness/core/engine.ts';
 import type { Hardware } from '../../../harness/domain/hardware.ts';
 import { asRequestId } from '../../../harness/domain/ids.ts';

@@ -44,7 +44,7 @@ export const params = z.strictObject({
    * Seconds between two decisions about instances. If undefined, the mean start-up time of an instance, as in
    * the paper.
    */
-  intervalS: z.number().min(0.01).optional(),
+  intervalS: z.number().min(0.001).optional(),
   /**
    * Theta: the target share of interactive and mixed instances that are busy, the inverse of the factor by
    * which load can rise while an instance starts. The paper's example is a burst of factor 3; SageServe's

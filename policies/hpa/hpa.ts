@@ -38,7 +38,7 @@ const params = z
       .min(1)
       .default([{ metric: 'kv-usage', target: 0.7 }]),
     /** Seconds between two syncs (`--horizontal-pod-autoscaler-sync-period`). */
-    syncS: z.number().min(0.01).default(15),
+    syncS: z.number().min(0.001).default(15),
     /**
      * Largest relative distance from the target that changes nothing
      * (`--horizontal-pod-autoscaler-tolerance`).

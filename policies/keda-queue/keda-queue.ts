@@ -21,7 +21,7 @@ const params = z
      * Seconds between two polls of the source by KEDA itself (`pollingInterval`), rounded up to a multiple of
      * `syncS` if that is shorter.
      */
-    pollS: z.number().min(0.01).default(30),
+    pollS: z.number().min(0.001).default(30),
     /**
      * Seconds from the last poll that found the source active until the last replicas are removed
      * (`cooldownPeriod`).
@@ -36,7 +36,7 @@ const params = z
      * Seconds between two syncs of the HorizontalPodAutoscaler, rounded up to a multiple of `pollS` if that
      * is shorter, and its tolerance; see `hpa`.
      */
-    syncS: z.number().min(0.01).default(15),
+    syncS: z.number().min(0.001).default(15),
     tolerance: z.number().min(0).default(0.1),
   })
   .refine(replicaRange.holds, replicaRange.message);

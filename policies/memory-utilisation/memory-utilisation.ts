@@ -17,7 +17,7 @@ const params = z
      */
     cooldownS: z.number().min(0).optional(),
     /** Seconds between two checks. */
-    checkS: z.number().min(0.01).default(1),
+    checkS: z.number().min(0.001).default(1),
     minInstances: z.int().min(1).default(1),
     /** Upper bound on instances. If undefined, the cluster's `maxInstances`. */
     maxInstances: z.int().min(1).optional(),

@@ -32,13 +32,15 @@ type InstalledCheck = BindingCheck | undefined;
 
 /** Checks everything that real execution needs. Takes a second or two and changes nothing. */
 export async function diagnose(host: Host = currentHost()): Promise<DoctorReport> {
-  const installed = await checkInstalled(host);
+  const tfjs = await row('tfjs-node-gpu', 'failed', async () => `in ${host.packageFolder}`);
+  const installed = tfjs.status === 'ok' ? await checkInstalled(host) : undefined;
   const isReady = installed?.kind === 'computes';
   const rows = [
     await row('Node', 'failed', async () => {
       requireSupported(host);
       return `${host.nodeVersion} on ${host.platform} ${host.arch}`;
     }),
+    tfjs,
     ...(await toolRows(host, isReady)),
     await libraryRow(host, installed),
     await deviceRow(host),

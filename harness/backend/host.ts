@@ -2,6 +2,8 @@ import { statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { EnvironmentError } from '../base/errors.ts';
+import { ownPackage } from '../base/own-package.ts';
 
 /**
  * All properties of the machine on which provisioning depends, in one place so that tests can invent
@@ -19,7 +21,7 @@ export interface Host {
   readonly env: NodeJS.ProcessEnv;
   /** Folder that holds the libraries, in one folder each. */
   readonly cacheFolder: string;
-  /** Installed folder of @tensorflow/tfjs-node-gpu. */
+  /** Installed folder of @tensorflow/tfjs-node-gpu. Throws an `EnvironmentError` where there is none. */
   readonly packageFolder: string;
   /** Folders that may hold `node_api.h`; the first that does is used. */
   readonly headerFolders: readonly string[];
@@ -38,7 +40,9 @@ export function currentHost(): Host {
     nodePath: process.execPath,
     env: process.env,
     cacheFolder: cacheFolderOf(process.env),
-    packageFolder: dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')),
+    get packageFolder() {
+      return tfjsFolder();
+    },
     headerFolders: headerFolders(),
     freeBytes: async (folder) => {
       const { bavail, bsize } = await statfs(folder);
@@ -48,6 +52,24 @@ export function currentHost(): Host {
 }
 
 const require = createRequire(import.meta.url);
+
+/**
+ * Whoever installs servebench need not have the package: simulated runs do without, and npm would run its install script, which downloads
+ * a library that is not used here and fails without a connection.
+ */
+function tfjsFolder(): string {
+  try {
+    return dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
+  } catch (error) {
+    const { peerDependencies } = ownPackage();
+    const name = '@tensorflow/tfjs-node-gpu';
+    throw new EnvironmentError(
+      `${name} is not installed, and measured runs execute on it`,
+      `run "npm install --ignore-scripts ${name}@${peerDependencies[name]}", or use --mode simulate, which needs no TensorFlow`,
+      { cause: error },
+    );
+  }
+}
 
 /** Returns `SERVEBENCH_CACHE_DIR`, or else a folder in the user's cache by the XDG base directory rules. */
 function cacheFolderOf(env: NodeJS.ProcessEnv): string {

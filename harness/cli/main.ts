@@ -1,5 +1,6 @@
 import yargs from 'yargs';
 import type { Argv } from 'yargs';
+import { ownPackage } from '../base/own-package.ts';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { suggest } from '../base/suggest.ts';
@@ -60,6 +61,7 @@ function createParser(argv: readonly string[], onExit: (code: ExitCode) => void)
   const parser = yargs([...argv]);
   parser
     .scriptName('bench')
+    .version(ownPackage().version)
     .usage('Compares LLM-serving policies, on real transformer execution or simulated.')
     .command(toYargsModule(run, onExit))
     .command(toYargsModule(sweep, onExit))

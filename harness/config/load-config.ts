@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { ModelShape } from '../domain/model-shape.ts';
 import { isProfileOf } from '../domain/stage-profile.ts';
 import { must } from '../base/assert.ts';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
+import { ownFolder } from '../base/own-package.ts';
 import { readConfigDocument } from './catalog.ts';
 import { crossCheck } from './checks.ts';
 import type { Draft } from './draft.ts';
@@ -61,19 +63,27 @@ export interface LoadRequest {
  */
 export async function loadConfig(request: LoadRequest): Promise<ResolvedConfig> {
   const { file, cwd = process.cwd() } = request;
-  const document = readConfigDocument(resolve(cwd, file), file);
+  const path = configPath(file, cwd);
+  const document = readConfigDocument(path, file);
   if (!document.ok) throw new InputError(document.issues);
   const { overrides, issues: flagIssues } = collectOverrides(request);
   const overridden = applyOverrides(document.value.value, overrides);
   const draft = await makeDraft(overridden.value, {
     ...request,
     cwd,
-    baseDir: dirname(resolve(cwd, file)),
+    baseDir: dirname(path),
     origin: createOrigin(document.value, overridden.applied),
   });
   const issues = [...flagIssues, ...overridden.issues, ...draft.issues];
   if (issues.length > 0) throw new InputError(inReadingOrder(issues));
   return finish(draft, file);
+}
+
+/** Configurations that come with the product are found from any folder, where there is no file of that name. */
+function configPath(file: string, cwd: string): string {
+  const path = resolve(cwd, file);
+  const own = resolve(ownFolder, file);
+  return !existsSync(path) && file.startsWith('configs/') && existsSync(own) ? own : path;
 }
 
 function collectOverrides({ overrides = [], flags = {} }: LoadRequest) {

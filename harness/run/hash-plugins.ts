@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { buildSync } from 'esbuild';
+import { z } from 'zod';
 import { EnvironmentError, messageOf } from '../base/errors.ts';
-import type { PolicyUse, ResolvedConfig } from '../config/index.ts';
+import { isPolicyPath, type PolicyUse, type ResolvedConfig } from '../config/index.ts';
 import { pluginFile } from './load-policy.ts';
 
 export interface HashedPlugin {
   /** What the configuration calls it. */
   readonly use: string;
   readonly sha256: string;
+  /** Of the package that it is, `undefined` for a file. */
+  readonly version: string | undefined;
   /** What the checksum leaves out, if anything. */
   readonly warning: string | undefined;
 }
@@ -23,7 +26,9 @@ export async function hashPlugins({
   const hashed: HashedPlugin[] = [];
   for (const use of uses) {
     const file = pluginFile(use, baseDir);
-    if (file !== undefined) hashed.push({ use, ...(await hashPlugin(use, await realpath(file))) });
+    if (file === undefined) continue;
+    const path = await realpath(file);
+    hashed.push({ use, version: isPolicyPath(use) ? undefined : await packageVersionAbove(path), ...(await hashPlugin(use, path)) });
   }
   return hashed;
 }
@@ -42,7 +47,52 @@ export async function requireUnchanged({ use, sha256 }: PolicyUse, baseDir: stri
   );
 }
 
-async function hashPlugin(use: string, file: string): Promise<Omit<HashedPlugin, 'use'>> {
+/** The version that the nearest `package.json` above the file states, where it does. */
+async function packageVersionAbove(file: string): Promise<string | undefined> {
+  const folder = dirname(file);
+  if (folder === file) return undefined;
+  const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return packageVersionAbove(folder);
+  return packageSchema.safeParse(JSON.parse(text)).data?.version;
+}
+
+const packageSchema = z.object({ version: z.string() });
+
+async function hashPlugins({
+  stacks,
+  baseDir,
+}: Pick<ResolvedConfig, 'stacks' | 'baseDir'>): Promise<readonly HashedPlugin[]> {
+  const uses = new Set(stacks.flatMap(({ policies }) => policies.map(({ use }) => use)));
+  const hashed: HashedPlugin[] = [];
+  for (const use of uses) {
+    const file = pluginFile(use, baseDir);
+    if (file === undefined) continue;
+    const path = await realpath(file);
+    hashed.push({ use, version: isPolicyPath(use) ? undefined : await packageVersionAbove(path), ...(await hashPlugin(use, path)) });
+  }
+  return hashed;
+}
+
+/**
+ * Throws an `EnvironmentError`, which ends the run, where a plug-in is not what it was when the run was planned: its cells would run
+ * different code.
+ */
+export async function requireUnchanged({ use, sha256 }: PolicyUse, baseDir: string): Promise<void> {
+  const file = pluginFile(use, baseDir);
+  if (sha256 === undefined || file === undefined) return;
+  if ((await hashPlugin(use, await realpath(file))).sha256 === sha256) return;
+  throw new EnvironmentError(
+    `the plug-in ${use}, or a file that it imports, is not what it was when the run began`,
+    'finished cells are kept: put it back and go on with --resume, or start anew',
+  );
+}
+
+/** The version that the `package.json` nearest to the file states. */
+function packageVersionAt(file: string): string | undefined {
+  const { version } = findPackageJSON(file) ...
+}
+
+async function hashPlugin(use: string, file: string): Promise<Pick<HashedPlugin, 'sha256' | 'warning'>> {
   try {
     return { sha256: await hashFiles(file, importedFiles(file)), warning: undefined };
   } catch (error) {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { resolve as resolveImport } from 'import-meta-resolve';
 import { policies } from '../../policies/index.ts';
 import { messageOf, PolicyError } from '../base/errors.ts';
 import { definitionProblems } from '../policy/check-definition.ts';
@@ -73,9 +73,10 @@ function existing(file: string): string | undefined {
   return existsSync(file) ? file : undefined;
 }
 
+/** The file that `import` of the package's name leads to, from the folder of the configuration. */
 function packageFile(use: string, baseDir: string): string | undefined {
   try {
-    return createRequire(join(baseDir, 'package.json')).resolve(use);
+    return fileURLToPath(resolveImport(use, pathToFileURL(join(baseDir, 'package.json')).href));
   } catch {
     // Not installed: the caller says what the valid names are.
     return undefined;

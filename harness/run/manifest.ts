@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { isoNow } from '../base/clock.ts';
+import { ownPackage } from '../base/own-package.ts';
 import { schemaVersion } from '../metrics/results.ts';
 import type { Manifest, ManifestCell } from '../metrics/results.ts';
 import type { PlannedCell } from './matrix.ts';
@@ -43,7 +43,7 @@ export function createManifest(facts: ManifestFacts, cells: readonly PlannedCell
     baseline: config.baseline,
     stacks: [...plan.stacks],
     versions: {
-      servebench: ownVersion(),
+      servebench: ownPackage().version,
       node: process.versions.node,
       ...backend.versions,
       ...pluginVersions(plan),
@@ -69,7 +69,7 @@ const pluginPrefix = 'plug-in ';
 
 function pluginVersions({ plugins }: RunPlan): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    Object.entries(plugins).map(([use, hash]) => [`${pluginPrefix}${use}`, `sha256:${hash}`]),
+    Object.entries(plugins).map(([use, version]) => [`${pluginPrefix}${use}`, version]),
   );
 }
 
@@ -88,10 +88,4 @@ const requireHere = createRequire(import.meta.url);
 /** Returns the version of an installed package. Throws where it is not installed. */
 export function packageVersion(name: string): string {
   return (requireHere(`${name}/package.json`) as { readonly version: string }).version;
-}
-
-function ownVersion(): string {
-  return (
-    requireHere(fileURLToPath(new URL('../../package.json', import.meta.url))) as { readonly version: string }
-  ).version;
 }

@@ -30,8 +30,8 @@ export interface RunPlan {
   readonly numRequests: number;
   readonly traces: readonly TraceReport[];
   /**
-   * Checksum of every plug-in with the files that it imports, by what the configuration calls it: an edited policy is another
-   * experiment.
+   * Checksum of every plug-in with the files that it imports, and the version of a package, by what the configuration calls it:
+   * an edited policy is another experiment.
    */
   readonly plugins: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
@@ -65,7 +65,7 @@ export async function planRun(request: PlanRequest, guard: CellGuard): Promise<R
     stacks: stacks.map(describeStack),
     numRequests,
     traces,
-    plugins: Object.fromEntries(plugins.map(({ use, sha256 }) => [use, sha256])),
+    plugins: Object.fromEntries(plugins.map((plugin) => [plugin.use, describePlugin(plugin)])),
     warnings: [
       ...warnings,
       ...budgetWarnings(stacks, config),
@@ -86,6 +86,10 @@ function withHashes(
       ? { ...source, sha256: must(reports.next().value, 'report of a trace').sha256 }
       : source,
   );
+}
+
+function describePlugin({ sha256, version }: HashedPlugin): string {
+  return version === undefined ? `sha256:${sha256}` : `${version}, sha256:${sha256}`;
 }
 
 /** Notes what the plug-ins are now, for the same reason. */

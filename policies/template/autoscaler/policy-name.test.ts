@@ -11,7 +11,7 @@ import {
   withParams,
 } from 'servebench/testing';
 import { describe, expect, it } from 'vitest';
-import policy from './policy-name.ts';
+import policy from './policy-name.js';
 
 const usual = policy.params.parse({});
 

@@ -12,7 +12,7 @@ import {
   withParams,
 } from 'servebench/testing';
 import { describe, expect, it } from 'vitest';
-import policy from './policy-name.ts';
+import policy from './policy-name.js';
 
 /** Two groups, of which the first has so many waiting requests; seen later than everything that was sent, so that all of it is there. */
 function viewOf(numWaiting: number) {

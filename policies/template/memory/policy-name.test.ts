@@ -1,6 +1,6 @@
 import { checkPolicy, policies, request, runTiny } from 'servebench/testing';
 import { describe, expect, it } from 'vitest';
-import policy from './policy-name.ts';
+import policy from './policy-name.js';
 
 describe('policy-name', () => {
   it.each(checkPolicy(policy))('$name ($detail)', ({ status, detail }) => {

@@ -24,7 +24,7 @@ export function parseAssignment(text: string, source: string): Override | InputI
   const equals = text.indexOf('=');
   const path = text.slice(0, Math.max(equals, 0)).trim().split('.');
   if (equals === -1 || path.includes('')) {
-    const message = `expected a name and a value, as in engine.maxRunning=64, got "${text}"`;
+    const message = `expected a path and a value, as in engine.maxRunning=64, got "${text}"`;
     return { source, path: '', message };
   }
   const parsed = parseYaml(text.slice(equals + 1));

@@ -180,7 +180,7 @@ describe('--set and flags', () => {
     ];
     const issues = await issuesOf(validText, { overrides, flags: { repeats: -1 } });
     expect(issues.map(({ source, message }) => [source, message])).toEqual([
-      ['--set nonsense', 'expected a name and a value, as in engine.maxRunning=64, got "nonsense"'],
+      ['--set nonsense', 'expected a path and a value, as in engine.maxRunning=64, got "nonsense"'],
       ['--set slo=[', expect.stringContaining('not valid YAML') as string],
       ['--set model.numLayers=3', '"model" has no part "numLayers"'],
       ['--set policies.swap.7=recompute', '"policies.swap" has no part "7"'],

@@ -55,9 +55,10 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
 
 /** Before the plug-ins are imported, which may print already. */
 function openLog({ config, stackName, logFile }: CellJob): PolicyLog | undefined {
+  if (logFile === undefined) return undefined;
   const stack = config.stacks.find(({ name }) => name === stackName);
   const hasPlugin = stack?.policies.some(({ use }) => pluginFile(use, config.baseDir) !== undefined);
-  return hasPlugin === true && logFile !== undefined ? new PolicyLog(logFile) : undefined;
+  return hasPlugin === true ? new PolicyLog(logFile) : undefined;
 }
 
 interface CellParts {

@@ -265,7 +265,7 @@ describe('--policy', () => {
       [
         policies[4],
         '',
-        expect.stringMatching(/^expected a name and a value, .* got "threshold"$/),
+        expect.stringMatching(/^expected a path and a value, .* got "threshold"$/),
         undefined,
       ],
       [policies[5], 'threshold', expect.stringMatching(/^not valid YAML/), undefined],

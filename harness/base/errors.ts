@@ -1,3 +1,5 @@
+import { placeOf } from './place-of.ts';
+
 /** One mistake in the user's input. Issues are collected, so that all are shown at once. */
 export interface InputIssue {
   /** File, `--set` or flag from which the value came. */
@@ -40,14 +42,19 @@ export class EnvironmentError extends Error {
   }
 }
 
-/** A policy misbehaved. Its cell fails, with the policy, the moment and the input in the message. */
+/**
+ * A policy misbehaved. Its cell fails, with the policy, the moment, the input and, where the policy has thrown the cause, the line of its source
+ * in the message.
+ */
 export class PolicyError extends Error {
   readonly code = 'policy';
   readonly policy: string;
   readonly moment: string;
 
   constructor(policy: string, moment: string, message: string, options?: ErrorOptions) {
-    super(`policy "${policy}" failed in ${moment}: ${message}`, options);
+    const place = placeOf(options?.cause);
+    const at = place === undefined ? '' : ` at ${place}`;
+    super(`policy "${policy}" failed in ${moment}: ${message}${at}`, options);
     this.name = 'PolicyError';
     this.policy = policy;
     this.moment = moment;

@@ -7,6 +7,11 @@ import { msToUs } from '../base/units.ts';
  */
 const echoUs = msToUs(500);
 
+/** Leaves it to the system what a signal does to this process. */
+export function neverInterrupted(): ReturnType<typeof catchInterrupts> {
+  return { signal: new AbortController().signal, release: () => {} };
+}
+
 /**
  * The first Ctrl-C (or SIGTERM, SIGHUP) aborts the returned signal, so that the run can stop and clean up.
  * The second ends the process at once; worker processes end themselves when their parent is gone.

@@ -10,9 +10,18 @@ const barWidth = 24;
 /** Width used for terminals that report 0 columns. */
 const fallbackColumns = 80;
 
-export function createProgress(out: NodeJS.WriteStream, isQuiet: boolean): RunProgress {
+export interface ProgressOptions {
+  readonly isQuiet: boolean;
+  /** Whether a terminal gets bars; otherwise lines, as a file does. */
+  readonly drawsBars?: boolean;
+}
+
+export function createProgress(
+  out: NodeJS.WriteStream,
+  { isQuiet, drawsBars = true }: ProgressOptions,
+): RunProgress {
   if (isQuiet) return new ProgressLines(() => {});
-  return out.isTTY ? new ProgressBars(out) : new ProgressLines((line) => out.write(`${line}\n`));
+  return out.isTTY && drawsBars ? new ProgressBars(out) : new ProgressLines((line) => out.write(`${line}\n`));
 }
 
 /** Writes one line per ended cell, for logs and pipes. */

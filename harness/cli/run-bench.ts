@@ -6,6 +6,7 @@ import { readManifest } from '../metrics/read-results.ts';
 import { claimFolder, type FolderClaim } from '../run/claim-folder.ts';
 import type { FolderIntent } from '../run/inspect-folder.ts';
 import type { ManifestFacts } from '../run/manifest.ts';
+import { onlyCell } from '../run/only-cell.ts';
 import { executeRun } from '../run/run.ts';
 import type { RunResult } from '../run/run.ts';
 import { WorkerPool } from '../run/worker-pool.ts';
@@ -16,7 +17,8 @@ import { commandLine, resumeCommandLine } from './command-line.ts';
 import { currentCommit } from './commit.ts';
 import { concurrencyOf } from './concurrency.ts';
 import { describePlan } from './describe-plan.ts';
-import { catchInterrupts } from './interrupt.ts';
+import { catchInterrupts, neverInterrupted } from './interrupt.ts';
+import { cellPoolOf, describeLogs, pauseIssues } from './debug-cell.ts';
 import { calibrateFor } from './run-calibration.ts';
 import { createProgress } from './progress.ts';
 import { defaultResultsPath } from './results-path.ts';
@@ -26,7 +28,8 @@ import type { RunFlags } from './run-flags.ts';
 export async function runBench(flags: RunFlags): Promise<ExitCode> {
   const pool = new WorkerPool();
   try {
-    const plan = await makePlan(await planRequest(flags), pool);
+    const whole = await makePlan(await planRequest(flags), pool);
+    const plan = flags.only === undefined ? whole : onlyCell(whole, flags.only);
     requireMeasured(plan, flags);
     for (const warning of plan.warnings) console.error(`warning: ${warning}`);
     const concurrency = concurrencyOf(flags.concurrency, plan.config.execution.mode);
@@ -73,6 +76,7 @@ function requireCompatible({ replay, resume, overwrite, set, policy, ...flags }:
   if (replay !== undefined && outputDir !== undefined && resolve(replay) === resolve(outputDir)) {
     issues.push(clash('--output-dir', 'is the folder to replay, which would be overwritten; choose another'));
   }
+  if (flags.pauseAt !== undefined) issues.push(...pauseIssues(flags.pauseAt, flags.only));
   if (resume && overwrite) issues.push(clash('--resume', 'cannot go together with --overwrite'));
   if (replay !== undefined) {
     const { config, seed, repeats, mode, clock, seedsSimulated } = flags;
@@ -192,7 +196,9 @@ async function runIn(
     commit: await currentCommit(),
     command: commandLine(process.argv.slice(2)),
   };
-  const interrupts = catchInterrupts();
+  const cellPool = cellPoolOf(flags);
+  // A cell of this process lets nothing else happen meanwhile, so that Ctrl-C is best left to end it at once.
+  const interrupts = cellPool === undefined ? catchInterrupts() : neverInterrupted();
   let result: RunResult;
   try {
     result = await executeRun({
@@ -200,12 +206,16 @@ async function runIn(
       claim,
       concurrency,
       pool,
+      cellPool,
+      logs: flags.log,
       signal: interrupts.signal,
-      progress: createProgress(process.stderr, flags.quiet),
+      // What the cell prints in this process would be between the bars.
+      progress: createProgress(process.stderr, { isQuiet: flags.quiet, drawsBars: cellPool === undefined }),
     });
   } finally {
     interrupts.release();
   }
+  if (flags.log) for (const line of describeLogs(result.manifest, dir)) console.error(line);
   if (result.summary === undefined) return stopped(result, dir);
   const { finishRun } = await import('./finish-run.ts');
   return finishRun({ dir, manifest: result.manifest, summary: result.summary, format: flags.format });

@@ -10,14 +10,16 @@ export function experimentFlags(parser: Argv) {
       string: true,
       requiresArg: true,
       default: [],
-      describe: 'one more policy: a built-in name, a file, a package; repeatable',
+      describe:
+        'one more policy: a built-in name, a file (from the working folder), a package; NAME=POLICY?param=value ' +
+        'names its stack and sets parameters; repeatable',
     })
     .option('set', {
       array: true,
       string: true,
       requiresArg: true,
       default: [],
-      describe: "a value in place of the file's: a.b=c; repeatable",
+      describe: "a value in place of the file's: a.b=c; paths from the configuration's folder; repeatable",
     })
     .option('seed', { type: 'number', requiresArg: true, describe: 'first seed' })
     .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' });
@@ -51,11 +53,31 @@ function executionFlags(parser: Argv) {
     });
 }
 
+/** Adds the flags for somebody who writes a policy. */
+function debuggingFlags(parser: Argv) {
+  return executionFlags(parser)
+    .option('log', {
+      type: 'boolean',
+      default: false,
+      describe: 'what plug-ins print goes to logs/CELL.log in the results folder, with virtual times',
+    })
+    .option('only', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'run this one cell (STACK-sSEED) in this process, for a debugger',
+    })
+    .option('pause-at', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'with --only: stop the debugger at this virtual time (12.5s, 300ms)',
+    });
+}
+
 /**
  * Adds all flags of `bench run`: what is run, how its steps are executed, and what happens to the results.
  */
 export function runFlags(parser: Argv) {
-  return executionFlags(parser)
+  return debuggingFlags(parser)
     .option('output-dir', {
       type: 'string',
       requiresArg: true,

@@ -1,4 +1,5 @@
 export { type ConfigFlags, type LoadRequest, loadConfig } from './load-config.ts';
+export { isPolicyPath } from './policy-resolver.ts';
 export type { PolicyInfo, PolicyResolver } from './policy-resolver.ts';
 export type * from './resolved.ts';
 export { configJsonSchema } from './schema.ts';

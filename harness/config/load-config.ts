@@ -41,7 +41,7 @@ export interface ConfigFlags {
   readonly seedsSimulated?: number;
   /**
    * Policies that are each added as a stack (see `stacks.ts`): built-in names, paths relative to `cwd`, or
-   * packages.
+   * packages, with an alias and parameters where wanted (`eager=./mine.ts?threshold=0.9`).
    */
   readonly policies?: readonly string[];
 }
@@ -192,7 +192,7 @@ async function loadAllStacks(policies: unknown, context: DraftContext) {
 
 function duplicateStack(use: string, name: string): InputIssue {
   const message = `there is already a policy stack "${name}"`;
-  return { source: `--policy ${use}`, path: '', message, hint: 'rename one of the two' };
+  return { source: `--policy ${use}`, path: '', message, hint: 'give it another name: --policy NAME=POLICY' };
 }
 
 /** Sorts issues by source, and within a source by position. */

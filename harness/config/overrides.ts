@@ -11,16 +11,21 @@ export interface Override {
   readonly value: unknown;
 }
 
+/** Parses the `a.b=c` of a `--set`. Returns an issue if the text is malformed. */
+export function parseOverride(text: string): Override | InputIssue {
+  return parseAssignment(text, `--set ${text}`);
+}
+
 /**
  * Parses `a.b=c`. The value is YAML, so `5` is a number, `true` a boolean, `[a, b]` a list and `{ kind:
- * poisson }` a mapping. Returns an issue if the text is malformed.
+ * poisson }` a mapping. Returns an issue if the text is malformed, with `source` as the flag that it comes from.
  */
-export function parseOverride(text: string): Override | InputIssue {
-  const source = `--set ${text}`;
+export function parseAssignment(text: string, source: string): Override | InputIssue {
   const equals = text.indexOf('=');
   const path = text.slice(0, Math.max(equals, 0)).trim().split('.');
   if (equals === -1 || path.includes('')) {
-    return { source, path: '', message: 'expected a path and a value: --set engine.maxRunning=64' };
+    const message = `expected a path and a value, as in engine.maxRunning=64, got "${text}"`;
+    return { source, path: '', message };
   }
   const parsed = parseYaml(text.slice(equals + 1));
   const fail = (message: string): InputIssue => ({ source, path: path.join('.'), message });

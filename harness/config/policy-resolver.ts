@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { PolicyDefinition } from '../policy/contract.ts';
 
 /** The properties of a policy that loading a configuration needs; every `PolicyDefinition` has them. */
@@ -15,4 +16,9 @@ export interface PolicyResolver {
    * Undefined if there is none; throws if it exists but cannot be loaded.
    */
   resolve(use: string, baseDir: string): Promise<PolicyInfo | undefined>;
+}
+
+/** Tells whether a configuration means a file by what it calls a policy, and not a built-in or a package. */
+export function isPolicyPath(use: string): boolean {
+  return use.startsWith('.') || isAbsolute(use) || /\.[cm]?[jt]s$/.test(use);
 }

@@ -1,9 +1,12 @@
 import { relative, resolve } from 'node:path';
 import type { InputIssue } from '../base/errors.ts';
 import { messageOf } from '../base/errors.ts';
+import { coversPressure } from '../policy/capabilities.ts';
 import { isMapping } from './document.ts';
 import type { Path } from './document.ts';
 import type { Origin } from './origin.ts';
+import { parsePolicyFlag } from './policy-flag.ts';
+import { isPolicyPath } from './policy-resolver.ts';
 import type { PolicyInfo, PolicyResolver } from './policy-resolver.ts';
 import type { PolicyUse, StackSpec } from './resolved.ts';
 import type { PolicyUseInput } from './schema.ts';
@@ -61,28 +64,29 @@ export async function loadStacks(
 }
 
 /**
- * Builds the stack that `--policy X` adds: X, after the default dispatcher if X does not dispatch, and before
- * `recompute` if X does not answer all memory pressure by recomputing itself. A bound with unlimited memory needs no fallback.
+ * Builds the stack that a `--policy` adds, under its alias or the policy's own name: the policy, after the default dispatcher if it does
+ * not dispatch, and before `recompute` if it leaves memory pressure to another. Paths are relative to `cwd`.
  */
 export async function loadAddedStack(
-  use: string,
+  text: string,
   { cwd, ...context }: StackContext & { readonly cwd: string },
 ): Promise<{ readonly stack: LoadedStack } | { readonly issues: readonly InputIssue[] }> {
-  const portable = isFilePath(use) ? toRelative(resolve(cwd, use), context.baseDir) : use;
-  const origin = flagOrigin(`--policy ${use}`);
-  const added = await loadUses([portable], { ...context, origin, path: [] });
+  const flag = parsePolicyFlag(text);
+  if ('issues' in flag) return flag;
+  const { alias, use, params } = flag;
+  const asked = { use: isPolicyPath(use) ? toRelative(resolve(cwd, use), context.baseDir) : use, params };
+  const ofFlag = { ...context, origin: flagOrigin(`--policy ${text}`), path: [] };
+  const added = await loadUses([asked], ofFlag);
   const [own] = added.uses;
   if (own === undefined) return { issues: added.issues };
-  const { dispatches, preempts, leavesPressure, unlimitedMemory } = own.info.capabilities;
-  const answers = leavesPressure !== true && preempts?.includes('recompute') === true;
-  const needsFallback = unlimitedMemory !== true && !answers;
+  const { name, capabilities } = own.info;
   const uses = [
-    ...(dispatches === true ? [] : [defaultDispatcher]),
-    portable,
-    ...(needsFallback ? [defaultFallback] : []),
+    ...(capabilities.dispatches === true ? [] : [defaultDispatcher]),
+    asked,
+    ...(coversPressure(capabilities) ? [] : [defaultFallback]),
   ];
-  const all = await loadUses(uses, { ...context, origin, path: [] });
-  return all.issues.length > 0 ? { issues: all.issues } : { stack: toStack(own.info.name, all.uses) };
+  const all = await loadUses(uses, ofFlag);
+  return all.issues.length > 0 ? { issues: all.issues } : { stack: toStack(alias ?? name, all.uses) };
 }
 
 /**
@@ -120,7 +124,10 @@ async function loadUse(input: PolicyUseInput, context: StackContext & { readonly
   } catch (error) {
     return fail(`cannot be loaded: ${messageOf(error)}`);
   }
-  if (info === undefined) return fail(`there is no policy "${use}"`, suggest(use, resolver.names));
+  if (info === undefined) {
+    if (isPolicyPath(use)) return fail(`there is no file ${resolve(baseDir, use)}`, pathRule);
+    return fail(`there is no policy "${use}"`, suggest(use, resolver.names));
+  }
   const checked = validate(info.params, params, origin, [...path, 'params']);
   if (!checked.ok) return checked;
   return { ok: true, value: { use: { use, params: toRecord(checked.value) }, info } } as const;
@@ -138,19 +145,19 @@ function noDispatcher(name: string) {
   };
 }
 
+const pathRule =
+  'a path is relative to the folder of the configuration, also in --set; in --policy to the working folder';
+
+/** Places issues in a flag with one policy, so the position in the stack, the first part of each path, is left out, and `use` as well. */
 function flagOrigin(source: string): Origin {
   return {
-    issue: (path, { message, hint }) => ({
+    issue: ([, ...path], { message, hint }) => ({
       source,
-      path: path.join('.'),
+      path: path.length === 1 ? '' : path.join('.'),
       message,
       ...(hint !== undefined && { hint }),
     }),
   };
-}
-
-function isFilePath(use: string): boolean {
-  return use.startsWith('.') || use.startsWith('/') || /\.[cm]?[jt]s$/.test(use);
 }
 
 /** Returns a relative path that always begins with a dot, so that it is still recognized as a path. */

@@ -21,6 +21,8 @@ export interface RunOptions extends ClusterOptions {
   readonly maxDurationUs: number;
   /** Checks every invariant after so many events; 0 for never. */
   readonly checkEvery: number;
+  /** Told the virtual time of every event, before it happens. */
+  readonly onTime?: ((nowUs: number) => void) | undefined;
   readonly onProgress?: (progress: { readonly ended: number; readonly nowUs: number }) => void;
 }
 
@@ -77,6 +79,7 @@ function fireEvents(cluster: Cluster, options: RunOptions): boolean {
     numAtThisTime = event.timeUs > lastTimeUs ? 0 : numAtThisTime + 1;
     lastTimeUs = event.timeUs;
     if (numAtThisTime > endlessEvents) throw new EndlessError(lastTimeUs);
+    options.onTime?.(event.timeUs);
     event.fire();
     numEvents += 1;
     if (options.checkEvery > 0 && numEvents % options.checkEvery === 0) checkInvariants(cluster);

@@ -26,3 +26,8 @@ export function declares(capabilities: Capabilities, capability: keyof Capabilit
   const declared = capabilities[capability];
   return typeof declared === 'object' ? declared.length > 0 : declared === true;
 }
+
+/** Whether no memory pressure is left for a policy behind this one: it answers all of it by recomputing, or there is none. */
+export function coversPressure({ unlimitedMemory, preempts, leavesPressure }: Capabilities): boolean {
+  return unlimitedMemory === true || (leavesPressure !== true && preempts?.includes('recompute') === true);
+}

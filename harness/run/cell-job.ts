@@ -13,6 +13,8 @@ export interface CellJob {
   readonly clock?: RunClock | undefined;
   /** An existing, empty folder that the cell's files are written into. */
   readonly dir: string;
+  /** Where what the plug-ins of the cell print goes; not given: wherever the process prints. */
+  readonly logFile?: string | undefined;
 }
 
 export interface CellProgress {
@@ -45,4 +47,6 @@ export interface CellGuard extends CallGuard {
   beforeImport(use: string, file: string): void;
   /** Told that work outside of any policy goes on: a process in which nothing does so for long is taken for stuck. */
   advance(): void;
+  /** Told the virtual time of everything that happens, where somebody wants to know it. */
+  atTime?(nowUs: number): void;
 }

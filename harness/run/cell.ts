@@ -13,7 +13,9 @@ import type { CellGuard, CellJob, CellOutcome, CellProgress, WallFigures } from 
 import type { CellExecutor } from './cell-executor.ts';
 import { createExecutor } from './create-executor.ts';
 import { createStack } from './create-stack.ts';
+import { pluginFile } from './load-policy.ts';
 import { plannedWorkload } from './planned-workload.ts';
+import { PolicyLog } from './policy-log.ts';
 
 export interface CellIo {
   onProgress(progress: CellProgress): void;
@@ -32,6 +34,7 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
   const built = await plannedWorkload(config, seed);
   // Before the stack: with a plug-in the language's objects are frozen, and libraries may have to extend them while they load.
   const cellExecutor = await createExecutor(job, () => io.guard.advance());
+  const log = openLog(job);
   const recorder = new CellRecorder({
     classes: config.classes,
     window: config.steadyWindow,
@@ -40,13 +43,22 @@ export async function runCell(job: CellJob, io: CellIo): Promise<CellOutcome> {
   try {
     const { workload } = built;
     const stack = await createStack(job, workload, io.guard);
-    const { wall, ...outcome } = execute(job, io, { workload, stack, cellExecutor, recorder });
+    const { wall, ...outcome } = execute(job, io, { workload, stack, cellExecutor, recorder, log });
     const wallMs = (wallClockUs() - startUs) / 1000;
     return { ...outcome, wall: { wall_ms: wallMs, ...wall } };
   } finally {
+    log?.close();
     recorder.close();
     cellExecutor.executor.close();
   }
+}
+
+/** Before the plug-ins are imported, which may print already. */
+function openLog({ config, stackName, logFile }: CellJob): PolicyLog | undefined {
+  if (logFile === undefined) return undefined;
+  const stack = config.stacks.find(({ name }) => name === stackName);
+  const hasPlugin = stack?.policies.some(({ use }) => pluginFile(use, config.baseDir) !== undefined);
+  return hasPlugin === true ? new PolicyLog(logFile) : undefined;
 }
 
 interface CellParts {
@@ -54,6 +66,7 @@ interface CellParts {
   readonly stack: PolicyStack;
   readonly cellExecutor: CellExecutor;
   readonly recorder: CellRecorder;
+  readonly log: PolicyLog | undefined;
 }
 
 function execute(
@@ -99,20 +112,31 @@ function execute(
 function serve(
   { config, seed }: CellJob,
   io: CellIo,
-  { workload, stack, cellExecutor, recorder }: CellParts,
+  { workload, stack, cellExecutor, recorder, log }: CellParts,
 ): RunTotals {
   const planned = workload.numRequests;
+  const { guard } = io;
   return runCluster({
     ...runOptionsOf(config, seed),
     workload,
     stack,
     executor: cellExecutor.executor,
     observer: recorder,
+    onTime: timeListener(log, guard),
     onProgress: ({ ended, nowUs }) => {
-      io.guard.advance();
+      guard.advance();
       io.onProgress({ phase: 'run', ended, planned, virtualUs: nowUs });
     },
   });
+}
+
+/** Nothing is told the time where nobody wants to know it: a run has millions of events. */
+function timeListener(log: PolicyLog | undefined, guard: CellGuard): ((nowUs: number) => void) | undefined {
+  if (log === undefined && guard.atTime === undefined) return undefined;
+  return (nowUs) => {
+    log?.at(nowUs);
+    guard.atTime?.(nowUs);
+  };
 }
 
 /** Returns how many tokens have been checked: all that were generated, or `null` where nothing was executed. */

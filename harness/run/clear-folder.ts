@@ -6,6 +6,7 @@ import { checksumFile, recordedFiles } from '../metrics/checksums.ts';
 import { readManifest } from '../metrics/read-results.ts';
 import { twinsFolder } from '../metrics/twins.ts';
 import { explainDiskError } from './disk.ts';
+import { logsFolder, policyLogFile } from './results-folder.ts';
 
 /** What bench writes into a results folder itself, beside what its `cells`, `twins` and `charts` hold. */
 const ownFiles = /^(summary\.json|report\.html|worker\.log)$/;
@@ -26,6 +27,8 @@ export async function clearFolder(dir: string): Promise<void> {
     await removeMatching(join(dir, 'charts'), chart);
     await rmdir(join(dir, 'charts')).catch(() => undefined);
     await clearCells(join(dir, 'cells'), ids);
+    for (const id of ids) await rm(policyLogFile(dir, id), { force: true });
+    await rmdir(join(dir, logsFolder)).catch(() => undefined);
     await removeMatching(dir, ownFiles);
   } catch (error) {
     throw explainDiskError(error, dir);

@@ -11,7 +11,7 @@ export interface HashedPlugin {
   /** What the configuration calls it. */
   readonly use: string;
   readonly sha256: string;
-  /** Of the package that it is, `undefined` for a file. */
+  /** Of the package that it is; `undefined` for a file. */
   readonly version: string | undefined;
   /** What the checksum leaves out, if anything. */
   readonly warning: string | undefined;
@@ -28,7 +28,8 @@ export async function hashPlugins({
     const file = pluginFile(use, baseDir);
     if (file === undefined) continue;
     const path = await realpath(file);
-    hashed.push({ use, version: isPolicyPath(use) ? undefined : await packageVersionAbove(path), ...(await hashPlugin(use, path)) });
+    const version = isPolicyPath(use) ? undefined : await packageVersionAbove(path);
+    hashed.push({ use, version, ...(await hashPlugin(use, path)) });
   }
   return hashed;
 }
@@ -57,40 +58,6 @@ async function packageVersionAbove(file: string): Promise<string | undefined> {
 }
 
 const packageSchema = z.object({ version: z.string() });
-
-async function hashPlugins({
-  stacks,
-  baseDir,
-}: Pick<ResolvedConfig, 'stacks' | 'baseDir'>): Promise<readonly HashedPlugin[]> {
-  const uses = new Set(stacks.flatMap(({ policies }) => policies.map(({ use }) => use)));
-  const hashed: HashedPlugin[] = [];
-  for (const use of uses) {
-    const file = pluginFile(use, baseDir);
-    if (file === undefined) continue;
-    const path = await realpath(file);
-    hashed.push({ use, version: isPolicyPath(use) ? undefined : await packageVersionAbove(path), ...(await hashPlugin(use, path)) });
-  }
-  return hashed;
-}
-
-/**
- * Throws an `EnvironmentError`, which ends the run, where a plug-in is not what it was when the run was planned: its cells would run
- * different code.
- */
-export async function requireUnchanged({ use, sha256 }: PolicyUse, baseDir: string): Promise<void> {
-  const file = pluginFile(use, baseDir);
-  if (sha256 === undefined || file === undefined) return;
-  if ((await hashPlugin(use, await realpath(file))).sha256 === sha256) return;
-  throw new EnvironmentError(
-    `the plug-in ${use}, or a file that it imports, is not what it was when the run began`,
-    'finished cells are kept: put it back and go on with --resume, or start anew',
-  );
-}
-
-/** The version that the `package.json` nearest to the file states. */
-function packageVersionAt(file: string): string | undefined {
-  const { version } = findPackageJSON(file) ...
-}
 
 async function hashPlugin(use: string, file: string): Promise<Pick<HashedPlugin, 'sha256' | 'warning'>> {
   try {

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { resolve as resolveImport } from 'import-meta-resolve';
 import { policies } from '../../policies/index.ts';
 import { messageOf, PolicyError } from '../base/errors.ts';
 import { definitionProblems } from '../policy/check-definition.ts';
 import type { PolicyDefinition } from '../policy/index.ts';
+import { isPolicyPath } from '../config/index.ts';
 import type { PolicyResolver, PolicyUse } from '../config/index.ts';
 import type { CellGuard } from './cell-job.ts';
 
@@ -62,11 +63,7 @@ const builtIns: ReadonlyMap<string, PolicyDefinition> = new Map(Object.entries(p
 /** Returns the file of a plug-in, or `undefined` for a built-in policy and where there is none. */
 export function pluginFile(use: string, baseDir: string): string | undefined {
   if (builtIns.has(use)) return undefined;
-  return isPath(use) ? existing(resolve(baseDir, use)) : packageFile(use, baseDir);
-}
-
-function isPath(use: string): boolean {
-  return use.startsWith('.') || isAbsolute(use) || /\.[cm]?[jt]s$/.test(use);
+  return isPolicyPath(use) ? existing(resolve(baseDir, use)) : packageFile(use, baseDir);
 }
 
 function existing(file: string): string | undefined {

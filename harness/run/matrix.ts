@@ -1,11 +1,10 @@
 import PQueue from 'p-queue';
 import { EnvironmentError, messageOf } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import type { CellOutcome, CellProgress } from './cell-job.ts';
+import type { CellJob, CellOutcome, CellProgress } from './cell-job.ts';
 import { explainDiskError } from './disk.ts';
 import type { ResultsFolder } from './results-folder.ts';
 import type { RunClock } from './run-clock.ts';
-import type { WorkerPool } from './worker-pool.ts';
 
 export interface PlannedCell {
   readonly id: string;
@@ -23,13 +22,21 @@ export interface MatrixObserver {
   cellFailed(cell: PlannedCell, error: string): Promise<void>;
 }
 
+/** Where cells run: worker processes, or this very process. */
+export interface CellPool {
+  run(kind: 'cell', job: CellJob, onProgress: (progress: CellProgress) => void): Promise<CellOutcome>;
+  close(): void;
+}
+
 export interface MatrixOptions {
   readonly config: ResolvedConfig;
   /** Of a measured run. */
   readonly clock?: RunClock | undefined;
   readonly folder: ResultsFolder;
-  readonly pool: WorkerPool;
+  readonly pool: CellPool;
   readonly concurrency: number;
+  /** Whether what plug-ins print goes to a file for each cell. */
+  readonly logs?: boolean | undefined;
   /** Stops the matrix: cells under way are given up, finished ones are kept. */
   readonly signal: AbortSignal;
   readonly observer: MatrixObserver;
@@ -92,14 +99,15 @@ async function runOne(cell: PlannedCell, options: MatrixOptions): Promise<void> 
 
 async function attempt(
   cell: PlannedCell,
-  { config, clock, folder, pool, observer, signal }: MatrixOptions,
+  { config, clock, folder, pool, observer, signal, logs }: MatrixOptions,
 ): Promise<{ readonly outcome: CellOutcome } | { readonly error: unknown }> {
   try {
     const dir = await folder.beginCell(cell.id);
     // A worker that is started now would not be stopped any more.
     signal.throwIfAborted();
     const onProgress = (progress: CellProgress) => observer.cellProgress(cell, progress);
-    return { outcome: await pool.run('cell', { ...cell, config, clock, dir }, onProgress) };
+    const logFile = logs === true ? await folder.beginLog(cell.id) : undefined;
+    return { outcome: await pool.run('cell', { ...cell, config, clock, dir, logFile }, onProgress) };
   } catch (error) {
     return { error };
   }

@@ -1,5 +1,5 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeChecksums } from '../metrics/checksums.ts';
 import { cellFolder } from '../metrics/read-results.ts';
 import type { CellSummary, Manifest } from '../metrics/results.ts';
@@ -26,10 +26,18 @@ export class ResultsFolder {
   async beginCell(id: string): Promise<string> {
     const partial = this.#partialDir(id);
     await this.#explained(async () => {
+      await rm(policyLogFile(this.dir, id), { force: true });
       await rm(partial, { recursive: true, force: true });
       await mkdir(partial, { recursive: true });
     });
     return partial;
+  }
+
+  /** Makes the folder of what policies print. Returns the path of the cell's file there, which is not made yet. */
+  async beginLog(id: string): Promise<string> {
+    const file = policyLogFile(this.dir, id);
+    await this.#explained(async () => void (await mkdir(dirname(file), { recursive: true })));
+    return file;
   }
 
   async commitCell(summary: CellSummary): Promise<void> {
@@ -75,6 +83,17 @@ export class ResultsFolder {
     }
   }
 }
+
+/**
+ * Returns the file with what the plug-ins of a cell have printed. It stands beside the cells, not in them: it is no result, and a cell
+ * that fails, and has no folder, leaves it as well.
+ */
+export function policyLogFile(dir: string, cellId: string): string {
+  return join(dir, logsFolder, `${cellId}.log`);
+}
+
+/** Name of the folder with what plug-ins have printed. */
+export const logsFolder = 'logs';
 
 /**
  * Makes what a results folder consists of, and checks that it can be written to. `requireHeld` is asked before anything of consequence

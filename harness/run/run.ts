@@ -16,7 +16,7 @@ import { jsonText } from './disk.ts';
 import { createManifest } from './manifest.ts';
 import type { ManifestFacts } from './manifest.ts';
 import { planCells, runMatrix } from './matrix.ts';
-import type { PlannedCell } from './matrix.ts';
+import type { CellPool, PlannedCell } from './matrix.ts';
 import { openFolder } from './results-folder.ts';
 import type { ResultsFolder } from './results-folder.ts';
 import { examineCells, requireSameRun } from './resume.ts';
@@ -27,6 +27,10 @@ export interface RunRequest {
   readonly claim: FolderClaim;
   readonly concurrency: number;
   readonly pool: WorkerPool;
+  /** Runs the cells in place of the pool. */
+  readonly cellPool?: CellPool | undefined;
+  /** Whether what plug-ins print goes to a file for each cell. */
+  readonly logs?: boolean | undefined;
   readonly signal: AbortSignal;
   readonly progress: RunProgress;
 }
@@ -57,7 +61,8 @@ export interface RunResult {
  * one, each cell's folder when it is complete, the summary at the end.
  */
 export async function executeRun(request: RunRequest): Promise<RunResult> {
-  const { facts, pool, signal, progress, concurrency } = request;
+  const { facts, signal, progress, concurrency, logs } = request;
+  const pool = request.cellPool ?? request.pool;
   const { config } = facts.plan;
   const cells = planCells(config);
   const { ledger, folder } = await beginRun(request, cells);
@@ -65,7 +70,7 @@ export async function executeRun(request: RunRequest): Promise<RunResult> {
     const observer = { ...forward(progress), ...record(ledger, { folder, progress, facts }) };
     const missing = cells.filter(({ id }) => !ledger.summaries.has(id));
     const { clock } = ledger.manifest;
-    await runMatrix(missing, { config, clock, folder, pool, concurrency, signal, observer });
+    await runMatrix(missing, { config, clock, folder, pool, concurrency, logs, signal, observer });
   } finally {
     progress.end();
   }

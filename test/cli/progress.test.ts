@@ -18,7 +18,7 @@ function watch(isTTY: boolean, isQuiet: boolean): string {
     columns: 60,
     write: (chunk: string) => (text += chunk),
   } as unknown as NodeJS.WriteStream;
-  const progress = createProgress(out, isQuiet);
+  const progress = createProgress(out, { isQuiet });
   const [first, second] = cells as [(typeof cells)[0], (typeof cells)[0]];
   progress.begin(cells, 0);
   progress.cellStarted(first);

@@ -180,7 +180,7 @@ describe('--set and flags', () => {
     ];
     const issues = await issuesOf(validText, { overrides, flags: { repeats: -1 } });
     expect(issues.map(({ source, message }) => [source, message])).toEqual([
-      ['--set nonsense', 'expected a path and a value: --set engine.maxRunning=64'],
+      ['--set nonsense', 'expected a path and a value, as in engine.maxRunning=64, got "nonsense"'],
       ['--set slo=[', expect.stringContaining('not valid YAML') as string],
       ['--set model.numLayers=3', '"model" has no part "numLayers"'],
       ['--set policies.swap.7=recompute', '"policies.swap" has no part "7"'],
@@ -197,6 +197,10 @@ async function added(...policies: string[]) {
   const { stacks } = await load(validText, { flags: { policies } });
   return stacks.slice(3).map((stack) => [stack.name, stack.policies.map(({ use }) => use)]);
 }
+
+const another = 'give it another name: --policy NAME=POLICY';
+const pathRule =
+  'a path is relative to the folder of the configuration, also in --set; in --policy to the working folder';
 
 describe('--policy', () => {
   it('adds a dispatcher and a fallback where the policy has none', async () => {
@@ -224,8 +228,57 @@ describe('--policy', () => {
     expect(issues.map(({ source, message, hint }) => [source, message, hint])).toEqual([
       ['--policy recomputed', 'there is no policy "recomputed"', 'did you mean "recompute"?'],
       ['--policy ./broken.ts', 'cannot be loaded: boom on line 3', undefined],
-      ['--policy x/mine.ts', 'there is already a policy stack "mine"', 'rename one of the two'],
+      ['--policy x/mine.ts', 'there is already a policy stack "mine"', another],
     ]);
+  });
+
+  it('takes a name for the stack and parameters, so that one policy can stand in a run twice', async () => {
+    const policies = ['mine.ts?threshold=0.9', 'eager=mine.ts', 'keen=swap?threshold=1e-1', 'again=swap'];
+    const { stacks } = await load(validText, { flags: { policies } });
+    expect(stacks.slice(3).map(({ name, policies: uses }) => [name, uses[1]?.params])).toEqual([
+      ['mine', { threshold: 0.9 }],
+      ['eager', { threshold: 0.5 }],
+      ['keen', { threshold: 0.1 }],
+      ['again', { threshold: 0.5 }],
+    ]);
+  });
+
+  it('names what is wrong with a name or a parameter', async () => {
+    const policies = [
+      'swap=swap?threshold=1',
+      'a=swap?treshold=0.9',
+      'b=swap?threshold=2',
+      'c=swap?threshold=0.1&threshold=0.2',
+      'd=swap?threshold',
+      'e=swap?threshold=[',
+      'f=./missing.ts',
+      'f=swap',
+      'f=round-robin',
+      '?',
+    ];
+    const issues = await issuesOf(validText, { flags: { policies } });
+    expect(issues.map(({ source, path, message, hint }) => [source.slice(9), path, message, hint])).toEqual([
+      [policies[0], '', 'there is already a policy stack "swap"', another],
+      [policies[1], 'params.treshold', 'unknown key "treshold"', 'did you mean "threshold"?'],
+      [policies[2], 'params.threshold', expect.stringContaining('1'), undefined],
+      [policies[3], 'threshold', 'the parameter is given twice', undefined],
+      [
+        policies[4],
+        '',
+        expect.stringMatching(/^expected a path and a value, .* got "threshold"$/),
+        undefined,
+      ],
+      [policies[5], 'threshold', expect.stringMatching(/^not valid YAML/), undefined],
+      [policies[6], '', expect.stringMatching(/^there is no file \/.*\/missing\.ts$/), pathRule],
+      [policies[8], '', 'there is already a policy stack "f"', another],
+      [policies[9], '', expect.stringMatching(/^expected a policy, as in/), undefined],
+    ]);
+  });
+
+  it('names the file that a stack misses, and from where its path is read', async () => {
+    const [issue] = await issuesOf(validText, { overrides: ['policies.swap=[least-loaded, ./missing.ts]'] });
+    expect(issue).toMatchObject({ path: 'policies.swap.1', hint: pathRule });
+    expect(issue?.message).toMatch(/^there is no file \/.*\/missing\.ts$/);
   });
 
   it('is enough where the file has no policies', async () => {

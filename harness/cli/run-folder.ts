@@ -40,7 +40,7 @@ export async function runFolder(plan: RunPlan, { dir, flags, pool, signal }: Fol
       concurrency: concurrencyOf(flags.concurrency, mode),
       pool,
       signal,
-      progress: createProgress(process.stderr, flags.quiet),
+      progress: createProgress(process.stderr, { isQuiet: flags.quiet }),
     });
   } finally {
     await claim.release();

@@ -110,6 +110,7 @@ function panelsOf(stacks: readonly Stack[], phases: Phases, { endS, maxSteps }: 
     loadPanel(stack),
     {
       title: `${stack.cell.policy}: instances`,
+      stack: stack.cell.policy,
       height: 92,
       y: between(0, most * 1.3, { tickCount: 4, tickMinStep: 1 }),
       layers: [phaseLayer(stack, looks, maxSteps), markLayer(stack, kinds, { endS, most })],
@@ -121,6 +122,7 @@ function loadPanel({ cell, load }: Stack): Panel {
   const rows = load.map(({ timeUs, open, running }) => ({ s: seconds(timeUs), open, running }));
   return {
     title: `${cell.policy}: open requests`,
+    stack: cell.policy,
     height: 46,
     y: counts(
       rows.map(({ open }) => open),

@@ -174,6 +174,7 @@ function panelsOf(stacks: readonly Stack[]): Panel[] {
     const tooltip = tips({ what: 'what', s: 'second', detail: 'detail' });
     return lanes({
       title: cell.policy,
+      stack: cell.policy,
       names: lanesOf(cell),
       rows: bars,
       thickness: 0.7,

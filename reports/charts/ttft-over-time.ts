@@ -72,7 +72,7 @@ function specOf(results: Results, cells: readonly DoneCell[], maxPoints: number)
       { y: { field: 'ms' } },
     );
     const points = pointsOf(requests, { topMs, maxPoints });
-    return { title: policy, height: 110, y, layers: [rules, marks(points, hue)] };
+    return { title: policy, stack: policy, height: 110, y, layers: [rules, marks(points, hue)] };
   });
   return stackPanels({ columns: 1, gutterPx: 80 }, panels, { time: tintedAxis(cells), spacing: 12 });
 }

@@ -50,7 +50,7 @@ function tableOf(results: Results, name: string, stacks: readonly StackInfo[]): 
 <thead><tr><th scope="col">policy</th>${columns.map(({ head }) => html`<th scope="col">${head}</th>`)}</tr></thead>
 <tbody>${stacks.map(
     (stack) =>
-      html`<tr><th scope="row">${stack.name}</th>${columns.map(({ key }) => html`<td>${shown(key, meanOf(results, stack, { name, key }))}</td>`)}</tr>`,
+      html`<tr data-stack="${stack.name}"><th scope="row">${stack.name}</th>${columns.map(({ key }) => html`<td>${shown(key, meanOf(results, stack, { name, key }))}</td>`)}</tr>`,
   )}</tbody></table></div>`;
 }
 

@@ -14,7 +14,10 @@ import { fidelityTable } from './page/fidelity-table.ts';
 import { keySections, masthead } from './page/first-screen.ts';
 import { fleetTable } from './page/fleet-table.ts';
 import { contents, stackChips } from './page/navigation.ts';
+import { harmedTable } from './page/harmed-table.ts';
 import { policyFigures } from './page/policy-figures.ts';
+import { refusedTable } from './page/refused-table.ts';
+import { timelineDialog } from './page/timeline-dialog.ts';
 import { paletteCss, variableByColour } from './theme.ts';
 
 const require = createRequire(import.meta.url);
@@ -26,7 +29,13 @@ export interface PageAssets {
 }
 
 /** The page's own scripts, in order of running. */
-const pageScripts = ['open-contents.js', 'read-spec.js', 'filter-stacks.js', 'draw-charts.js'];
+const pageScripts = [
+  'open-contents.js',
+  'read-data.js',
+  'filter-stacks.js',
+  'request-timeline.js',
+  'draw-charts.js',
+];
 
 /** Vega's, its interpreter's and Vega-Lite's builds out of `node_modules`, the page's own scripts, the style sheet. */
 export async function readPageAssets(): Promise<PageAssets> {
@@ -72,6 +81,7 @@ ${stackChips(results)}
 ${sections}
 </main>
 <footer><p>Written by servebench ${results.manifest.versions['servebench'] ?? ''}. This file needs no network.</p></footer>
+${timelineDialog(results)}
 <div id="tip" role="status" hidden></div>
 <script type="application/json" id="colours">${jsonMarkup(variableByColour())}</script>
 ${assets.scripts.map((text) => html`<script>${trusted(text)}</script>`)}
@@ -84,7 +94,9 @@ function sectionsOf(results: Results, drawings: readonly NamedDrawing[]): Markup
   return html`${keySections(results)}
 ${classTables(results)}
 ${fleetTable(results)}
+${harmedTable(results)}
 ${chartSection(drawings)}
+${refusedTable(results)}
 ${fidelityTable(results)}
 ${policyFigures(results)}
 ${appendix(results)}`;

@@ -1,4 +1,5 @@
 import type { Absent, Chart, ChartTable, Drawing } from '../charts/chart.ts';
+import { cutText } from '../cut-text.ts';
 import { html, jsonMarkup } from '../markup.ts';
 import type { Markup } from '../markup.ts';
 import { packRows } from './pack-rows.ts';
@@ -29,7 +30,7 @@ function figure(name: string, chart: Chart, drawing: Exclude<Drawing, Absent>): 
 function tableBelow({ title, head, rows, rest }: ChartTable): Markup {
   return html`<details class="below" open><summary>${title}</summary><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
 <thead><tr>${head.map((name) => html`<th scope="col" class="text">${name}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr${head[0] === 'stack' ? html` data-stack="${row[0]}"` : undefined}>${row.map((text) => html`<td class="text">${text}</td>`)}</tr>`)}</tbody></table></div>${rest === '' ? undefined : html`<p class="note">${rest}</p>`}</details>`;
+<tbody>${rows.map((row) => html`<tr${head[0] === 'stack' ? html` data-stack="${row[0]}"` : undefined}>${row.map((text) => html`<td class="text">${cutText(text)}</td>`)}</tr>`)}</tbody></table></div>${rest === '' ? undefined : html`<p class="note">${rest}</p>`}</details>`;
 }
 
 function notDrawn(drawings: readonly NamedDrawing[]): Markup | undefined {

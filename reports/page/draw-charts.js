@@ -1,4 +1,4 @@
-/* Draws the specs of the page; runs in the browser, after Vega, its interpreter and Vega-Lite, `readSpec` and `stackFilter`. */
+/* Draws the specs of the page; runs in the browser, after Vega, its interpreter and Vega-Lite, `readData`, `stackFilter` and `requestTimeline`. */
 (() => {
   const narrowPx = 560;
   /** Of a subtitle, on average. */
@@ -57,7 +57,7 @@
   }
 
   async function draw(picture) {
-    const spec = stackFilter.apply(readSpec(picture.dataset.chart));
+    const spec = stackFilter.apply(readData(`spec-${picture.dataset.chart}`));
     views.get(picture)?.finalize();
     views.delete(picture);
     if (spec === undefined) {
@@ -72,21 +72,25 @@
     views.set(picture, view);
     await view.tooltip(showTip).initialize(picture).runAsync();
     picture.dataset.drawn = 'true';
-    markLegends(picture);
+    markClickable(picture);
   }
 
   /** What Vega's renderer has put down for an element; entries of a legend have the name that they stand for. */
   const itemOf = (element) => element.__data__;
 
-  /** Entries that stand for a stack hide it. */
-  function markLegends(picture) {
+  /** Entries of a legend that stand for a stack hide it; marks that stand for a request open it. */
+  function markClickable(picture) {
     for (const entry of picture.querySelectorAll('.role-legend-label text, .role-legend-symbol path')) {
       entry.classList.toggle('toggles', stackFilter.isStack(itemOf(entry)?.datum?.value));
+    }
+    for (const mark of picture.querySelectorAll('.mark-symbol.role-mark path')) {
+      mark.classList.toggle('opens', itemOf(mark)?.datum?.request !== undefined);
     }
   }
 
   function onClick({ target }) {
     if (target.classList.contains('toggles')) stackFilter.toggle(itemOf(target).datum.value);
+    if (target.classList.contains('opens')) requestTimeline.open(itemOf(target).datum);
   }
 
   let turn = 0;

@@ -6,7 +6,7 @@ type Column = readonly unknown[] | { readonly of: readonly unknown[]; readonly a
 
 /**
  * A spec for the page: rows of data as columns, so that names of fields and texts stand in it once. It takes less than half the room;
- * `read-spec.js` makes rows of it again.
+ * `read-data.js` makes rows of it again.
  */
 export function packRows(spec: unknown): unknown {
   if (Array.isArray(spec)) return spec.map(packRows);

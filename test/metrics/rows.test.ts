@@ -21,6 +21,22 @@ import {
 } from './records.ts';
 import { lineOf } from './text-sink.ts';
 
+test('reasons stand whole in the files, however long they are', () => {
+  const reason = `${'because of "that" '.repeat(20_000)}é.`;
+  const read = (line: string): unknown => JSON.parse(line);
+  expect(
+    read(lineOf(decisionRows, { ...dispatch, reason, outcome: 'rejected', error: reason })),
+  ).toMatchObject({
+    reason,
+    error: reason,
+  });
+  expect(read(lineOf(requestRows, { ...rejectedRequest, endReason: reason }))).toMatchObject({ reason });
+  expect(read(lineOf(migrationRows, { ...migration, abortReason: reason }))).toMatchObject({ reason });
+  expect(read(lineOf(clusterEventRows, { ...clusterEvent, detail: reason }))).toMatchObject({
+    detail: reason,
+  });
+});
+
 const time = fc.nat({ max: 2 ** 40 });
 const optionalTime = fc.option(time, { nil: undefined });
 const record: fc.Arbitrary<RequestRecord> = fc.record({

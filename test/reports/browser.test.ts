@@ -121,6 +121,24 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
     await page.context().close();
   }, 60_000);
 
+  it('opens the timeline of a request from its mark and from the table', async () => {
+    const { page, trouble } = await open(browser, await reportOf(), {});
+    const dialog = page.locator('#timeline');
+    await page.locator('[data-chart="ttft-over-time"] path.opens').last().dispatchEvent('click');
+    expect(await dialog.locator('rect.is-decode').count()).toBeGreaterThan(0);
+    expect(await dialog.locator('h2').textContent()).toMatch(/^Request \d+, seed 1$/);
+    await page.keyboard.press('Escape');
+    expect(await dialog.isVisible()).toBe(false);
+    const opener = page.locator('.opener').first();
+    await opener.click();
+    expect(await dialog.locator('h2').textContent()).toContain(`Request ${await opener.textContent()},`);
+    // Beside the baseline, each with its decisions.
+    expect(await dialog.locator('h3').allTextContents()).toEqual([expect.any(String), 'recompute']);
+    expect(await dialog.locator('td', { hasText: 'dispatch' }).count()).toBeGreaterThan(1);
+    expect(trouble).toEqual([]);
+    await page.context().close();
+  }, 60_000);
+
   it('keeps tables, verdicts and answers without JavaScript', async () => {
     const context = await browser.newContext({ javaScriptEnabled: false, offline: true });
     const page = await context.newPage();

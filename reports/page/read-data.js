@@ -1,5 +1,5 @@
-/* The specs of the page as Vega-Lite takes them; runs first of the page's own scripts. */
-const readSpec = (() => {
+/* The data of the page: specs as Vega-Lite takes them, and all else that `pack-rows.ts` has packed; runs first of the page's own scripts. */
+const readData = (() => {
   const variables = JSON.parse(document.getElementById('colours').textContent);
 
   /** Rows again, from the columns that `pack-rows.ts` made of them. */
@@ -18,5 +18,5 @@ const readSpec = (() => {
     return Array.isArray(value?.packed) ? rowsOf(value) : value;
   }
 
-  return (name) => JSON.parse(document.getElementById(`spec-${name}`).textContent, revive);
+  return (id) => JSON.parse(document.getElementById(id).textContent, revive);
 })();

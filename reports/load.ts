@@ -1,17 +1,8 @@
-import { existsSync } from 'node:fs';
-import { z } from 'zod';
-import { InputError, type InputIssue, messageOf } from '../harness/base/errors.ts';
+import { messageOf } from '../harness/base/errors.ts';
 import type { RequestClass, SloTarget } from '../harness/domain/workload.ts';
-import { damageOf } from '../harness/metrics/checksums.ts';
-import {
-  cellFolder,
-  forEachRow,
-  MissingRowsError,
-  readManifest,
-  readRows,
-  readSummary,
-  readTable,
-} from '../harness/metrics/read-results.ts';
+import { countedOf } from '../harness/metrics/counted.ts';
+import { readFinished } from '../harness/metrics/read-finished.ts';
+import { forEachRow, MissingRowsError, readRows, readTable } from '../harness/metrics/read-results.ts';
 import { clusterEventRows } from '../harness/metrics/rows/cluster-event-row.ts';
 import type { ClusterEventRow } from '../harness/metrics/rows/cluster-event-row.ts';
 import { decisionRows } from '../harness/metrics/rows/decision-row.ts';
@@ -87,26 +78,12 @@ interface UnfinishedCell {
  * that are not as they were written.
  */
 export async function loadResults(dir: string, definitions: MetricDefinitions): Promise<Results> {
-  const manifest = await readManifest(dir);
-  await requireUndamaged(dir, manifest);
-  const summary = await readSummary(dir, manifest);
+  const { manifest, summary } = await readFinished(dir);
   const cells: Cell[] = [];
   const isMeasured = manifest.backend.mode === 'measure' && manifest.clock !== undefined;
   for (const cell of manifest.cells) cells.push(await loadCell(dir, cell, { summary, isMeasured }));
-  const classes = classesOf(manifest.config);
+  const { classes } = countedOf(manifest.config);
   return { dir, manifest, summary, definitions, cells, classes, slo: sloOf(classes) };
-}
-
-/** A figure is only as good as the rows that it comes from: a report on damaged ones would not say so. */
-async function requireUndamaged(dir: string, { cells }: Manifest): Promise<void> {
-  const issues: InputIssue[] = [];
-  for (const { id } of cells.filter(({ status }) => status === 'done')) {
-    const source = cellFolder(dir, id);
-    const damage = existsSync(source) ? await damageOf(source) : undefined;
-    if (damage === undefined) continue;
-    issues.push({ source, path: '', message: `is damaged: ${damage}`, hint: '--resume runs the cell again' });
-  }
-  if (issues.length > 0) throw new InputError(issues);
 }
 
 export function doneCells(results: Results): readonly DoneCell[] {
@@ -152,25 +129,6 @@ async function readTraffic(dir: string, cellId: string): Promise<Traffic> {
   const tally = new TrafficTally();
   await forEachRow(dir, cellId, transferRows, (row) => tally.add(row));
   return tally.finish();
-}
-
-const classesSchema = z.object({
-  classes: z.array(
-    z.object({
-      name: z.string(),
-      priority: z.number(),
-      slo: z.object({ ttftUs: z.number().optional(), tpotUs: z.number().optional() }),
-    }),
-  ),
-});
-
-/** The classes of requests in a resolved configuration; none where it has none. */
-function classesOf(config: unknown): RequestClass[] {
-  const classes = classesSchema.safeParse(config).data?.classes ?? [];
-  return classes.map(({ name, priority, slo: { ttftUs, tpotUs } }) => {
-    const slo = { ...(ttftUs === undefined ? {} : { ttftUs }), ...(tpotUs === undefined ? {} : { tpotUs }) };
-    return { name, priority, slo };
-  });
 }
 
 function sloOf(classes: readonly RequestClass[]): ReadonlyMap<string, SloTarget> {

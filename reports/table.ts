@@ -26,9 +26,12 @@ export function closingTable(results: Results): string {
     ...rows.map((row) => [markedName(row), ...keyColumns.map((column) => shown(row, column)), row.verdict]),
   ];
   const lastColumn = keyColumns.length + 1;
-  return [...aligned(lines, [0, lastColumn]), '', ...tailLines(results, rows), ...notes(results, rows)].join(
-    '\n',
-  );
+  return [
+    ...aligned(clipped(lines), [0, lastColumn]),
+    '',
+    ...tailLines(results, rows),
+    ...notes(results, rows),
+  ].join('\n');
 }
 
 /** Below it, p99.9 lies between the two largest values (see its definition). */
@@ -43,7 +46,7 @@ function tailLines(results: Results, rows: readonly KeyRow[]): string[] {
     ['p99.9', ...tailColumns.map(({ narrow }) => narrow[0])],
     ...rows.map((row) => [markedName(row), ...tailColumns.map((column) => shown(row, column))]),
   ];
-  return [...aligned(lines, [0]), ''];
+  return [...aligned(clipped(lines), [0]), ''];
 }
 
 /** The same figures for `--format json`. */
@@ -129,15 +132,18 @@ function shown({ figures }: KeyRow, { key, unit }: Column): string {
   return unit === 'ratio' ? formatPercent(value) : formatNumber(value);
 }
 
-/** Names and words to the left, numbers to the right. */
-function aligned(lines: readonly (readonly string[])[], textColumns: readonly number[]): string[] {
-  const cells = lines.map((line) => line.map((text) => clip(text, maxNameLength)));
-  const widths = (cells[0] ?? []).map((_, index) =>
-    Math.max(...cells.map((line) => line[index]?.length ?? 0)),
+function clipped(lines: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return lines.map((line) => line.map((text) => clip(text, maxNameLength)));
+}
+
+/** Columns of text two spaces apart: names and words to the left, numbers to the right. */
+export function aligned(lines: readonly (readonly string[])[], textColumns: readonly number[]): string[] {
+  const widths = (lines[0] ?? []).map((_, index) =>
+    Math.max(...lines.map((line) => line[index]?.length ?? 0)),
   );
   const pad = (text: string, index: number) =>
     textColumns.includes(index) ? text.padEnd(widths[index] ?? 0) : text.padStart(widths[index] ?? 0);
-  return cells.map((line) => line.map(pad).join('  ').trimEnd());
+  return lines.map((line) => line.map(pad).join('  ').trimEnd());
 }
 
 /** Control characters would break the terminal's lines. */

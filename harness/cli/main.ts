@@ -7,6 +7,7 @@ import { toYargsModule } from './command.ts';
 import type { ExitCode } from './command.ts';
 import { calibrate } from './commands/calibrate.ts';
 import { checkPolicy } from './commands/check-policy.ts';
+import { compare } from './commands/compare.ts';
 import { doctor } from './commands/doctor.ts';
 import { list } from './commands/list.ts';
 import { newPolicy } from './commands/new-policy.ts';
@@ -30,6 +31,7 @@ const commandNames = [
   'new-policy',
   'check-policy',
   'report',
+  'compare',
   'requests',
   'trace',
 ];
@@ -65,6 +67,7 @@ function createParser(argv: readonly string[], onExit: (code: ExitCode) => void)
     .command(toYargsModule(newPolicy, onExit))
     .command(toYargsModule(checkPolicy, onExit))
     .command(toYargsModule(report, onExit))
+    .command(toYargsModule(compare, onExit))
     .command(toYargsModule(requests, onExit))
     .command(toYargsModule(trace, onExit))
     .command(toYargsModule(schema, onExit))

@@ -55,7 +55,7 @@ export function compareStacks(cells: readonly ComparedCell[], baseline: string):
       cells.filter((cell) => cell.summary.policy === policy),
       baselineCells,
     );
-    return pairs.length === 0 ? [] : comparePair(policy, baseline, pairs);
+    return pairs.length === 0 ? [] : judgePairs({ policy, baseline }, pairs);
   });
   return withVerdicts(judged);
 }
@@ -82,7 +82,7 @@ export async function compareCells(folder: ComparedFolder): Promise<Comparison[]
   return compareStacks(cells, baseline);
 }
 
-interface CellPair {
+export interface CellPair {
   readonly policy: ComparedCell;
   readonly baseline: ComparedCell;
 }
@@ -97,12 +97,17 @@ function pairBySeed(
   });
 }
 
-function comparePair(policy: string, baseline: string, pairs: readonly CellPair[]): Judged[] {
+/**
+ * One policy against another on every metric, each pair of cells with one seed. Where `requestsTell` is false, only the seeds say how
+ * sure a difference is, and a single one says nothing.
+ */
+export function judgePairs(
+  { policy, baseline }: { readonly policy: string; readonly baseline: string },
+  pairs: readonly CellPair[],
+  { requestsTell }: { readonly requestsTell: boolean } = { requestsTell: true },
+): Judged[] {
   const runs = pairs.map((pair) => new SharedRequests([pair.baseline, pair.policy]));
-  const numRequests = Math.max(...runs.map((run) => run.length));
-  const numResamples = Math.floor(
-    Math.min(maxResamples, Math.max(minResamples, resampledRequests / numRequests)),
-  );
+  const numResamples = requestsTell ? resamplesFor(Math.max(...runs.map((run) => run.length))) : 0;
   const perSeed = runs.map((run) => estimateRun(run, numResamples));
   const fromRequests = requestMetrics.map((metric) => {
     const estimates = perSeed.flatMap((estimateOf) => estimateOf.get(metric) ?? []);
@@ -116,6 +121,10 @@ function comparePair(policy: string, baseline: string, pairs: readonly CellPair[
     return judge({ policy, baseline, metric }, { seeds, replicates: [] });
   });
   return [...fromRequests, ...fromSeeds];
+}
+
+function resamplesFor(numRequests: number): number {
+  return Math.floor(Math.min(maxResamples, Math.max(minResamples, resampledRequests / numRequests)));
 }
 
 function seedPair({ policy, baseline }: CellPair, metric: SeedMetricKey): Pair {

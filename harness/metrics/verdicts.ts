@@ -13,11 +13,14 @@ export interface Judged {
   readonly share: Estimate | undefined;
 }
 
-/** Verdicts by Holm's procedure over the policies of each metric; in the same order. */
-export function withVerdicts(judged: readonly Judged[]): Comparison[] {
+/** Verdicts by Holm's procedure over each family, which is by default the policies of one metric; in the same order. */
+export function withVerdicts(
+  judged: readonly Judged[],
+  familyOf: (one: Judged) => string = ({ figures }) => figures.metric,
+): Comparison[] {
   const differs = new Map<Judged, boolean>();
-  for (const metric of new Set(judged.map(({ figures }) => figures.metric))) {
-    const family = judged.filter(({ figures }) => figures.metric === metric);
+  for (const name of new Set(judged.map(familyOf))) {
+    const family = judged.filter((one) => familyOf(one) === name);
     const pValues = family.map(({ share }) => share && tiePValue(share));
     const rejects = holmRejects(pValues, familyLevel);
     for (const [index, one] of family.entries()) differs.set(one, rejects[index] === true);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
+import { type Difference, differences, showValue } from '../base/differences.ts';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import { damageOf } from '../metrics/checksums.ts';
@@ -42,7 +42,7 @@ function makerOf({ commit, versions, backend, machine }: Manifest): Readonly<Rec
 }
 
 function issueOf({ path, was, is }: Difference, remedy: string): InputIssue {
-  const message = `cannot be resumed: ${path} was ${show(was)} and is now ${show(is)}`;
+  const message = `cannot be resumed: ${path} was ${showValue(was)} and is now ${showValue(is)}`;
   return { source: '--resume', path: '', message, hint: `${remedy}, or write to another --output-dir` };
 }
 
@@ -68,25 +68,4 @@ export async function examineCells(
     else damaged.set(id, damage ?? 'it has no summary');
   }
   return { finished, damaged };
-}
-
-interface Difference {
-  readonly path: string;
-  readonly was: unknown;
-  readonly is: unknown;
-}
-
-function differences(was: unknown, is: unknown, path = ''): readonly Difference[] {
-  if (isDeepStrictEqual(was, is)) return [];
-  if (!isPlain(was) || !isPlain(is)) return [{ path, was, is }];
-  const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
-  return [...keys].flatMap((key) => differences(was[key], is[key], path === '' ? key : `${path}.${key}`));
-}
-
-function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
-}
-
-function show(value: unknown): string {
-  return value === undefined ? 'not there' : JSON.stringify(value);
 }

@@ -62,7 +62,8 @@ async function runAll(config: string, order: readonly Condition[]): Promise<stri
 }
 
 async function runOnce(args: readonly string[], condition: Condition): Promise<void> {
-  const loop = condition === 'loop' ? spawn(process.execPath, ['-e', 'for (;;);']) : undefined;
+  const loop =
+    condition === 'loop' ? spawn(process.execPath, ['-e', 'for (;;);'], { detached: true }) : undefined;
   const bench = spawn(process.execPath, [benchFile, ...args], { stdio: 'ignore' });
   const ended = new Promise<number | null>((done, failed) => bench.on('exit', done).on('error', failed));
   const stopping = new AbortController();

@@ -15,7 +15,7 @@ describe('bench', { timeout: 60_000 }, () => {
     }
   });
 
-  it.concurrent.each(['setup', 'doctor', 'list', 'new-policy', 'check-policy', 'report', 'trace'])(
+  it.concurrent.each(['setup', 'doctor', 'list', 'new-policy', 'check-policy', 'report', 'compare', 'trace'])(
     '%s --help shows an example',
     async (command) => {
       const result = await bench([command, '--help']);

@@ -17,9 +17,11 @@ test('a request is a line with the columns of its row, quoted where it must be',
   );
   const lines: string[] = [];
   await requestCsvLines(dir, 'swap-s1', (line) => lines.push(line));
-  expect(requestCsvHeader).toMatch(/^cell,id,class,status,reason,arrived_at_us,first_scheduled_at_us,/);
+  expect(requestCsvHeader).toMatch(
+    /^cell,id,session,parent,class,status,reason,arrived_at_us,first_scheduled_at_us,/,
+  );
   expect(lines).toEqual([
-    'swap-s1,0,interactive,finished,,1000000,1050000,1200000,1380000,100,10,10,20000,0,0,0,0,0,0',
-    'swap-s1,1,interactive,rejected,"no room, ""really""",1000000,,,1000000,100,10,0,,,0,0,0,0,0',
+    'swap-s1,0,0,,interactive,finished,,1000000,1050000,1200000,1380000,100,10,10,20000,0,0,0,0,0,0',
+    'swap-s1,1,0,,interactive,rejected,"no room, ""really""",1000000,,,1000000,100,10,0,,,0,0,0,0,0',
   ]);
 });

@@ -189,6 +189,24 @@ describe('the page', () => {
     expect(page).not.toContain('Classes of requests');
   });
 
+  it('marks in them what is surely better or worse on the requests of a class', async () => {
+    const results = await resultsOf('everything that a stack can do');
+    const { class_comparisons: compared } = results.summary;
+    expect(new Set(compared.map((one) => one.class)).size).toBe(3);
+    const forced = compared.map((one) =>
+      one.class === 'batch' && one.metric === 'p99_ttft_ms' && one.policy === 'hpa'
+        ? { ...one, verdict: 'better' as const, ratio: 0.5, ratio_low: 0.4, ratio_high: 0.6 }
+        : { ...one, verdict: 'cannot tell' as const },
+    );
+    const marked = await render({ ...results, summary: { ...results.summary, class_comparisons: forced } });
+    expect(
+      marked.match(
+        /<span class="better" title="against recompute: 0.500× \(95 %: 0.400 to 0.600\), better">/g,
+      ),
+    ).toHaveLength(1);
+    expect(marked).toContain('for all policies in all classes together');
+  });
+
   it('has a table of scaling and migration where there is any', () => {
     expect(fullPage).toContain('Scaling and migration');
     // Of recompute, which stands for what nobody scales, llumnix, llumnix-blocking, chiron, hpa and llumnix-hpa.

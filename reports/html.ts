@@ -39,8 +39,6 @@ const pageScripts = [
 
 /** Vega's, its interpreter's and Vega-Lite's builds out of `node_modules`, the page's own scripts, the style sheet. */
 export async function readPageAssets(): Promise<PageAssets> {
-  const pageFile = (name: string) =>
-    readFile(fileURLToPath(new URL(`page/${name}`, import.meta.url)), 'utf8');
   const [vega, interpreter, vegaLite, style, own] = await Promise.all([
     readFile(join(packageBuild('vega'), 'vega.min.js'), 'utf8'),
     readFile(require.resolve('vega-interpreter'), 'utf8'),
@@ -50,6 +48,10 @@ export async function readPageAssets(): Promise<PageAssets> {
   ]);
   const scripts = [vega, classicScript(interpreter), vegaLite, ...own].map(inlineScript);
   return { scripts, style };
+}
+
+function pageFile(name: string): Promise<string> {
+  return readFile(fileURLToPath(new URL(`page/${name}`, import.meta.url)), 'utf8');
 }
 
 /**

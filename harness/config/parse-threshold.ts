@@ -47,7 +47,7 @@ class SyntaxProblem extends Error {
  * token, so that the message can suggest the nearest name. Names of classes may hold anything but brackets.
  */
 const tokenPattern =
-  /\s*(?:(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([A-Za-z0-9][\w-]*(?:\[[^\[\]]*\](?:(?:\.\w+)+)?|(?:\.\w+)+))|(<=|>=|==|[<>+\-*/()])|(\S+))/g;
+  /\s*(?:(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([A-Za-z0-9][\w-]*(?:\[[^[\]]*\](?:(?:\.\w+)+)?|(?:\.\w+)+))|(<=|>=|==|[<>+\-*/()])|(\S+))/g;
 
 type Token =
   | { readonly kind: 'number' | 'figure' | 'symbol' | 'junk'; readonly text: string }

@@ -3,7 +3,6 @@ const requestTimeline = (() => {
   const { baseline, cells } = readData('timelines');
   const dialog = document.getElementById('timeline');
   const body = document.getElementById('timeline-body');
-  const widthPx = 860;
   const rowPx = 64;
   const svgNamespace = 'http://www.w3.org/2000/svg';
 
@@ -77,7 +76,8 @@ const requestTimeline = (() => {
   }
 
   function drawAxis(svg, lastUs, scale, topPx) {
-    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    const isNarrow = scale(lastUs) < 500;
+    for (const share of isNarrow ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]) {
       const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle';
       const label = share === 0 ? 'arrival' : words(share * lastUs);
       draw(svg, 'text', label, { x: scale(share * lastUs), y: topPx, class: 'tick', 'text-anchor': anchor });
@@ -91,6 +91,7 @@ const requestTimeline = (() => {
       ...life.events.map(({ atUs }) => atUs),
     ]);
     const lastUs = Math.max(1, ...ends);
+    const widthPx = body.clientWidth;
     const scale = (us) => (us / lastUs) * widthPx;
     const heightPx = rowPx * lives.length + 20;
     const svg = draw(body, 'svg', undefined, {
@@ -150,10 +151,10 @@ const requestTimeline = (() => {
     const lives = [own, other].filter((life) => life !== undefined);
     document.getElementById('timeline-title').textContent = `Request ${request}, seed ${seed}`;
     body.replaceChildren();
+    dialog.showModal();
     if (lives.length === 0) add(body, 'p', 'This request is in the cell’s files only.');
     else drawPicture(lives);
     for (const life of lives) describe(life);
-    dialog.showModal();
   }
 
   for (const button of document.querySelectorAll('.opener')) {

@@ -59,12 +59,14 @@ test('the figures are those of the requests of the class alone', () => {
   expect(chat?.ratio).toBeCloseTo(0.5, 6);
 });
 
+/** All requests of one class. */
+function only(policy: string): ComparedCell {
+  const { summary, outcomes } = cell(policy, 1, even);
+  const { chat } = summary.classes;
+  return { summary: { ...summary, classes: { chat: chat! } }, outcomes };
+}
+
 test('a run of one class compares none: it is the whole', () => {
-  const only = (policy: string): ComparedCell => {
-    const { summary, outcomes } = cell(policy, 1, even);
-    const { chat } = summary.classes;
-    return { summary: { ...summary, classes: { chat: chat! } }, outcomes };
-  };
   expect(compareClasses([only('base'), only('other')], 'base')).toEqual([]);
 });
 
@@ -77,18 +79,23 @@ test('verdicts are corrected for policies and classes together', () => {
   expect(new Set(compared.map(({ verdict }) => verdict))).toEqual(new Set(['cannot tell']));
 });
 
+function fourStacks(some: readonly number[]): ComparedCell[] {
+  return some.flatMap((seed) => [
+    cell('base', seed, even),
+    cell('uneven', seed, uneven),
+    cell('third', seed, even),
+    cell('fourth', seed, even),
+  ]);
+}
+
 test('few measured and many simulated seeds tell it class by class', () => {
   const further = Array.from({ length: 12 }, (_, k) => 100 + k);
-  const both = (some: readonly number[]) =>
-    some.flatMap((seed) => [
-      cell('base', seed, even),
-      cell('uneven', seed, uneven),
-      cell('third', seed, even),
-      cell('fourth', seed, even),
-    ]);
-  const simulated = both(further).map(comparedValues);
+  const simulated = fourStacks(further).map(comparedValues);
   for (const values of simulated) comparedValuesSchema.parse(values);
-  const compared = compareClassesTwoFidelity({ measured: both([1]), twins: both([1]), simulated }, 'base');
+  const compared = compareClassesTwoFidelity(
+    { measured: fourStacks([1]), twins: fourStacks([1]), simulated },
+    'base',
+  );
   expect(verdictsOn(compared, 'p50_ttft_ms').filter((text) => text.startsWith('uneven'))).toEqual([
     'uneven better for chat',
     'uneven worse for batch',

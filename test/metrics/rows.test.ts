@@ -23,16 +23,17 @@ import { lineOf } from './text-sink.ts';
 
 test('reasons stand whole in the files, however long they are', () => {
   const reason = `${'because of "that" '.repeat(20_000)}é.`;
-  const read = (line: string): unknown => JSON.parse(line);
   expect(
-    read(lineOf(decisionRows, { ...dispatch, reason, outcome: 'rejected', error: reason })),
+    JSON.parse(lineOf(decisionRows, { ...dispatch, reason, outcome: 'rejected', error: reason })),
   ).toMatchObject({
     reason,
     error: reason,
   });
-  expect(read(lineOf(requestRows, { ...rejectedRequest, endReason: reason }))).toMatchObject({ reason });
-  expect(read(lineOf(migrationRows, { ...migration, abortReason: reason }))).toMatchObject({ reason });
-  expect(read(lineOf(clusterEventRows, { ...clusterEvent, detail: reason }))).toMatchObject({
+  expect(JSON.parse(lineOf(requestRows, { ...rejectedRequest, endReason: reason }))).toMatchObject({
+    reason,
+  });
+  expect(JSON.parse(lineOf(migrationRows, { ...migration, abortReason: reason }))).toMatchObject({ reason });
+  expect(JSON.parse(lineOf(clusterEventRows, { ...clusterEvent, detail: reason }))).toMatchObject({
     detail: reason,
   });
 });

@@ -16,6 +16,7 @@ import { requests } from './commands/requests.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { setup } from './commands/setup.ts';
+import { sweep } from './commands/sweep.ts';
 import { trace } from './commands/trace.ts';
 import { flagValueIssues } from './flag-values.ts';
 import type { KnownOptions } from './flag-values.ts';
@@ -24,6 +25,7 @@ import { watchOutput } from './watch-output.ts';
 
 const commandNames = [
   'run',
+  'sweep',
   'setup',
   'doctor',
   'calibrate',
@@ -60,6 +62,7 @@ function createParser(argv: readonly string[], onExit: (code: ExitCode) => void)
     .scriptName('bench')
     .usage('Compares LLM-serving policies, on real transformer execution or simulated.')
     .command(toYargsModule(run, onExit))
+    .command(toYargsModule(sweep, onExit))
     .command(toYargsModule(setup, onExit))
     .command(toYargsModule(doctor, onExit))
     .command(toYargsModule(calibrate, onExit))

@@ -2,7 +2,7 @@ import type { ArgumentsCamelCase, Argv } from 'yargs';
 import type { FlagsOf } from './command.ts';
 
 /** Adds the flags that choose what is run: the configuration, and values that replace parts of it. */
-function experimentFlags(parser: Argv) {
+export function experimentFlags(parser: Argv) {
   return parser
     .option('config', { type: 'string', requiresArg: true, describe: 'configuration to run' })
     .option('policy', {

@@ -69,7 +69,7 @@ export async function loadConfig(request: LoadRequest): Promise<ResolvedConfig> 
     ...request,
     cwd,
     baseDir: dirname(resolve(cwd, file)),
-    origin: createOrigin(document.value, overrides),
+    origin: createOrigin(document.value, overridden.applied),
   });
   const issues = [...flagIssues, ...overridden.issues, ...draft.issues];
   if (issues.length > 0) throw new InputError(inReadingOrder(issues));

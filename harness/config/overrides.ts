@@ -31,19 +31,53 @@ export function parseOverride(text: string): Override | InputIssue {
   return 'problem' in result ? fail(result.problem.message) : { source, path, value: result.value };
 }
 
-/** Applies all overrides in order and returns the result; the input is not changed. */
+/**
+ * Applies all overrides in order and returns the result, with the paths that they have there; the input is not changed. A policy of
+ * a stack may be told by its name in place of its index: `policies.mine.hpa.params.syncS`.
+ */
 export function applyOverrides(
   value: unknown,
   overrides: readonly Override[],
-): { readonly value: unknown; readonly issues: readonly InputIssue[] } {
+): {
+  readonly value: unknown;
+  readonly applied: readonly Override[];
+  readonly issues: readonly InputIssue[];
+} {
   const issues: InputIssue[] = [];
+  const applied: Override[] = [];
   let result = value;
-  for (const override of overrides) {
-    const blocked = blockedAt(result, override.path);
-    if (blocked === undefined) result = replaceAt(result, override.path, override.value);
+  for (const given of overrides) {
+    const { value: prepared, path } = withPolicyAt(result, given.path);
+    const override = { ...given, path };
+    const blocked = blockedAt(prepared, path);
+    if (blocked === undefined) result = replaceAt(prepared, path, override.value);
     else issues.push(blockedIssue(override, blocked));
+    applied.push(override);
   }
-  return { value: result, issues };
+  return { value: result, applied, issues };
+}
+
+/** Finds the policy that a path into a stack names; one that the file gives by its name alone is written out, so that it has parts. */
+function withPolicyAt(value: unknown, path: Path): { readonly value: unknown; readonly path: Path } {
+  const [root, stack, policy, ...rest] = path;
+  if (root !== 'policies' || stack === undefined || policy === undefined) return { value, path };
+  const list = [root, stack].reduce<unknown>(
+    (whole, segment) => (isMapping(whole) ? partOf(whole, segment) : undefined),
+    value,
+  );
+  if (!Array.isArray(list)) return { value, path };
+  const index = isIndexInto(list, policy)
+    ? Number(policy)
+    : list.findIndex((use) => nameOfUse(use) === policy);
+  if (index === -1) return { value, path };
+  const use: unknown = list[index];
+  const at = [root, stack, index];
+  const isShort = typeof use === 'string' && rest.length > 0;
+  return { value: isShort ? replaceAt(value, at, { use }) : value, path: [...at, ...rest] };
+}
+
+function nameOfUse(use: unknown): unknown {
+  return isMapping(use) ? use['use'] : use;
 }
 
 /**
@@ -72,7 +106,7 @@ function blockedIssue({ source, path }: Override, depth: number): InputIssue {
     source,
     path: path.join('.'),
     message: `"${parent}" has no part "${path[depth]}"`,
-    hint: `write "${parent}" out as a mapping in the file, or set it as a whole; entries of a list are counted from 0`,
+    hint: `write "${parent}" out as a mapping in the file, or set it as a whole; entries of a list are counted from 0, policies of a stack have their names as well`,
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Difference, differences, showValue } from '../base/differences.ts';
 import { InputError, type InputIssue } from '../base/errors.ts';
-import { judgePairs } from './compare.ts';
+import { type CellPair, judgePairs } from './compare.ts';
 import { countedOf } from './counted.ts';
 import type { ComparedMetricKey } from './metrics.ts';
 import { readOutcomes } from './outcomes.ts';
@@ -60,16 +60,7 @@ export async function compareRuns(
   const pairs = sharedCells(before, after);
   const stacks = [...new Set(pairs.map(({ policy }) => policy))];
   const seeds = [...new Set(pairs.map(({ seed }) => seed))];
-  const judged: Judged[] = [];
-  for (const stack of stacks) {
-    const cells: { readonly policy: ComparedCell; readonly baseline: ComparedCell }[] = [];
-    for (const { id, policy } of pairs) {
-      if (policy !== stack) continue;
-      cells.push({ policy: await readCell(after, id), baseline: await readCell(before, id) });
-    }
-    const all = judgePairs({ policy: stack, baseline: stack }, cells, { requestsTell: !isMeasured });
-    judged.push(...all.filter(({ figures }) => metrics.includes(figures.metric)));
-  }
+  const judged = await judgeRuns(before, after, metrics);
   return {
     changes: changesBetween(before.manifest, after.manifest),
     stacks,
@@ -77,6 +68,26 @@ export async function compareRuns(
     notes: [...leftOut(before, after, stacks), ...(isMeasured ? measuredNotes(before, after, seeds) : [])],
     comparisons: withVerdicts(judged, () => 'all stacks and metrics').map(changeOf),
   };
+}
+
+/** Every stack of both runs against itself on these metrics, before any verdict. The two have to be comparable. */
+export async function judgeRuns(
+  before: FinishedFolder,
+  after: FinishedFolder,
+  metrics: readonly ComparedMetricKey[],
+): Promise<Judged[]> {
+  const pairs = sharedCells(before, after);
+  const requestsTell = !isMeasuredRun(before.manifest);
+  const judged: Judged[] = [];
+  for (const stack of new Set(pairs.map(({ policy }) => policy))) {
+    const cells: CellPair[] = [];
+    for (const { id } of pairs.filter(({ policy }) => policy === stack)) {
+      cells.push({ policy: await readCell(after, id), baseline: await readCell(before, id) });
+    }
+    const all = judgePairs({ policy: stack, baseline: stack }, cells, { requestsTell });
+    judged.push(...all.filter(({ figures }) => metrics.includes(figures.metric)));
+  }
+  return judged;
 }
 
 function changeOf({ policy, baseline: _policy, value, baseline_value, ...figures }: Comparison): StackChange {
@@ -104,8 +115,7 @@ function requireComparable(before: FinishedFolder, after: FinishedFolder): void 
   const refused = (message: string, hint: string): InputIssue => {
     return { source: `${before.dir} and ${after.dir}`, path: '', message, hint };
   };
-  const load = differences(loadOf(before.manifest), loadOf(after.manifest));
-  const [first] = load;
+  const [first] = loadChanges(before.manifest, after.manifest);
   const issues = [
     ...(first === undefined
       ? []
@@ -118,6 +128,11 @@ function requireComparable(before: FinishedFolder, after: FinishedFolder): void 
     issues.push(refused('have no finished cell in common', 'a cell is a stack, by name, and a seed'));
   }
   if (issues.length > 0) throw new InputError(issues);
+}
+
+/** In what the loads of two runs differ: where in nothing, a request of one is the same request in the other. */
+export function loadChanges(before: Manifest, after: Manifest): readonly Difference[] {
+  return differences(loadOf(before), loadOf(after));
 }
 
 /** What must be alike for a request of one run to be the same request in the other, judged alike. */

@@ -81,7 +81,7 @@ function everyMetric(results: Results): Markup {
 <thead><tr><th scope="col">metric</th>${cells.map((cell) => html`<th scope="col" data-stack="${cell.policy}">${cell.policy}, seed ${cell.seed}</th>`)}</tr></thead>
 <tbody>${keys.map(
     (key) =>
-      html`<tr><th scope="row"><code>${key}</code></th>${flat.map((figures, index) => html`<td data-stack="${cells[index]?.policy}">${shown(results, key, figures.get(key))}</td>`)}</tr>`,
+      html`<tr><th scope="row"><code>${key}</code></th>${flat.map((figures) => html`<td>${shown(results, key, figures.get(key))}</td>`)}</tr>`,
   )}</tbody></table></div></details></section>`;
 }
 

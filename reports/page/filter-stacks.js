@@ -84,9 +84,16 @@ const stackFilter = (() => {
     show();
   }
 
+  /** The head of a column stands for all of it. */
+  function columnOf(head) {
+    return [...head.closest('table').rows].map((row) => row.cells[head.cellIndex]);
+  }
+
   function show() {
     for (const element of document.querySelectorAll('[data-stack]')) {
-      element.hidden = isHidden(element.dataset.stack);
+      for (const cell of element.scope === 'col' ? columnOf(element) : [element]) {
+        cell.hidden = isHidden(element.dataset.stack);
+      }
     }
     for (const chip of chips) chip.setAttribute('aria-pressed', String(!isHidden(chip.dataset.chip)));
     document.getElementById('show-all').hidden = hidden.size === 0;

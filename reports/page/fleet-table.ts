@@ -40,7 +40,7 @@ export function fleetTable(results: Results): Markup {
 <thead><tr><th scope="col">figure</th>${stacks.map(({ name }) => html`<th scope="col" data-stack="${name}">${name}</th>`)}</tr></thead>
 <tbody>${shown.map(
     (key) =>
-      html`<tr><th scope="row" class="wrap">${definitionOf(results, key).label}</th>${stacks.map((stack) => html`<td data-stack="${stack.name}">${cell(results, stack, key)}</td>`)}</tr>`,
+      html`<tr><th scope="row" class="wrap">${definitionOf(results, key).label}</th>${stacks.map((stack) => html`<td>${cell(results, stack, key)}</td>`)}</tr>`,
   )}</tbody></table></div></section>`;
 }
 

@@ -19,6 +19,6 @@ export function stackChips(results: Results): Markup {
   if (stacks.length < 2) return html``;
   return html`<div id="filter" role="group" aria-label="Stacks shown" hidden>${stacks.map(
     (stack) =>
-      html`<button type="button" aria-pressed="true" data-chip="${stack.name}">${swatch(results, stack)}${stack.name}</button>`,
+      html`<button type="button" aria-pressed="true" title="${stack.name}" data-chip="${stack.name}">${swatch(results, stack)}${stack.name}</button>`,
   )}<button type="button" id="show-all" hidden>Show all</button></div>`;
 }

@@ -18,7 +18,7 @@ export function policyFigures(results: Results): Markup {
 <thead><tr><th scope="col">policy and figure</th>${stacks.map(({ name }) => html`<th scope="col" data-stack="${name}">${name}</th>`)}</tr></thead>
 <tbody>${keys.map(
     (key) =>
-      html`<tr><th scope="row" class="wrap">${nameOf(key)}</th>${stacks.map((stack) => html`<td data-stack="${stack.name}">${formatNumber(meanOf(results, stack, key))}</td>`)}</tr>`,
+      html`<tr><th scope="row" class="wrap">${nameOf(key)}</th>${stacks.map((stack) => html`<td>${formatNumber(meanOf(results, stack, key))}</td>`)}</tr>`,
   )}</tbody></table></div></section>`;
 }
 

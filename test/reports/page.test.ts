@@ -73,6 +73,11 @@ describe('the page', () => {
       { numStacks: 15, numSeeds: 5 },
     ],
     [
+      'two dozen stacks of all kinds, five seeds',
+      'everything that a stack can do',
+      { numStacks: 24, numSeeds: 5 },
+    ],
+    [
       'fourteen stacks of three families, five seeds, twice as long',
       'seven stacks of three families, a failed cell',
       { numStacks: 14, numSeeds: 5, times: 2 },

@@ -177,8 +177,7 @@ function checkStackNames({ config, stackNames }: Draft): readonly Finding[] {
 }
 
 function checkThresholds({ config, stackNames, classes }: Draft): readonly Finding[] {
-  if (classes === undefined) return [];
-  const names = { stacks: stackNames, classes: classes.map(({ name }) => name) };
+  const names = { stacks: stackNames, classes: classes?.map(({ name }) => name) };
   return (config.thresholds ?? []).flatMap((text, index): readonly Finding[] => {
     const parsed = parseThreshold(text, names);
     return parsed.ok ? [] : [{ path: ['thresholds', index], ...parsed.problem }];

@@ -5,7 +5,8 @@ import type { Expression, Operator, Threshold } from './thresholds.ts';
 /** What a threshold may name. */
 interface ThresholdNames {
   readonly stacks: readonly string[];
-  readonly classes: readonly string[];
+  /** `undefined` where mistakes elsewhere leave open which there are: then any name is taken. */
+  readonly classes: readonly string[] | undefined;
 }
 
 interface ThresholdProblem {
@@ -113,8 +114,8 @@ class Parser {
       return { kind: 'figure', policy, of: 'stack', metric: requireName('metric', key ?? '', metricKeys) };
     }
     if (key === undefined)
-      return { kind: 'figure', policy, of: 'policies', key: requireFigure(inner, classes) };
-    const className = requireName('class', inner, classes);
+      return { kind: 'figure', policy, of: 'policies', key: requireFigure(inner, classes ?? []) };
+    const className = requireName('class', inner, classes ?? [inner]);
     const metric = requireName('metric of a class', key, classMetricKeys);
     return { kind: 'figure', policy, of: 'class', className, metric };
   }

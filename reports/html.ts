@@ -5,14 +5,19 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Results } from './load.ts';
 import { html, jsonMarkup, trusted } from './markup.ts';
+import type { Markup } from './markup.ts';
 import { appendix } from './page/appendix.ts';
 import { chartSection } from './page/chart-section.ts';
 import type { NamedDrawing } from './page/chart-section.ts';
 import { classTables } from './page/class-tables.ts';
 import { fidelityTable } from './page/fidelity-table.ts';
-import { firstScreen } from './page/first-screen.ts';
+import { keySections, masthead } from './page/first-screen.ts';
 import { fleetTable } from './page/fleet-table.ts';
+import { contents, stackChips } from './page/navigation.ts';
+import { harmedTable } from './page/harmed-table.ts';
 import { policyFigures } from './page/policy-figures.ts';
+import { refusedTable } from './page/refused-table.ts';
+import { timelineDialog } from './page/timeline-dialog.ts';
 import { paletteCss, variableByColour } from './theme.ts';
 
 const require = createRequire(import.meta.url);
@@ -23,16 +28,30 @@ export interface PageAssets {
   readonly style: string;
 }
 
-/** Vega's, its interpreter's and Vega-Lite's builds out of `node_modules`, the drawing script, the style sheet. */
+/** The page's own scripts, in order of running. */
+const pageScripts = [
+  'open-contents.js',
+  'read-data.js',
+  'filter-stacks.js',
+  'request-timeline.js',
+  'draw-charts.js',
+];
+
+/** Vega's, its interpreter's and Vega-Lite's builds out of `node_modules`, the page's own scripts, the style sheet. */
 export async function readPageAssets(): Promise<PageAssets> {
-  const [vega, interpreter, vegaLite, drawCharts, style] = await Promise.all([
+  const [vega, interpreter, vegaLite, style, own] = await Promise.all([
     readFile(join(packageBuild('vega'), 'vega.min.js'), 'utf8'),
     readFile(require.resolve('vega-interpreter'), 'utf8'),
     readFile(join(packageBuild('vega-lite'), 'vega-lite.min.js'), 'utf8'),
-    readFile(fileURLToPath(new URL('page/draw-charts.js', import.meta.url)), 'utf8'),
-    readFile(fileURLToPath(new URL('page/style.css', import.meta.url)), 'utf8'),
+    pageFile('style.css'),
+    Promise.all(pageScripts.map(pageFile)),
   ]);
-  return { scripts: [vega, classicScript(interpreter), vegaLite, drawCharts].map(inlineScript), style };
+  const scripts = [vega, classicScript(interpreter), vegaLite, ...own].map(inlineScript);
+  return { scripts, style };
+}
+
+function pageFile(name: string): Promise<string> {
+  return readFile(fileURLToPath(new URL(`page/${name}`, import.meta.url)), 'utf8');
 }
 
 /**
@@ -45,6 +64,7 @@ export function renderPage(results: Results, drawings: readonly NamedDrawing[], 
     (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`,
   );
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src ${hashes.join(' ')}; base-uri 'none'; form-action 'none'`;
+  const sections = sectionsOf(results, drawings);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -56,21 +76,32 @@ export function renderPage(results: Results, drawings: readonly NamedDrawing[], 
 </head>
 <body>
 <a class="skip" href="#verdicts">Skip to the verdicts</a>
-${firstScreen(results)}
-${classTables(results)}
-${fleetTable(results)}
-${chartSection(drawings)}
-${fidelityTable(results)}
-${policyFigures(results)}
-${appendix(results)}
+${masthead(results)}
+${contents(sections)}
+<main>
+${stackChips(results)}
+${sections}
 </main>
 <footer><p>Written by servebench ${results.manifest.versions['servebench'] ?? ''}. This file needs no network.</p></footer>
+${timelineDialog(results)}
 <div id="tip" role="status" hidden></div>
 <script type="application/json" id="colours">${jsonMarkup(variableByColour())}</script>
 ${assets.scripts.map((text) => html`<script>${trusted(text)}</script>`)}
 </body>
 </html>
 `.markup;
+}
+
+function sectionsOf(results: Results, drawings: readonly NamedDrawing[]): Markup {
+  return html`${keySections(results)}
+${classTables(results)}
+${fleetTable(results)}
+${harmedTable(results)}
+${chartSection(drawings)}
+${refusedTable(results)}
+${fidelityTable(results)}
+${policyFigures(results)}
+${appendix(results)}`;
 }
 
 function packageBuild(name: 'vega' | 'vega-lite'): string {

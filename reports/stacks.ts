@@ -2,8 +2,7 @@ import type { StackInfo } from '../harness/metrics/results.ts';
 import type { Look } from './charts/grammar/looks.ts';
 import { cellsOf } from './load.ts';
 import type { Results } from './load.ts';
-import { colour } from './theme.ts';
-import type { ColourName } from './theme.ts';
+import { colour, stackColours } from './theme.ts';
 
 export const familyLabels: Readonly<Record<StackInfo['family'], string>> = {
   'kv-centric': 'KVCache-centric',
@@ -36,16 +35,6 @@ export interface StackStyle {
   readonly shape: string;
 }
 
-const hues: readonly ColourName[] = [
-  'stack0',
-  'stack1',
-  'stack2',
-  'stack3',
-  'stack4',
-  'stack5',
-  'stack6',
-  'stack7',
-];
 const dashes: readonly (readonly number[])[] = [
   [],
   [7, 3],
@@ -63,7 +52,7 @@ export function styleOf(results: Results, stack: StackInfo): StackStyle {
   const rivals = results.manifest.stacks.filter((other) => other.family !== 'bound');
   const index = Math.max(rivals.indexOf(stack), 0);
   return {
-    colour: colour(hues[index % hues.length] ?? 'stack0'),
+    colour: colour(stackColours[index % stackColours.length] ?? 'stack0'),
     dash: dashes[index % dashes.length] ?? [],
     shape: shapes[index % shapes.length] ?? 'circle',
   };

@@ -4,7 +4,8 @@ import type { Config } from 'vega-lite';
  * Every colour of the report, in light and in dark. Specs hold the light value, so that a saved chart stands on its
  * own; the page replaces each by its CSS variable, so that dark mode and print need no second drawing.
  * Stack colours: Okabe and Ito's palette, safe without colour vision, lightened for dark; in place of its yellow, which is
- * too pale, and its black, which is the ink, a dark violet and a dark brown.
+ * too pale, and its black, which is the ink, a dark violet and a dark brown. From the ninth on each is as far as can be from all
+ * before it, from the ink and from the paper.
  */
 const palette = {
   paper: { light: '#ffffff', dark: '#14171c' },
@@ -23,6 +24,22 @@ const palette = {
   stack5: { light: '#56b4e9', dark: '#9ad5f7' },
   stack6: { light: '#3f2b96', dark: '#8a7cf5' },
   stack7: { light: '#5a3e1b', dark: '#d8d8a0' },
+  stack8: { light: '#86b42a', dark: '#56960c' },
+  stack9: { light: '#fe526e', dark: '#d82a51' },
+  stack10: { light: '#e59077', dark: '#ca4324' },
+  stack11: { light: '#a8aa6b', dark: '#e7f161' },
+  stack12: { light: '#003a01', dark: '#a1fe93' },
+  stack13: { light: '#d884fb', dark: '#f39cfb' },
+  stack14: { light: '#770515', dark: '#f48686' },
+  stack15: { light: '#628bfc', dark: '#696cb0' },
+  stack16: { light: '#890383', dark: '#c039a3' },
+  stack17: { light: '#471f58', dark: '#9e6444' },
+  stack18: { light: '#17a743', dark: '#4d7c5a' },
+  stack19: { light: '#8f6d0d', dark: '#78751f' },
+  stack20: { light: '#b39ae0', dark: '#0d7e89' },
+  stack21: { light: '#0da0a8', dark: '#24f4ff' },
+  stack22: { light: '#f750a0', dark: '#f9ba83' },
+  stack23: { light: '#6a2f3f', dark: '#81b366' },
   bound: { light: '#6b7280', dark: '#a3abb8' },
   weights: { light: '#7b8798', dark: '#657183' },
   kvUsed: { light: '#e3a018', dark: '#d99a1c' },
@@ -47,6 +64,13 @@ const palette = {
 } as const;
 
 export type ColourName = keyof typeof palette;
+
+/** The colours of stacks, in the order in which they are given out. */
+export const stackColours: readonly ColourName[] = Object.keys(palette).filter(isStackColour);
+
+function isStackColour(name: string): name is ColourName {
+  return name.startsWith('stack');
+}
 
 /** The colour as it stands in a spec. */
 export function colour(name: ColourName): string {

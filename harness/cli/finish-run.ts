@@ -43,7 +43,8 @@ export async function finishRun(run: FinishedRun): Promise<ExitCode> {
 }
 
 function checkThresholds({ config, stacks }: Manifest, { cells }: Summary): readonly ThresholdResult[] {
-  const names = stacks.map(({ name }) => name);
+  const classes = must(config['classes'], 'classes') as readonly { readonly name: string }[];
+  const names = { stacks: stacks.map(({ name }) => name), classes: classes.map(({ name }) => name) };
   const texts = must(config['thresholds'], 'thresholds') as readonly string[];
   return texts.map((text) => {
     const parsed = parseThreshold(text, names);

@@ -8,7 +8,7 @@ import { secondsToUs } from '../base/units.ts';
 import { type Draft, type Finding, sourcePath } from './draft.ts';
 import { checkMemory, checkSurvivors } from './memory-checks.ts';
 import type { Origin } from './origin.ts';
-import { parseThreshold } from './thresholds.ts';
+import { parseThreshold } from './parse-threshold.ts';
 
 /** Runs all checks that need more than one section of the configuration. */
 export function crossCheck(draft: Draft, origin: Origin): readonly InputIssue[] {
@@ -176,9 +176,10 @@ function checkStackNames({ config, stackNames }: Draft): readonly Finding[] {
   ];
 }
 
-function checkThresholds({ config, stackNames }: Draft): readonly Finding[] {
+function checkThresholds({ config, stackNames, classes }: Draft): readonly Finding[] {
+  const names = { stacks: stackNames, classes: classes?.map(({ name }) => name) };
   return (config.thresholds ?? []).flatMap((text, index): readonly Finding[] => {
-    const parsed = parseThreshold(text, stackNames);
+    const parsed = parseThreshold(text, names);
     return parsed.ok ? [] : [{ path: ['thresholds', index], ...parsed.problem }];
   });
 }

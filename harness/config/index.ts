@@ -4,4 +4,5 @@ export type { PolicyInfo, PolicyResolver } from './policy-resolver.ts';
 export type * from './resolved.ts';
 export { configJsonSchema } from './schema.ts';
 export { scaleModel } from './scale-model.ts';
-export { evaluateThreshold, parseThreshold, type ThresholdResult } from './thresholds.ts';
+export { parseThreshold } from './parse-threshold.ts';
+export { evaluateThreshold, type ThresholdResult } from './thresholds.ts';

@@ -5,7 +5,6 @@ import {
   type SeedMetricKey,
   seedMetricKeys,
 } from './metrics.ts';
-import { type Counted, readOutcomes } from './outcomes.ts';
 import { type ComparedCell, SharedRequests } from './paired-run.ts';
 import {
   differenceEstimate,
@@ -17,7 +16,7 @@ import {
   ratioIntervalOf,
   shareEstimate,
 } from './paired-interval.ts';
-import type { CellSummary, Comparison } from './results.ts';
+import type { Comparison } from './results.ts';
 import { finite, type Judged, withVerdicts } from './verdicts.ts';
 
 /**
@@ -46,40 +45,22 @@ const resampledRequests = 5_000_000;
  *   its bursts tells little about another run: take three seeds or more.
  */
 export function compareStacks(cells: readonly ComparedCell[], baseline: string): Comparison[] {
+  return withVerdicts(judgeStacks(cells, baseline));
+}
+
+/** The same before the verdicts, which depend on what else is compared. */
+export function judgeStacks(cells: readonly ComparedCell[], baseline: string): Judged[] {
   const baselineCells = cells.filter((cell) => cell.summary.policy === baseline);
   const policies = [...new Set(cells.map((cell) => cell.summary.policy))].filter(
     (policy) => policy !== baseline,
   );
-  const judged = policies.flatMap((policy) => {
+  return policies.flatMap((policy) => {
     const pairs = pairBySeed(
       cells.filter((cell) => cell.summary.policy === policy),
       baselineCells,
     );
     return pairs.length === 0 ? [] : judgePairs({ policy, baseline }, pairs);
   });
-  return withVerdicts(judged);
-}
-
-/** A results folder, with what a comparison reads of its cells. */
-export interface ComparedFolder extends Counted {
-  readonly dir: string;
-  /** The summaries of all finished cells, of every stack and seed. */
-  readonly summaries: readonly CellSummary[];
-  /** Name of the stack that the others are compared with. */
-  readonly baseline: string;
-}
-
-/**
- * Compares the stacks of a results folder by its files, as `compareStacks` does. Throws an `InputError` when a file holds
- * something else than rows of requests.
- */
-export async function compareCells(folder: ComparedFolder): Promise<Comparison[]> {
-  const { dir, summaries, baseline } = folder;
-  const cells: ComparedCell[] = [];
-  for (const summary of summaries) {
-    cells.push({ summary, outcomes: await readOutcomes(dir, summary.id, folder) });
-  }
-  return compareStacks(cells, baseline);
 }
 
 export interface CellPair {

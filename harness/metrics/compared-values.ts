@@ -1,6 +1,12 @@
 import { z } from 'zod';
-import { type ComparedMetricKey, resampledMetricKeys, seedMetricKeys } from './metrics.ts';
-import { type ComparedCell, SharedRequests } from './paired-run.ts';
+import {
+  type ComparedMetricKey,
+  comparedClassMetricKeys,
+  type ResampledMetricKey,
+  resampledMetricKeys,
+  seedMetricKeys,
+} from './metrics.ts';
+import { type ComparedCell, ofClass, SharedRequests } from './paired-run.ts';
 
 /** What JSON has no number for: a request that never got its tokens is infinitely late. */
 const infinite = 'infinite';
@@ -21,6 +27,8 @@ export const comparedValuesSchema = z.strictObject({
   values: z.strictObject(
     Object.fromEntries(comparedMetricKeys.map((key) => [key, valueSchema])) as ValuesShape,
   ),
+  /** The same of each class, of metrics that classes are compared on; empty where all requests are of one. */
+  classes: z.record(z.string(), z.partialRecord(z.enum(comparedClassMetricKeys), valueSchema)),
 });
 export type ComparedValues = z.infer<typeof comparedValuesSchema>;
 
@@ -30,14 +38,25 @@ export type ComparedValues = z.infer<typeof comparedValuesSchema>;
  */
 export function comparedValues(cell: ComparedCell): ComparedValues {
   const { summary } = cell;
-  const requests = new SharedRequests([cell]);
-  const ofRequests = resampledMetricKeys.map((key) => [
-    key,
-    written(requests.valuesOf(key)[0] ?? Number.NaN),
-  ]);
   const ofSeed = seedMetricKeys.map((key) => [key, summary[key]]);
-  const values = Object.fromEntries([...ofRequests, ...ofSeed]) as ComparedValues['values'];
-  return { policy: summary.policy, seed: summary.seed, values };
+  const values = {
+    ...valuesOfRequests(cell, resampledMetricKeys),
+    ...Object.fromEntries(ofSeed),
+  } as ComparedValues['values'];
+  const names = Object.keys(summary.classes);
+  const classes = Object.fromEntries(
+    (names.length < 2 ? [] : names).map((name) => [
+      name,
+      valuesOfRequests(ofClass(cell, name), comparedClassMetricKeys),
+    ]),
+  );
+  return { policy: summary.policy, seed: summary.seed, values, classes };
+}
+
+function valuesOfRequests<Key extends ResampledMetricKey>(cell: ComparedCell, keys: readonly Key[]) {
+  const requests = new SharedRequests([cell]);
+  const values = keys.map((key) => [key, written(requests.valuesOf(key)[0] ?? Number.NaN)] as const);
+  return Object.fromEntries(values) as Record<Key, z.infer<typeof valueSchema>>;
 }
 
 /** The metric as a number: `Infinity` where requests went unanswered, `NaN` where it is undefined. */

@@ -45,6 +45,7 @@ export type ClassMetricKey = Having<{ readonly perClass: true }>;
 export type ResampledMetricKey = Having<{ readonly compared: 'requests' }>;
 export type SeedMetricKey = Having<{ readonly compared: 'seeds' }>;
 export type ComparedMetricKey = ResampledMetricKey | SeedMetricKey;
+export type ComparedClassMetricKey = ResampledMetricKey & ClassMetricKey;
 
 export const serviceMetricKeys = keysOf(serviceMetrics);
 export const clusterMetricKeys = keysOf(clusterMetrics);
@@ -57,6 +58,11 @@ export const resampledMetricKeys = metricKeys.filter(
 );
 export const seedMetricKeys = metricKeys.filter(
   (key): key is SeedMetricKey => metricOf(key).compared === 'seeds',
+);
+
+/** What stacks are compared on class by class: metrics of a class that a resample of its requests gives. */
+export const comparedClassMetricKeys = resampledMetricKeys.filter((key): key is ComparedClassMetricKey =>
+  classMetricKeys.some((other) => other === key),
 );
 
 /** Returns the declaration of the metric with this key in `summary.json`. */

@@ -32,6 +32,8 @@ export class RequestOutcomes {
   /** 1 when the client cancelled the request, so that it counts neither for nor against a policy. */
   isAborted = new Uint8Array(0);
   readonly #classes: ReadonlyMap<string, RequestClass>;
+  /** By request id; no name where no such request ever arrived. */
+  #classNames: string[] = [];
 
   readonly #window: SteadyWindow | undefined;
 
@@ -56,11 +58,23 @@ export class RequestOutcomes {
     if (id >= this.arrivedAtUs.length) this.#grow(Math.max(64, 2 * id));
     const otherwise = times.status === 'finished' ? none : never;
     this.arrivedAtUs[id] = times.arrivedAtUs;
+    this.#classNames[id] = className;
     for (const latency of requestLatencyNames) {
       this.latenciesMs[latency][id] = latencyMs(latency, times) ?? otherwise;
     }
     this.isMet[id] = meetsSlo(times, this.#classes.get(className)?.slo ?? {}) ? 1 : 0;
     this.isAborted[id] = times.status === 'aborted' ? 1 : 0;
+  }
+
+  /** The same as if requests of other classes had never arrived. */
+  ofClass(name: string): RequestOutcomes {
+    const own = new RequestOutcomes([...this.#classes.values()], this.#window);
+    own.arrivedAtUs = this.arrivedAtUs.map((timeUs, id) => (this.#classNames[id] === name ? timeUs : none));
+    for (const latency of requestLatencyNames) own.latenciesMs[latency] = this.latenciesMs[latency];
+    own.isMet = this.isMet;
+    own.isAborted = this.isAborted;
+    own.#classNames = this.#classNames;
+    return own;
   }
 
   /** Returns whether a request with this id ever arrived. */

@@ -13,6 +13,11 @@ export interface ComparedCell {
   readonly outcomes: RequestOutcomes;
 }
 
+/** The cell as if it had served the requests of this class alone. */
+export function ofClass({ summary, outcomes }: ComparedCell, name: string): ComparedCell {
+  return { summary: { ...summary, ...summary.classes[name] }, outcomes: outcomes.ofClass(name) };
+}
+
 /**
  * The same requests in several cells, in order of their arrival in the first of them that saw them. A request that only some
  * of them ever saw (a follow-up of a turn that never ended for the others) counts as never answered there.

@@ -22,7 +22,7 @@ export type { TimeseriesRow } from './rows/timeseries-row.ts';
  * means undefined (see each metric's formula). Every change of a key or column raises the version, and readers refuse any
  * but their own.
  */
-export const schemaVersion = 5;
+export const schemaVersion = 6;
 
 const metric = z.number().nullable();
 
@@ -93,6 +93,13 @@ export const comparisonSchema = z.strictObject({
 });
 export type Comparison = z.infer<typeof comparisonSchema>;
 
+/**
+ * The same on the requests of one class. The verdict is corrected for the number of policies and classes that are compared on the
+ * metric.
+ */
+const classComparisonSchema = comparisonSchema.extend({ class: z.string() });
+export type ClassComparison = z.infer<typeof classComparisonSchema>;
+
 /** What was measured of a stack, and what the simulated twins of the same cells say: how far the simulator can be trusted. */
 export const fidelitySchema = z.strictObject({
   policy: z.string(),
@@ -111,10 +118,15 @@ export const summarySchema = z.strictObject({
   name: z.string(),
   cells: z.array(cellSummarySchema),
   comparisons: z.array(comparisonSchema),
+  /** Class by class; empty where all requests are of one. */
+  class_comparisons: z.array(classComparisonSchema),
   /** Of measured runs that were simulated as well. */
   fidelity: z.array(fidelitySchema).optional(),
 });
 export type Summary = z.infer<typeof summarySchema>;
+
+/** What a summary says of the stacks against the baseline. */
+export type Comparisons = Pick<Summary, 'comparisons' | 'class_comparisons'>;
 
 /** What a policy stack is, so that a report can group stacks by family. */
 export const stackSchema = z.strictObject({

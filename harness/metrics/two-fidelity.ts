@@ -1,6 +1,7 @@
 import { mean } from '../base/stats.ts';
 import { comparedMetrics } from './compare.ts';
 import { comparedValue, type ComparedValues } from './compared-values.ts';
+import type { ComparedMetricKey } from './metrics.ts';
 import {
   added,
   type Estimate,
@@ -46,17 +47,25 @@ export interface TwoFidelityInput {
  * A stack is compared on the measured seeds on which it and the baseline have a cell and its twin.
  */
 export function compareTwoFidelity(input: TwoFidelityInput, baseline: string): Comparison[] {
+  return withVerdicts(judgeTwoFidelity(input, baseline, comparedMetrics));
+}
+
+/** The same on some metrics, before the verdicts, which depend on what else is compared. */
+export function judgeTwoFidelity(
+  input: TwoFidelityInput,
+  baseline: string,
+  metrics: readonly ComparedMetricKey[],
+): Judged[] {
   const seeds = twinnedSeeds(input);
   const measuredSeeds = new Set(input.measured.map(({ summary }) => summary.seed));
   const further = input.simulated.filter(({ seed }) => !measuredSeeds.has(seed));
   const policies = new Set(input.measured.map(({ summary }) => summary.policy));
   policies.delete(baseline);
-  const judged = [...policies].flatMap((policy) => {
+  return [...policies].flatMap((policy) => {
     const shared = seeds.filter((seed) => seed.has(policy) && seed.has(baseline));
     if (shared.length === 0) return [];
-    return comparedMetrics.map((metric) => judge({ policy, baseline, metric }, shared, further));
+    return metrics.map((metric) => judge({ policy, baseline, metric }, shared, further));
   });
-  return withVerdicts(judged);
 }
 
 /** The cells that were measured and simulated, by their seeds. */

@@ -6,7 +6,7 @@ import { twinsFolder } from '../metrics/twins.ts';
 import { runTwins } from './run-twins.ts';
 import { schemaVersion } from '../metrics/results.ts';
 import type { Manifest, Summary } from '../metrics/results.ts';
-import { compareCells } from '../metrics/compare.ts';
+import { compareCells } from '../metrics/compare-cells.ts';
 import type { ResolvedConfig } from '../config/index.ts';
 import type { CellOutcome, CellProgress } from './cell-job.ts';
 import { CellLedger } from './cell-ledger.ts';
@@ -182,8 +182,9 @@ async function summarizeRun(
     schema_version: schemaVersion,
     name: manifest.name,
     cells,
-    comparisons:
-      twins === undefined ? await compareCells(compared) : await compareTwinnedCells({ ...compared, twins }),
+    ...(twins === undefined
+      ? await compareCells(compared)
+      : await compareTwinnedCells({ ...compared, twins })),
     ...(twins !== undefined && { fidelity: fidelityOf(cells, twins) }),
   };
   const text = jsonText(summary);

@@ -56,6 +56,7 @@ function panelOf({ policy, decisions: rows }: DoneCell, endS: number): Panel {
   const totals = new Map([...byLane].map(([lane, own]) => [lane, formatNumber(own.length)]));
   return lanes({
     title: policy,
+    stack: policy,
     names: [...byLane.keys()],
     rows: bins,
     hue: colour('stack0'),

@@ -1,6 +1,7 @@
 import { group } from 'd3-array';
 import { Phases, fleetSteps, hasScaled } from '../fleet.ts';
 import type { FleetStep } from '../fleet.ts';
+import { cut } from '../cut-text.ts';
 import { formatNumber, listOrExtremes, plural } from '../format.ts';
 import type { DoneCell } from '../load.ts';
 import { scaleEventKinds, scaleEventsOf } from '../scale-events.ts';
@@ -110,6 +111,7 @@ function panelsOf(stacks: readonly Stack[], phases: Phases, { endS, maxSteps }: 
     loadPanel(stack),
     {
       title: `${stack.cell.policy}: instances`,
+      stack: stack.cell.policy,
       height: 92,
       y: between(0, most * 1.3, { tickCount: 4, tickMinStep: 1 }),
       layers: [phaseLayer(stack, looks, maxSteps), markLayer(stack, kinds, { endS, most })],
@@ -121,6 +123,7 @@ function loadPanel({ cell, load }: Stack): Panel {
   const rows = load.map(({ timeUs, open, running }) => ({ s: seconds(timeUs), open, running }));
   return {
     title: `${cell.policy}: open requests`,
+    stack: cell.policy,
     height: 46,
     y: counts(
       rows.map(({ open }) => open),
@@ -174,7 +177,7 @@ function markLayer(
     const { timeUs, kind, what, who, why } = event;
     const y = roundForPicture(most * (upper.includes(kind) ? 1.22 : 1.09));
     const others = close.length === 0 ? '' : `; ${formatNumber(close.length)} more close by`;
-    return [{ s: seconds(timeUs), y, kind, what: `${what}${others}`, who, why }];
+    return [{ s: seconds(timeUs), y, kind, what: cut(`${what}${others}`), who, why: cut(why) }];
   });
   const tooltip = tips({ kind: 'event', what: 'what', s: 'second', who: 'who', why: 'why' });
   return events(rows, { y: 'y', by: 'kind', looks, tooltip });

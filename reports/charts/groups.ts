@@ -1,3 +1,4 @@
+import { cut } from '../cut-text.ts';
 import { formatNumber, listOrExtremes, plural } from '../format.ts';
 import type { ClusterEventRow, DoneCell } from '../load.ts';
 import { shownSeed } from '../stacks.ts';
@@ -101,7 +102,7 @@ function marksOf(cell: DoneCell, members: Stack['members']): Mark[] {
     ];
     return instancesOf(event, members).map((instance) => ({
       stretch,
-      mark: { s, lane: laneName(instance), what, detail: event.detail },
+      mark: { s, lane: laneName(instance), what, detail: cut(event.detail) },
     }));
   });
   return firstOfEach(marks, ({ stretch, mark }) => `${mark.what} ${mark.lane} ${stretch}`).map(
@@ -174,6 +175,7 @@ function panelsOf(stacks: readonly Stack[]): Panel[] {
     const tooltip = tips({ what: 'what', s: 'second', detail: 'detail' });
     return lanes({
       title: cell.policy,
+      stack: cell.policy,
       names: lanesOf(cell),
       rows: bars,
       thickness: 0.7,

@@ -7,6 +7,7 @@ import { decisions } from './decisions.ts';
 import { fleet } from './fleet.ts';
 import { freeMemory } from './free-memory.ts';
 import { groups } from './groups.ts';
+import { instanceQueues } from './instance-queues.ts';
 import { instanceTime } from './instance-time.ts';
 import { ladder } from './ladder.ts';
 import { machineSpeed } from './machine-speed.ts';
@@ -26,6 +27,7 @@ export const charts: Readonly<Record<string, Chart>> = {
   overview,
   ladder,
   'burst-timeline': burstTimeline,
+  'instance-queues': instanceQueues,
   fleet,
   'instance-time': instanceTime,
   migrations,

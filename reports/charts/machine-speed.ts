@@ -60,7 +60,7 @@ function specOf(results: Results, placed: readonly Placed[]) {
     lastOfEachStretch(cell).map((row) => ({
       s: roundForPicture(startS + seconds(row.wall_us)),
       speed: roundForPicture(row.speed),
-      policy: cell.policy,
+      stack: cell.policy,
       cell: cell.id,
       state: disturbed.has(cell.id) ? 'disturbed' : 'counts',
     })),
@@ -93,7 +93,7 @@ function lines(results: Results, placed: readonly Placed[], rows: readonly objec
   return layer({ type: 'line', strokeWidth: 1.8 }, rows, {
     x: { field: 's' },
     y: { field: 'speed' },
-    color: byLook('policy', looks, legends.lines).color,
+    color: byLook('stack', looks, legends.lines).color,
     strokeDash: byLook('state', states, null).strokeDash,
     detail: { field: 'cell', type: 'nominal' },
   });

@@ -83,6 +83,7 @@ function memoryPanel({ cell, samples }: Series, shared: Shared, isUnlimited: boo
   );
   return {
     title: `Memory of ${cell.policy}, ${unit.name}`,
+    stack: cell.policy,
     subtitle: changeWords(cell.summary, preempts.length, samples),
     height: 96,
     y: between(0, top, { tickCount: 3 }),

@@ -68,6 +68,7 @@ function panelsOf(cells: readonly DoneCell[], phases: Phases, most: number): Pan
     });
     return lanes({
       title: `${cell.policy}: instances`,
+      stack: cell.policy,
       names: Array.from({ length: numLanes }, (_, instance) => String(instance)),
       rows,
       opacity: 0.38,

@@ -138,6 +138,7 @@ function kindPanel({ policy, stretchS, byKind }: Rates, looks: readonly Look[], 
   });
   return {
     title: `${policy}: MiB a second by kind`,
+    stack: policy,
     height: 104,
     y: logarithmic(low, roundForPicture(peak * 1.5), { format: '~g' }),
     layers: [lines],
@@ -158,6 +159,7 @@ function linkPanel({ policy, stretchS, byLink }: Rates, peak: number): Panel {
   );
   return lanes({
     title: `${policy}: by link`,
+    stack: policy,
     names: byLink.map(({ name }) => name),
     rows,
     hue: colour('stack0'),

@@ -33,17 +33,42 @@ export const ttftOverTime: Chart = {
   draw(results) {
     const cells = shownCells(results).filter((cell) => cell.requests.length > 0);
     if (cells.length === 0) return absent('No finished cell has requests.');
-    const maxPoints = shareOfPoints(allPoints, cells.length, { least: 150, most: 600 });
+    const maxPoints = pointsPerStack(cells);
     return {
       kind: 'drawn',
       spec: specOf(results, cells, maxPoints),
       answer: answerOf(cells),
       caption:
         `Seed ${shownSeed(results) ?? '?'}; one mark a request at its arrival; logarithmic, the same scale for every stack; triangles: preempted at least once; crosses at the top: no first token. ` +
-        `Dashed: the target. Thinned to ${maxPoints} stretches of arrivals a stack, each keeping its slowest request.`,
+        `Dashed: the target. Thinned to ${maxPoints} stretches of arrivals a stack, each keeping its slowest request. A click on a mark opens the request’s timeline.`,
     };
   },
 };
+
+/** The requests that have a mark, the slowest first. */
+export function shownRequests(results: Results): readonly { cell: DoneCell; rows: readonly RequestRow[] }[] {
+  const cells = shownCells(results).filter((cell) => cell.requests.length > 0);
+  return cells.map((cell) => {
+    const kept = slowestOfStretches(cell.requests, pointsPerStack(cells));
+    return {
+      cell,
+      rows: kept.toSorted((a, b) => (ttftMsOf(b) ?? Infinity) - (ttftMsOf(a) ?? Infinity) || a.id - b.id),
+    };
+  });
+}
+
+function pointsPerStack({ length }: readonly DoneCell[]): number {
+  return shareOfPoints(allPoints, length, { least: 150, most: 600 });
+}
+
+function slowestOfStretches(rows: readonly RequestRow[], maxPoints: number): RequestRow[] {
+  return peaksOf(
+    rows,
+    (row) => row.arrived_at_us,
+    maxPoints,
+    (row) => ttftMsOf(row) ?? Infinity,
+  );
+}
 
 function answerOf(cells: readonly DoneCell[]): string {
   const parts = cells.map((cell) => {
@@ -64,15 +89,16 @@ function specOf(results: Results, cells: readonly DoneCell[], maxPoints: number)
   const { low, high } = extent(times.length === 0 ? [1, 1000] : [...times, ...targets]);
   const topMs = roundForPicture(high * 1.6);
   const y = logarithmic(roundForPicture(Math.max(leastMs, low) / 1.3), topMs, { labelExpr: msLabels });
-  const panels = cells.map(({ policy, requests }): Panel => {
+  const panels = cells.map((cell): Panel => {
+    const { policy } = cell;
     const stack = stackNamed(results, policy);
     const hue = stack === undefined ? colour('ink') : styleOf(results, stack).colour;
     const rules = targetRules(
       targets.map((ms) => ({ ms })),
       { y: { field: 'ms' } },
     );
-    const points = pointsOf(requests, { topMs, maxPoints });
-    return { title: policy, height: 110, y, layers: [rules, marks(points, hue)] };
+    const points = pointsOf(cell, { topMs, maxPoints });
+    return { title: policy, stack: policy, height: 110, y, layers: [rules, marks(points, hue)] };
   });
   return stackPanels({ columns: 1, gutterPx: 80 }, panels, { time: tintedAxis(cells), spacing: 12 });
 }
@@ -91,21 +117,20 @@ function marks(points: ReturnType<typeof pointsOf>, hue: string): Layer {
     y: { field: 'ms' },
     shape: byLook('kind', looks, null).shape,
     size: { condition: { test: isPlain, value: 14 }, value: 44 },
-    tooltip: tips({ id: 'request', s: 'arrived at, s', ttft: 'TTFT' }),
+    tooltip: tips({ request: 'request', s: 'arrived at, s', ttft: 'TTFT' }),
   });
 }
 
-function pointsOf(rows: readonly RequestRow[], { topMs, maxPoints }: { topMs: number; maxPoints: number }) {
-  const kept = peaksOf(
-    rows,
-    (row) => row.arrived_at_us,
-    maxPoints,
-    (row) => ttftMsOf(row) ?? Infinity,
-  );
-  return kept.map((row) => {
+function pointsOf(
+  { policy, seed, requests }: DoneCell,
+  { topMs, maxPoints }: { topMs: number; maxPoints: number },
+) {
+  return slowestOfStretches(requests, maxPoints).map((row) => {
     const ms = ttftMsOf(row);
     return {
-      id: row.id,
+      request: row.id,
+      stack: policy,
+      seed,
       s: seconds(row.arrived_at_us),
       ms: roundForPicture(Math.max(leastMs, ms ?? topMs * 0.85)),
       ttft: ms === undefined ? row.status : `${formatNumber(ms)} ms`,

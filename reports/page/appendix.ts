@@ -25,7 +25,7 @@ function failures(results: Results): Markup {
 <thead><tr><th scope="col">cell</th><th scope="col" class="text">policy</th><th scope="col">seed</th><th scope="col" class="text">status</th><th scope="col" class="text">error</th></tr></thead>
 <tbody>${lost.map(
     (cell) =>
-      html`<tr><th scope="row">${cell.id}</th><td class="text">${cell.policy}</td><td>${cell.seed}</td><td class="text">${cell.status}</td><td class="text wrap">${cell.error}</td></tr>`,
+      html`<tr data-stack="${cell.policy}"><th scope="row">${cell.id}</th><td class="text">${cell.policy}</td><td>${cell.seed}</td><td class="text">${cell.status}</td><td class="text wrap">${cell.error}</td></tr>`,
   )}</tbody></table></div></section>`;
 }
 
@@ -64,7 +64,7 @@ function rerun({ manifest }: Results): Markup {
 <div class="scroll"><table><thead><tr><th scope="col">stack</th><th scope="col" class="text">policies, asked in this order</th></tr></thead>
 <tbody>${manifest.stacks.map(
     (stack) =>
-      html`<tr><th scope="row">${stack.name}</th><td class="text wrap">${stack.policies.map((policy) => `${policy.name} ${JSON.stringify(policy.params)}`).join(' → ')}</td></tr>`,
+      html`<tr data-stack="${stack.name}"><th scope="row">${stack.name}</th><td class="text wrap">${stack.policies.map((policy) => `${policy.name} ${JSON.stringify(policy.params)}`).join(' → ')}</td></tr>`,
   )}</tbody></table></div></details>
 <p class="note">Everything after resolution, defaults included, is in <a href="manifest.json">manifest.json</a>.</p></section>`;
 }
@@ -78,7 +78,7 @@ function everyMetric(results: Results): Markup {
   return html`<section class="every-metric" aria-labelledby="all"><h2 id="all">Every metric of every cell</h2>
 <details><summary>${keys.length} metrics of ${cells.length} cells; the same figures are in summary.json</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Every metric of every cell"><table>
-<thead><tr><th scope="col">metric</th>${cells.map((cell) => html`<th scope="col">${cell.policy}, seed ${cell.seed}</th>`)}</tr></thead>
+<thead><tr><th scope="col">metric</th>${cells.map((cell) => html`<th scope="col" data-stack="${cell.policy}">${cell.policy}, seed ${cell.seed}</th>`)}</tr></thead>
 <tbody>${keys.map(
     (key) =>
       html`<tr><th scope="row"><code>${key}</code></th>${flat.map((figures) => html`<td>${shown(results, key, figures.get(key))}</td>`)}</tr>`,
@@ -125,5 +125,5 @@ const fileNames = [
 
 function fileLine({ id, policy, seed }: DoneCell): Markup {
   const folder = `cells/${encodeURIComponent(id)}`;
-  return html`<tr><th scope="row">${policy}, seed ${seed}</th>${fileNames.map((name) => html`<td class="text"><a href="${folder}/${name}">${name}</a></td>`)}</tr>`;
+  return html`<tr data-stack="${policy}"><th scope="row">${policy}, seed ${seed}</th>${fileNames.map((name) => html`<td class="text"><a href="${folder}/${name}">${name}</a></td>`)}</tr>`;
 }

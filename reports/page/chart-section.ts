@@ -1,6 +1,8 @@
 import type { Absent, Chart, ChartTable, Drawing } from '../charts/chart.ts';
+import { cutText } from '../cut-text.ts';
 import { html, jsonMarkup } from '../markup.ts';
 import type { Markup } from '../markup.ts';
+import { packRows } from './pack-rows.ts';
 
 /** A chart that has been drawn, or the reason why not. */
 export interface NamedDrawing {
@@ -21,14 +23,14 @@ function figure(name: string, chart: Chart, drawing: Exclude<Drawing, Absent>): 
   return html`<figure aria-labelledby="chart-${name}"><h3 id="chart-${name}">${chart.title}</h3><p class="question">${chart.question}</p><p class="answer">${drawing.answer}</p>
 <div class="picture" data-chart="${name}" role="img" aria-label="${chart.title}. ${drawing.answer}"></div>
 <figcaption>${drawing.caption} <a href="charts/${name}.vl.json">Vega-Lite spec</a></figcaption>${drawing.table === undefined ? undefined : tableBelow(drawing.table)}
-<script type="application/json" id="spec-${name}">${jsonMarkup(spec)}</script></figure>`;
+<script type="application/json" id="spec-${name}">${jsonMarkup(packRows(spec))}</script></figure>`;
 }
 
 /** Open at first, since a closed one is not printed. */
 function tableBelow({ title, head, rows, rest }: ChartTable): Markup {
   return html`<details class="below" open><summary>${title}</summary><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
 <thead><tr>${head.map((name) => html`<th scope="col" class="text">${name}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${row.map((text) => html`<td class="text">${text}</td>`)}</tr>`)}</tbody></table></div>${rest === '' ? undefined : html`<p class="note">${rest}</p>`}</details>`;
+<tbody>${rows.map((row) => html`<tr${head[0] === 'stack' ? html` data-stack="${row[0]}"` : undefined}>${row.map((text) => html`<td class="text">${cutText(text)}</td>`)}</tr>`)}</tbody></table></div>${rest === '' ? undefined : html`<p class="note">${rest}</p>`}</details>`;
 }
 
 function notDrawn(drawings: readonly NamedDrawing[]): Markup | undefined {

@@ -1,8 +1,9 @@
 import { mean } from '../../harness/base/stats.ts';
 import { classMetricKeys, metricOf } from '../../harness/metrics/metrics.ts';
 import type { ClassMetricKey } from '../../harness/metrics/metrics.ts';
-import type { StackInfo } from '../../harness/metrics/results.ts';
-import { formatNumber, formatPercent, joinWords } from '../format.ts';
+import type { ClassComparison, StackInfo } from '../../harness/metrics/results.ts';
+import { definitionOf } from '../figures.ts';
+import { formatInterval, formatNumber, formatPercent, formatRatio, joinWords } from '../format.ts';
 import { cellsOf } from '../load.ts';
 import type { Results } from '../load.ts';
 import { html } from '../markup.ts';
@@ -36,7 +37,7 @@ export function classTables(results: Results): Markup {
   const priority = (name: string) => classNamed(results, name)?.priority ?? 0;
   const ordered = names.toSorted((a, b) => priority(b) - priority(a) || (a < b ? -1 : 1));
   return html`<section aria-labelledby="classes"><h2 id="classes">Classes of requests</h2>
-<p class="note wide">Means over the seeds, by priority; latencies in ms. Verdicts are on all requests together.</p>
+<p class="note wide">Means over the seeds, by priority; latencies in ms. ${verdictNote(results)}</p>
 ${ordered.map((name) => tableOf(results, name, stacks))}</section>`;
 }
 
@@ -50,7 +51,7 @@ function tableOf(results: Results, name: string, stacks: readonly StackInfo[]): 
 <thead><tr><th scope="col">policy</th>${columns.map(({ head }) => html`<th scope="col">${head}</th>`)}</tr></thead>
 <tbody>${stacks.map(
     (stack) =>
-      html`<tr><th scope="row">${stack.name}</th>${columns.map(({ key }) => html`<td>${shown(key, meanOf(results, stack, { name, key }))}</td>`)}</tr>`,
+      html`<tr data-stack="${stack.name}"><th scope="row">${stack.name}</th>${columns.map(({ key }) => html`<td>${figure(results, stack, { name, key })}</td>`)}</tr>`,
   )}</tbody></table></div>`;
 }
 
@@ -69,6 +70,42 @@ function termsOf(results: Results, name: string): string {
 
 function duration(us: number): string {
   return us >= 10e6 ? `${formatNumber(us / 1e6)} s` : `${formatNumber(us / 1000)} ms`;
+}
+
+function verdictNote(results: Results): string {
+  const { class_comparisons: compared } = results.summary;
+  if (compared.length === 0) return '';
+  const metrics = [...new Set(compared.map(({ metric }) => definitionOf(results, metric).label))];
+  return (
+    `Marked: surely better (▲) or worse (▼) than ${results.manifest.baseline} on the requests of the class, paired as above; the ratio with its 95 % interval is under the pointer. ` +
+    `Compared are ${joinWords(metrics)}. Each is corrected (Holm) for all policies in all classes together: whatever is tied, at most one run in twenty calls a difference anywhere on one metric.`
+  );
+}
+
+/** The mean, with the verdict where something can be told. */
+function figure(
+  results: Results,
+  stack: StackInfo,
+  of: { readonly name: string; readonly key: ClassMetricKey },
+): Markup {
+  const value = shown(of.key, meanOf(results, stack, of));
+  const comparison = results.summary.class_comparisons.find(
+    (one) => one.class === of.name && one.metric === of.key && one.policy === stack.name,
+  );
+  if (comparison === undefined) return html`${value}`;
+  const { verdict } = comparison;
+  return html`<span class="${verdict === 'cannot tell' ? '' : verdict}" title="${verdictWords(comparison)}">${value}</span>`;
+}
+
+function verdictWords({
+  baseline,
+  verdict,
+  ratio,
+  ratio_low: low,
+  ratio_high: high,
+}: ClassComparison): string {
+  const extent = ratio === null ? 'no ratio' : `${formatRatio(ratio)} (95 %: ${formatInterval(low, high)})`;
+  return `against ${baseline}: ${extent}, ${verdict}`;
 }
 
 function meanOf(

@@ -1,18 +1,11 @@
-/* Draws the specs of the page; runs in the browser, after Vega, its interpreter and Vega-Lite. */
+/* Draws the specs of the page; runs in the browser, after Vega, its interpreter and Vega-Lite, `readData`, `stackFilter` and `requestTimeline`. */
 (() => {
   const narrowPx = 560;
   /** Of a subtitle, on average. */
   const characterPx = 6;
-  const variables = JSON.parse(document.getElementById('colours').textContent);
   const tip = document.getElementById('tip');
   const pictures = [...document.querySelectorAll('.picture[data-chart]')];
   const views = new Map();
-
-  /** Colours become CSS variables, so that dark mode and print restyle a picture without drawing it again. */
-  function specOf(name) {
-    const text = document.getElementById(`spec-${name}`).textContent;
-    return JSON.parse(text, (_, value) => (Object.hasOwn(variables, value) ? variables[value] : value));
-  }
 
   /** Lays the spec out for the width at hand: fewer columns when narrow, plots as wide as they may be. */
   function fit(spec, availablePx) {
@@ -64,20 +57,49 @@
   }
 
   async function draw(picture) {
-    const spec = fit(specOf(picture.dataset.chart), picture.clientWidth);
-    const compiled = vegaLite.compile(spec).spec;
+    const spec = stackFilter.apply(readData(`spec-${picture.dataset.chart}`));
     views.get(picture)?.finalize();
+    views.delete(picture);
+    if (spec === undefined) {
+      picture.textContent = 'All stacks of this picture are hidden.';
+      return;
+    }
+    const compiled = vegaLite.compile(fit(spec, picture.clientWidth)).spec;
     const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
       renderer: 'svg',
       expr: expressionInterpreter,
     });
-    await view.tooltip(showTip).initialize(picture).runAsync();
     views.set(picture, view);
+    await view.tooltip(showTip).initialize(picture).runAsync();
     picture.dataset.drawn = 'true';
+    markClickable(picture);
   }
 
+  /** What Vega's renderer has put down for an element; entries of a legend have the name that they stand for. */
+  const itemOf = (element) => element.__data__;
+
+  /** Entries of a legend that stand for a stack hide it; marks that stand for a request open it. */
+  function markClickable(picture) {
+    for (const entry of picture.querySelectorAll('.role-legend-label text, .role-legend-symbol path')) {
+      entry.classList.toggle('toggles', stackFilter.isStack(itemOf(entry)?.datum?.value));
+    }
+    for (const mark of picture.querySelectorAll('.mark-symbol.role-mark path')) {
+      mark.classList.toggle('opens', itemOf(mark)?.datum?.request !== undefined);
+    }
+  }
+
+  function onClick({ target }) {
+    if (target.classList.contains('toggles')) stackFilter.toggle(itemOf(target).datum.value);
+    if (target.classList.contains('opens')) requestTimeline.open(itemOf(target).datum);
+  }
+
+  let turn = 0;
+  /** Draws all, unless it is asked to begin anew meanwhile; what a reader sees comes first. */
   async function drawAll() {
-    for (const picture of pictures) {
+    turn += 1;
+    const own = turn;
+    for (const picture of nearestFirst()) {
+      if (own !== turn) return;
       try {
         await draw(picture);
       } catch (error) {
@@ -86,6 +108,18 @@
       }
     }
     document.documentElement.dataset.charts = 'drawn';
+  }
+
+  for (const picture of pictures) picture.addEventListener('click', onClick);
+  stackFilter.onChange(() => void drawAll());
+  function nearestFirst() {
+    const distance = new Map(
+      pictures.map((picture) => {
+        const { top, bottom } = picture.getBoundingClientRect();
+        return [picture, Math.max(top - innerHeight, -bottom, 0)];
+      }),
+    );
+    return pictures.toSorted((a, b) => distance.get(a) - distance.get(b));
   }
 
   let widthPx = innerWidth;

@@ -24,7 +24,7 @@ export function fidelityTable(results: Results): Markup {
 <thead><tr><th scope="col">policy</th>${metrics.map((metric) => html`<th scope="col">${definitionOf(results, metric).label}</th>`)}</tr></thead>
 <tbody>${policies.map(
     (policy) =>
-      html`<tr><th scope="row">${policy}</th>${metrics.map((metric) =>
+      html`<tr data-stack="${policy}"><th scope="row">${policy}</th>${metrics.map((metric) =>
         cell(
           results,
           fidelity.find((row) => row.policy === policy && row.metric === metric),

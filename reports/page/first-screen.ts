@@ -1,5 +1,4 @@
 import { formatBytes } from '../../harness/base/units.ts';
-import type { StackInfo } from '../../harness/metrics/results.ts';
 import type { Figure } from '../figures.ts';
 import { faultWords } from '../faults.ts';
 import { definitionOf } from '../figures.ts';
@@ -11,13 +10,13 @@ import type { Results } from '../load.ts';
 import { html } from '../markup.ts';
 import type { Markup } from '../markup.ts';
 import { setUpOf } from '../set-up.ts';
-import { familyLabels, styleOf } from '../stacks.ts';
-import { variableByColour } from '../theme.ts';
+import { familyLabels } from '../stacks.ts';
 import { clockNote, disturbedNotes, fidelityNote, seedsNote } from '../trust.ts';
 import { familyNote, headline, headroomNote, verdictsOf } from '../verdict.ts';
+import { swatch } from './swatch.ts';
 
-/** What a reader sees first: who wins on what, by how much, how sure, and how the figures were made. */
-export function firstScreen(results: Results): Markup {
+/** What a reader sees first: who wins, how sure that is, and how the figures were made. */
+export function masthead(results: Results): Markup {
   const { manifest } = results;
   const verdicts = verdictsOf(results);
   return html`<header>
@@ -28,11 +27,14 @@ ${modeBadge(results)}
 <p class="note wide">${familyNote(results)} Compared with ${manifest.baseline}, paired by seed and request; better or worse is said only where that is sure at 95 %, corrected for the number of policies compared (Holm). A bound is no rival: it shows what memory that never runs out would give, and can itself be beaten, for instance where a pipeline shares out the chunks of a prompt.${faultSentence(results)}</p>
 ${trustNote(results)}
 ${troubleNote(results)}
-</header>
-<main>
-<section aria-labelledby="verdicts">
+</header>`;
+}
+
+/** Who wins on what, by how much, the key figures, and the run that they come from. */
+export function keySections(results: Results): Markup {
+  return html`<section aria-labelledby="verdicts">
 <h2 id="verdicts">Who wins on what</h2>
-<ul class="verdicts">${verdicts.map(
+<ul class="verdicts">${verdictsOf(results).map(
     (verdict) =>
       html`<li><span class="metric">${verdict.label}</span><span>${verdict.sentence}</span><span class="detail">${verdict.detail}</span></li>`,
   )}</ul>
@@ -113,7 +115,7 @@ function keyLine(results: Results, row: KeyRow): Markup {
   const family = familyLabels[stack.family] + (stack.is_oracle ? ', sees the future' : '');
   const partial = numDone < numCells ? `, ${numDone} of ${numCells} seeds` : '';
   const mark = verdict === 'better' || verdict === 'worse' ? verdict : '';
-  return html`<tr><th scope="row">${swatch(results, stack)}${stack.name}<span class="family">${family}${partial}</span>${left}</th>${keyColumns.map(
+  return html`<tr data-stack="${stack.name}"><th scope="row">${swatch(results, stack)}${stack.name}<span class="family">${family}${partial}</span>${left}</th>${keyColumns.map(
     (column) => html`<td>${figureCell(figures[column.key], column)}</td>`,
   )}<td class="text"><span class="${mark}">${verdict}</span></td></tr>`;
 }
@@ -124,12 +126,6 @@ function figureCell(figure: Figure | undefined, { unit }: Column): Markup {
   const [low, high] = [shown(figure.low).replace(' %', ''), shown(figure.high)];
   const range = figure.low === figure.high ? undefined : html`<span class="range">${low}–${high}</span>`;
   return html`${shown(figure.mean)}${range}`;
-}
-
-/** The stack's line as in the charts. */
-function swatch(results: Results, stack: StackInfo): Markup {
-  const { colour, dash } = styleOf(results, stack);
-  return html`<svg class="swatch" viewBox="0 0 22 8" aria-hidden="true"><line x1="0" y1="4" x2="22" y2="4" stroke="${variableByColour()[colour] ?? colour}" stroke-width="3" stroke-dasharray="${dash.join(' ')}"/></svg>`;
 }
 
 function facts(results: Results): Markup {

@@ -37,7 +37,7 @@ export function fleetTable(results: Results): Markup {
   return html`<section aria-labelledby="fleet"><h2 id="fleet">Scaling and migration</h2>
 <p class="note wide">Means over the seeds, so that a count may have a fraction. Left out: stacks that neither scale nor migrate, apart from the baseline, and figures that are zero or undefined for all.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Scaling and migration"><table class="key">
-<thead><tr><th scope="col">figure</th>${stacks.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<thead><tr><th scope="col">figure</th>${stacks.map(({ name }) => html`<th scope="col" data-stack="${name}">${name}</th>`)}</tr></thead>
 <tbody>${shown.map(
     (key) =>
       html`<tr><th scope="row" class="wrap">${definitionOf(results, key).label}</th>${stacks.map((stack) => html`<td>${cell(results, stack, key)}</td>`)}</tr>`,

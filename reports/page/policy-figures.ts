@@ -15,7 +15,7 @@ export function policyFigures(results: Results): Markup {
   return html`<section aria-labelledby="policy-figures"><h2 id="policy-figures">What the policies report about themselves</h2>
 <p class="note wide">Means over seeds, so that a count may have a fraction, over those seeds that define the figure; ${undefinedMark} where none does, or the stack does not run the policy. Each policy defines its own figures and their units.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="What the policies report about themselves"><table>
-<thead><tr><th scope="col">policy and figure</th>${stacks.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<thead><tr><th scope="col">policy and figure</th>${stacks.map(({ name }) => html`<th scope="col" data-stack="${name}">${name}</th>`)}</tr></thead>
 <tbody>${keys.map(
     (key) =>
       html`<tr><th scope="row" class="wrap">${nameOf(key)}</th>${stacks.map((stack) => html`<td>${formatNumber(meanOf(results, stack, key))}</td>`)}</tr>`,

@@ -3,7 +3,7 @@ import type { CellSummary } from '../../harness/metrics/results.ts';
 import { evaluateThreshold, parseThreshold } from '../../harness/config/index.ts';
 import * as fc from '../fast-check.ts';
 
-const policies = ['recompute', 'my-idea', 'idle'];
+const names = { stacks: ['recompute', 'my-idea', 'idle'], classes: ['chat', 'batch, slow'] };
 
 function cell(policy: string, values: Partial<CellSummary>): CellSummary {
   return { policy, ...values } as CellSummary;
@@ -17,13 +17,13 @@ const cells = [
 ];
 
 function evaluate(text: string) {
-  const parsed = parseThreshold(text, policies);
+  const parsed = parseThreshold(text, names);
   if (!parsed.ok) throw new Error(parsed.problem.message);
   return evaluateThreshold(parsed.threshold, cells);
 }
 
 function problem(text: string): string {
-  const parsed = parseThreshold(text, policies);
+  const parsed = parseThreshold(text, names);
   return parsed.ok ? 'none' : `${parsed.problem.message} (${parsed.problem.hint})`;
 }
 
@@ -38,6 +38,26 @@ describe('evaluation', () => {
     ['10 - 4 - 3 <= 3', 'met', 3, 3],
   ])('%s: %s', (text, outcome, left, right) => {
     expect(evaluate(text)).toEqual({ text, outcome, left, right });
+  });
+
+  it('reads metrics of a class and figures of policies, also of names with dots, dashes and blanks', () => {
+    const classes = { 'batch, slow': { p99_ttft_ms: 70 } };
+    const stats = { 'hpa-2.scale_ups': 3, 'hpa-2.idle': null };
+    const own = [cell('my-idea', { classes, policy_stats: stats } as unknown as CellSummary)];
+    const check = (text: string) => {
+      const parsed = parseThreshold(text, names);
+      return parsed.ok ? evaluateThreshold(parsed.threshold, own) : parsed.problem;
+    };
+    expect(check('my-idea[batch, slow].p99_ttft_ms<=2*35')).toMatchObject({
+      outcome: 'met',
+      left: 70,
+      right: 70,
+    });
+    expect(check('my-idea[hpa-2.scale_ups]-1 > 2')).toMatchObject({ outcome: 'crossed', left: 2 });
+    // Defined for no seed, of no such name, and of a class without a request.
+    for (const text of ['my-idea[hpa-2.idle] < 1', 'my-idea[hpa-2.idel] < 1', 'my-idea[chat].offered > 0']) {
+      expect(check(text)).toMatchObject({ outcome: 'unknown' });
+    }
   });
 
   it('is unknown where a side has no value', () => {
@@ -70,12 +90,21 @@ describe('problems', () => {
     ['recompute.p999_tft_ms < 3', 'there is no metric "p999_tft_ms" (did you mean "p999_ttft_ms"?)'],
     ['recompute.p99.9_tpot_ms < 3', 'there is no metric "p99.9_tpot_ms" (did you mean "p999_tpot_ms"?)'],
     ['recompute.swap.swapped < 3', /^there is no metric "swap.swapped" \(valid: /],
+    ['recompute[chta].p99_ttft_ms < 3', 'there is no class "chta" (did you mean "chat"?)'],
+    [
+      'recompute[chat].goodput_rps < 3',
+      /^there is no metric of a class "goodput_rps" \(.*valid: |did you mean/,
+    ],
+    ['recomput[swap.swaps] < 3', 'there is no policy "recomput" (did you mean "recompute"?)'],
+    ['recompute[chat] < 3', /^\[chat\] is neither a policy's own figure nor a metric of a class/],
+    ['recompute[] < 3', /^\[\] is neither/],
+    ['recompute[chat.p99_ttft_ms < 3', /^expected .*, found "recompute\[chat/],
     ['recompute.policy < 3', /^there is no metric "policy"/],
     ['recompute.failed', /^expected a comparison \(<, <=, >, >=, ==\), found the end/],
     ['recompute.failed < 3 4', /^expected the end, found "4"/],
     ['recompute.failed < (3', /^expected "\)", found the end/],
-    ['< 3', /^expected a number or policy.metric, found "<"/],
-    ['recompute < 3', /^expected a number or policy.metric, found "recompute"/],
+    ['< 3', /^expected a number or stack.metric, found "<"/],
+    ['recompute < 3', /^expected a number or stack.metric, found "recompute"/],
     ['recompute.failed ! 3', /found "!"/],
     ['', /found the end/],
   ])('%s', (text, expected) => {

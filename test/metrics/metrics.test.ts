@@ -7,7 +7,7 @@ import { latencyMetrics } from '../../harness/metrics/declarations/latencies.ts'
 import { memoryMetrics } from '../../harness/metrics/declarations/memory.ts';
 import { requestMetrics } from '../../harness/metrics/declarations/requests.ts';
 import { useMetrics } from '../../harness/metrics/declarations/use.ts';
-import { metricKeys, metricOf } from '../../harness/metrics/metrics.ts';
+import { classMetricKeys, metricKeys, metricOf } from '../../harness/metrics/metrics.ts';
 import { cellSummarySchema } from '../../harness/metrics/results.ts';
 import { CellRecorder } from '../../harness/metrics/recorder.ts';
 import { nullSinks } from '../../harness/metrics/sinks.ts';
@@ -38,7 +38,11 @@ test('a run in which nothing happened gives each metric a number, or null where 
 });
 
 test('thresholds take the name of every metric', () => {
-  for (const key of metricKeys) expect(parseThreshold(`a.${key} < 1`, ['a'])).toMatchObject({ ok: true });
+  const names = { stacks: ['a'], classes: ['chat'] };
+  for (const key of metricKeys) expect(parseThreshold(`a.${key} < 1`, names)).toMatchObject({ ok: true });
+  for (const key of classMetricKeys) {
+    expect(parseThreshold(`a[chat].${key} < 1`, names)).toMatchObject({ ok: true });
+  }
 });
 
 test('labels are distinct and formulas are sentences', () => {

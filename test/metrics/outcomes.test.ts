@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { InputError } from '../../harness/base/errors.ts';
 import { asRequestId } from '../../harness/domain/ids.ts';
-import { compareCells, compareStacks } from '../../harness/metrics/compare.ts';
+import { compareCells } from '../../harness/metrics/compare-cells.ts';
+import { compareStacks } from '../../harness/metrics/compare.ts';
 import { RequestOutcomes, readOutcomes } from '../../harness/metrics/outcomes.ts';
 import { requestRows } from '../../harness/metrics/rows/request-row.ts';
 import { cellOf, classes, rowsOf } from './compared-cells.ts';
@@ -69,7 +70,7 @@ test('comparing files gives what comparing rows gives', async () => {
   for (const policy of ['base', 'other'] as const) {
     writeRequests(policy, rows[policy].map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
-  expect(await compareCells({ dir, summaries, classes, baseline: 'base' })).toEqual(
+  expect((await compareCells({ dir, summaries, classes, baseline: 'base' })).comparisons).toEqual(
     compareStacks(cells, 'base'),
   );
 });

@@ -21,6 +21,23 @@ import {
 } from './records.ts';
 import { lineOf } from './text-sink.ts';
 
+test('reasons stand whole in the files, however long they are', () => {
+  const reason = `${'because of "that" '.repeat(20_000)}é.`;
+  expect(
+    JSON.parse(lineOf(decisionRows, { ...dispatch, reason, outcome: 'rejected', error: reason })),
+  ).toMatchObject({
+    reason,
+    error: reason,
+  });
+  expect(JSON.parse(lineOf(requestRows, { ...rejectedRequest, endReason: reason }))).toMatchObject({
+    reason,
+  });
+  expect(JSON.parse(lineOf(migrationRows, { ...migration, abortReason: reason }))).toMatchObject({ reason });
+  expect(JSON.parse(lineOf(clusterEventRows, { ...clusterEvent, detail: reason }))).toMatchObject({
+    detail: reason,
+  });
+});
+
 const time = fc.nat({ max: 2 ** 40 });
 const optionalTime = fc.option(time, { nil: undefined });
 const record: fc.Arbitrary<RequestRecord> = fc.record({

@@ -94,6 +94,53 @@ describe.skipIf(executablePath === undefined)('the report in a browser without a
     await page.context().close();
   }, 60_000);
 
+  it('hides a stack everywhere by its chip or its entry in a legend, and shows it again', async () => {
+    const { page, trouble } = await open(browser, await reportOf(), {});
+    const row = page.locator('#numbers ~ .scroll tbody tr[data-stack="swap"]');
+    const column = page.locator('#fleet ~ .scroll tbody tr:first-child td');
+    const picture = page.locator('[data-chart="burst-timeline"]');
+    const legend = picture.locator('.role-legend-label text', { hasText: /^swap$/ });
+    const memory = picture.locator('.role-title-text', { hasText: 'Memory of swap,' });
+    await legend.dispatchEvent('click');
+    await legend.waitFor({ state: 'detached' });
+    expect([await row.isVisible(), await memory.count()]).toEqual([false, 0]);
+    // The lowest panel has the axis and the first one the legend, whoever is hidden.
+    for (const chip of await page.locator('#filter [data-chip]').all()) {
+      if ((await chip.textContent()) !== 'llumnix' && (await chip.getAttribute('aria-pressed')) === 'true') {
+        await chip.click();
+      }
+    }
+    await page.waitForFunction(() => document.querySelectorAll('[data-chart="groups"] svg').length === 0);
+    await picture.locator('.role-legend-label text', { hasText: /^KV in use$/ }).waitFor();
+    expect(await picture.locator('text', { hasText: 'seconds since the start' }).count()).toBe(1);
+    // Of recompute, llumnix, llumnix-blocking, chiron, hpa and llumnix-hpa.
+    const areShown = await Promise.all((await column.all()).map((one) => one.isVisible()));
+    expect(areShown).toEqual([false, true, false, false, false, false]);
+    await page.locator('#show-all').click();
+    await memory.waitFor();
+    expect(await row.isVisible()).toBe(true);
+    expect(trouble).toEqual([]);
+    await page.context().close();
+  }, 60_000);
+
+  it('opens the timeline of a request from its mark and from the table', async () => {
+    const { page, trouble } = await open(browser, await reportOf(), {});
+    const dialog = page.locator('#timeline');
+    await page.locator('[data-chart="ttft-over-time"] path.opens').last().dispatchEvent('click');
+    expect(await dialog.locator('rect.is-decode').count()).toBeGreaterThan(0);
+    expect(await dialog.locator('h2').textContent()).toMatch(/^Request \d+, seed 1$/);
+    await page.keyboard.press('Escape');
+    expect(await dialog.isVisible()).toBe(false);
+    const opener = page.locator('.opener').first();
+    await opener.click();
+    expect(await dialog.locator('h2').textContent()).toContain(`Request ${await opener.textContent()},`);
+    // Beside the baseline, each with its decisions.
+    expect(await dialog.locator('h3').allTextContents()).toEqual([expect.any(String), 'recompute']);
+    expect(await dialog.locator('td', { hasText: 'dispatch' }).count()).toBeGreaterThan(1);
+    expect(trouble).toEqual([]);
+    await page.context().close();
+  }, 60_000);
+
   it('keeps tables, verdicts and answers without JavaScript', async () => {
     const context = await browser.newContext({ javaScriptEnabled: false, offline: true });
     const page = await context.newPage();

@@ -1,4 +1,4 @@
-import { compareCells } from '../../harness/metrics/compare.ts';
+import { compareCells } from '../../harness/metrics/compare-cells.ts';
 import type {
   CellSummary,
   Manifest,
@@ -95,5 +95,5 @@ async function compared({ manifest, summary }: Documents, dir: string): Promise<
     classes,
     baseline: manifest.baseline,
   });
-  return { manifest, summary: { ...summary, comparisons } };
+  return { manifest, summary: { ...summary, ...comparisons } };
 }

@@ -24,11 +24,24 @@ export type ChartBody = TopLevelSpec extends infer S
     : never
   : never;
 
-/** The whole spec: schema, look, and the frame that the page reads. */
-export function topLevel({ columns, gutterPx, legend: names = [] }: Frame, body: ChartBody): TopLevelSpec {
+/** A frame, and whose picture each panel is. */
+interface Layout extends Frame {
+  readonly stacks: readonly (string | null)[];
+}
+
+/** The whole spec: schema, look, and the layout that the page reads. */
+export function topLevel(
+  { columns, gutterPx, legend: names = [], stacks }: Layout,
+  body: ChartBody,
+): TopLevelSpec {
   const spec: TopLevelSpec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    usermeta: { columns, gutterPx, ...(names.length === 0 ? {} : { legendPx: entryPx(names) }) },
+    usermeta: {
+      columns,
+      gutterPx,
+      ...(stacks.every((stack) => stack === null) ? {} : { stacks }),
+      ...(names.length === 0 ? {} : { legendPx: entryPx(names) }),
+    },
     config: names.length === 0 ? chartConfig : withLegend(names, pageWidthPx - gutterPx),
     ...body,
   };

@@ -5,6 +5,8 @@ import { leastTextPx, rowStep } from './scales.ts';
 
 interface Lanes {
   readonly title: string;
+  /** Whose lanes they are. */
+  readonly stack: string;
   /** From the top; a lane without bars stays in the picture. */
   readonly names: readonly string[];
   /** Bars from `start` to `end`, seconds, in the lane that they name. */
@@ -25,7 +27,7 @@ interface Lanes {
 }
 
 /** One lane for each instance, link or kind, with bars over time. */
-export function lanes({ title, names, rows, encoding, texts = [], over = [], ...look }: Lanes): Panel {
+export function lanes({ title, stack, names, rows, encoding, texts = [], over = [], ...look }: Lanes): Panel {
   const { thickness = 0.8, hue, opacity, mostPx, pictureHeightPx } = look;
   const step = rowStep(names.length, { mostPx, pictureHeightPx });
   const bars = layer(
@@ -41,6 +43,7 @@ export function lanes({ title, names, rows, encoding, texts = [], over = [], ...
   );
   return {
     title,
+    stack,
     height: { step },
     y: { type: 'nominal', scale: { domain: [...names] }, axis: { title: null, labelOverlap: true } },
     layers: [bars, ...(step < leastTextPx ? [] : texts), ...over],

@@ -14,6 +14,8 @@ import type { TimeAxis } from './time.ts';
 export interface Panel {
   readonly title?: string;
   readonly subtitle?: string;
+  /** Whose picture it is, where it shows one stack alone: the panel goes when a reader hides the stack. */
+  readonly stack?: string;
   /** Pixels of the plot, or of each row of a nominal axis. */
   readonly height: number | { readonly step: number };
   /** Scale and axis of every layer that has the position; not needed for `x` in a stack over time. */
@@ -39,6 +41,7 @@ export function stackPanels(
   panels: readonly Panel[],
   { time, spacing = 14 }: StackOptions = {},
 ): TopLevelSpec {
+  const layout = { ...frame, stacks: panels.map(({ stack }) => stack ?? null) };
   const legendPanels = legendPanelsOf(panels);
   const width = plotWidth(frame);
   const drawn = panels.map((panel, index) => {
@@ -47,9 +50,9 @@ export function stackPanels(
     return { ...drawPanel(placed, hasLegend), width };
   });
   if (frame.columns === 1 && typeof spacing === 'number') {
-    return topLevel(frame, { spacing, resolve, vconcat: drawn });
+    return topLevel(layout, { spacing, resolve, vconcat: drawn });
   }
-  return topLevel(frame, {
+  return topLevel(layout, {
     columns: frame.columns,
     align: 'each',
     spacing,

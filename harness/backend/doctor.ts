@@ -76,7 +76,8 @@ function toolRows(host: Host, isReady: boolean): Promise<DoctorRow[]> {
 async function libraryRow(host: Host, installed: InstalledCheck): Promise<DoctorRow> {
   const name = 'TensorFlow library';
   if (installed === undefined) {
-    const detail = 'not set up yet: "bench setup" or the first measured run fetches and builds it';
+    const detail =
+      'not set up here yet: "bench setup" or the first measured run does it, and fetches and builds what the cache lacks';
     return { name, status: 'warning', detail, remedy: setupRemedy };
   }
   if (installed.kind === 'fails')

@@ -104,7 +104,7 @@ describe('bench', { timeout: 60_000 }, () => {
     expect(written.exitCode, written.stderr).toBe(0);
     const checked = await bench(['check-policy', workspace.path(`${name}.ts`)]);
     expect(checked.stdout).toMatch(/\d+ passed, 0 failed/);
-    expect(workspace.read(`${name}.test.ts`)).toContain(`import policy from './${name}.ts'`);
+    expect(workspace.read(`${name}.test.ts`)).toContain(`import policy from './${name}.js'`);
   });
 
   it.concurrent('checks a policy with other parameters, and says what they do not do', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../base/errors.ts';
@@ -16,9 +17,10 @@ const chart = /\.vl\.json$/;
 /**
  * Removes the results of an earlier run, and nothing else that is in the folder. The manifest stays, for the next run to replace, so that an
  * interrupted removal can be repeated. Throws an `InputError`, having removed nothing, where a
- * cell's folder holds files of somebody else: it is replaced as a whole.
+ * cell's folder holds files of somebody else: it is replaced as a whole. Where there is no manifest, there is nothing to remove.
  */
 export async function clearFolder(dir: string): Promise<void> {
+  if (!existsSync(join(dir, 'manifest.json'))) return;
   const { cells } = await readManifest(dir);
   const ids = new Set(cells.map(({ id }) => id));
   for (const folder of [dir, twinsFolder(dir)]) await requireOwnCells(folder, ids);

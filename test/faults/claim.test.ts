@@ -132,6 +132,12 @@ async function usedFolder(): Promise<string> {
 }
 
 describe('clearFolder', () => {
+  it('has nothing to do in a folder that holds no results yet', async () => {
+    await clearFolder(root);
+    await clearFolder(join(root, 'not-there'));
+    expect(readdirSync(root)).toEqual([]);
+  });
+
   it('removes what bench wrote, and nothing else', async () => {
     const dir = await usedFolder();
     await clearFolder(dir);

@@ -16,6 +16,7 @@ export function compareClasses(cells: readonly ComparedCell[], baseline: string)
     judgeStacks(
       cells.map((cell) => ofClass(cell, name)),
       baseline,
+      comparedClassMetricKeys,
     ),
   );
 }
@@ -41,11 +42,7 @@ function judgeClasses(
   judge: (name: string) => readonly Judged[],
 ): ClassComparison[] {
   if (names.length < 2) return [];
-  const judged = names.flatMap((name) =>
-    judge(name)
-      .filter(({ figures }) => comparedClassMetricKeys.some((key) => key === figures.metric))
-      .map((one) => ({ name, one })),
-  );
+  const judged = names.flatMap((name) => judge(name).map((one) => ({ name, one })));
   const comparisons = withVerdicts(judged.map(({ one }) => one));
   return comparisons.map((comparison, index) => ({ class: judged[index]?.name ?? '', ...comparison }));
 }

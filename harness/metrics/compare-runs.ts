@@ -1,9 +1,9 @@
 import { type Difference, differences, showValue } from '../base/differences.ts';
 import { InputError, type InputIssue } from '../base/errors.ts';
-import { type CellPair, judgePairs } from './compare.ts';
+import { judgePairs, pairBySeed } from './compare.ts';
+import { readComparedCells } from './compare-cells.ts';
 import { countedOf } from './counted.ts';
 import type { ComparedMetricKey } from './metrics.ts';
-import { readOutcomes } from './outcomes.ts';
 import type { ComparedCell } from './paired-run.ts';
 import type { FinishedFolder } from './read-finished.ts';
 import type { Comparison, Manifest } from './results.ts';
@@ -70,35 +70,54 @@ export async function compareRuns(
   };
 }
 
-/** Every stack of both runs against itself on these metrics, before any verdict. The two have to be comparable. */
-export async function judgeRuns(
+/** The stacks of both runs, each against itself on these metrics, before any verdict. The two have to be comparable. */
+async function judgeRuns(
   before: FinishedFolder,
   after: FinishedFolder,
   metrics: readonly ComparedMetricKey[],
 ): Promise<Judged[]> {
   const pairs = sharedCells(before, after);
-  const requestsTell = !isMeasuredRun(before.manifest);
   const judged: Judged[] = [];
   for (const stack of new Set(pairs.map(({ policy }) => policy))) {
-    const cells: CellPair[] = [];
-    for (const { id } of pairs.filter(({ policy }) => policy === stack)) {
-      cells.push({ policy: await readCell(after, id), baseline: await readCell(before, id) });
-    }
-    const all = judgePairs({ policy: stack, baseline: stack }, cells, { requestsTell });
-    judged.push(...all.filter(({ figures }) => metrics.includes(figures.metric)));
+    const ids = pairs.filter(({ policy }) => policy === stack).map(({ id }) => id);
+    const cells = { before: await readCells(before, ids), after: await readCells(after, ids) };
+    judged.push(...judgeStack(stack, cells, { metrics, isMeasured: isMeasuredRun(before.manifest) }));
   }
   return judged;
+}
+
+/** One stack's cells of two comparable runs against each other, paired by seed, before any verdict. */
+export function judgeStack(
+  stack: string,
+  { before, after }: { readonly before: readonly ComparedCell[]; readonly after: readonly ComparedCell[] },
+  { metrics, isMeasured }: { readonly metrics: readonly ComparedMetricKey[]; readonly isMeasured: boolean },
+): Judged[] {
+  const pairs = pairBySeed(after, before);
+  if (pairs.length === 0) return [];
+  return judgePairs({ policy: stack, baseline: stack }, pairs, { metrics, requestsTell: !isMeasured });
 }
 
 function changeOf({ policy, baseline: _policy, value, baseline_value, ...figures }: Comparison): StackChange {
   return { stack: policy, before: baseline_value, after: value, ...figures };
 }
 
-async function readCell({ dir, manifest, summary }: FinishedFolder, id: string): Promise<ComparedCell> {
-  const figures = summary.cells.find((cell) => cell.id === id);
-  if (figures === undefined)
-    throw new InputError({ source: dir, path: '', message: `has no figures of ${id}` });
-  return { summary: figures, outcomes: await readOutcomes(dir, id, countedOf(manifest.config)) };
+/** Reads the requests of some cells. Throws an `InputError` where the summary has no figures of one. */
+export function readCells(
+  { dir, manifest, summary }: FinishedFolder,
+  ids: readonly string[],
+): Promise<ComparedCell[]> {
+  const figures = ids.map((id) => {
+    const found = summary.cells.find((cell) => cell.id === id);
+    if (found === undefined)
+      throw new InputError({ source: dir, path: '', message: `has no figures of ${id}` });
+    return found;
+  });
+  return readComparedCells(dir, figures, countedOf(manifest.config));
+}
+
+/** The cells of a stack that count: finished, and not disturbed. */
+export function usableCells({ manifest }: FinishedFolder, stack: string): readonly string[] {
+  return manifest.cells.filter((cell) => cell.policy === stack && counts(cell)).map(({ id }) => id);
 }
 
 /** Cells that both runs finished, without those that were disturbed in one of them. */
@@ -149,7 +168,8 @@ function withoutPath(source: unknown): unknown {
     : source;
 }
 
-function isMeasuredRun({ backend }: Manifest): boolean {
+/** Whether its steps were executed, at some time. */
+export function isMeasuredRun({ backend }: Manifest): boolean {
   return backend.mode !== 'simulate';
 }
 
@@ -177,7 +197,7 @@ function machineOf({ machine, backend }: Manifest): Readonly<Record<string, unkn
 const irrelevant = /^config\.(baseDir|name|thresholds|seeds|baseline|execution\.replayDir)(\.|$)/;
 
 /** What the two runs differ in: configuration, code, plug-ins, machine. Stacks are matched by name. */
-export function changesBetween(before: Manifest, after: Manifest): readonly Difference[] {
+function changesBetween(before: Manifest, after: Manifest): readonly Difference[] {
   return differences(factsOf(before), factsOf(after)).filter(({ path }) => !irrelevant.test(path));
 }
 

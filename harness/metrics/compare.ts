@@ -45,11 +45,15 @@ const resampledRequests = 5_000_000;
  *   its bursts tells little about another run: take three seeds or more.
  */
 export function compareStacks(cells: readonly ComparedCell[], baseline: string): Comparison[] {
-  return withVerdicts(judgeStacks(cells, baseline));
+  return withVerdicts(judgeStacks(cells, baseline, comparedMetrics));
 }
 
-/** The same before the verdicts, which depend on what else is compared. */
-export function judgeStacks(cells: readonly ComparedCell[], baseline: string): Judged[] {
+/** The same on some metrics, before the verdicts, which depend on what else is compared. */
+export function judgeStacks(
+  cells: readonly ComparedCell[],
+  baseline: string,
+  metrics: readonly ComparedMetricKey[],
+): Judged[] {
   const baselineCells = cells.filter((cell) => cell.summary.policy === baseline);
   const policies = [...new Set(cells.map((cell) => cell.summary.policy))].filter(
     (policy) => policy !== baseline,
@@ -59,16 +63,17 @@ export function judgeStacks(cells: readonly ComparedCell[], baseline: string): J
       cells.filter((cell) => cell.summary.policy === policy),
       baselineCells,
     );
-    return pairs.length === 0 ? [] : judgePairs({ policy, baseline }, pairs);
+    return pairs.length === 0 ? [] : judgePairs({ policy, baseline }, pairs, { metrics });
   });
 }
 
-export interface CellPair {
+interface CellPair {
   readonly policy: ComparedCell;
   readonly baseline: ComparedCell;
 }
 
-function pairBySeed(
+/** Cells of a policy, each with the baseline's on the same seed; one that has none is left out. */
+export function pairBySeed(
   policyCells: readonly ComparedCell[],
   baselineCells: readonly ComparedCell[],
 ): CellPair[] {
@@ -79,25 +84,30 @@ function pairBySeed(
 }
 
 /**
- * One policy against another on every metric, each pair of cells with one seed. Where `requestsTell` is false, only the seeds say how
+ * One policy against another on some metrics, each pair of cells with one seed. Where `requestsTell` is false, only the seeds say how
  * sure a difference is, and a single one says nothing.
  */
 export function judgePairs(
   { policy, baseline }: { readonly policy: string; readonly baseline: string },
   pairs: readonly CellPair[],
-  { requestsTell }: { readonly requestsTell: boolean } = { requestsTell: true },
+  {
+    metrics,
+    requestsTell = true,
+  }: { readonly metrics: readonly ComparedMetricKey[]; readonly requestsTell?: boolean },
 ): Judged[] {
+  const ofRequests = requestMetrics.filter((metric) => metrics.includes(metric));
+  const ofSeeds = seedMetricKeys.filter((metric) => metrics.includes(metric));
   const runs = pairs.map((pair) => new SharedRequests([pair.baseline, pair.policy]));
   const numResamples = requestsTell ? resamplesFor(Math.max(...runs.map((run) => run.length))) : 0;
-  const perSeed = runs.map((run) => estimateRun(run, numResamples));
-  const fromRequests = requestMetrics.map((metric) => {
+  const perSeed = runs.map((run) => estimateRun(run, ofRequests, numResamples));
+  const fromRequests = ofRequests.map((metric) => {
     const estimates = perSeed.flatMap((estimateOf) => estimateOf.get(metric) ?? []);
     return judge(
       { policy, baseline, metric },
       poolSeeds(estimates.filter(({ observed }) => isDefined(observed))),
     );
   });
-  const fromSeeds = seedMetricKeys.map((metric) => {
+  const fromSeeds = ofSeeds.map((metric) => {
     const seeds = pairs.map((pair) => seedPair(pair, metric)).filter(isDefined);
     return judge({ policy, baseline, metric }, { seeds, replicates: [] });
   });
@@ -121,10 +131,11 @@ interface SeedEstimate {
 
 function estimateRun(
   run: SharedRequests,
+  metrics: readonly ResampledMetricKey[],
   numResamples: number,
 ): ReadonlyMap<ResampledMetricKey, SeedEstimate> {
   const estimates = new Map(
-    requestMetrics.map((metric): [ResampledMetricKey, SeedEstimate] => [
+    metrics.map((metric): [ResampledMetricKey, SeedEstimate] => [
       metric,
       { observed: pairIn(run, metric), replicates: [] },
     ]),

@@ -1,5 +1,5 @@
 import { mean, standardDeviation } from '../base/stats.ts';
-import { judgeRuns, loadChanges } from '../metrics/compare-runs.ts';
+import { isMeasuredRun, judgeStack, loadChanges, readCells, usableCells } from '../metrics/compare-runs.ts';
 import { studentQuantile } from '../metrics/distributions.ts';
 import { type ComparedMetricKey, metrics } from '../metrics/metrics.ts';
 import type { FinishedFolder } from '../metrics/read-finished.ts';
@@ -63,11 +63,12 @@ export async function comparePoints(
   ran: readonly RanPoint[],
   { metric, shown }: { readonly metric: ComparedMetricKey; readonly shown: readonly ComparedMetricKey[] },
 ): Promise<readonly StackSweep[]> {
-  const verdicts = await verdictsOf(base, ran, metric);
   const stacks = base.manifest.stacks.map(({ name }) => name);
   const changed = stacks.filter((stack) =>
     ran.some(({ folder }) => folder !== undefined && has(folder, stack)),
   );
+  const comparable = ran.filter(({ folder }) => servesTheSame(base, folder));
+  const verdicts = await verdictsOf(base, comparable, { stacks: changed, metric });
   return changed.map((stack) => {
     const points = ran.map(({ point, folder }): PointFigures => {
       const own = folder !== undefined && has(folder, stack) ? folder : base;
@@ -78,7 +79,7 @@ export async function comparePoints(
       };
     });
     const figures = figuresOf(base, stack, shown);
-    const rivals = points.filter((_, index) => servesTheSame(base, ran[index]?.folder));
+    const rivals = points.filter((_, index) => comparable.some((one) => one === ran[index]));
     return { stack, default: figures, points, best: bestOf(rivals, figures[metric], metric) };
   });
 }
@@ -89,16 +90,21 @@ function servesTheSame(base: FinishedFolder, folder: FinishedFolder | undefined)
 
 async function verdictsOf(
   base: FinishedFolder,
-  ran: readonly RanPoint[],
-  metric: ComparedMetricKey,
+  comparable: readonly RanPoint[],
+  { stacks, metric }: { readonly stacks: readonly string[]; readonly metric: ComparedMetricKey },
 ): Promise<ReadonlyMap<string, Comparison>> {
+  const options = { metrics: [metric], isMeasured: isMeasuredRun(base.manifest) };
   const judged: Judged[] = [];
   const keys: string[] = [];
-  for (const { point, folder } of ran) {
-    if (folder === undefined || !servesTheSame(base, folder)) continue;
-    for (const one of await judgeRuns(base, folder, [metric])) {
-      judged.push(one);
-      keys.push(keyOf(point.name, one.figures.policy));
+  for (const stack of stacks) {
+    const before = await readCells(base, usableCells(base, stack));
+    for (const { point, folder } of comparable) {
+      if (folder === undefined) continue;
+      const after = await readCells(folder, usableCells(folder, stack));
+      for (const one of judgeStack(stack, { before, after }, options)) {
+        judged.push(one);
+        keys.push(keyOf(point.name, stack));
+      }
     }
   }
   return new Map(withVerdicts(judged).map((comparison, index) => [keys[index] ?? '', comparison]));

@@ -1,10 +1,9 @@
-import { InputError } from '../base/errors.ts';
-import { suggest } from '../base/suggest.ts';
 import { comparedMetrics } from '../metrics/compare.ts';
 import { compareRuns } from '../metrics/compare-runs.ts';
-import { type ComparedMetricKey, metrics } from '../metrics/metrics.ts';
+import { metrics } from '../metrics/metrics.ts';
 import { readFinished } from '../metrics/read-finished.ts';
 import type { ExitCode } from './command.ts';
+import { metricsNamed } from './compared-metric.ts';
 
 interface CompareFlags {
   readonly before: string;
@@ -22,7 +21,7 @@ export async function compareFolders({
   failOn,
   format,
 }: CompareFlags): Promise<ExitCode> {
-  const keys = metric.length === 0 ? comparedMetrics : metricsNamed(metric);
+  const keys = metric.length === 0 ? comparedMetrics : metricsNamed(metric, 'runs');
   const folders = [await readFinished(before), await readFinished(after)] as const;
   const compared = await compareRuns(...folders, keys);
   if (format === 'json') console.log(JSON.stringify(compared, undefined, 2));
@@ -34,18 +33,4 @@ export async function compareFolders({
     ({ verdict }) => verdict === 'worse' || (failOn === 'different' && verdict === 'better'),
   );
   return failOn !== undefined && failing.length > 0 ? 99 : 0;
-}
-
-function metricsNamed(names: readonly string[]): readonly ComparedMetricKey[] {
-  const known: ReadonlyMap<string, ComparedMetricKey> = new Map(comparedMetrics.map((key) => [key, key]));
-  const issues = names
-    .filter((name) => !known.has(name))
-    .map((name) => ({
-      source: '--metric',
-      path: name,
-      message: 'runs are not compared on such a metric',
-      hint: suggest(name, comparedMetrics),
-    }));
-  if (issues.length > 0) throw new InputError(issues);
-  return names.flatMap((name) => known.get(name) ?? []);
 }

@@ -1,25 +1,24 @@
 import { resolve } from 'node:path';
-import { InputError, PolicyError } from '../base/errors.ts';
+import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { PlanRequest, RunPlan } from '../run/plan.ts';
 import { readManifest } from '../metrics/read-results.ts';
 import { claimFolder, type FolderClaim } from '../run/claim-folder.ts';
 import type { FolderIntent } from '../run/inspect-folder.ts';
-import type { ManifestFacts } from '../run/manifest.ts';
 import { onlyCell } from '../run/only-cell.ts';
 import { executeRun } from '../run/run.ts';
 import type { RunResult } from '../run/run.ts';
 import { WorkerPool } from '../run/worker-pool.ts';
 import type { ResolvedConfig } from '../config/index.ts';
-import { prepareBackend } from './backend-info.ts';
 import type { ExitCode } from './command.ts';
 import { commandLine, resumeCommandLine } from './command-line.ts';
 import { currentCommit } from './commit.ts';
 import { concurrencyOf } from './concurrency.ts';
 import { describePlan } from './describe-plan.ts';
+import { gatherFacts } from './gather-facts.ts';
 import { catchInterrupts, neverInterrupted } from './interrupt.ts';
 import { cellPoolOf, describeLogs, pauseIssues } from './debug-cell.ts';
-import { calibrateFor } from './run-calibration.ts';
+import { fileRequest, makePlan } from './plan-request.ts';
 import { createProgress } from './progress.ts';
 import { defaultResultsPath } from './results-path.ts';
 import type { RunFlags } from './run-flags.ts';
@@ -44,27 +43,14 @@ export async function runBench(flags: RunFlags): Promise<ExitCode> {
 }
 
 async function planRequest(flags: RunFlags): Promise<PlanRequest> {
-  const { config: file, replay, set, policy, seed, repeats, mode, clock, seedsSimulated } = flags;
+  const { config: file, replay } = flags;
   requireCompatible(flags);
   if (replay !== undefined) return replayRequest(replay);
   if (file === undefined) {
     const hint = 'bench --config configs/burst.yaml, or see bench --help';
     throw new InputError({ source: '--config', path: '', message: 'say what to run', hint });
   }
-  return {
-    kind: 'file',
-    file,
-    cwd: process.cwd(),
-    overrides: set,
-    flags: {
-      policies: policy,
-      ...(seed !== undefined && { seed }),
-      ...(repeats !== undefined && { repeats }),
-      ...(mode !== undefined && { mode }),
-      ...(clock !== undefined && { clock }),
-      ...(seedsSimulated !== undefined && { seedsSimulated }),
-    },
-  };
+  return fileRequest(file, flags);
 }
 
 function requireCompatible({ replay, resume, overwrite, set, policy, ...flags }: RunFlags): void {
@@ -128,37 +114,9 @@ async function replayRequest(dir: string): Promise<PlanRequest> {
   return { kind: 'resolved', config: { ...recorded, execution } };
 }
 
-/** A plug-in whose import never returns is bad input, just as one whose import throws. */
-async function makePlan(request: PlanRequest, pool: WorkerPool): Promise<RunPlan> {
-  try {
-    return await pool.run('plan', request);
-  } catch (error) {
-    if (!(error instanceof PolicyError)) throw error;
-    throw new InputError({ source: 'policies', path: '', message: error.message }, { cause: error });
-  }
-}
-
 interface Machinery {
   readonly pool: WorkerPool;
   readonly concurrency: number;
-}
-
-/** In whose time the run is: calibrated for a measurement, as it was recorded for a replay. */
-async function timingOf(
-  plan: RunPlan,
-  { quiet }: RunFlags,
-  pool: WorkerPool,
-): Promise<Pick<ManifestFacts, 'clock' | 'disturbances'>> {
-  const { mode, replayDir } = plan.config.execution;
-  if (mode === 'measure') {
-    return { clock: await calibrateFor(plan, pool, { isFresh: false, isQuiet: quiet }) };
-  }
-  if (replayDir === undefined) return {};
-  const { clock, cells } = await readManifest(replayDir);
-  const disturbances = new Map(
-    cells.flatMap(({ id, disturbed }) => (disturbed === undefined ? [] : [[id, disturbed] as const])),
-  );
-  return { clock, disturbances };
 }
 
 /** Runs the plan in a results folder that nobody else writes into meanwhile, the report included. */
@@ -184,18 +142,7 @@ async function runIn(
   { pool, concurrency }: Machinery,
 ): Promise<ExitCode> {
   const { dir } = claim;
-  const backend = await prepareBackend({
-    mode: plan.config.execution.mode,
-    device: flags.device,
-    isQuiet: flags.quiet,
-  });
-  const facts = {
-    plan,
-    ...(await timingOf(plan, flags, pool)),
-    backend,
-    commit: await currentCommit(),
-    command: commandLine(process.argv.slice(2)),
-  };
+  const facts = await gatherFacts(plan, { flags, pool, commit: await currentCommit() });
   const cellPool = cellPoolOf(flags);
   // A cell of this process lets nothing else happen meanwhile, so that Ctrl-C is best left to end it at once.
   const interrupts = cellPool === undefined ? catchInterrupts() : neverInterrupted();

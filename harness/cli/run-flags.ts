@@ -25,9 +25,9 @@ export function experimentFlags(parser: Argv) {
     .option('repeats', { type: 'number', requiresArg: true, describe: 'number of seeds' });
 }
 
-/** Adds the flags that choose how steps are executed. */
-function executionFlags(parser: Argv) {
-  return experimentFlags(parser)
+/** Adds the flags that choose what executes the steps. */
+export function deviceFlags<Given>(parser: Argv<Given>) {
+  return parser
     .option('mode', {
       choices: ['measure', 'simulate'] as const,
       describe: 'real execution on TensorFlow, or the simulator',
@@ -36,7 +36,29 @@ function executionFlags(parser: Argv) {
       choices: ['auto', 'cpu', 'cuda'] as const,
       default: 'auto' as const,
       describe: 'where TensorFlow computes',
+    });
+}
+
+/** Adds the flags of how much is run at once, and of what the terminal shows. */
+export function outputFlags<Given>(parser: Argv<Given>) {
+  return parser
+    .option('dry-run', { type: 'boolean', default: false, describe: 'show what would run, and stop' })
+    .option('concurrency', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'simulated cells at once (default: cores)',
     })
+    .option('format', {
+      choices: ['table', 'json'] as const,
+      default: 'table' as const,
+      describe: 'closing table',
+    })
+    .option('quiet', { type: 'boolean', default: false, describe: 'no progress' });
+}
+
+/** Adds the flags that choose how steps are executed. */
+function executionFlags(parser: Argv) {
+  return deviceFlags(experimentFlags(parser))
     .option('clock', {
       choices: ['reference', 'device'] as const,
       describe: "measured time: the described device's (default), or this one's",
@@ -77,26 +99,15 @@ function debuggingFlags(parser: Argv) {
  * Adds all flags of `bench run`: what is run, how its steps are executed, and what happens to the results.
  */
 export function runFlags(parser: Argv) {
-  return debuggingFlags(parser)
+  const folder = debuggingFlags(parser)
     .option('output-dir', {
       type: 'string',
       requiresArg: true,
       describe: 'results folder (default: results/<name>-<time>)',
     })
     .option('overwrite', { type: 'boolean', default: false, describe: 'replace an earlier results folder' })
-    .option('resume', { type: 'boolean', default: false, describe: 'run only the missing and failed cells' })
-    .option('dry-run', { type: 'boolean', default: false, describe: 'show what would run, and stop' })
-    .option('concurrency', {
-      type: 'number',
-      requiresArg: true,
-      describe: 'simulated cells at once (default: cores)',
-    })
-    .option('format', {
-      choices: ['table', 'json'] as const,
-      default: 'table' as const,
-      describe: 'closing table',
-    })
-    .option('quiet', { type: 'boolean', default: false, describe: 'no progress' });
+    .option('resume', { type: 'boolean', default: false, describe: 'run only the missing and failed cells' });
+  return outputFlags(folder);
 }
 
 export type RunFlags = ArgumentsCamelCase<FlagsOf<typeof runFlags>>;

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
+import { must } from '../base/assert.ts';
 import { InputError } from '../base/errors.ts';
-import { suggest } from '../base/suggest.ts';
-import { comparedMetrics } from '../metrics/compare.ts';
 import { type ComparedMetricKey, metrics } from '../metrics/metrics.ts';
 import { readFinished } from '../metrics/read-finished.ts';
 import { writeJson } from '../run/disk.ts';
@@ -13,55 +12,30 @@ import { comparePoints } from '../sweep/compare-points.ts';
 import { planSweep, type SweepPlan } from '../sweep/plan-sweep.ts';
 import type { ExitCode } from './command.ts';
 import { commandLine, resumeCommandLine } from './command-line.ts';
+import { currentCommit } from './commit.ts';
+import { metricsNamed } from './compared-metric.ts';
 import { catchInterrupts } from './interrupt.ts';
+import { fileRequest, makePlan } from './plan-request.ts';
 import { defaultResultsPath } from './results-path.ts';
 import { runFolder } from './run-folder.ts';
 import type { SweepFlags } from './sweep-flags.ts';
 
 /** Runs a configuration with a setting at many values, each in a results folder of its own, and tells which is best. */
 export async function runSweep(flags: SweepFlags): Promise<ExitCode> {
-  const metric = metricNamed(flags.metric);
+  const [metric] = metricsNamed([flags.metric], 'points');
   const pool = new WorkerPool();
   try {
-    const sweep = await planSweep(
-      {
-        axes: flags.over,
-        request: {
-          kind: 'file',
-          file: flags.config,
-          cwd: process.cwd(),
-          overrides: flags.set,
-          flags: {
-            policies: flags.policy,
-            ...(flags.seed !== undefined && { seed: flags.seed }),
-            ...(flags.repeats !== undefined && { repeats: flags.repeats }),
-            ...(flags.mode !== undefined && { mode: flags.mode }),
-          },
-        },
-      },
-      (request) => pool.run('plan', request),
-    );
+    const asked = { axes: flags.over, request: fileRequest(flags.config, flags) };
+    const sweep = await planSweep(asked, (request) => makePlan(request, pool));
     for (const warning of sweep.base.warnings) console.error(`warning: ${warning}`);
     if (flags.dryRun) {
       console.log(describe(sweep));
       return 0;
     }
-    return await runIn(folderOf(flags, sweep), { sweep, flags, metric, pool });
+    return await runIn(folderOf(flags, sweep), { sweep, flags, metric: must(metric, 'metric'), pool });
   } finally {
     pool.close();
   }
-}
-
-function metricNamed(name: string): ComparedMetricKey {
-  const found = comparedMetrics.find((key) => key === name);
-  if (found !== undefined) return found;
-  const hint = suggest(name, comparedMetrics);
-  throw new InputError({
-    source: '--metric',
-    path: name,
-    message: 'points are not compared on such a metric',
-    hint,
-  });
 }
 
 function describe({ base, points }: SweepPlan): string {
@@ -129,11 +103,12 @@ async function runPoints(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const folders = foldersOf(dir, sweep);
+  const commit = await currentCommit();
   const failed: string[] = [];
   for (const [index, { name, folder, plan }] of folders.entries()) {
     if (signal.aborted) break;
     if (!flags.quiet) console.error(`${name} (${index + 1} of ${folders.length})`);
-    const { manifest } = await runFolder(plan, { dir: folder, flags, pool, signal });
+    const { manifest } = await runFolder(plan, { dir: folder, flags, pool, commit, signal });
     for (const { id, error, status } of manifest.cells) {
       if (status === 'failed') failed.push(`failed: ${name}: ${id}: ${error ?? ''}`);
     }

@@ -1,10 +1,10 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
 import type { FlagsOf } from './command.ts';
-import { experimentFlags } from './run-flags.ts';
+import { deviceFlags, experimentFlags, outputFlags } from './run-flags.ts';
 
 /** All flags of `bench sweep`. */
 export function sweepFlags(parser: Argv) {
-  return experimentFlags(parser)
+  const asked = experimentFlags(parser)
     .demandOption('config')
     .option('over', {
       array: true,
@@ -19,16 +19,8 @@ export function sweepFlags(parser: Argv) {
       requiresArg: true,
       default: 'p99_ttft_ms',
       describe: 'what the best value is chosen by',
-    })
-    .option('mode', {
-      choices: ['measure', 'simulate'] as const,
-      describe: 'real execution on TensorFlow, or the simulator',
-    })
-    .option('device', {
-      choices: ['auto', 'cpu', 'cuda'] as const,
-      default: 'auto' as const,
-      describe: 'where TensorFlow computes',
-    })
+    });
+  const folder = deviceFlags(asked)
     .option('output-dir', {
       type: 'string',
       requiresArg: true,
@@ -38,15 +30,8 @@ export function sweepFlags(parser: Argv) {
       type: 'boolean',
       default: false,
       describe: 'run only what is missing in --output-dir, of more values as well',
-    })
-    .option('dry-run', { type: 'boolean', default: false, describe: 'show what would run, and stop' })
-    .option('concurrency', {
-      type: 'number',
-      requiresArg: true,
-      describe: 'simulated cells at once (default: cores)',
-    })
-    .option('format', { choices: ['table', 'json'] as const, default: 'table' as const })
-    .option('quiet', { type: 'boolean', default: false, describe: 'no progress' });
+    });
+  return outputFlags(folder);
 }
 
 export type SweepFlags = ArgumentsCamelCase<FlagsOf<typeof sweepFlags>>;

@@ -1,6 +1,7 @@
 import { InputError } from '../base/errors.ts';
 import { suggest } from '../base/suggest.ts';
 import { planCells } from './matrix.ts';
+import { onlyStacks } from './only-stacks.ts';
 import type { RunPlan } from './plan.ts';
 
 /**
@@ -18,18 +19,7 @@ export function onlyCell(plan: RunPlan, id: string): RunPlan {
   }
   const { stackName, seed } = cell;
   const stacks = config.stacks.filter(({ name }) => name === stackName);
-  const uses = new Set(stacks.flatMap(({ policies }) => policies.map(({ use }) => use)));
-  return {
-    ...plan,
-    config: {
-      ...config,
-      stacks,
-      seeds: [seed],
-      baseline: stackName,
-      thresholds: [],
-      execution: { ...config.execution, seedsSimulated: 0 },
-    },
-    stacks: plan.stacks.filter(({ name }) => name === stackName),
-    plugins: Object.fromEntries(Object.entries(plan.plugins).filter(([use]) => uses.has(use))),
-  };
+  const narrowed = onlyStacks(plan, { stacks, baseline: stackName });
+  const execution = { ...config.execution, seedsSimulated: 0 };
+  return { ...narrowed, config: { ...narrowed.config, seeds: [seed], execution } };
 }

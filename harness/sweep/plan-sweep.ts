@@ -2,6 +2,7 @@ import { differences } from '../base/differences.ts';
 import { InputError } from '../base/errors.ts';
 import type { InputIssue } from '../base/errors.ts';
 import type { ResolvedConfig } from '../config/index.ts';
+import { onlyStacks } from '../run/only-stacks.ts';
 import type { PlanRequest, RunPlan } from '../run/plan.ts';
 import { type Axis, parseAxis } from './axis.ts';
 import { type Point, pointsOf } from './points.ts';
@@ -58,10 +59,9 @@ function parseAxes(texts: readonly string[]): readonly Axis[] {
 
 /**
  * What of a point has to be run: the stacks that it changes, where it changes nothing else, since the others would do there what they
- * do without it; all of them where it changes the load, the cluster or the engine. `undefined` where it changes nothing. Thresholds
- * are about the whole run.
+ * do without it; all of them where it changes the load, the cluster or the engine. `undefined` where it changes nothing.
  */
-export function changedPart(base: RunPlan, point: RunPlan): RunPlan | undefined {
+function changedPart(base: RunPlan, point: RunPlan): RunPlan | undefined {
   const changesAll = differences(withoutStacks(base.config), withoutStacks(point.config)).length > 0;
   const before = new Map(base.config.stacks.map((stack) => [stack.name, stack]));
   const stacks = point.config.stacks.filter(
@@ -69,15 +69,9 @@ export function changedPart(base: RunPlan, point: RunPlan): RunPlan | undefined 
   );
   const [first] = stacks;
   if (first === undefined) return undefined;
-  const names = new Set(stacks.map(({ name }) => name));
   const { baseline } = point.config;
-  const config = {
-    ...point.config,
-    stacks,
-    baseline: names.has(baseline) ? baseline : first.name,
-    thresholds: [],
-  };
-  return { ...point, config, stacks: point.stacks.filter(({ name }) => names.has(name)) };
+  const isThere = stacks.some(({ name }) => name === baseline);
+  return onlyStacks(point, { stacks, baseline: isThere ? baseline : first.name });
 }
 
 function withoutStacks(config: ResolvedConfig): object {

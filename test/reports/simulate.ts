@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { planRun } from '../../harness/run/plan.ts';
-import { runCell } from '../../harness/run/cell.ts';
+import { OwnProcess } from '../../harness/run/own-process.ts';
 import { executeRun } from '../../harness/run/run.ts';
 import { WorkerPool } from '../../harness/run/worker-pool.ts';
-import type { TaskKind, WorkerTasks } from '../../harness/run/worker-protocol.ts';
 
 const guard = { enter() {}, leave() {}, advance() {}, beforeImport() {} };
 const silent = {
@@ -16,15 +15,6 @@ const silent = {
   cellFailed() {},
   end() {},
 };
-
-/** Runs cells in this process, which takes tens of milliseconds where starting a worker takes a second. */
-class OwnProcess extends WorkerPool {
-  override async run<K extends TaskKind>(kind: K, input: WorkerTasks[K]['input']) {
-    if (kind !== 'cell') throw new Error(`only cells run here, not ${kind}`);
-    const outcome = await runCell(input as WorkerTasks['cell']['input'], { onProgress() {}, guard });
-    return outcome as WorkerTasks[K]['output'];
-  }
-}
 
 /** The results folder `dir`, written by the product itself from a simulated run of `runs/NAME.yaml`. */
 export async function simulate(name: string, overrides: readonly string[], dir: string): Promise<void> {
@@ -40,7 +30,9 @@ export async function simulate(name: string, overrides: readonly string[], dir: 
     },
     claim: { dir, intent: 'fresh', earlier: undefined, requireHeld: async () => {}, release: async () => {} },
     concurrency: 1,
-    pool: new OwnProcess(),
+    // Runs cells in this process, which takes tens of milliseconds where starting a worker takes a second.
+    cellPool: new OwnProcess(undefined),
+    pool: new WorkerPool(),
     signal: new AbortController().signal,
     progress: silent,
   });
